@@ -1,0 +1,219 @@
+/**
+ * The one table of failures: code → exit code, whether trying again can help, and the general remedy.
+ * A throw site knows only the code; the exit never stands anywhere else.
+ *
+ * Exit codes: 0 success · 1 general or network · 2 validation · 3 authentication · 4 not found · 5 server.
+ */
+
+interface ErrorEntry {
+  readonly exit: 1 | 2 | 3 | 4 | 5;
+  /** True when the same command can be run again unchanged and may succeed. */
+  readonly retryable: boolean;
+  /** What to do next, for a reader who knows only this line. */
+  readonly hint: string;
+}
+
+export const ERRORS = {
+  // Command line
+  UNKNOWN_COMMAND: { exit: 2, retryable: false, hint: "Run with --help to see the commands." },
+  MISSING_COMMAND: { exit: 2, retryable: false, hint: "Name one of the group's commands; --help lists them." },
+  UNKNOWN_OPTION: { exit: 2, retryable: false, hint: "Run the command with --help to see its options." },
+  MISSING_OPTION: { exit: 2, retryable: false, hint: "Add the option; --help shows how." },
+  MISSING_OPTION_VALUE: {
+    exit: 2,
+    retryable: false,
+    hint: "Give the option a value; a value that begins with '-' is written with '=', as in --page=-1.",
+  },
+  DUPLICATE_OPTION: { exit: 2, retryable: false, hint: "Give the option once." },
+  UNEXPECTED_ARGUMENT: { exit: 2, retryable: false, hint: "Remove the argument; every value belongs to an option." },
+  INVALID_ARGUMENT: { exit: 2, retryable: false, hint: "Correct the value; --help shows what is accepted." },
+  INVALID_PATH: { exit: 2, retryable: false, hint: "Give a path to a directory that exists or can be made." },
+
+  // JSON that the caller gives
+  INVALID_JSON: {
+    exit: 2,
+    retryable: false,
+    hint: "Give one JSON object inline, as @file, or as - for standard input; quote it for your shell.",
+  },
+  JSON_DUPLICATE_KEY: { exit: 2, retryable: false, hint: "Each key may stand once in an object." },
+  INVALID_REQUEST_DATA: {
+    exit: 2,
+    retryable: false,
+    hint: 'The request needs a "type" (a non-empty string) and its "data".',
+  },
+  PAYLOAD_TOO_LARGE: { exit: 2, retryable: false, hint: "Send less: a document may have 1 MiB." },
+
+  // Configuration
+  MISSING_CREDENTIALS: { exit: 2, retryable: false, hint: "Set the named environment variables, then run again." },
+  CONFIG_CONFLICT: {
+    exit: 2,
+    retryable: false,
+    hint: "Two sources name different values; drop the option or change the environment variable.",
+  },
+  INVALID_URL: { exit: 2, retryable: false, hint: "Give the base URL as https://host/path, without user, query or fragment." },
+  INSECURE_URL: { exit: 2, retryable: false, hint: "Use https; plain http is accepted only for this machine's loopback address." },
+  INVALID_PROXY: { exit: 2, retryable: false, hint: "Set the proxy variable to http://host:port, or unset it." },
+  READ_ONLY: {
+    exit: 2,
+    retryable: false,
+    hint: "LEDGER_ENTERPRISE_READ_ONLY is set: commands that write or sign are switched off. Ask the person who set it.",
+  },
+  NOT_SUPPORTED: { exit: 2, retryable: false, hint: "This API generation does not offer the operation." },
+
+  // Keys, challenges, signatures
+  INVALID_PRIVATE_KEY: {
+    exit: 2,
+    retryable: false,
+    hint: "Expected: the hexadecimal form of an unencrypted P-256 PEM. Make it with: xxd -p -c 0 key.pem",
+  },
+  UNSUPPORTED_KEY: { exit: 2, retryable: false, hint: "Only P-256 (secp256r1, prime256v1) keys sign here; 'keys generate' makes one." },
+  ENCRYPTED_PRIVATE_KEY: {
+    exit: 2,
+    retryable: false,
+    hint: "Remove the pass-phrase first: openssl ec -in key.pem -out plain.pem, then give its hexadecimal form.",
+  },
+  KEY_MISMATCH: {
+    exit: 2,
+    retryable: false,
+    hint: "The configured private key is not the one registered for this operator; configure the right key.",
+  },
+  INVALID_CHALLENGE: { exit: 2, retryable: false, hint: "Pass the challenge exactly as 'requests getChallenge' printed it." },
+  CHALLENGE_MISMATCH: {
+    exit: 2,
+    retryable: false,
+    hint: "Do not approve. The challenge does not say what the request says; show error.details to a person.",
+  },
+  UNVERIFIED_CHALLENGE: {
+    exit: 2,
+    retryable: false,
+    hint: "Show the decoded challenge to a person, then repeat with --expectPayloadSha256 (or --expect) for what they confirmed.",
+  },
+  INVALID_SIGNATURE: { exit: 2, retryable: false, hint: "Pass the signature exactly as 'requests sign' printed it." },
+
+  // Session
+  NOT_LOGGED_IN: { exit: 3, retryable: false, hint: "Log in first: 'login api' or 'login device'." },
+  SESSION_EXPIRED: { exit: 3, retryable: false, hint: "Log in again: 'login api' or 'login device'." },
+  SESSION_MISMATCH: {
+    exit: 3,
+    retryable: false,
+    hint: "The session belongs to another server or workspace; log in again for the configured one.",
+  },
+  SESSION_CORRUPT: { exit: 3, retryable: false, hint: "Run 'logout', then log in again." },
+  SESSION_INSECURE: { exit: 3, retryable: false, hint: "Others can read or change the session; correct owner and mode, then log in again." },
+  SESSION_IO: { exit: 1, retryable: false, hint: "Check that the state directory exists, can be written and has space." },
+  LOCK_TIMEOUT: { exit: 1, retryable: true, hint: "Another process holds the session; try again when it has ended." },
+  WRONG_SESSION_KIND: { exit: 3, retryable: false, hint: "This command needs another kind of login." },
+
+  // HTTP statuses
+  BAD_REQUEST: { exit: 2, retryable: false, hint: "The API refused the input; error.api says why." },
+  UNAUTHORIZED: {
+    exit: 3,
+    retryable: false,
+    hint: "The API refused the credentials; check workspace, API key id and API key secret.",
+  },
+  FORBIDDEN: { exit: 3, retryable: false, hint: "This user may not do that; an administrator of the workspace decides." },
+  NOT_FOUND: { exit: 4, retryable: false, hint: "Check the id; the matching list command shows what exists." },
+  CONFLICT: { exit: 1, retryable: false, hint: "The object's state changed; read it again before going on." },
+  HTTP_ERROR: { exit: 1, retryable: false, hint: "The API gave an unexpected status; error.httpStatus shows it." },
+  RATE_LIMITED: { exit: 1, retryable: true, hint: "Wait, then repeat; error.retryAfterSeconds says how long when it is known." },
+  SERVER_ERROR: { exit: 5, retryable: true, hint: "The API failed; try again later." },
+  REDIRECT_BLOCKED: { exit: 1, retryable: false, hint: "The server answered with a redirect, which is never followed; check the base URL." },
+  INVALID_RESPONSE: { exit: 5, retryable: false, hint: "The answer is not what the API promises; check base URL and proxy." },
+  RESPONSE_TOO_LARGE: { exit: 5, retryable: false, hint: "Ask for less: use pages or filters." },
+  OUTCOME_UNKNOWN: {
+    exit: 1,
+    retryable: false,
+    hint: "Do not repeat. It may have been carried out: look with 'requests list' or 'requests get' first.",
+  },
+
+  // Network
+  DNS_ERROR: { exit: 1, retryable: true, hint: "The host name was not found; check the base URL and the network." },
+  NETWORK_ERROR: { exit: 1, retryable: true, hint: "The server could not be reached; check base URL, network and proxy." },
+  CONNECTION_RESET: { exit: 1, retryable: true, hint: "The connection broke; try again." },
+  TIMEOUT: { exit: 1, retryable: true, hint: "No complete answer in time; try again, or raise --timeout." },
+  TLS_ERROR: {
+    exit: 1,
+    retryable: false,
+    hint: "The server's certificate was not accepted; for a private authority set NODE_EXTRA_CA_CERTS, and check this machine's clock.",
+  },
+  PROXY_ERROR: { exit: 1, retryable: false, hint: "The proxy refused the connection; check HTTPS_PROXY and NO_PROXY." },
+
+  // Waiting
+  WAIT_TIMEOUT: { exit: 1, retryable: true, hint: "The request is still open; wait again." },
+  WAIT_OTHER_STATE: { exit: 1, retryable: false, hint: "The request ended in another state; error.details shows it." },
+  REQUEST_CLOSED: { exit: 1, retryable: false, hint: "The request is already final; nothing can be approved." },
+
+  // Device
+  DEVICE_NOT_FOUND: { exit: 1, retryable: true, hint: "Connect the Ledger Stax or Flex by USB and unlock it." },
+  DEVICE_PERMISSION: { exit: 1, retryable: false, hint: "This user may not open the device; install the udev rule from the README." },
+  DEVICE_LOCKED: { exit: 1, retryable: true, hint: "Unlock the device and run the command again." },
+  DEVICE_WRONG_APP: { exit: 1, retryable: true, hint: "Open the Vault application on the device." },
+  DEVICE_APP_MISSING: { exit: 1, retryable: false, hint: "Install the Vault application on the device." },
+  DEVICE_REFUSED: { exit: 1, retryable: false, hint: "It was declined on the device; nothing was sent." },
+  DEVICE_TIMEOUT: { exit: 1, retryable: true, hint: "Decline what the device still shows, then run the command again." },
+  DEVICE_DISCONNECTED: { exit: 1, retryable: true, hint: "Reconnect the device and run the command again." },
+  DEVICE_AMBIGUOUS: { exit: 2, retryable: false, hint: "Name one device with --device, or disconnect the others." },
+  DEVICE_BUSY: { exit: 1, retryable: true, hint: "Close the other program that uses the device." },
+  DEVICE_NOT_READY: { exit: 1, retryable: false, hint: "Finish setting up the device, or restart it." },
+  DEVICE_ERROR: { exit: 1, retryable: false, hint: "The device reported an unknown status; restart it and look at error.details." },
+  DEVICE_PROTOCOL: { exit: 1, retryable: false, hint: "The device's answer was malformed; reconnect it, and use one program at a time." },
+  DEVICE_MISMATCH: { exit: 3, retryable: false, hint: "This is not the device of the session; connect the right one or log in with this one." },
+  DEVICE_UNSUPPORTED: {
+    exit: 1,
+    retryable: false,
+    hint: "USB support is missing; on Debian: apt-get install libudev1 libusb-1.0-0. Other commands work without it.",
+  },
+  DEVICE_SERVER_UNTRUSTED: {
+    exit: 1,
+    retryable: false,
+    hint: "Do not approve. The device does not accept the server's security module; tell your security officer.",
+  },
+  DEVICE_BAD_DATA: { exit: 1, retryable: false, hint: "The device refused the server's data; is it a device of another workspace?" },
+  DEVICE_NOT_REGISTERED: { exit: 3, retryable: false, hint: "This device belongs to no user of the workspace." },
+  DEVICE_NOT_A_REVIEWER: { exit: 3, retryable: false, hint: "The user of this device may not approve the request now." },
+  DEVICE_LOGIN_UNSUPPORTED: { exit: 1, retryable: false, hint: "This server offers no device login; use 'login api'." },
+
+  // Version, files, the program itself
+  VERSION_OUTDATED: { exit: 1, retryable: false, hint: "Upgrade, then run the command again." },
+  FILE_EXISTS: { exit: 2, retryable: false, hint: "A file is there that this program did not write; choose another path or use --force where offered." },
+  IO_ERROR: { exit: 1, retryable: false, hint: "Check that the path can be read or written and has space." },
+  OUTPUT_ERROR: { exit: 1, retryable: false, hint: "Standard output could not be written." },
+  UPGRADE_FAILED: { exit: 1, retryable: true, hint: "Nothing was changed; the installed version still works." },
+  INTERNAL: { exit: 1, retryable: false, hint: "This is a defect of the program; run with --debug and report it." },
+} as const satisfies Record<string, ErrorEntry>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** What a failure may say beyond its code. Text from outside belongs into `details` or `api`, never into `message`. */
+export interface ErrorFacts {
+  /** One sentence of ours. */
+  readonly message: string;
+  /** Replaces the table's remedy where the throw site knows a better one. */
+  readonly hint?: string;
+  /** The option or variable that is at fault, as the user wrote it. */
+  readonly field?: string;
+  /** Facts as data; anything that io/stdout can print. */
+  readonly details?: unknown;
+  readonly httpStatus?: number;
+  readonly retryAfterSeconds?: number;
+  readonly requestId?: string;
+  /** The API's own error document, relayed as data. */
+  readonly api?: unknown;
+  readonly retryable?: boolean;
+  readonly cause?: unknown;
+}
+
+/** The only exception that crosses a module boundary. Anything else that arrives at the top is `INTERNAL`. */
+export class CliError extends Error {
+  constructor(
+    readonly code: ErrorCode,
+    readonly facts: ErrorFacts,
+  ) {
+    super(facts.message, { cause: facts.cause });
+    this.name = "CliError";
+  }
+
+  get exit(): number {
+    return ERRORS[this.code].exit;
+  }
+}
