@@ -1,0 +1,65 @@
+/**
+ * A command is a value. Parser, help, completion, manifest, schema and skill reference all read the same fields;
+ * nothing about a command is written a second time. This folder knows nothing of Ledger.
+ */
+import type { GenericSchema } from "valibot";
+import type { Argument, ArgumentMap } from "./argument.ts";
+
+/**
+ * What a command changes. Read-only mode, `--dryRun`, the warning on interruption and the skill's safety table follow
+ * from it; nothing else decides them.
+ */
+export type Effect = "read" | "write" | "sign" | "local" | "session";
+
+export interface Example {
+  /** The line as typed, without the program's name. */
+  readonly line: string;
+  readonly means: string;
+}
+
+/** The rehearsal of a write or sign command: it gets only what it lists, so nothing can be sent or signed by it. */
+export interface Rehearsal {
+  readonly needs: readonly string[];
+  run(capabilities: never, args: never): unknown;
+}
+
+export interface Command {
+  readonly kind: "command";
+  readonly summary: string;
+  /** Facts that a reader needs beyond the options, a sentence each. */
+  readonly notes: readonly string[];
+  readonly effect: Effect;
+  readonly needs: readonly string[];
+  readonly args: ArgumentMap;
+  /** What stands behind the command without an option name, for the few that take it. */
+  readonly operands: Argument<readonly string[]> | undefined;
+  /** Fields that we read or promise; always loose, since the API's own fields are relayed. Absent: the result is text. */
+  readonly output: GenericSchema | undefined;
+  /** The member of the result that `--fields` projects, or the result itself; absent: no `--fields`. */
+  readonly fields: "results" | "object" | undefined;
+  /** Works while the version gate refuses (VER-5). */
+  readonly ungated: boolean;
+  readonly examples: readonly Example[];
+  readonly rehearsal: Rehearsal | undefined;
+  run(capabilities: never, args: never): unknown;
+}
+
+export interface Group {
+  readonly kind: "group";
+  readonly summary: string;
+  readonly members: ReadonlyMap<string, Command | Group>;
+}
+
+/** A group keeps its members in a Map: names such as `constructor` must not find anything (A24). */
+export function group(summary: string, members: Readonly<Record<string, Command | Group>>): Group {
+  return { kind: "group", summary, members: new Map(Object.entries(members)) };
+}
+
+/** Every command below `root`, with the words that lead to it, in the order of the registry. */
+export function* walk(root: Group, words: readonly string[] = []): Generator<readonly [string[], Command]> {
+  for (const [name, member] of root.members) {
+    const path = [...words, name];
+    if (member.kind === "command") yield [path, member];
+    else yield* walk(member, path);
+  }
+}

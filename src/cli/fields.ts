@@ -1,0 +1,118 @@
+/**
+ * `--fields a,b.c`: a projection of a result's items. A name counts as known when the command declares it or when the answer holds it;
+ * anything else is a typing error and is refused, so that a reader does not take a missing column for missing data.
+ */
+import type { GenericSchema } from "valibot";
+import { CliError } from "../errors.ts";
+import { elements, encode, Exact, member, members } from "../io/json.ts";
+
+type Path = readonly string[];
+
+export class Projection {
+  private readonly seen = new Set<string>();
+  private readonly found = new Set<string>();
+  private checked = false;
+
+  /** `declared` are the dotted names that the command's output schema knows. */
+  constructor(
+    private readonly paths: readonly Path[],
+    private readonly declared: ReadonlySet<string>,
+  ) {}
+
+  /** Before a command that changes something: only declared names will do, since refusing afterwards would hide the effect. */
+  requireDeclared(): void {
+    const unknown = this.paths.filter((path) => !this.isDeclared(path));
+    if (unknown.length > 0) throw this.unknown(unknown);
+  }
+
+  /** Projects one page of items; the first page also settles which names are unknown. Throws INVALID_ARGUMENT. */
+  items(items: readonly Exact[]): Exact[] {
+    const projected = items.map((item) => this.item(item));
+    if (!this.checked) this.check();
+    this.checked = true;
+    return projected;
+  }
+
+  /** Projects the items of the result's `results` member. A result without one is passed on (the answer's shape is the API's). */
+  results(document: Exact): Exact {
+    const list = member(document, "results");
+    if (list === undefined || !list.text.startsWith("[")) return document;
+    const projected = this.items(elements(list));
+    const rest = members(document).map(([key, value]) => [key, key === "results" ? projected : value] as const);
+    return new Exact(`{${rest.map(([key, value]) => `${encode(key)}:${encode(value)}`).join(",")}}`);
+  }
+
+  private item(item: Exact): Exact {
+    return new Exact(`{${this.pick(item, this.paths, "")}}`);
+  }
+
+  /** The chosen members of one object, in the order of the object. */
+  private pick(item: Exact, paths: readonly Path[], prefix: string): string {
+    if (!item.text.startsWith("{")) return "";
+    const parts: string[] = [];
+    for (const [key, value] of members(item)) {
+      const name = `${prefix}${key}`;
+      if (this.seen.size < 1000) this.seen.add(name);
+      const chosen = paths.filter((path) => path[0] === key);
+      if (chosen.length === 0) continue;
+      const deeper = chosen.filter((path) => path.length > 1).map((path) => path.slice(1));
+      const whole = deeper.length < chosen.length;
+      if (whole) this.found.add(name);
+      const picked = whole ? value.text : `{${this.pick(value, deeper, `${name}.`)}}`;
+      parts.push(`${encode(key)}:${picked}`);
+    }
+    return parts.join(",");
+  }
+
+  private check(): void {
+    const unknown = this.paths.filter((path) => !this.found.has(path.join(".")) && !this.isDeclared(path));
+    if (unknown.length > 0) throw this.unknown(unknown);
+  }
+
+  private isDeclared(path: Path): boolean {
+    return this.declared.has(path.join("."));
+  }
+
+  private unknown(paths: readonly Path[]): CliError {
+    return new CliError("INVALID_ARGUMENT", {
+      message: "--fields names a field that the result does not have.",
+      field: "--fields",
+      details: { unknown: paths.map((path) => path.join(".")), known: [...new Set([...this.declared, ...this.seen])].sort() },
+    });
+  }
+}
+
+/** Reads `a,b.c`. Throws INVALID_ARGUMENT for empty and repeated names. */
+export function parseFields(raw: string, option: string): readonly Path[] {
+  const names = raw.split(",");
+  const wellFormed = names.every((name) => /^[^\s.,][^\s,]*$/.test(name) && !name.split(".").includes(""));
+  if (!wellFormed || new Set(names).size < names.length || names.length > 100) {
+    throw new CliError("INVALID_ARGUMENT", { message: `${option} takes field names, separated by commas, each once.`, field: option });
+  }
+  return names.map((name) => name.split("."));
+}
+
+interface SchemaNode {
+  readonly type: string;
+  readonly entries?: Readonly<Record<string, SchemaNode>>;
+  readonly wrapped?: SchemaNode;
+  readonly item?: SchemaNode;
+}
+
+/** The dotted names that an output schema declares for the thing that `--fields` projects. */
+export function declaredFields(schema: GenericSchema | undefined, target: "results" | "object"): ReadonlySet<string> {
+  const root = unwrap(schema as SchemaNode | undefined);
+  const item = target === "results" ? unwrap(unwrap(root?.entries?.results)?.item) : root;
+  return new Set(namesOf(item, ""));
+}
+
+function unwrap(node: SchemaNode | undefined): SchemaNode | undefined {
+  return node?.wrapped === undefined ? node : unwrap(node.wrapped);
+}
+
+function* namesOf(node: SchemaNode | undefined, prefix: string): Generator<string> {
+  for (const [name, child] of Object.entries(node?.entries ?? {})) {
+    yield `${prefix}${name}`;
+    yield* namesOf(unwrap(child), `${prefix}${name}.`);
+  }
+}

@@ -1,0 +1,206 @@
+/**
+ * Strict argv → one command and its raw values, or a usage error (SPEC §3, catalogue A). Nothing is guessed and nothing is
+ * ignored: unknown, repeated, missing and surplus arguments are all refused, with the nearest right spelling.
+ */
+import { CliError } from "../errors.ts";
+import type { Argument, ArgumentMap, InputReader } from "./argument.ts";
+import type { Command, Group } from "./command.ts";
+import { GLOBALS, type Globals, SHORT } from "./globals.ts";
+import { nearest } from "./nearest.ts";
+
+/** What the command line asks for, before any value was interpreted. */
+export interface Invocation {
+  /** Words that were understood, e.g. `["accounts", "list"]`. */
+  readonly words: readonly string[];
+  /** The command or group that the words lead to. */
+  readonly target: Command | Group;
+  readonly asks: "run" | "help" | "version";
+  /** Raw values by option name, in the order given; a flag holds one empty string. */
+  readonly raw: ReadonlyMap<string, readonly string[]>;
+  readonly operands: readonly string[];
+}
+
+/** Options that the command line offers for `target`: its own, then the global ones it does not redefine. */
+export function optionsOf(target: Command | Group): ArgumentMap {
+  return target.kind === "command" ? { ...GLOBALS, ...target.args } : GLOBALS;
+}
+
+/** `pageSize` → `page-size`: the other accepted spelling. */
+export function kebab(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+const SECRET_NAME = /secret|private|password|token|credential|apikey/i;
+
+/** Throws the usage codes; exit 2 each, nothing was sent. Help wins over every other fault, then version. */
+export function parse(argv: readonly string[], root: Group): Invocation {
+  const asked = askedFor(argv);
+  const state = { words: [] as string[], target: root as Command | Group };
+  const raw = new Map<string, string[]>();
+  const operands: string[] = [];
+  try {
+    for (let at = 0; at < argv.length; at += 1) {
+      const token = argv[at] ?? "";
+      checkCharacters(token);
+      if (token === "--") {
+        if (at + 1 < argv.length) throw surplus(argv[at + 1] ?? "");
+      } else if (token.startsWith("-") && token !== "-") {
+        at += readOption(token, argv[at + 1], state.target, raw);
+      } else if (state.target.kind === "group") {
+        Object.assign(state, descend(state.target, state.words, token));
+      } else {
+        if (state.target.operands === undefined) throw surplus(token);
+        operands.push(token);
+      }
+    }
+  } catch (cause) {
+    if (asked === undefined) throw cause;
+  }
+  return { ...state, asks: asked ?? "run", raw, operands };
+}
+
+function askedFor(argv: readonly string[]): "help" | "version" | undefined {
+  const end = argv.indexOf("--");
+  const options = end < 0 ? argv : argv.slice(0, end);
+  if (options.includes("--help") || options.includes("-h")) return "help";
+  return options.includes("--version") || options.includes("-v") ? "version" : undefined;
+}
+
+/** Bytes that were no UTF-8 arrive as U+FFFD: they are refused rather than sent as something else (A17). */
+function checkCharacters(token: string): void {
+  if (token.includes("\ufffd") || !token.isWellFormed()) {
+    throw new CliError("INVALID_ARGUMENT", { message: "An argument is not valid UTF-8." });
+  }
+}
+
+function surplus(token: string): CliError {
+  const dash = /^[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]/.test(token);
+  return new CliError("UNEXPECTED_ARGUMENT", {
+    message: dash ? "An argument begins with a dash that is not '-'." : "There is an argument that belongs to no option.",
+    details: { argument: shorten(token) },
+    ...(dash ? { hint: "Type the options with two plain hyphens: '--'." } : {}),
+  });
+}
+
+/** What is quoted back of a user's argument. */
+function shorten(token: string): string {
+  return token.length > 80 ? `${token.slice(0, 80)}…` : token;
+}
+
+function descend(group: Group, words: readonly string[], token: string): { words: string[]; target: Command | Group } {
+  for (const [name, target] of group.members) {
+    if (name === token || kebab(name) === token) return { words: [...words, name], target };
+  }
+  if (/^[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]/.test(token)) throw surplus(token);
+  const names = [...group.members.keys()];
+  const guess = nearest(token, names);
+  throw new CliError("UNKNOWN_COMMAND", {
+    message: `There is no such command${words.length > 0 ? ` in '${words.join(" ")}'` : ""}.`,
+    details: { given: shorten(token), ...(guess === undefined ? {} : { nearest: [...words, guess].join(" ") }), commands: names },
+    ...(guess === undefined ? {} : { hint: `Did you mean '${[...words, guess].join(" ")}'?` }),
+  });
+}
+
+/** Gives how many further tokens the option used. */
+function readOption(token: string, next: string | undefined, target: Command | Group, raw: Map<string, string[]>): 0 | 1 {
+  const equals = token.indexOf("=");
+  const spelled = equals < 0 ? token : token.slice(0, equals);
+  const options = optionsOf(target);
+  const name = findOption(spelled, options, target);
+  const argument = options[name] as Argument<unknown>;
+  const given = raw.get(name);
+  if (given !== undefined && !argument.many) {
+    throw new CliError("DUPLICATE_OPTION", { message: `--${name} stands twice.`, field: `--${name}` });
+  }
+  if (argument.kind === "flag") {
+    if (equals >= 0) {
+      throw new CliError("INVALID_ARGUMENT", { message: `--${name} is a flag and takes no value.`, field: `--${name}` });
+    }
+    raw.set(name, [""]);
+    return 0;
+  }
+  const value = equals < 0 ? next : token.slice(equals + 1);
+  if (value === undefined || (equals < 0 && value.startsWith("-") && value !== "-")) {
+    throw new CliError("MISSING_OPTION_VALUE", { message: `--${name} has no value.`, field: `--${name}` });
+  }
+  checkCharacters(value);
+  if (value === "") {
+    throw new CliError("INVALID_ARGUMENT", { message: `--${name} has an empty value.`, field: `--${name}` });
+  }
+  raw.set(name, [...(given ?? []), value]);
+  return equals < 0 ? 1 : 0;
+}
+
+function findOption(spelled: string, options: ArgumentMap, target: Command | Group): string {
+  const short = SHORT.get(spelled);
+  if (short !== undefined) return short;
+  const word = spelled.startsWith("--") ? spelled.slice(2) : "";
+  const names = Object.keys(options);
+  const found = names.find((name) => name === word || kebab(name) === word);
+  if (found !== undefined) return found;
+  if (SECRET_NAME.test(word)) {
+    throw new CliError("UNKNOWN_OPTION", {
+      message: "Secrets are never options: arguments can be read by every process of the machine.",
+      hint: "Set the LEDGER_ENTERPRISE_… environment variable, or its _FILE form.",
+    });
+  }
+  const guess = nearest(word, names);
+  throw new CliError("UNKNOWN_OPTION", {
+    message: `There is no such option${target.kind === "group" ? " before the command" : ""}.`,
+    field: shorten(spelled),
+    ...(guess === undefined ? {} : { hint: `Did you mean '--${guess}'?` }),
+    details: { options: names.map((name) => `--${name}`) },
+  });
+}
+
+/** Interprets the raw values. Required ones that are missing are named together. Throws the codes of each argument. */
+export async function interpret(
+  invocation: Invocation,
+  command: Command,
+  reader: InputReader,
+): Promise<Record<string, unknown> & { operands?: unknown }> {
+  const missing = Object.entries(command.args).filter(([name, argument]) => argument.required && !invocation.raw.has(name));
+  if (missing.length > 0) {
+    const names = missing.map(([name]) => `--${name}`).join(", ");
+    throw new CliError("MISSING_OPTION", { message: `Missing: ${names}.`, field: `--${missing[0]?.[0] ?? ""}` });
+  }
+  const values: Record<string, unknown> = Object.create(null);
+  for (const [name, argument] of Object.entries(command.args)) {
+    values[name] = await interpretOne(argument, invocation.raw.get(name), `--${name}`, reader);
+  }
+  if (command.operands !== undefined) {
+    if (command.operands.required && invocation.operands.length === 0) {
+      throw new CliError("MISSING_OPTION", { message: `Missing: ${command.operands.placeholder}.` });
+    }
+    values.operands = invocation.operands.map((raw) => command.operands?.parse(raw, "The argument", reader));
+  }
+  return values;
+}
+
+/** The global options of an invocation; throws INVALID_ARGUMENT for a bad `--timeout`. */
+export function interpretGlobals(invocation: Invocation): Globals {
+  const own = invocation.target.kind === "command" ? invocation.target.args : {};
+  const values: Record<string, unknown> = {};
+  for (const [name, argument] of Object.entries(GLOBALS) as [string, Argument<unknown>][]) {
+    const raw = Object.hasOwn(own, name) ? undefined : invocation.raw.get(name)?.[0];
+    values[name] = raw === undefined ? argument.fallback : argument.parse(raw, `--${name}`, NO_READER);
+  }
+  return values as Globals;
+}
+
+const NO_READER: InputReader = {
+  file: () => Promise.reject(new Error("no input option among the globals")),
+  stdin: () => Promise.reject(new Error("no input option among the globals")),
+};
+
+async function interpretOne(
+  argument: Argument<unknown>,
+  given: readonly string[] | undefined,
+  option: string,
+  reader: InputReader,
+): Promise<unknown> {
+  if (given === undefined) return argument.fallback;
+  const values: unknown[] = [];
+  for (const raw of given) values.push(await argument.parse(raw, option, reader));
+  return argument.many ? values : values[0];
+}
