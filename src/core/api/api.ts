@@ -1,0 +1,176 @@
+/**
+ * The API as commands see it: named operations with the session's credentials. A `Reader` cannot change anything, a `Draft` cannot
+ * send anything: what a command may do is what its capability can do.
+ */
+import { CliError } from "../../errors.ts";
+import { Exact, value } from "../../io/json.ts";
+import type { Config } from "../auth/config.ts";
+import { sameEndpoint } from "../auth/config.ts";
+import { endpointOf, type Session, type SessionStore, type TokenSet } from "../auth/session.ts";
+import { Client, type ClientHost, type HttpRequest } from "./client.ts";
+import { chooseVersion, dialectOf } from "./dialect.ts";
+import type { Dialect, Operation, OperationName, Parameters } from "./operation.ts";
+import { askTokens } from "./tokens.ts";
+
+export interface Reader {
+  /** Carries out an operation that changes nothing. Throws NOT_SUPPORTED, the session codes and the HTTP codes. */
+  read(name: OperationName, parameters?: Parameters, document?: Exact): Promise<Exact>;
+  /** Any GET below the base path (`api --path`). */
+  get(path: string, query: readonly (readonly [string, string])[]): Promise<Exact>;
+  /** The session behind the calls, checked against the configuration. */
+  session(): Promise<Session>;
+}
+
+export interface Api extends Reader {
+  /** Carries out an operation that changes something, once. Throws OUTCOME_UNKNOWN when its answer is lost (NET-6). */
+  write(name: OperationName, parameters: Parameters, document?: Exact): Promise<Exact>;
+}
+
+/** A write as it would be sent, secrets masked. */
+export interface DraftedRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Exact | null;
+}
+
+export interface Draft {
+  /** Works offline, with the session's address or else the configured one. Throws MISSING_CREDENTIALS without either. */
+  describe(name: OperationName, parameters: Parameters, document?: Exact): Promise<DraftedRequest>;
+}
+
+export interface ApiHost extends ClientHost {
+  readonly config: Config;
+  readonly sessions: SessionStore;
+}
+
+/** Reads only: what a command with effect `read` gets. */
+export function createReader(host: ApiHost): Reader {
+  const connection = new Connection(host);
+  return {
+    read: (name, parameters = {}, document = undefined) => connection.run(name, parameters, document, false),
+    get: (path, query) => connection.send({ method: "GET", path, query }),
+    session: () => connection.session(),
+  };
+}
+
+export function createApi(host: ApiHost): Api {
+  const connection = new Connection(host);
+  return {
+    ...createReader(host),
+    write: (name, parameters, document) => connection.run(name, parameters, document, true),
+  };
+}
+
+export function createDraft(host: ApiHost): Draft {
+  return {
+    async describe(name, parameters, document) {
+      const { endpoint, dialect, headers } = await addressOf(host);
+      const request = requestOf(operationOf(dialect, name), parameters, document);
+      const url = new Client(endpoint, host).urlOf(request).href;
+      return { method: request.method, url, headers, body: request.body ?? null };
+    },
+  };
+}
+
+async function addressOf(host: ApiHost): Promise<Pick<Client, "endpoint"> & { dialect: Dialect; headers: Record<string, string> }> {
+  const common = { accept: "application/json", "user-agent": host.userAgent, "content-type": "application/json" };
+  const session = await host.sessions.read();
+  if (session !== undefined) {
+    checkSession(session, host.config);
+    const dialect = dialectOf(session.apiVersion);
+    const headers = dialect.authorize({ workspace: session.workspace, accessToken: "[redacted]" });
+    return { endpoint: endpointOf(session), dialect, headers: { ...common, ...headers } };
+  }
+  const { endpoint, workspace } = host.config.target({ baseUrl: undefined, workspace: undefined });
+  const dialect = dialectOf(chooseVersion(endpoint, undefined));
+  return { endpoint, dialect, headers: { ...common, ...dialect.authorize({ workspace, accessToken: "[redacted]" }) } };
+}
+
+/** NET-2: tokens belong to an origin and a workspace. */
+export function checkSession(session: Session, config: Config): void {
+  const { endpoint, workspace } = config.configured();
+  const elsewhere = endpoint !== undefined && !sameEndpoint(endpoint, endpointOf(session));
+  if (!elsewhere && (workspace === undefined || workspace === session.workspace)) return;
+  throw new CliError("SESSION_MISMATCH", {
+    message: `The session is for another ${elsewhere ? "server" : "workspace"} than the environment names; nothing was sent.`,
+    details: { session: { origin: session.origin, basePath: session.basePath, workspace: session.workspace } },
+  });
+}
+
+class Connection {
+  constructor(private readonly host: ApiHost) {}
+
+  async session(): Promise<Session> {
+    const session = await this.host.sessions.require();
+    checkSession(session, this.host.config);
+    return session;
+  }
+
+  async run(name: OperationName, parameters: Parameters, document: Exact | undefined, writing: boolean): Promise<Exact> {
+    const dialect = dialectOf((await this.session()).apiVersion);
+    const operation = operationOf(dialect, name);
+    if ((operation.writes ?? false) !== writing) throw new Error(`${name} is ${writing ? "no" : "a"} writing operation`);
+    const answer = await this.send(requestOf(operation, parameters, document));
+    return operation.read?.(answer, parameters) ?? answer;
+  }
+
+  /** With the session's token; a 401 refreshes once and repeats once, also for a write, which was not carried out (NET-7). */
+  async send(request: HttpRequest): Promise<Exact> {
+    await this.session();
+    const first = await this.host.sessions.fresh((session) => this.refresh(session));
+    try {
+      return await this.sendAs(first, request);
+    } catch (cause) {
+      if (!isUnauthorized(cause) || first.tokens === undefined) throw cause;
+    }
+    const second = await this.host.sessions.fresh((session) => this.refresh(session), first.tokens.access);
+    return this.sendAs(second, request);
+  }
+
+  private sendAs(session: Session, request: HttpRequest): Promise<Exact> {
+    const { authorize } = dialectOf(session.apiVersion);
+    const headers = authorize({ workspace: session.workspace, accessToken: session.tokens?.access ?? "" });
+    return new Client(endpointOf(session), this.host).send({ ...request, headers: { ...request.headers, ...headers } });
+  }
+
+  private refresh(session: Session): Promise<TokenSet> {
+    // Inside the lock the session may have become another one: its tokens must still go to its own origin only.
+    checkSession(session, this.host.config);
+    const refreshToken = session.tokens?.refresh ?? "";
+    const client = new Client(endpointOf(session), this.host);
+    const { refresh } = dialectOf(session.apiVersion);
+    return askTokens(client, refresh, { workspace: session.workspace, refreshToken }, () => this.host.now());
+  }
+}
+
+function isUnauthorized(cause: unknown): boolean {
+  return cause instanceof CliError && cause.code === "UNAUTHORIZED";
+}
+
+function operationOf(dialect: Dialect, name: OperationName): Operation {
+  const operation = dialect.operations[name];
+  if (operation !== undefined) return operation;
+  throw new CliError("NOT_SUPPORTED", { message: `API ${dialect.version.toUpperCase()} has no operation for '${name}'.` });
+}
+
+/** Parameters go where the table says, once each: into the path, the query or the body. */
+function requestOf(operation: Operation, parameters: Parameters, document: Exact | undefined): HttpRequest {
+  const path = operation.path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(parameters[name])));
+  const query: [string, string][] = [];
+  for (const [ours, theirs] of Object.entries(operation.query ?? {})) {
+    const given = parameters[ours];
+    if (given === undefined || given === false) continue;
+    for (const item of Array.isArray(given) ? given : [given]) query.push([theirs, String(item)]);
+  }
+  const body = operation.body?.(document, parameters);
+  return { method: operation.method, path, query, body, writes: operation.writes ?? false };
+}
+
+/** The member `name` of an answer as text; throws INVALID_RESPONSE naming it (G15). */
+export function textOf(answer: Exact, name: string): string {
+  const fields = value(answer);
+  const found = typeof fields === "object" && fields !== null && Object.hasOwn(fields, name) ? (fields as Record<string, unknown>)[name] : undefined;
+  if (typeof found === "string") return found;
+  throw new CliError("INVALID_RESPONSE", { message: `The answer has no text '${name}'.`, field: name });
+}

@@ -1,0 +1,312 @@
+/**
+ * One HTTP exchange with the configured API and nothing else (NET-1, NET-3, NET-4, NET-5, NET-8, NET-9, NET-11): no redirects, a
+ * deadline, a size limit after decompression, repeated GETs, and every failure as a CliError. The only caller of `fetch` here.
+ */
+import { createFetch } from "ofetch";
+import { CliError } from "../../errors.ts";
+import { decodeUtf8, Exact, exact, JsonError } from "../../io/json.ts";
+import type { Log } from "../../io/log.ts";
+import type { Endpoint } from "../auth/endpoint.ts";
+import { classify, codeOfStatus, retryAfter } from "./failure.ts";
+
+export const ANSWER_MAX_BYTES = 32 * 1024 * 1024;
+const REQUEST_MS = 30_000;
+const SILENCE_MS = 15_000;
+const REPEATS = 2;
+const LONGEST_WAIT_SECONDS = 30;
+const ENCODINGS = new Set(["", "identity", "gzip", "x-gzip", "deflate", "br", "zstd"]);
+
+export interface HttpRequest {
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
+  /** Path below the base path, each segment already checked or encoded. */
+  readonly path: string;
+  readonly query?: readonly (readonly [string, string])[];
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Exact | undefined;
+  /** The request changes something on the server: a lost answer is OUTCOME_UNKNOWN. */
+  readonly writes?: boolean;
+}
+
+export interface ClientHost {
+  readonly fetch: typeof globalThis.fetch;
+  readonly log: Log;
+  readonly userAgent: string;
+  now(): number;
+  /** Resolves early, by rejection with `signal.reason`, when the signal fires. */
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
+  /** Fires at the end of the whole command's time, and when the user interrupts it. */
+  readonly stop: AbortSignal;
+}
+
+/** An answer outside 2xx, or none, before it is known whether trying again is allowed. */
+interface Failure {
+  readonly error: CliError;
+  /** Wait before the next try in ms; undefined: do not try again. */
+  readonly waitMs: number | undefined;
+}
+
+export class Client {
+  private readonly request: ReturnType<typeof createFetch>["raw"];
+
+  constructor(
+    readonly endpoint: Endpoint,
+    private readonly host: ClientHost,
+  ) {
+    this.request = createFetch({ fetch: host.fetch, Headers, AbortController }).raw;
+  }
+
+  /**
+   * Sends the request and gives the answer's JSON document, token-exact. GETs are repeated at most twice (NET-5); everything else is
+   * sent once. Throws the HTTP and network codes of the error table; OUTCOME_UNKNOWN when a write may have been carried out.
+   */
+  async send(request: HttpRequest): Promise<Exact> {
+    const url = this.urlOf(request);
+    for (let attempt = 0; ; attempt += 1) {
+      const outcome = await this.attempt(request, url, attempt);
+      if (outcome instanceof Exact) return outcome;
+      const mayRepeat = request.method === "GET" && attempt < REPEATS && outcome.waitMs !== undefined;
+      if (!mayRepeat || this.host.stop.aborted) throw outcome.error;
+      await this.pause(outcome.waitMs ?? 0, outcome.error);
+    }
+  }
+
+  /** The address a request goes to; checked to lie below the configured base (NET-9). */
+  urlOf(request: Pick<HttpRequest, "path" | "query">): URL {
+    const { origin, basePath } = this.endpoint;
+    const url = new URL(`${origin}${basePath}${request.path}`);
+    for (const [name, value] of request.query ?? []) url.searchParams.append(name, value);
+    if (url.origin !== origin || url.pathname !== `${basePath}${request.path}`) {
+      throw new CliError("INVALID_ARGUMENT", { message: "The path leaves the configured API." });
+    }
+    return url;
+  }
+
+  private async pause(waitMs: number, failure: CliError): Promise<void> {
+    this.host.log.debug("waiting before the next try", { ms: Math.round(waitMs), code: failure.code });
+    try {
+      await this.host.sleep(waitMs, this.host.stop);
+    } catch {
+      throw failure;
+    }
+  }
+
+  private async attempt(request: HttpRequest, url: URL, attempt: number): Promise<Exact | Failure> {
+    const guard = new Guard(this.host.stop);
+    const startedAt = this.host.now();
+    let response: Response | undefined;
+    try {
+      response = await this.request(url.href, {
+        method: request.method,
+        headers: this.headersOf(request),
+        ...(request.body === undefined ? {} : { body: request.body.text }),
+        retry: 0,
+        redirect: "manual",
+        responseType: "stream",
+        ignoreResponseError: true,
+        signal: guard.signal,
+      });
+      const bytes = await readBody(response, guard);
+      this.logAnswer(request, url, response, bytes.length, startedAt);
+      return response.ok ? readAnswer(response, bytes) : this.refused(request, response, bytes, attempt);
+    } catch (cause) {
+      return this.broken(request, cause, guard, response, attempt);
+    } finally {
+      guard.release();
+    }
+  }
+
+  private headersOf(request: HttpRequest): Record<string, string> {
+    return {
+      accept: "application/json",
+      "user-agent": this.host.userAgent,
+      "content-type": "application/json",
+      ...request.headers,
+    };
+  }
+
+  /** SEC-2: method, URL without query values, status, timing, sizes. */
+  private logAnswer(request: HttpRequest, url: URL, response: Response, bytes: number, startedAt: number): void {
+    const names = [...new Set(url.searchParams.keys())].join(",");
+    const target = `${url.origin}${url.pathname}${names === "" ? "" : `?${names}`}`;
+    const ms = this.host.now() - startedAt;
+    this.host.log.debug(`${request.method} ${target}`, { status: response.status, bytes, ms });
+  }
+
+  private refused(request: HttpRequest, response: Response, bytes: Uint8Array, attempt: number): Failure {
+    const { status, headers } = response;
+    const code = codeOfStatus(status);
+    const wait = retryAfter(headers, this.host.now());
+    const unknown = request.writes === true && (status === 502 || status === 504);
+    const error = new CliError(code, {
+      message: unknown ? `The API answered with status ${status}: the outcome is unknown.` : messageOf(code, status),
+      httpStatus: status,
+      ...(unknown ? { hint: "Do not repeat before 'requests list' or 'requests get' showed whether it was carried out." } : {}),
+      ...(request.writes === true ? { retryable: code === "RATE_LIMITED" } : {}),
+      ...(wait === undefined ? {} : { retryAfterSeconds: wait.seconds }),
+      ...requestIdOf(headers),
+      ...apiErrorOf(bytes, code),
+      ...(code === "REDIRECT_BLOCKED" ? { details: { location: headers.get("location")?.slice(0, 512) ?? null } } : {}),
+      ...(status === 404 && !isJson(headers) ? { hint: "The answer is not from the API: check the base URL." } : {}),
+    });
+    return { error, waitMs: this.waitMs(code, status, wait, attempt) };
+  }
+
+  private waitMs(
+    code: string,
+    status: number,
+    wait: ReturnType<typeof retryAfter>,
+    attempt: number,
+  ): number | undefined {
+    if (wait?.honoured === true && wait.seconds > LONGEST_WAIT_SECONDS) return undefined;
+    if (code === "RATE_LIMITED") return wait?.honoured === true ? wait.seconds * 1000 : undefined;
+    if (![408, 502, 503, 504].includes(status)) return undefined;
+    return wait?.honoured === true ? wait.seconds * 1000 : backoffMs(attempt);
+  }
+
+  private broken(request: HttpRequest, cause: unknown, guard: Guard, response: Response | undefined, attempt: number): Failure {
+    const answered = response !== undefined;
+    const { code, message, notSent } = guard.failure() ?? (cause instanceof CliError ? known(cause) : classify(cause));
+    this.host.log.debug("the exchange failed", { code, answered });
+    if (request.writes === true && !notSent) {
+      const facts = { reason: code, ...(answered ? { httpStatus: response.status } : {}) };
+      const unknown = "The answer was lost: the request may or may not have been carried out.";
+      return { error: new CliError("OUTCOME_UNKNOWN", { message: unknown, details: facts, cause }), waitMs: undefined };
+    }
+    const error = cause instanceof CliError ? cause : new CliError(code, { message, cause });
+    const repeatable = code === "CONNECTION_RESET" || code === "NETWORK_ERROR" || code === "DNS_ERROR" || code === "TIMEOUT";
+    return { error, waitMs: repeatable && !guard.stopped ? backoffMs(attempt) : undefined };
+  }
+}
+
+function known(error: CliError): { code: CliError["code"]; message: string; notSent: boolean } {
+  return { code: error.code, message: error.message, notSent: false };
+}
+
+/** 250 ms, 500 ms, … with jitter, so that a fleet does not return in step. */
+function backoffMs(attempt: number): number {
+  return 250 * 2 ** attempt * (0.5 + Math.random());
+}
+
+/** The clocks of one exchange: 30 s in all, 15 s without a byte (NET-3), the command's deadline, the user's interrupt. */
+class Guard {
+  private readonly controller = new AbortController();
+  private readonly total = setTimeout(() => this.trip("total"), REQUEST_MS);
+  private silence = setTimeout(() => this.trip("silence"), SILENCE_MS);
+  private tripped: "total" | "silence" | "stop" | undefined;
+  private readonly onStop = (): void => this.trip("stop");
+
+  constructor(private readonly stop: AbortSignal) {
+    if (stop.aborted) this.onStop();
+    stop.addEventListener("abort", this.onStop, { once: true });
+  }
+
+  get signal(): AbortSignal {
+    return this.controller.signal;
+  }
+
+  get stopped(): boolean {
+    return this.tripped === "stop";
+  }
+
+  /** A byte arrived. */
+  touch(): void {
+    clearTimeout(this.silence);
+    this.silence = setTimeout(() => this.trip("silence"), SILENCE_MS);
+  }
+
+  failure(): { code: "TIMEOUT"; message: string; notSent: boolean } | undefined {
+    if (this.tripped === undefined) return undefined;
+    const seconds = this.tripped === "silence" ? SILENCE_MS / 1000 : REQUEST_MS / 1000;
+    const why = this.tripped === "stop" ? "before the command's time was over" : `within ${seconds} seconds`;
+    return { code: "TIMEOUT", message: `The API gave no complete answer ${why}.`, notSent: false };
+  }
+
+  release(): void {
+    clearTimeout(this.total);
+    clearTimeout(this.silence);
+    this.stop.removeEventListener("abort", this.onStop);
+  }
+
+  private trip(why: "total" | "silence" | "stop"): void {
+    this.tripped ??= why;
+    this.controller.abort();
+  }
+}
+
+async function readBody(response: Response, guard: Guard): Promise<Uint8Array> {
+  guard.touch();
+  const encoding = response.headers.get("content-encoding")?.trim().toLowerCase() ?? "";
+  if (!ENCODINGS.has(encoding)) throw invalid("The answer has an unknown content encoding.");
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  const reader = response.body?.getReader();
+  for (;;) {
+    const { done, value } = (await reader?.read()) ?? { done: true, value: undefined };
+    if (done || value === undefined) break;
+    guard.touch();
+    size += value.length;
+    if (size > ANSWER_MAX_BYTES) {
+      void reader?.cancel().catch(() => undefined);
+      throw new CliError("RESPONSE_TOO_LARGE", { message: "The answer has more than 32 MiB." });
+    }
+    chunks.push(value);
+  }
+  return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
+}
+
+/** NET-8: 2xx is not enough. */
+function readAnswer(response: Response, bytes: Uint8Array): Exact {
+  if (response.status === 206) throw invalid("The answer is only a part.");
+  if (!isJson(response.headers)) throw invalid("The answer is not JSON.", "Is a proxy or a login page in the way? Check the base URL.");
+  const charset = /charset\s*=\s*"?([^";\s]+)/i.exec(response.headers.get("content-type") ?? "")?.[1];
+  if (charset !== undefined && !/^(utf-?8|us-ascii)$/i.test(charset)) throw invalid("The answer is not UTF-8.");
+  return readDocument(bytes);
+}
+
+function readDocument(bytes: Uint8Array): Exact {
+  try {
+    return exact(decodeUtf8(bytes, { bom: "strip" }), { loneSurrogates: "allow" });
+  } catch (cause) {
+    if (!(cause instanceof JsonError)) throw cause;
+    throw new CliError("INVALID_RESPONSE", {
+      message: "The answer is not one valid JSON document.",
+      details: { reason: cause.reason, position: cause.position },
+    });
+  }
+}
+
+function invalid(message: string, hint?: string): CliError {
+  return new CliError("INVALID_RESPONSE", { message, ...(hint === undefined ? {} : { hint }) });
+}
+
+function isJson(headers: Headers): boolean {
+  return /^application\/([a-z0-9!#$&^_.+-]+\+)?json\s*(;|$)/i.test(headers.get("content-type")?.trim() ?? "");
+}
+
+function messageOf(code: string, status: number): string {
+  if (code === "REDIRECT_BLOCKED") return `The server answered with a redirect (status ${status}), which was not followed.`;
+  if (code === "NOT_FOUND") return "The API knows no such object.";
+  return `The API answered with status ${status}.`;
+}
+
+function requestIdOf(headers: Headers): { requestId?: string } {
+  for (const name of ["x-request-id", "x-correlation-id", "cf-ray"]) {
+    const value = headers.get(name);
+    if (value !== null && /^[\x21-\x7e]{1,128}$/.test(value)) return { requestId: value };
+  }
+  return {};
+}
+
+const API_ERROR_MAX_BYTES = 8 * 1024;
+
+/** The API's own error document as data, at most 8 KiB (OUT-5); HTML and broken bodies are not shown. */
+function apiErrorOf(bytes: Uint8Array, code: string): { api?: unknown } {
+  if (bytes.length === 0 || code === "REDIRECT_BLOCKED") return {};
+  try {
+    const document = readDocument(bytes);
+    if (bytes.length <= API_ERROR_MAX_BYTES) return { api: document };
+    return { api: { truncated: true, text: document.text.slice(0, API_ERROR_MAX_BYTES / 2) } };
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,20 @@
+/** Which table serves a session or a login. */
+import { CliError } from "../../errors.ts";
+import type { Endpoint } from "../auth/endpoint.ts";
+import type { Dialect } from "./operation.ts";
+import { V2 } from "./v2.ts";
+
+export type ApiVersion = Dialect["version"];
+
+/** SPEC §6: the option decides; else V1's own host is V1, and everything else is V2. */
+export function chooseVersion(endpoint: Endpoint, option: ApiVersion | undefined): ApiVersion {
+  if (option !== undefined) return option;
+  if (endpoint.basePath.endsWith("/v1/rest")) return "v2";
+  return endpoint.origin === "https://api.vault.ledger.com" ? "v1" : "v2";
+}
+
+/** The table of a generation. */
+export function dialectOf(version: ApiVersion): Dialect {
+  if (version === "v2") return V2;
+  throw new CliError("NOT_SUPPORTED", { message: "This version of the program serves API V2 only." });
+}

@@ -1,0 +1,70 @@
+/** What one operation of the API looks like in a dialect; v1.ts and v2.ts are tables of these. */
+import type { Exact } from "../../io/json.ts";
+
+/** Names of everything the program does on the API, whichever generation serves it. */
+export type OperationName =
+  | "accounts.list"
+  | "accounts.get"
+  | "transactions.list"
+  | "transactions.estimate"
+  | "requests.list"
+  | "requests.get"
+  | "requests.create"
+  | "requests.challenge"
+  | "requests.approve"
+  | "users.list"
+  | "users.get"
+  | "groups.list"
+  | "groups.get"
+  | "policies.list"
+  | "policies.get"
+  | "whitelists.list"
+  | "whitelists.get"
+  | "entities.list"
+  | "entities.get"
+  | "assets.currencies"
+  | "assets.tokens"
+  | "permissions.allowedActions";
+
+/** A value of the command line on its way to the API: our own names, decoded. */
+export type Parameter = string | number | boolean | readonly string[] | undefined;
+export type Parameters = Readonly<Record<string, Parameter>>;
+
+export interface Operation {
+  readonly method: "GET" | "POST";
+  /** Path below the base path; `{name}` stands for a parameter of that name. */
+  readonly path: string;
+  /** Our parameter name → the API's query name. A parameter that is not listed here is never sent. */
+  readonly query?: Readonly<Record<string, string>>;
+  /** True for operations that change something: never repeated, outcome unknown when the answer is lost (NET-6). */
+  readonly writes?: boolean;
+  /** Builds the body from the parameters and the document that the command was given. */
+  readonly body?: (document: Exact | undefined, parameters: Parameters) => Exact;
+  /** Brings the answer into the shape that commands expect, tokens untouched. Absent: as it came. */
+  readonly read?: (answer: Exact, parameters: Parameters) => Exact;
+}
+
+/** One generation of the API: everything that differs between V1 and V2, and nothing else. */
+export interface Dialect {
+  readonly version: "v1" | "v2";
+  /** What this generation lacks is missing here and answers NOT_SUPPORTED. */
+  readonly operations: Readonly<Partial<Record<OperationName, Operation>>>;
+  readonly login: TokenCall;
+  readonly refresh: TokenCall;
+  /** Headers that carry the session on each call. */
+  authorize(credentials: { readonly workspace: string; readonly accessToken: string }): Record<string, string>;
+}
+
+/** How tokens are asked for and where they stand in the answer. No bearer header is sent. */
+export interface TokenCall {
+  readonly path: string;
+  headers(workspace: string): Record<string, string>;
+  body(input: Readonly<Record<"workspace" | "apiKeyId" | "apiKeySecret" | "refreshToken", string>>): Record<string, string>;
+  readonly names: {
+    readonly access: string;
+    readonly expires: string;
+    readonly refresh: string;
+    /** Absent where the generation does not say how long a refresh token lives. */
+    readonly refreshExpires?: string;
+  };
+}

@@ -1,0 +1,64 @@
+/** Walking the pages of a list: the one place that knows how a page says what comes next. */
+import { CliError } from "../../errors.ts";
+import { elements, Exact, member, value } from "../../io/json.ts";
+
+/** V2 has two ways of paging: page numbers, and opaque cursors for data from outside sources. */
+export type Walk = "pages" | "cursors";
+
+interface Position {
+  readonly page?: number;
+  readonly pageSize?: number;
+  readonly cursor?: string;
+}
+
+/**
+ * Yields the results page by page and returns the members that close the document: `total` (null when the API gives none and not
+ * all was read) and `complete` (false when `limit` left something out). A page that does not lead on is INVALID_RESPONSE.
+ */
+export async function* walkPages(
+  fetchPage: (position: Position) => Promise<Exact>,
+  by: Walk,
+  limit = Number.POSITIVE_INFINITY,
+): AsyncGenerator<readonly Exact[], Record<string, unknown>, void> {
+  const visited = new Set<string>();
+  let position: Position = by === "pages" ? { page: 1 } : {};
+  let count = 0;
+  for (;;) {
+    const page = await fetchPage(position);
+    const results = resultsOf(page);
+    const next = nextOf(page, by);
+    const taken = results.slice(0, limit - count);
+    count += taken.length;
+    if (taken.length > 0) yield taken;
+    const leftOut = taken.length < results.length || (next !== undefined && count >= limit);
+    const total = totalOf(page);
+    if (leftOut) return { total, complete: false };
+    if (next === undefined) return { total: total ?? count, complete: true };
+    const key = JSON.stringify(next);
+    if (visited.has(key) || (typeof next.page === "number" && next.page <= (position.page ?? 1))) {
+      throw new CliError("INVALID_RESPONSE", { message: "The list leads back to a page that was already read.", field: "next" });
+    }
+    visited.add(key);
+    position = next;
+  }
+}
+
+function resultsOf(page: Exact): readonly Exact[] {
+  const results = page.text.startsWith("{") ? member(page, "results") : undefined;
+  if (results?.text.startsWith("[")) return elements(results);
+  throw new CliError("INVALID_RESPONSE", { message: "The answer has no list 'results'.", field: "results" });
+}
+
+function nextOf(page: Exact, by: Walk): Position | undefined {
+  const next = member(page, "next");
+  const found = next === undefined ? undefined : value(next);
+  if (found === undefined || found === null) return undefined;
+  if (by === "pages" && typeof found === "number" && Number.isSafeInteger(found) && found > 0) return { page: found };
+  if (by === "cursors" && typeof found === "string" && /^[\x21-\x7e]{1,4096}$/.test(found)) return { cursor: found };
+  throw new CliError("INVALID_RESPONSE", { message: "The answer's 'next' does not name a page.", field: "next" });
+}
+
+function totalOf(page: Exact): Exact | null {
+  const total = member(page, "total");
+  return total !== undefined && /^[0-9]+$/.test(total.text) ? total : null;
+}

@@ -1,0 +1,58 @@
+/** Asking for tokens and reading them: the only place where a secret enters a request body. */
+import { CliError } from "../../errors.ts";
+import { encode, Exact, value } from "../../io/json.ts";
+import { TOKEN, type TokenSet } from "../auth/session.ts";
+import type { Client } from "./client.ts";
+import type { TokenCall } from "./operation.ts";
+
+type TokenInput = Parameters<TokenCall["body"]>[0];
+
+const LONGEST_LIFE_SECONDS = 24 * 3600;
+
+/**
+ * Posts the token call and gives the token pair with its time of receipt (`now`, ms). Throws UNAUTHORIZED, INVALID_RESPONSE naming the
+ * field that is missing or out of range, and the network codes. Never repeated by itself.
+ */
+export async function askTokens(
+  client: Client,
+  call: TokenCall,
+  input: Partial<TokenInput> & { readonly workspace: string },
+  now: () => number,
+): Promise<TokenSet> {
+  const empty = { apiKeyId: "", apiKeySecret: "", refreshToken: "" };
+  const answer = await client.send({
+    method: "POST",
+    path: call.path,
+    headers: call.headers(input.workspace),
+    body: new Exact(encode(call.body({ ...empty, ...input }))),
+  });
+  return readTokens(value(answer), call.names, now());
+}
+
+function readTokens(answer: unknown, names: TokenCall["names"], receivedAt: number): TokenSet {
+  const fields = typeof answer === "object" && answer !== null ? (answer as Record<string, unknown>) : {};
+  const refreshExpires = names.refreshExpires === undefined ? undefined : lifeOf(fields, names.refreshExpires, Infinity);
+  return {
+    access: tokenOf(fields, names.access),
+    refresh: tokenOf(fields, names.refresh),
+    receivedAt,
+    expiresInSeconds: lifeOf(fields, names.expires, LONGEST_LIFE_SECONDS),
+    ...(refreshExpires === undefined ? {} : { refreshExpiresInSeconds: refreshExpires }),
+  };
+}
+
+function tokenOf(fields: Record<string, unknown>, name: string): string {
+  const token = Object.hasOwn(fields, name) ? fields[name] : undefined;
+  if (typeof token === "string" && TOKEN.test(token)) return token;
+  throw unusable(name);
+}
+
+function lifeOf(fields: Record<string, unknown>, name: string, longest: number): number {
+  const life = Object.hasOwn(fields, name) ? fields[name] : undefined;
+  if (typeof life === "number" && Number.isFinite(life) && life > 0 && life <= longest) return life;
+  throw unusable(name);
+}
+
+function unusable(name: string): CliError {
+  return new CliError("INVALID_RESPONSE", { message: `The token answer has no usable '${name}'.`, field: name });
+}

@@ -1,0 +1,85 @@
+/**
+ * API V2 as a table. Rows marked "assumed" are not publicly documented: each such assumption stands here and nowhere else
+ * (README, "Not verified").
+ */
+import { encode, Exact, member } from "../../io/json.ts";
+import type { Dialect, Operation, Parameters } from "./operation.ts";
+
+const PAGE = { page: "page", pageSize: "pageSize", sortBy: "sortBy", sortOrder: "sortOrder" } as const;
+
+function list(path: string, ...filters: readonly string[]): Operation {
+  return { method: "GET", path, query: { ...PAGE, ...Object.fromEntries(filters.map((name) => [name, name])) } };
+}
+
+function get(path: string, ...query: readonly string[]): Operation {
+  return { method: "GET", path, query: Object.fromEntries(query.map((name) => [name, name])) };
+}
+
+/** The request inside its documented envelope; one that is wrapped already is taken as it is. */
+function wrapRequest(document: Exact | undefined): Exact {
+  const given = document ?? new Exact("{}");
+  return member(given, "request")?.text.startsWith("{") === true ? given : new Exact(encode({ request: given }));
+}
+
+/** Assumed (§9 row 1): the estimate takes the transaction request's `data` as its body. */
+function transactionData(document: Exact | undefined): Exact {
+  const given = document ?? new Exact("{}");
+  const data = member(given, "data");
+  return member(given, "type") !== undefined && data?.text.startsWith("{") === true ? data : given;
+}
+
+/** Assumed (§9 row 4): an API user's signature is the whole compact JWS. */
+function approval(_document: Exact | undefined, parameters: Parameters): Exact {
+  return new Exact(encode({ data: { challengeType: "API", signature: parameters.signature } }));
+}
+
+const TOKEN_NAMES = {
+  access: "accessToken",
+  expires: "expiresInSeconds",
+  refresh: "refreshToken",
+  refreshExpires: "refreshExpiresInSeconds",
+} as const;
+
+export const V2: Dialect = {
+  version: "v2",
+  operations: {
+    "accounts.list": list("/accounts", "status", "name", "governanceType", "skipLiveData"),
+    "accounts.get": get("/accounts/{id}"),
+    "transactions.list": get("/accounts/{accountId}/transactions", "cursor"), // assumed (§9 row 7)
+    "transactions.estimate": { method: "POST", path: "/accounts/{accountId}/transactions/estimate", body: transactionData },
+    "requests.list": list(
+      "/requests",
+      ...["type", "state", "targetId", "createdBy", "reviewedBy", "pendingBy", "fromDate", "toDate"],
+    ),
+    "requests.get": get("/requests/{id}", "withInflight"),
+    "requests.create": { method: "POST", path: "/requests", writes: true, body: wrapRequest },
+    "requests.challenge": get("/requests/{id}/challenge"), // assumed (§9 row 2)
+    "requests.approve": { method: "POST", path: "/requests/{id}/approve", writes: true, body: approval },
+    "users.list": list("/users", "role", "status"),
+    "users.get": get("/users/{id}"),
+    "groups.list": list("/groups", "status"),
+    "groups.get": get("/groups/{id}"),
+    "policies.list": list("/policies", "name", "isPrivate"),
+    "policies.get": get("/policies/{id}"),
+    "whitelists.list": list("/whitelists", "status"),
+    "whitelists.get": get("/whitelists/{id}"),
+    "entities.list": list("/entities"),
+    "entities.get": get("/entities/{id}"),
+    "assets.currencies": get("/assets/currencies"),
+    "assets.tokens": get("/assets/tokens"),
+    "permissions.allowedActions": get("/permissions/allowed-actions", "userId", "resourceType", "resourceId"),
+  },
+  login: {
+    path: "/auth/token",
+    headers: () => ({}),
+    body: ({ workspace, apiKeyId, apiKeySecret }) => ({ workspace, apiKeyId, apiKeySecret }),
+    names: TOKEN_NAMES,
+  },
+  refresh: {
+    path: "/auth/token/refresh",
+    headers: () => ({}),
+    body: ({ workspace, refreshToken }) => ({ workspace, refreshToken }), // assumed (§9 row 9)
+    names: TOKEN_NAMES,
+  },
+  authorize: ({ accessToken }) => ({ authorization: `Bearer ${accessToken}` }),
+};

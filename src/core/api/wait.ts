@@ -1,0 +1,79 @@
+/** Waiting for a request to reach a state. */
+import { CliError } from "../../errors.ts";
+import { Exact, value } from "../../io/json.ts";
+import type { Log } from "../../io/log.ts";
+import type { Reader } from "./api.ts";
+
+/** Final states; any other name goes on waiting (SPEC §4). */
+const REACHED = new Set(["APPROVED", "SIGNED", "SUBMITTED", "CONFIRMED", "ACTIVE", "COMPLETED"]);
+const ENDED = new Set(["REJECTED", "ABORTED", "CANCELLED", "CANCELED", "EXPIRED", "BLOCKED", "FAILED"]);
+
+const FAILURES_IN_A_ROW = 3;
+
+interface WaitHost {
+  readonly reader: Reader;
+  readonly log: Log;
+  readonly clock: { now(): number; sleep(ms: number, signal?: AbortSignal): Promise<void>; readonly stop: AbortSignal };
+}
+
+interface WaitPlan {
+  readonly states: readonly string[];
+  readonly timeoutMs: number;
+  readonly intervalMs: number;
+}
+
+/** True when nothing more will happen to a request in this state. */
+export function isFinal(state: string): boolean {
+  return REACHED.has(state) || ENDED.has(state);
+}
+
+/**
+ * Looks every `intervalMs` and gives the request once it is in one of `states`, or final. Throws WAIT_OTHER_STATE and WAIT_TIMEOUT with the
+ * last request in `details`. A look that fails in a way that may pass is repeated; three in a row end the wait.
+ */
+export async function waitForState(host: WaitHost, id: string, plan: WaitPlan): Promise<Exact> {
+  const { clock } = host;
+  const wanted = plan.states.length > 0 ? new Set(plan.states) : REACHED;
+  const deadline = clock.now() + plan.timeoutMs;
+  let failures = 0;
+  let last: Exact | null = null;
+  for (;;) {
+    const seen: Exact | CliError = await look(host.reader, id);
+    if (seen instanceof CliError) {
+      failures += 1;
+      const passing = seen.facts.retryable ?? ["TIMEOUT", "CONNECTION_RESET", "NETWORK_ERROR", "DNS_ERROR", "RATE_LIMITED", "SERVER_ERROR"].includes(seen.code);
+      if (!passing || failures >= FAILURES_IN_A_ROW || clock.stop.aborted) throw seen;
+    } else {
+      failures = 0;
+      last = seen;
+      const state = stateOf(seen);
+      host.log.debug("looked at the request", { state });
+      if (wanted.has(state)) return seen;
+      if (isFinal(state)) throw ended("WAIT_OTHER_STATE", "The request ended in another state.", last);
+    }
+    const left = deadline - clock.now();
+    if (left <= 0) throw ended("WAIT_TIMEOUT", "The request did not get there in time.", last);
+    await clock.sleep(Math.min(plan.intervalMs, left), clock.stop);
+  }
+}
+
+async function look(reader: Reader, id: string): Promise<Exact | CliError> {
+  try {
+    return await reader.read("requests.get", { id });
+  } catch (cause) {
+    if (cause instanceof CliError) return cause;
+    throw cause;
+  }
+}
+
+/** V2 says `state`, V1 says `status`. */
+function stateOf(request: Exact): string {
+  const fields = (value(request) ?? {}) as Record<string, unknown>;
+  const state = fields.state ?? fields.status;
+  if (typeof state === "string") return state;
+  throw new CliError("INVALID_RESPONSE", { message: "The request has no 'state'.", field: "state" });
+}
+
+function ended(code: "WAIT_OTHER_STATE" | "WAIT_TIMEOUT", message: string, request: Exact | null): CliError {
+  return new CliError(code, { message, details: { reached: false, request } });
+}

@@ -1,0 +1,197 @@
+/**
+ * The only reader of the environment (CFG-1). Values are trimmed (CFG-5), checked, and handed to the redactor when they are
+ * secret; each has exactly one source (CFG-4). Nothing is read before a command asks for it.
+ */
+import { CliError } from "../../errors.ts";
+import { type Endpoint, parseEndpoint } from "./endpoint.ts";
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+const PREFIX = "LEDGER_ENTERPRISE_";
+const SECRET_FILE_MAX_BYTES = 64 * 1024;
+
+/** Where a login goes and with what. */
+export interface ApiCredentials {
+  readonly endpoint: Endpoint;
+  readonly workspace: string;
+  readonly apiKeyId: string;
+  readonly apiKeySecret: string;
+}
+
+export interface LoginOptions {
+  readonly baseUrl: string | undefined;
+  readonly workspace: string | undefined;
+}
+
+interface Sources {
+  readonly env: Environment;
+  readFile(path: string, maxBytes: number): Promise<Uint8Array>;
+  /** Told each secret before anything can print it (SEC-1). */
+  learn(secret: string): void;
+}
+
+export class Config {
+  constructor(private readonly sources: Sources) {}
+
+  /** `LEDGER_ENTERPRISE_READ_ONLY`: any value but empty, `0` or `false` switches writing and signing off. */
+  get readOnly(): boolean {
+    const value = this.plain("READ_ONLY");
+    return value !== undefined && !/^(0|false)$/i.test(value);
+  }
+
+  /** The configured base URL and workspace, each if set; a session must agree with them (NET-2). */
+  configured(): { readonly endpoint: Endpoint | undefined; readonly workspace: string | undefined } {
+    const url = this.plain("API_URL");
+    const workspace = this.plain("WORKSPACE");
+    return {
+      endpoint: url === undefined ? undefined : parseEndpoint(url, `${PREFIX}API_URL`),
+      workspace: workspace === undefined ? undefined : checkWorkspace(workspace, `${PREFIX}WORKSPACE`),
+    };
+  }
+
+  /** Everything an API login needs. Throws MISSING_CREDENTIALS naming all that is missing, CONFIG_CONFLICT, and the URL codes. */
+  async apiCredentials(options: LoginOptions): Promise<ApiCredentials> {
+    const [url, workspace] = [this.agreed("API_URL", "--baseUrl", options.baseUrl), this.workspaceOf(options)];
+    const [apiKeyId, apiKeySecret] = [this.plain("API_KEY_ID"), await this.secret("API_KEY_SECRET")];
+    const found = { API_URL: url, WORKSPACE: workspace, API_KEY_ID: apiKeyId, API_KEY_SECRET: apiKeySecret };
+    if (url === undefined || workspace === undefined || apiKeyId === undefined || apiKeySecret === undefined) {
+      throw missing(Object.entries(found).flatMap(([name, value]) => (value === undefined ? [`${PREFIX}${name}`] : [])));
+    }
+    return { endpoint: url, workspace, apiKeyId, apiKeySecret };
+  }
+
+  /** Base URL and workspace of a login that takes no secret from the environment (device). */
+  target(options: LoginOptions): { readonly endpoint: Endpoint; readonly workspace: string } {
+    const endpoint = this.agreed("API_URL", "--baseUrl", options.baseUrl);
+    const workspace = this.workspaceOf(options);
+    if (endpoint !== undefined && workspace !== undefined) return { endpoint, workspace };
+    const names = [...(endpoint ? [] : [`${PREFIX}API_URL`]), ...(workspace ? [] : [`${PREFIX}WORKSPACE`])];
+    throw missing(names);
+  }
+
+  /** The operator's private key as configured, unparsed. Throws MISSING_CREDENTIALS. */
+  async privateKey(): Promise<string> {
+    const value = await this.optionalPrivateKey();
+    if (value === undefined) throw missingPrivateKey();
+    return value;
+  }
+
+  /** The same, where a command can do without. */
+  optionalPrivateKey(): Promise<string | undefined> {
+    return this.secret("API_PRIVATE_KEY", true);
+  }
+
+  /** Checks proxy variables before the first request; their credentials are secrets (NET-10). Throws INVALID_PROXY. */
+  checkProxies(): void {
+    for (const name of ["HTTPS_PROXY", "https_proxy"]) {
+      const value = this.sources.env[name]?.trim();
+      if (value === undefined || value === "") continue;
+      if (!/^https?:\/\/[^/\s]/i.test(value) || !URL.canParse(value)) {
+        throw new CliError("INVALID_PROXY", { message: `${name} is not a proxy URL.`, field: name });
+      }
+      const { username, password } = new URL(value);
+      for (const part of [username, password]) if (part !== "") this.learnBoth(part);
+    }
+  }
+
+  /** Named variables of the rest of the program, trimmed; empty counts as unset (B03). */
+  plain(name: "API_URL" | "WORKSPACE" | "API_KEY_ID" | "READ_ONLY" | "NPM_REGISTRY" | "RELEASES_URL"): string | undefined {
+    return clean(this.sources.env[`${PREFIX}${name}`], `${PREFIX}${name}`, false);
+  }
+
+  /** A secret from its variable or from the file that its `_FILE` form names. Throws CONFIG_CONFLICT when both are set. */
+  async secret(
+    name: "API_KEY_SECRET" | "API_PRIVATE_KEY" | "REPORTING_API_KEY",
+    linesAllowed = false,
+  ): Promise<string | undefined> {
+    const [variable, fileVariable] = [`${PREFIX}${name}`, `${PREFIX}${name}_FILE`];
+    const inline = clean(this.sources.env[variable], variable, linesAllowed);
+    const path = clean(this.sources.env[fileVariable], fileVariable, false);
+    if (inline !== undefined && path !== undefined) {
+      throw new CliError("CONFIG_CONFLICT", { message: `Both ${variable} and ${fileVariable} are set.`, field: variable });
+    }
+    const value = path === undefined ? inline : await this.fromFile(path, fileVariable, linesAllowed);
+    if (value !== undefined) this.sources.learn(value);
+    return value;
+  }
+
+  private async fromFile(path: string, field: string, linesAllowed: boolean): Promise<string | undefined> {
+    try {
+      const bytes = await this.sources.readFile(path, SECRET_FILE_MAX_BYTES);
+      return clean(new TextDecoder("utf-8", { fatal: true }).decode(bytes), field, linesAllowed);
+    } catch (cause) {
+      if (cause instanceof CliError && cause.code === "INVALID_ARGUMENT") throw cause;
+      throw new CliError("MISSING_CREDENTIALS", { message: `The file that ${field} names cannot be read.`, field, cause });
+    }
+  }
+
+  private agreed(name: "API_URL", option: string, given: string | undefined): Endpoint | undefined {
+    const configured = this.configured().endpoint;
+    const asked = given === undefined ? undefined : parseEndpoint(given, option);
+    if (configured !== undefined && asked !== undefined && !sameEndpoint(configured, asked)) throw conflict(option, name);
+    return asked ?? configured;
+  }
+
+  private workspaceOf(options: LoginOptions): string | undefined {
+    const { workspace } = this.configured();
+    const asked = options.workspace === undefined ? undefined : checkWorkspace(options.workspace, "--workspace");
+    if (workspace !== undefined && asked !== undefined && workspace !== asked) throw conflict("--workspace", "WORKSPACE");
+    return asked ?? workspace;
+  }
+
+  private learnBoth(part: string): void {
+    this.sources.learn(part);
+    try {
+      this.sources.learn(decodeURIComponent(part));
+    } catch {
+      // Not percent-encoded after all: the form as written is already known.
+    }
+  }
+}
+
+export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
+  return a.origin === b.origin && a.basePath === b.basePath;
+}
+
+function conflict(option: string, name: string): CliError {
+  return new CliError("CONFIG_CONFLICT", {
+    message: `${option} and ${PREFIX}${name} name different values.`,
+    field: option,
+  });
+}
+
+export function missingPrivateKey(): CliError {
+  return missing([`${PREFIX}API_PRIVATE_KEY`]);
+}
+
+function missing(names: readonly string[]): CliError {
+  return new CliError("MISSING_CREDENTIALS", {
+    message: `Not set: ${names.join(", ")}.`,
+    field: names[0] ?? "",
+    details: { missing: names },
+  });
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this refuses
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the same, for values that may have several lines
+const CONTROL_BUT_LINES = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/;
+
+/** Trims, and treats an empty value as unset. The value is never quoted back (CFG-5). */
+function clean(raw: string | undefined, field: string, linesAllowed: boolean): string | undefined {
+  const value = raw?.trim();
+  if (value === undefined || value === "") return undefined;
+  if ((linesAllowed ? CONTROL_BUT_LINES : CONTROL).test(value)) {
+    throw new CliError("INVALID_ARGUMENT", { message: `${field} holds a control character.`, field });
+  }
+  return value;
+}
+
+/** 1–128 printable ASCII characters without a space at either end (B10). */
+function checkWorkspace(value: string, field: string): string {
+  if (/^[\x21-\x7e]([\x20-\x7e]{0,126}[\x21-\x7e])?$/.test(value)) return value;
+  throw new CliError("INVALID_ARGUMENT", {
+    message: `${field} takes 1 to 128 printable ASCII characters without a space at either end.`,
+    field,
+  });
+}

@@ -1,0 +1,70 @@
+/** Logging in with API-operator credentials. The old session stays until the new one is complete (SES-8, I11). */
+import { CliError } from "../../errors.ts";
+import { Exact, value } from "../../io/json.ts";
+import type { ApiHost } from "../api/api.ts";
+import { Client } from "../api/client.ts";
+import { type ApiVersion, chooseVersion, dialectOf } from "../api/dialect.ts";
+import { askTokens } from "../api/tokens.ts";
+import { checkWorkspaceClaim, readClaims } from "./claims.ts";
+import type { LoginOptions } from "./config.ts";
+import type { Session, TokenSet } from "./session.ts";
+
+export interface LoginRequest extends LoginOptions {
+  readonly apiVersion: ApiVersion | undefined;
+}
+
+/**
+ * Exchanges the API key for tokens, names the user, stores the session. Throws MISSING_CREDENTIALS, CONFIG_CONFLICT, UNAUTHORIZED,
+ * SESSION_MISMATCH, SESSION_IO and the network codes; on each of them the session that was there is untouched.
+ */
+export async function loginWithApiKey(host: ApiHost, request: LoginRequest): Promise<Session> {
+  const { endpoint, workspace, apiKeyId, apiKeySecret } = await host.config.apiCredentials(request);
+  const dialect = dialectOf(chooseVersion(endpoint, request.apiVersion));
+  const client = new Client(endpoint, host);
+  const tokens = await askTokens(client, dialect.login, { workspace, apiKeyId, apiKeySecret }, () => host.now());
+  checkWorkspaceClaim(tokens.access, workspace);
+  const headers = dialect.authorize({ workspace, accessToken: tokens.access });
+  const user = dialect.version === "v2" ? await currentUser(client, headers) : userOfClaims(tokens);
+  const session: Session = {
+    version: 1,
+    kind: "api",
+    apiVersion: dialect.version,
+    ...endpoint,
+    workspace,
+    tokens,
+    ...(user === undefined ? {} : { user }),
+  };
+  await host.sessions.replace(session);
+  return session;
+}
+
+/** Who logged in, as far as the server tells; a refusal does not fail the login (SPEC §4). */
+async function currentUser(client: Client, headers: Record<string, string>): Promise<Session["user"]> {
+  try {
+    return readUser(await client.send({ method: "GET", path: "/users/me", headers }));
+  } catch (cause) {
+    if (cause instanceof CliError) return undefined;
+    throw cause;
+  }
+}
+
+/** The fields of a user that a session keeps; anything of another type is left out. */
+export function readUser(answer: Exact): Session["user"] {
+  const fields = (value(answer) ?? {}) as Record<string, unknown>;
+  const text = (name: string, longest: number): string | undefined => {
+    const found = Object.hasOwn(fields, name) ? fields[name] : undefined;
+    return typeof found === "string" && found.length <= longest ? found : undefined;
+  };
+  const [id, name, key] = [text("id", 256), text("name", 1024), text("pubKey", 130)];
+  return {
+    ...(id === undefined ? {} : { id }),
+    ...(name === undefined ? {} : { name }),
+    ...(key !== undefined && /^[0-9A-Fa-f]{130}$/.test(key) ? { publicKey: key } : {}),
+  };
+}
+
+function userOfClaims(tokens: TokenSet): Session["user"] {
+  const { userId, userName } = readClaims(tokens.access);
+  if (userId === undefined && userName === undefined) return undefined;
+  return { ...(userId === undefined ? {} : { id: userId }), ...(userName === undefined ? {} : { name: userName }) };
+}

@@ -1,0 +1,218 @@
+/**
+ * The one session: its file, and keeping its tokens fresh under a lock (SES-4…8). The file holds tokens and facts about the
+ * login, never the API key secret or the private key.
+ */
+import * as v from "valibot";
+import { CliError } from "../../errors.ts";
+import { readPrivateFile, removePrivateFile, writePrivateFile } from "../../io/files.ts";
+import type { Redactor } from "../../io/redact.ts";
+import type { Endpoint } from "./endpoint.ts";
+
+/** What may go into a header or a file (NET-8). */
+export const TOKEN = /^[A-Za-z0-9._~+/=-]{1,16384}$/;
+
+const Token = v.pipe(v.string(), v.regex(TOKEN));
+const Time = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const Lifetime = v.pipe(v.number(), v.finite(), v.minValue(0));
+
+const Tokens = v.strictObject({
+  access: Token,
+  /** Absent where the server gives none: the session then ends with the access token. */
+  refresh: v.optional(Token),
+  /** Local time of receipt, ms since 1970. */
+  receivedAt: Time,
+  expiresInSeconds: Lifetime,
+  refreshExpiresInSeconds: v.optional(Lifetime),
+});
+
+const User = v.strictObject({
+  id: v.optional(v.pipe(v.string(), v.maxLength(256))),
+  name: v.optional(v.pipe(v.string(), v.maxLength(1024))),
+  /** Registered public key: 130 hexadecimal digits, any case (KEY-4). */
+  publicKey: v.optional(v.pipe(v.string(), v.regex(/^[0-9A-Fa-f]{130}$/))),
+});
+
+const SessionFile = v.strictObject({
+  version: v.literal(1),
+  kind: v.picklist(["api", "device", "reporting"]),
+  apiVersion: v.picklist(["v1", "v2"]),
+  origin: v.pipe(v.string(), v.maxLength(2048)),
+  basePath: v.pipe(v.string(), v.maxLength(2048)),
+  workspace: v.pipe(v.string(), v.maxLength(128)),
+  user: v.optional(User),
+  /** SHA-256 of a reporting key; the key itself is never stored. */
+  keyFingerprint: v.optional(v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))),
+  tokens: v.optional(Tokens),
+});
+
+export type Session = v.InferOutput<typeof SessionFile>;
+export type TokenSet = v.InferOutput<typeof Tokens>;
+
+const SESSION_MAX_BYTES = 64 * 1024;
+const EARLY_MS = 30_000;
+const LONGEST_LIFE_SECONDS = 24 * 3600;
+
+/** The file system, clock and lock that a session store works with. */
+export interface SessionHost {
+  readonly directory: string;
+  readonly uid: number | undefined;
+  readonly redactor: Redactor;
+  now(): number;
+  /** Runs `work` while holding the exclusive session lock (SES-6). */
+  locked<T>(work: () => Promise<T>): Promise<T>;
+  prepareDirectory(): Promise<void>;
+}
+
+export class SessionStore {
+  private readonly path: string;
+
+  constructor(private readonly host: SessionHost) {
+    this.path = `${host.directory}/session.json`;
+  }
+
+  /** The stored session, or undefined. Throws SESSION_INSECURE, SESSION_CORRUPT, SESSION_IO. */
+  async read(): Promise<Session | undefined> {
+    const bytes = await readPrivateFile(this.path, { maxBytes: SESSION_MAX_BYTES, uid: this.host.uid });
+    if (bytes === undefined) return undefined;
+    const parsed = v.safeParse(SessionFile, parseJson(bytes));
+    if (!parsed.success) {
+      throw new CliError("SESSION_CORRUPT", { message: "The session file is not one that this program wrote." });
+    }
+    this.learn(parsed.output.tokens);
+    return parsed.output;
+  }
+
+  /** The stored session; throws NOT_LOGGED_IN without one. */
+  async require(): Promise<Session> {
+    const session = await this.read();
+    if (session === undefined) throw new CliError("NOT_LOGGED_IN", { message: "There is no session." });
+    return session;
+  }
+
+  /** Replaces the session (login). Nothing is lost when it fails. Throws SESSION_IO, LOCK_TIMEOUT. */
+  async replace(session: Session): Promise<void> {
+    this.learn(session.tokens);
+    await this.host.prepareDirectory();
+    await this.host.locked(() => this.write(session));
+  }
+
+  /**
+   * Removes the session whatever it holds; true when there was one (SES-8). Waits for a refresh under way, which would
+   * otherwise write it back; a lock that cannot be had does not keep the session alive.
+   */
+  async remove(): Promise<boolean> {
+    try {
+      return await this.host.locked(() => removePrivateFile(this.path));
+    } catch (cause) {
+      if (!(cause instanceof CliError)) throw cause;
+      return removePrivateFile(this.path);
+    }
+  }
+
+  /**
+   * A session whose access token can be used now, refreshed if need be. `refused` is an access token that the server just
+   * refused (401): it is replaced whatever the clock says (NET-7). Throws SESSION_EXPIRED, NOT_LOGGED_IN, and what `refresh` throws.
+   */
+  async fresh(refresh: (session: Session) => Promise<TokenSet>, refused?: string): Promise<Session> {
+    const session = await this.require();
+    if (session.tokens === undefined || this.usable(session.tokens, refused)) return session;
+    return this.host.locked(async () => {
+      const current = await this.require();
+      if (current.tokens === undefined || this.usable(current.tokens, refused)) return current;
+      if (!this.refreshable(current.tokens)) throw await this.expired(current);
+      return this.renew(current, refresh);
+    });
+  }
+
+  /** Inside the lock: one refresh, and the new pair stored together (SES-5). */
+  private async renew(current: Session, refresh: (session: Session) => Promise<TokenSet>): Promise<Session> {
+    let tokens: TokenSet;
+    try {
+      tokens = await refresh(current);
+    } catch (cause) {
+      if (!(cause instanceof CliError) || !isRefusal(cause)) throw cause;
+      const again = await this.read();
+      if (again?.tokens?.refresh !== current.tokens?.refresh && again !== undefined) return again;
+      throw await this.expired(current, cause);
+    }
+    const renewed = { ...current, tokens };
+    this.learn(tokens);
+    await this.write(renewed);
+    return renewed;
+  }
+
+  /** Clears the session only if it is still the refused one. */
+  private async expired(current: Session, cause?: unknown): Promise<CliError> {
+    const stored = await this.read();
+    if (stored?.tokens?.refresh === current.tokens?.refresh) await removePrivateFile(this.path);
+    return new CliError("SESSION_EXPIRED", { message: "The session is over and could not be renewed.", cause });
+  }
+
+  private async write(session: Session): Promise<void> {
+    await writePrivateFile(this.path, new TextEncoder().encode(`${JSON.stringify(session)}\n`), { mode: 0o600 });
+  }
+
+  /** SES-7: a receipt in the future, or a life over a day, counts as over. */
+  private usable(tokens: TokenSet, refused: string | undefined): boolean {
+    const earlyMs = Math.min(EARLY_MS, (tokens.expiresInSeconds * 1000) / 2);
+    return tokens.access !== refused && this.alive(tokens.receivedAt, tokens.expiresInSeconds, earlyMs);
+  }
+
+  private refreshable(tokens: TokenSet): boolean {
+    if (tokens.refresh === undefined) return false;
+    // A clock that was set back must not end a session that the server would renew (I19): the server has the last word.
+    const now = this.host.now();
+    const lifeMs = Math.min(tokens.refreshExpiresInSeconds ?? LONGEST_LIFE_SECONDS, LONGEST_LIFE_SECONDS) * 1000;
+    return now < tokens.receivedAt || now < tokens.receivedAt + lifeMs;
+  }
+
+  private alive(receivedAt: number, lifeSeconds: number, earlyMs: number): boolean {
+    const now = this.host.now();
+    if (receivedAt > now || lifeSeconds > LONGEST_LIFE_SECONDS) return false;
+    return now < receivedAt + lifeSeconds * 1000 - earlyMs;
+  }
+
+  private learn(tokens: TokenSet | undefined): void {
+    if (tokens === undefined) return;
+    this.host.redactor.learn(tokens.access);
+    if (tokens.refresh !== undefined) this.host.redactor.learn(tokens.refresh);
+  }
+}
+
+/** A refresh answer of 4xx means that the token is spent; anything else leaves the session as it is (I06–I08). */
+function isRefusal(error: CliError): boolean {
+  const status = error.facts.httpStatus ?? 0;
+  return status >= 400 && status < 500 && error.code !== "RATE_LIMITED" && error.code !== "TIMEOUT";
+}
+
+/** Facts about a session that may be shown: no token among them. */
+export function describeSession(session: Session): Record<string, unknown> {
+  const { kind, apiVersion, origin, basePath, workspace, user, tokens } = session;
+  return {
+    kind,
+    apiVersion,
+    origin,
+    basePath,
+    workspace,
+    user: user === undefined ? null : { id: user.id ?? null, name: user.name ?? null },
+    expiresAt: tokens === undefined ? null : endOf(tokens),
+  };
+}
+
+/** When the session ends for good if nobody uses it: the refresh token's end, else the access token's. */
+function endOf(tokens: TokenSet): string {
+  const seconds = tokens.refresh === undefined ? tokens.expiresInSeconds : (tokens.refreshExpiresInSeconds ?? tokens.expiresInSeconds);
+  return new Date(tokens.receivedAt + seconds * 1000).toISOString();
+}
+
+export function endpointOf(session: Session): Endpoint {
+  return { origin: session.origin, basePath: session.basePath };
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch {
+    return undefined;
+  }
+}
