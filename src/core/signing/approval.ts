@@ -1,0 +1,207 @@
+/**
+ * From a request to a signature that says what was meant: asking for the challenge, comparing it with everything known about the
+ * request, and checking a signature that was made elsewhere (SIG-6, SIG-7; SPEC §4, Review). Nothing here signs.
+ */
+import { createHash } from "node:crypto";
+import { CliError } from "../../errors.ts";
+import { Exact, member, value } from "../../io/json.ts";
+import type { Reader } from "../api/api.ts";
+import { fingerprint, publicKeyFromHex } from "../auth/key.ts";
+import { registeredKeys } from "../auth/claims.ts";
+import type { Session } from "../auth/session.ts";
+import { type Challenge, challengeOf, decodeChallenge } from "./challenge.ts";
+import { parseJws, verifyJws } from "./jws.ts";
+import type { Records } from "./records.ts";
+import { type Difference, expectLeaves, type Review, reviewChallenge } from "./review.ts";
+
+export interface ApprovalHost {
+  readonly reader: Reader;
+  readonly records: Records;
+}
+
+/** What the caller said the challenge must hold. */
+export interface Expectations {
+  readonly expect: Exact | undefined;
+  readonly expectPayloadSha256: string | undefined;
+}
+
+/** Asks the server for the request's challenge and remembers its digest as the newest for this request. */
+export async function askChallenge({ reader, records }: ApprovalHost, id: string): Promise<Challenge> {
+  const challenge = decodeChallenge(challengeOf(await reader.read("requests.challenge", { id })));
+  await records.keepChallenge(await reader.session(), id, challenge.payloadSha256);
+  return challenge;
+}
+
+/** Compares with the request on the server, the account it names, and the record kept when it was created here. */
+export async function reviewOnline({ reader, records }: ApprovalHost, id: string, challenge: Challenge): Promise<Review> {
+  const request = await reader.read("requests.get", { id });
+  const created = await records.created(await reader.session(), id);
+  const accountName = await nameOfAccount(reader, request);
+  const sources = [
+    { request, source: "server" as const },
+    ...(created === undefined ? [] : [{ request: created, source: "record" as const }]),
+  ];
+  return reviewChallenge({ challenge, sources, ...(accountName === undefined ? {} : { accountName }) });
+}
+
+/** Compares with what was kept when the request was created here; undefined when nothing was. Needs no network. */
+export async function reviewOffline(records: Records, challenge: Challenge): Promise<Review | undefined> {
+  const created = await records.createdForChallenge(challenge.payloadSha256);
+  return created === undefined ? undefined : reviewChallenge({ challenge, sources: [{ request: created, source: "record" }] });
+}
+
+/** The name of the account that a request names, or undefined when it names none or the account may not be read. */
+async function nameOfAccount(reader: Reader, request: Exact): Promise<string | undefined> {
+  const data = fieldsOf(fieldsOf(value(request)).data);
+  const id = data.accountId ?? data.account_id;
+  if ((typeof id !== "string" && typeof id !== "number") || !/^[A-Za-z0-9._~-]{1,128}$/.test(String(id))) return undefined;
+  if (/^\.{1,2}$/.test(String(id))) return undefined;
+  try {
+    const { name } = fieldsOf(value(await reader.read("accounts.get", { id: String(id) })));
+    return typeof name === "string" ? name : undefined;
+  } catch (cause) {
+    if (cause instanceof CliError && (cause.code === "NOT_FOUND" || cause.code === "FORBIDDEN")) return undefined;
+    throw cause;
+  }
+}
+
+function fieldsOf(document: unknown): Record<string, unknown> {
+  return typeof document === "object" && document !== null ? (document as Record<string, unknown>) : {};
+}
+
+/** The review as commands print it, beside what was reviewed. */
+export function reviewReport(id: string, challenge: Challenge, review: Review): Record<string, unknown> {
+  return { requestId: id, ...review, ...shown(challenge) };
+}
+
+/** The challenge, what it says, and its digest. `decoded` is null for what is no JSON object. */
+export function shown(challenge: Challenge): { challenge: string; decoded: Exact | null; payloadSha256: string } {
+  return { challenge: challenge.base64url, decoded: challenge.document ?? null, payloadSha256: challenge.payloadSha256 };
+}
+
+/** Throws CHALLENGE_MISMATCH with the whole review under `details` when it found a difference. */
+export function requireNoDifference(id: string, challenge: Challenge, review: Review): void {
+  if (review.differences.length === 0) return;
+  throw mismatch(reviewReport(id, challenge, review), review.differences);
+}
+
+/** The failure that names the fields in which a challenge differs. */
+export function mismatch(details: Record<string, unknown>, differences: readonly Difference[]): CliError {
+  return new CliError("CHALLENGE_MISMATCH", {
+    message: `The challenge differs in ${differences.length === 1 ? "one field" : `${differences.length} fields`}; nothing was signed.`,
+    details,
+  });
+}
+
+/**
+ * Holds the challenge against `--expect` and `--expectPayloadSha256`. A challenge that is no JSON object needs the digest. Throws
+ * CHALLENGE_MISMATCH, INVALID_CHALLENGE, INVALID_ARGUMENT.
+ */
+export function requireExpected(challenge: Challenge, { expect, expectPayloadSha256 }: Expectations): void {
+  if (expectPayloadSha256 !== undefined && expectPayloadSha256.toLowerCase() !== challenge.payloadSha256) {
+    const facts = { field: "sha256(payload)", challenge: challenge.payloadSha256, expected: expectPayloadSha256.toLowerCase() };
+    throw mismatch({ differences: [{ ...facts, source: "expectPayloadSha256" }], ...shown(challenge) }, [{ ...facts, source: "rule" }]);
+  }
+  const differences = expect === undefined ? [] : expectLeaves(challenge, expect);
+  if (differences.length > 0) throw mismatch({ differences, ...shown(challenge) }, differences);
+  if (challenge.shape === "opaque" && expectPayloadSha256 === undefined) {
+    throw new CliError("INVALID_CHALLENGE", {
+      message: "The challenge is not a JSON object; it is signed only when its digest is confirmed.",
+      hint: "Have a person confirm the content, then add --expectPayloadSha256.",
+      details: shown(challenge),
+    });
+  }
+}
+
+/**
+ * What `approve api --sign` asks beyond the absence of differences: everything verified, or the caller's own confirmation. A shape
+ * that is not known needs the digest. Throws CHALLENGE_MISMATCH.
+ */
+export function requireVerified(id: string, challenge: Challenge, review: Review, expectations: Expectations): void {
+  requireNoDifference(id, challenge, review);
+  const { expect, expectPayloadSha256 } = expectations;
+  const isKnown = challenge.shape === "transaction" || challenge.shape === "properties";
+  const confirmed = expectPayloadSha256 !== undefined || (isKnown && expect !== undefined);
+  if (confirmed || (isKnown && review.match && review.unverified.length === 0)) return;
+  throw new CliError("CHALLENGE_MISMATCH", {
+    message: isKnown
+      ? "The challenge holds fields that nothing could be compared with; nothing was signed."
+      : "The challenge has an unknown shape, so that nothing in it could be verified; nothing was signed.",
+    hint: `Show the decoded challenge to a person, then repeat with --expectPayloadSha256${isKnown ? " or --expect" : ""}.`,
+    details: reviewReport(id, challenge, review),
+  });
+}
+
+/** KEY-4: refuses a key that is not the one the server registered for this user. Throws KEY_MISMATCH with both fingerprints. */
+export function requireRegistered(publicKey: Uint8Array, session: Session | undefined): void {
+  const own = Buffer.from(publicKey).toString("hex");
+  const other = session === undefined ? undefined : registeredKeys(session).find((key) => key !== own);
+  if (other === undefined) return;
+  const registered = publicKeyFromHex(other);
+  throw new CliError("KEY_MISMATCH", {
+    message: "The configured private key does not belong to the user of the session.",
+    details: { configured: fingerprint(publicKey), registered: registered === undefined ? null : fingerprint(registered) },
+  });
+}
+
+/** A session of the wrong kind is told apart before anything is signed (I18). Throws WRONG_SESSION_KIND. */
+export function requireKind(session: Session | undefined, kind: Session["kind"]): void {
+  if (session === undefined || session.kind === kind) return;
+  throw new CliError("WRONG_SESSION_KIND", {
+    message: `The session was opened by 'login ${session.kind}'; this needs 'login ${kind}'.`,
+    hint: `Log in with 'login ${kind}' first.`,
+  });
+}
+
+/**
+ * SIG-7: a signature made earlier, or elsewhere, must be ours, over the newest challenge received for this very request; where none
+ * is remembered, its content is reviewed against the request on the server. Asks for no new challenge. Throws INVALID_SIGNATURE,
+ * CHALLENGE_MISMATCH.
+ */
+export async function checkSignature(
+  host: ApprovalHost,
+  id: string,
+  jws: string,
+  ownKey: Uint8Array | undefined,
+  expectations: Expectations,
+): Promise<void> {
+  const { payload } = parseJws(jws);
+  const session = await host.reader.session();
+  for (const key of knownKeys(ownKey, session)) {
+    if (!verifyJws(jws, key)) {
+      throw new CliError("INVALID_SIGNATURE", {
+        message: "The signature was not made with the operator's key, or it was altered.",
+        details: { publicKey: fingerprint(key) },
+      });
+    }
+  }
+  const challenge = decodeChallenge(Buffer.from(payload).toString("base64url"));
+  requireExpected(challenge, expectations);
+  const digest = createHash("sha256").update(payload).digest("hex");
+  const newest = await host.records.newestChallenge(session, id);
+  if (newest === digest) return;
+  const owner = await host.records.ownerOf(digest);
+  if (newest !== undefined || (owner !== undefined && !owner.isFor(session, id))) {
+    throw new CliError("CHALLENGE_MISMATCH", {
+      message:
+        owner !== undefined && !owner.isFor(session, id)
+          ? "The signature is over a challenge of another request; nothing was sent."
+          : "The signature is not over the newest challenge that was received for this request; nothing was sent.",
+      hint: "Fetch the challenge again with 'requests getChallenge', review it, and sign that one.",
+      details: { requestId: id, signed: digest, newest: newest ?? null },
+    });
+  }
+  requireVerified(id, challenge, await reviewOnline(host, id, challenge), expectations);
+}
+
+function knownKeys(ownKey: Uint8Array | undefined, session: Session): Uint8Array[] {
+  const registered = registeredKeys(session).flatMap((key) => publicKeyFromHex(key) ?? []);
+  return ownKey === undefined ? registered : [ownKey, ...registered];
+}
+
+/** The id that an answer gives a request: V2's text, V1's integer. */
+export function requestIdOf(answer: Exact): string | undefined {
+  const id = answer.text.startsWith("{") ? member(answer, "id") : undefined;
+  const found = id === undefined ? undefined : value(id);
+  return typeof found === "string" ? found : id !== undefined && /^[0-9]+$/.test(id.text) ? id.text : undefined;
+}
