@@ -1,0 +1,71 @@
+/** Logging in and out, and who is logged in. */
+import * as v from "valibot";
+import { oneOf, text } from "../cli/argument.ts";
+import { group } from "../cli/command.ts";
+import { loginWithApiKey } from "../core/auth/login.ts";
+import { describeSession } from "../core/auth/session.ts";
+import { command } from "./command.ts";
+import { User } from "./schemas.ts";
+
+const Session = v.looseObject({
+  kind: v.picklist(["api", "device", "reporting"]),
+  apiVersion: v.picklist(["v1", "v2"]),
+  origin: v.string(),
+  basePath: v.string(),
+  workspace: v.string(),
+  user: v.nullable(v.looseObject({ id: v.nullable(v.string()), name: v.nullable(v.string()) })),
+  expiresAt: v.nullable(v.string()),
+});
+
+/** Where to log in; every login takes these. */
+export const LOGIN_ARGS = {
+  baseUrl: text("Base URL of the API; must agree with LEDGER_ENTERPRISE_API_URL when that is set.", "<url>", 2048),
+  workspace: text("Workspace; must agree with LEDGER_ENTERPRISE_WORKSPACE when that is set.", "<name>", 128),
+  apiVersion: oneOf("Generation of the API; found from the URL when absent.", ["v1", "v2"]),
+};
+
+const SessionResult = v.looseObject({ session: Session });
+
+export const login = group("Log in to a workspace.", {
+  api: command({
+    summary: "Log in with API-operator credentials from the environment.",
+    notes: [
+      "Reads LEDGER_ENTERPRISE_API_KEY_ID and LEDGER_ENTERPRISE_API_KEY_SECRET (or its _FILE form); secrets are never options.",
+      "The new session replaces the old one only when the login succeeded.",
+    ],
+    effect: "session",
+    needs: ["host"],
+    args: LOGIN_ARGS,
+    output: SessionResult,
+    examples: [{ line: "login api", means: "Address, workspace and key from the environment" }],
+    run: async ({ host }, args) => ({ session: describeSession(await loginWithApiKey(host, args)) }),
+  }),
+});
+
+export const logout = command({
+  summary: "Remove the local session.",
+  notes: ["Works offline and without a session; sends nothing."],
+  effect: "session",
+  needs: ["sessions"],
+  args: {},
+  output: v.looseObject({ loggedOut: v.literal(true), hadSession: v.boolean() }),
+  ungated: true,
+  examples: [{ line: "logout", means: "End the session on this machine" }],
+  run: async ({ sessions }) => ({ loggedOut: true, hadSession: await sessions.remove() }),
+});
+
+export const whoami = command({
+  summary: "The session, and the user behind it.",
+  effect: "read",
+  needs: ["reader"],
+  args: {},
+  output: v.looseObject({ session: Session, user: v.nullable(User) }),
+  fields: "object",
+  examples: [{ line: "whoami", means: "Is there a session, whose, and until when?" }],
+  run: async ({ reader }) => {
+    const before = await reader.session();
+    const canAsk = before.apiVersion === "v2" && before.kind !== "reporting";
+    const user = canAsk ? await reader.read("users.get", { id: "me" }) : null;
+    return { session: describeSession(await reader.session()), user };
+  },
+});

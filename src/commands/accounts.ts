@@ -1,0 +1,50 @@
+/** Accounts of the workspace. Source: Accounts section of the API reference; balance guide. */
+import * as v from "valibot";
+import { flag, id, many, oneOf, required, text } from "../cli/argument.ts";
+import { group } from "../cli/command.ts";
+import { readBalances } from "../core/api/balance.ts";
+import { command } from "./command.ts";
+import { getOf, listOf } from "./resource.ts";
+import { Account, Balance } from "./schemas.ts";
+
+const getBalance = command({
+  summary: "Balances of one or more accounts, in the order of the ids.",
+  notes: ["Amounts are whole numbers in the asset's smallest unit. One account that fails fails the command."],
+  effect: "read",
+  needs: ["reader"],
+  args: { id: required(many(id("Id of an account."))) },
+  output: v.looseObject({
+    results: v.array(
+      v.looseObject({ id: v.string(), name: v.nullable(v.string()), currency: v.nullable(v.string()), balance: Balance }),
+    ),
+  }),
+  fields: "results",
+  examples: [{ line: "accounts getBalance --id ACCOUNT_ID --id OTHER_ID", means: "Two balances at once" }],
+  run: async ({ reader }, args) => ({ results: await readBalances(reader, args.id) }),
+});
+
+export const accounts = group("Accounts and their balances.", {
+  list: listOf({
+    summary: "List accounts.",
+    operation: "accounts.list",
+    item: Account,
+    filters: {
+      status: oneOf("Only accounts in this status.", ["ACTIVE", "INACTIVE"]),
+      name: text("Only accounts whose name matches."),
+      governanceType: text("Only accounts of this governance type.", "<type>", 64),
+      skipLiveData: flag("Leave out live balances; faster."),
+    },
+    examples: [
+      { line: "accounts list --status ACTIVE --all --fields id,name,balance.total", means: "Every active account, three fields each" },
+      { line: "accounts list --name Treasury", means: "Find an account's id by its name" },
+    ],
+  }),
+  get: getOf({
+    summary: "One account.",
+    operation: "accounts.get",
+    item: Account,
+    of: "account",
+    examples: [{ line: "accounts get --id ACCOUNT_ID", means: "One account with its live balance" }],
+  }),
+  getBalance,
+});

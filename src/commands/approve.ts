@@ -1,0 +1,106 @@
+/** `requests approve …`: sending a signature, made before or in the same command. */
+import { flag, id, material, required } from "../cli/argument.ts";
+import { group } from "../cli/command.ts";
+import type { Capabilities } from "../context.ts";
+import { missingPrivateKey } from "../core/auth/config.ts";
+import {
+  askChallenge,
+  checkSignature,
+  requireExpected,
+  requireKind,
+  requireRegistered,
+  requireVerified,
+  reviewOnline,
+  reviewReport,
+  type Expectations,
+} from "../core/signing/approval.ts";
+import type { Challenge } from "../core/signing/challenge.ts";
+import { signJws } from "../core/signing/jws.ts";
+import type { Review } from "../core/signing/review.ts";
+import { CliError } from "../errors.ts";
+import { command } from "./command.ts";
+import { EXPECTATIONS } from "./expectation.ts";
+import { Request } from "./schemas.ts";
+
+interface ApproveArguments extends Expectations {
+  readonly id: string;
+  readonly signature: string | undefined;
+  readonly sign: boolean;
+}
+
+/** Exactly one of --signature and --sign. Gives the signature, or undefined when it is to be made. */
+function givenSignature({ signature, sign }: ApproveArguments): string | undefined {
+  if ((signature === undefined) !== sign) {
+    throw new CliError("INVALID_ARGUMENT", { message: "Give exactly one of --signature and --sign.", field: "--signature" });
+  }
+  return signature?.trim();
+}
+
+/** Fetches and reviews; throws unless everything is verified or confirmed by the caller. */
+async function examine(
+  host: Pick<Capabilities, "reader" | "records">,
+  args: ApproveArguments,
+): Promise<{ challenge: Challenge; review: Review }> {
+  const challenge = await askChallenge(host, args.id);
+  requireExpected(challenge, args);
+  const review = await reviewOnline(host, args.id, challenge);
+  requireVerified(args.id, challenge, review, args);
+  return { challenge, review };
+}
+
+const api = command({
+  summary: "Approve a request with the API operator's signature.",
+  notes: [
+    "--signature: one made by 'requests sign'; it must be over the newest challenge received for this request.",
+    "--sign: fetch, review, sign and approve at once; refused unless every field of the challenge is verified or --expect… confirms it.",
+  ],
+  effect: "sign",
+  needs: ["api", "records", "signer", "publicKey"],
+  args: {
+    id: required(id("Id of the request.")),
+    signature: material("Signature as 'requests sign' printed it."),
+    sign: flag("Fetch the challenge, review it and sign it here."),
+    ...EXPECTATIONS,
+  },
+  output: Request,
+  fields: "object",
+  examples: [
+    { line: "requests approve api --id REQUEST_ID --signature SIGNATURE", means: "Send a signature made before" },
+    { line: "requests approve api --id REQUEST_ID --sign", means: "Review, sign and approve in one command" },
+  ],
+  run: async ({ api: connection, records, signer, publicKey }, args) => {
+    const given = givenSignature(args);
+    const host = { reader: connection, records };
+    const session = await connection.session();
+    requireKind(session, "api");
+    if (given !== undefined) {
+      await checkSignature(host, args.id, given, await publicKey(), args);
+      return connection.write("requests.approve", { id: args.id, signature: given });
+    }
+    const key = await signer();
+    requireRegistered(key.publicKey, session);
+    const { challenge } = await examine(host, args);
+    const signature = await signJws(challenge.bytes, key);
+    return connection.write("requests.approve", { id: args.id, signature });
+  },
+  rehearsal: {
+    needs: ["reader", "records", "draft", "publicKey"],
+    run: async ({ reader, records, draft, publicKey }, args) => {
+      const given = givenSignature(args);
+      const session = await reader.session();
+      requireKind(session, "api");
+      const key = await publicKey();
+      if (given !== undefined) {
+        await checkSignature({ reader, records }, args.id, given, key, args);
+        return { dryRun: true, request: await draft.describe("requests.approve", { id: args.id, signature: given }) };
+      }
+      if (key === undefined) throw missingPrivateKey();
+      requireRegistered(key, session);
+      const { challenge, review } = await examine({ reader, records }, args);
+      const request = await draft.describe("requests.approve", { id: args.id, signature: "[not made]" });
+      return { dryRun: true, request, review: reviewReport(args.id, challenge, review) };
+    },
+  },
+});
+
+export const approve = group("Approve a request.", { api });

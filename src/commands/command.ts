@@ -1,0 +1,71 @@
+/** `command()`: a command value with its types tied together. Asking for an undeclared capability does not compile. */
+import type { GenericSchema } from "valibot";
+import { type Argument, type ArgumentMap, flag, type Values } from "../cli/argument.ts";
+import type { Command, Effect, Example } from "../cli/command.ts";
+import { parseFields } from "../cli/fields.ts";
+import type { Capabilities } from "../context.ts";
+
+type Need = keyof Capabilities;
+
+interface Spec<N extends Need, A extends ArgumentMap, R extends Need> {
+  readonly summary: string;
+  readonly notes?: readonly string[];
+  readonly effect: Effect;
+  readonly needs: readonly N[];
+  readonly args: A;
+  readonly operands?: Argument<readonly string[]>;
+  readonly output?: GenericSchema;
+  readonly fields?: "results" | "object";
+  readonly ungated?: boolean;
+  readonly examples: readonly Example[];
+  run(capabilities: Pick<Capabilities, N>, args: Values<A> & Operands): unknown;
+  /** What `--dryRun` does instead; obligatory for every command that writes or signs. */
+  readonly rehearsal?: {
+    readonly needs: readonly R[];
+    run(capabilities: Pick<Capabilities, R>, args: Values<A> & Operands): unknown;
+  };
+}
+
+interface Operands {
+  readonly operands?: readonly string[];
+}
+
+const DRY_RUN = flag("Check everything and show what would happen; nothing is sent that changes anything, nothing is signed.");
+
+const FIELDS: Argument<readonly (readonly string[])[] | undefined> = {
+  kind: "text",
+  description: "Print only these fields, e.g. id,name,balance.total.",
+  placeholder: "<a,b.c>",
+  required: false,
+  many: false,
+  limits: {},
+  fallback: undefined,
+  parse: parseFields,
+};
+
+/** A write or sign command without a rehearsal, or a rehearsal of any other, is a mistake of its author. */
+export function command<const N extends Need, A extends ArgumentMap, const R extends Need = never>(
+  spec: Spec<N, A, R>,
+): Command {
+  const changes = spec.effect === "write" || spec.effect === "sign";
+  if (changes !== (spec.rehearsal !== undefined)) throw new Error(`--dryRun belongs to write and sign commands: ${spec.summary}`);
+  return {
+    kind: "command",
+    summary: spec.summary,
+    notes: spec.notes ?? [],
+    effect: spec.effect,
+    needs: spec.needs,
+    args: {
+      ...spec.args,
+      ...(spec.fields === undefined ? {} : { fields: FIELDS }),
+      ...(changes ? { dryRun: DRY_RUN } : {}),
+    },
+    operands: spec.operands,
+    output: spec.output,
+    fields: spec.fields,
+    ungated: spec.ungated ?? false,
+    examples: spec.examples,
+    rehearsal: spec.rehearsal as Command["rehearsal"],
+    run: spec.run as Command["run"],
+  };
+}

@@ -1,0 +1,29 @@
+/** The registry: every command, in the order in which help, schema and references show it. */
+import { group } from "../cli/command.ts";
+import { login, logout, whoami } from "./access.ts";
+import { accounts } from "./accounts.ts";
+import { entities, groups, policies, users, whitelists } from "./directory.ts";
+import { keys } from "./keys.ts";
+import { api, assets, permissions } from "./lookup.ts";
+import { requests } from "./requests.ts";
+import { sandbox } from "./sandbox.ts";
+import { transactions } from "./transactions.ts";
+
+export const commands = group("Ledger Enterprise from a terminal: read accounts, raise requests, review, sign and approve.", {
+  login,
+  logout,
+  whoami,
+  accounts,
+  transactions,
+  requests,
+  users,
+  groups,
+  policies,
+  whitelists,
+  entities,
+  assets,
+  permissions,
+  api,
+  keys,
+  sandbox,
+});

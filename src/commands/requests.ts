@@ -1,0 +1,155 @@
+/** Requests: every change to a workspace, from its creation to its approval. Source: Requests section of the API reference. */
+import * as v from "valibot";
+import { flag, id, json, many, material, required, seconds, text, withDefault } from "../cli/argument.ts";
+import { group } from "../cli/command.ts";
+import { askChallenge, requestIdOf, reviewOnline, reviewReport, shown } from "../core/signing/approval.ts";
+import { decodeChallenge } from "../core/signing/challenge.ts";
+import { readNewRequest } from "../core/signing/creation.ts";
+import { waitForState } from "../core/api/wait.ts";
+import { CliError } from "../errors.ts";
+import { approve } from "./approve.ts";
+import { command } from "./command.ts";
+import { getOf, listOf } from "./resource.ts";
+import { Request } from "./schemas.ts";
+import { sign } from "./sign.ts";
+
+const requestId = required(id("Id of the request."));
+const userOrMe = (what: string) => id(`Only requests ${what}: user id or 'me'.`);
+
+const Shown = { challenge: v.string(), decoded: v.nullable(v.looseObject({})), payloadSha256: v.string() };
+
+const create = command({
+  summary: "Create a request; it takes effect when enough people approved it.",
+  notes: [
+    "--requestData is {type,data,note?}, also inside {\"request\":…}; it is forwarded token by token.",
+    "What was sent is kept on this machine so that the challenge can be compared with it.",
+  ],
+  effect: "write",
+  needs: ["api", "records"],
+  args: { requestData: required(json("The request.")) },
+  output: Request,
+  fields: "object",
+  examples: [
+    { line: "requests create --requestData @payout.json", means: "Raise the request in payout.json" },
+    { line: "requests create --requestData @payout.json --dryRun", means: "Show what would be sent; works offline" },
+  ],
+  run: async ({ api, records }, { requestData }) => {
+    const request = readNewRequest(requestData);
+    const answer = await api.write("requests.create", {}, requestData);
+    const created = requestIdOf(answer);
+    if (created !== undefined) await records.keepCreated(await api.session(), created, request);
+    return answer;
+  },
+  rehearsal: {
+    needs: ["draft"],
+    run: async ({ draft }, { requestData }) => {
+      readNewRequest(requestData);
+      return { dryRun: true, request: await draft.describe("requests.create", {}, requestData) };
+    },
+  },
+});
+
+const getChallenge = command({
+  summary: "Fetch what has to be signed to approve a request, and show what it says.",
+  notes: ["Read `decoded` before signing. Asking again may void a challenge that was fetched before."],
+  effect: "read",
+  needs: ["reader", "records"],
+  args: { id: requestId },
+  output: v.looseObject({ requestId: v.string(), ...Shown }),
+  fields: "object",
+  examples: [{ line: "requests getChallenge --id REQUEST_ID", means: "Challenge and its decoded content" }],
+  run: async (host, args) => ({ requestId: args.id, ...shown(await askChallenge(host, args.id)) }),
+});
+
+const review = command({
+  summary: "Compare a request's challenge with the request, field by field.",
+  notes: [
+    "Compares with the request on the server and, when it was created here, with what was sent then.",
+    "Exit 0 means that everything compared is equal; `unverified` lists what had nothing to be compared with.",
+  ],
+  effect: "read",
+  needs: ["reader", "records"],
+  args: { id: requestId, challenge: material("A challenge fetched before; without it a new one is asked for.") },
+  output: v.looseObject({
+    requestId: v.string(),
+    match: v.literal(true),
+    differences: v.array(v.unknown()),
+    unverified: v.array(v.string()),
+    requestOnly: v.array(v.string()),
+    ...Shown,
+  }),
+  fields: "object",
+  examples: [{ line: "requests review --id REQUEST_ID", means: "Does the challenge say what the request says?" }],
+  run: async (host, args) => {
+    const challenge = args.challenge === undefined ? await askChallenge(host, args.id) : decodeChallenge(args.challenge);
+    const found = await reviewOnline(host, args.id, challenge);
+    const report = reviewReport(args.id, challenge, found);
+    if (found.match) return report;
+    throw new CliError("CHALLENGE_MISMATCH", {
+      message:
+        found.differences.length > 0
+          ? "The challenge does not say what the request says."
+          : "Nothing in the challenge could be compared with the request.",
+      details: report,
+    });
+  },
+});
+
+const wait = command({
+  summary: "Wait until a request is final, or in a named state.",
+  notes: [
+    "Without --state: until APPROVED, SIGNED, SUBMITTED, CONFIRMED, ACTIVE or COMPLETED; another final state is exit 1.",
+    "--timeout is this command's own, in place of the global one.",
+  ],
+  effect: "read",
+  needs: ["reader", "clock", "log"],
+  args: {
+    id: requestId,
+    state: many(text("Wait for this state.", "<STATE>", 64)),
+    timeout: withDefault(seconds("How long to wait.", 1, 604_800), 3600),
+    interval: withDefault(seconds("Time between two looks.", 0.1, 3600), 5),
+  },
+  output: v.looseObject({ reached: v.literal(true), request: Request }),
+  fields: "object",
+  examples: [{ line: "requests wait --id REQUEST_ID --timeout 600", means: "Up to ten minutes" }],
+  run: async ({ reader, clock, log }, { id: waited, state, timeout, interval }) => {
+    const plan = { states: state, timeoutMs: timeout * 1000, intervalMs: interval * 1000 };
+    return { reached: true, request: await waitForState({ reader, clock, log }, waited, plan) };
+  },
+});
+
+export const requests = group("Requests: create, review, sign, approve, wait.", {
+  list: listOf({
+    summary: "List requests, the oldest first.",
+    operation: "requests.list",
+    item: Request,
+    filters: {
+      type: many(text("Only this type.", "<TYPE>", 64)),
+      state: many(text("Only this state.", "<STATE>", 64)),
+      targetId: id("Only requests that act on this object."),
+      createdBy: userOrMe("created by this user"),
+      reviewedBy: userOrMe("this user has reviewed"),
+      pendingBy: userOrMe("that wait for this user"),
+      fromDate: text("Created at or after this time, ISO 8601.", "<date>", 64),
+      toDate: text("Created at or before this time, ISO 8601.", "<date>", 64),
+    },
+    examples: [
+      { line: "requests list --pendingBy me", means: "What waits for my approval" },
+      { line: "requests list --createdBy me --sortOrder desc --pageSize 5", means: "My latest five" },
+    ],
+  }),
+  get: getOf({
+    summary: "One request.",
+    operation: "requests.get",
+    item: Request,
+    of: "request",
+    args: { withInflight: flag("Add the progress of what follows the last approval.") },
+    examples: [{ line: "requests get --id REQUEST_ID", means: "State, steps and reviews" }],
+  }),
+  create,
+  getChallenge,
+  review,
+  sign,
+  approve,
+  wait,
+});

@@ -1,0 +1,108 @@
+/** What most commands are made of: a paged list, a cursor list, one object by its id. */
+import * as v from "valibot";
+import { type ArgumentMap, cursor, flag, id, integer, oneOf, required, text, type Values } from "../cli/argument.ts";
+import type { Command, Example } from "../cli/command.ts";
+import type { Parameters } from "../core/api/operation.ts";
+import { type Walk, walkPages } from "../core/api/pages.ts";
+import type { OperationName } from "../core/api/operation.ts";
+import { CliError } from "../errors.ts";
+import { List } from "../result.ts";
+import { command } from "./command.ts";
+
+const MAX_PAGE = 9_007_199_254_740_991;
+
+const WALKING = {
+  all: flag("Walk every page and print one document."),
+  limit: integer("Walk pages until this many results are printed.", 1, 1_000_000_000),
+};
+
+const PAGING = {
+  page: integer("Page to fetch, from 1.", 1, MAX_PAGE),
+  pageSize: integer("Results on a page.", 1, 30),
+  sortBy: text("Field to sort by; the API's default is createdAt.", "<field>", 64),
+  sortOrder: oneOf("Direction; the API's default is asc, the oldest first.", ["asc", "desc"]),
+};
+
+const AllOrLimit = "With --all or --limit the result is {\"results\",\"total\",\"complete\"}, written as it arrives.";
+
+/** The API's page of `item`, which `--all` replaces by one document. */
+export function pageOf(item: v.GenericSchema): v.GenericSchema {
+  return v.looseObject({
+    page: v.optional(v.number()),
+    next: v.optional(v.nullable(v.union([v.number(), v.string()]))),
+    prev: v.optional(v.nullable(v.number())),
+    pageSize: v.optional(v.number()),
+    total: v.optional(v.nullable(v.number())),
+    complete: v.optional(v.boolean()),
+    results: v.array(item),
+  });
+}
+
+interface ListSpec<A extends ArgumentMap> {
+  readonly summary: string;
+  readonly operation: OperationName;
+  readonly item: v.GenericSchema;
+  readonly filters?: A;
+  readonly notes?: readonly string[];
+  readonly examples: readonly Example[];
+}
+
+/** `… list`: relays one page, or walks all of them. */
+export function listOf<A extends ArgumentMap>(spec: ListSpec<A>): Command {
+  return listCommand(spec, PAGING, "pages");
+}
+
+/** A list that the API pages by cursor. */
+export function cursorListOf<A extends ArgumentMap>(spec: ListSpec<A>): Command {
+  return listCommand(spec, { cursor: cursor("Cursor from the `next` of the page before.") }, "cursors");
+}
+
+function listCommand<A extends ArgumentMap>(spec: ListSpec<A>, paging: ArgumentMap, by: Walk): Command {
+  return command({
+    summary: spec.summary,
+    notes: [...(spec.notes ?? []), AllOrLimit],
+    effect: "read",
+    needs: ["reader"],
+    args: { ...spec.filters, ...paging, ...WALKING },
+    output: pageOf(spec.item),
+    fields: "results",
+    examples: spec.examples,
+    run: ({ reader }, args) => {
+      const { all, limit, ...parameters } = args as Values<typeof WALKING> & Parameters;
+      if (!all && limit === undefined) return reader.read(spec.operation, parameters);
+      const start = by === "pages" ? "page" : "cursor";
+      if (parameters[start] !== undefined) {
+        throw new CliError("INVALID_ARGUMENT", {
+          message: `--${start} names one page; --all and --limit walk them from the first.`,
+          field: `--${start}`,
+        });
+      }
+      return new List(walkPages((position) => reader.read(spec.operation, { ...parameters, ...position }), by, limit));
+    },
+  });
+}
+
+interface GetSpec {
+  readonly summary: string;
+  readonly operation: OperationName;
+  readonly item: v.GenericSchema;
+  readonly of: string;
+  readonly args?: ArgumentMap;
+  readonly notes?: readonly string[];
+  readonly examples: readonly Example[];
+}
+
+/** `… get --id`: relays one object. */
+export function getOf(spec: GetSpec): Command {
+  return command({
+    summary: spec.summary,
+    notes: spec.notes ?? [],
+    effect: "read",
+    needs: ["reader"],
+    args: { id: required(id(`Id of the ${spec.of}.`)), ...spec.args },
+    output: spec.item,
+    fields: "object",
+    examples: spec.examples,
+    run: ({ reader }, args) => reader.read(spec.operation, args as unknown as Parameters),
+  });
+}

@@ -1,0 +1,36 @@
+/** A workspace on loopback, to rehearse against. */
+import * as v from "valibot";
+import { integer, json, seconds } from "../cli/argument.ts";
+import { group } from "../cli/command.ts";
+import { value } from "../io/json.ts";
+import { Serving } from "../result.ts";
+import { command } from "./command.ts";
+
+export const sandbox = group("A Ledger Enterprise workspace on this machine, in memory, to rehearse against.", {
+  start: command({
+    summary: "Serve a sandbox workspace until stopped; prints addresses, credentials and what to export.",
+    notes: ["Listens on loopback only. Everything in it is made up and gone when it stops."],
+    effect: "local",
+    needs: ["sandbox", "clock"],
+    args: {
+      port: integer("Port to listen on; any free one when absent.", 1, 65_535),
+      seed: json("Workspace to serve instead of the built-in one."),
+      autoApprove: seconds("Let the human reviewers approve after this time.", 0, 86_400),
+    },
+    output: v.looseObject({ workspace: v.string(), environment: v.array(v.string()) }),
+    ungated: true,
+    examples: [{ line: "sandbox start --autoApprove 2", means: "A workspace whose people approve after two seconds" }],
+    run: async ({ sandbox: start, clock }, { port, seed, autoApprove }) => {
+      const running = await start({
+        ...(port === undefined ? {} : { port }),
+        ...(seed === undefined ? {} : { seed: value(seed) }),
+        ...(autoApprove === undefined ? {} : { autoApproveSeconds: autoApprove }),
+      });
+      const ended = new Promise<void>((resolve) => {
+        if (clock.stop.aborted) resolve();
+        clock.stop.addEventListener("abort", () => resolve(), { once: true });
+      });
+      return new Serving(running.description, ended.then(() => running.close()));
+    },
+  }),
+});

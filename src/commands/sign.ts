@@ -1,0 +1,114 @@
+/** `requests sign`: the only command whose result is a signature. */
+import * as v from "valibot";
+import { id, material, required } from "../cli/argument.ts";
+import type { Capabilities } from "../context.ts";
+import {
+  type Expectations,
+  requireExpected,
+  requireKind,
+  requireNoDifference,
+  requireRegistered,
+  reviewOffline,
+  reviewOnline,
+} from "../core/signing/approval.ts";
+import { type Challenge, decodeChallenge, looksLikeToken } from "../core/signing/challenge.ts";
+import { signJws } from "../core/signing/jws.ts";
+import { CliError } from "../errors.ts";
+import { missingPrivateKey } from "../core/auth/config.ts";
+import { command } from "./command.ts";
+import { EXPECTATIONS } from "./expectation.ts";
+
+type Host = Pick<Capabilities, "reader" | "records" | "sessions" | "log">;
+
+interface SignArguments extends Expectations {
+  readonly challenge: string;
+  readonly id: string | undefined;
+}
+
+interface Reviewed {
+  readonly challenge: Challenge;
+  readonly review: "matched" | "none";
+  readonly unverified: readonly string[];
+}
+
+/** Everything that must hold before a signature exists. Throws the challenge and review codes. */
+async function examine(host: Host, args: SignArguments): Promise<Reviewed> {
+  const challenge = decodeChallenge(args.challenge);
+  requireExpected(challenge, args);
+  requireKind(await host.sessions.read(), "api");
+  if (args.id !== undefined) await requireOwnChallenge(host, args.id, challenge);
+  const known = challenge.shape === "transaction" || challenge.shape === "properties";
+  const review =
+    args.id === undefined ? await reviewOffline(host.records, challenge) : await reviewOnline(host, args.id, challenge);
+  if (review !== undefined) requireNoDifference(args.id ?? "", challenge, review);
+  if (!known) host.log.warn("UNKNOWN_CHALLENGE", "The challenge has an unknown shape: nothing in it was compared with a request.");
+  if (challenge.document !== undefined && looksLikeToken(challenge.document)) {
+    host.log.warn("TOKEN_LIKE", "The payload looks like the claims of an access token; a signature over it could pass as one.");
+  }
+  const matched = known && review?.match === true;
+  return { challenge, review: matched ? "matched" : "none", unverified: matched ? review.unverified : [] };
+}
+
+/** A challenge that was received for another request is not signed for this one. */
+async function requireOwnChallenge({ reader, records }: Host, requestId: string, challenge: Challenge): Promise<void> {
+  const owner = await records.ownerOf(challenge.payloadSha256);
+  if (owner === undefined || owner.isFor(await reader.session(), requestId)) return;
+  throw new CliError("CHALLENGE_MISMATCH", {
+    message: "The challenge was received for another request; nothing was signed.",
+    details: { requestId, receivedFor: owner.id, payloadSha256: challenge.payloadSha256 },
+  });
+}
+
+function facts({ challenge, review, unverified }: Reviewed, publicKey: Uint8Array): Record<string, unknown> {
+  return {
+    decoded: challenge.document ?? null,
+    payloadSha256: challenge.payloadSha256,
+    publicKey: Buffer.from(publicKey).toString("hex"),
+    review,
+    ...(unverified.length === 0 ? {} : { unverified }),
+  };
+}
+
+export const sign = command({
+  summary: "Sign a challenge with the configured private key; sends nothing.",
+  notes: [
+    "Offline without --id. With --id, or when the challenge was fetched here for a request created here, it is reviewed first.",
+    "`review` says whether that happened: matched, or none. The key comes from LEDGER_ENTERPRISE_API_PRIVATE_KEY.",
+  ],
+  effect: "sign",
+  needs: ["reader", "records", "sessions", "log", "signer"],
+  args: {
+    challenge: required(material("The challenge as 'requests getChallenge' printed it.")),
+    id: id("Request to review the challenge against; reads the request, asks for no challenge."),
+    ...EXPECTATIONS,
+  },
+  output: v.looseObject({
+    signature: v.string(),
+    decoded: v.nullable(v.looseObject({})),
+    payloadSha256: v.string(),
+    publicKey: v.string(),
+    review: v.picklist(["matched", "none"]),
+    unverified: v.optional(v.array(v.string())),
+  }),
+  examples: [
+    { line: "requests sign --id REQUEST_ID --challenge CHALLENGE", means: "Review against the request, then sign" },
+    { line: "requests sign --challenge @challenge.txt --expect @intent.json", means: "Sign only if these values stand in it" },
+  ],
+  run: async (host, args) => {
+    const reviewed = await examine(host, args);
+    const signer = await host.signer();
+    requireRegistered(signer.publicKey, await host.sessions.read());
+    const signature = await signJws(reviewed.challenge.bytes, signer);
+    return { signature, ...facts(reviewed, signer.publicKey) };
+  },
+  rehearsal: {
+    needs: ["reader", "records", "sessions", "log", "publicKey"],
+    run: async (host, args) => {
+      const reviewed = await examine(host, args);
+      const publicKey = await host.publicKey();
+      if (publicKey === undefined) throw missingPrivateKey();
+      requireRegistered(publicKey, await host.sessions.read());
+      return { dryRun: true, wouldSign: facts(reviewed, publicKey) };
+    },
+  },
+});

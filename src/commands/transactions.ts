@@ -1,0 +1,30 @@
+/** Transactions of an account, and what one would cost. Source: Accounts > Transactions of the API reference. */
+import { id, json, required } from "../cli/argument.ts";
+import { group } from "../cli/command.ts";
+import { command } from "./command.ts";
+import { cursorListOf } from "./resource.ts";
+import { Estimate, Transaction } from "./schemas.ts";
+
+const accountId = required(id("Id of the account."));
+
+export const transactions = group("Transactions of an account, and fee estimates.", {
+  list: cursorListOf({
+    summary: "List transactions of an account.",
+    operation: "transactions.list",
+    item: Transaction,
+    filters: { accountId },
+    examples: [{ line: "transactions list --accountId ACCOUNT_ID --limit 20", means: "The first twenty" }],
+  }),
+  estimate: command({
+    summary: "Estimate the fees of a transaction; creates nothing.",
+    notes: ["--transactionData is the request's `data`, or the whole {type,data} document; amounts as strings in the smallest unit."],
+    effect: "read",
+    needs: ["reader"],
+    args: { accountId, transactionData: required(json("The transaction.")) },
+    output: Estimate,
+    fields: "object",
+    examples: [{ line: "transactions estimate --accountId ACCOUNT_ID --transactionData @tx.json", means: "Fees of the transaction in tx.json" }],
+    run: ({ reader }, { accountId: account, transactionData }) =>
+      reader.read("transactions.estimate", { accountId: account }, transactionData),
+  }),
+});

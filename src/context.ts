@@ -1,0 +1,164 @@
+/**
+ * The outside world as a value, and the composition root: what each capability is made of. A test passes another Context; nothing is
+ * patched. `import()` stands here for what most commands do without.
+ */
+import type { InputReader } from "./cli/argument.ts";
+import { type Api, type ApiHost, createApi, createDraft, createReader, type Draft, type Reader } from "./core/api/api.ts";
+import { Config, type Environment } from "./core/auth/config.ts";
+import { SessionStore } from "./core/auth/session.ts";
+import { Records } from "./core/signing/records.ts";
+import type { Signer } from "./core/signing/signer.ts";
+import { CliError } from "./errors.ts";
+import { ensurePrivateDirectory, readInputFile, readStream, stateDirectory, writeNewFile } from "./io/files.ts";
+import { withLock } from "./io/lock.ts";
+import type { Log } from "./io/log.ts";
+import type { Redactor } from "./io/redact.ts";
+import type { Sink } from "./io/stdout.ts";
+import type { SandboxDescription, SandboxOptions } from "./sandbox/index.ts";
+import { VERSION } from "./version.ts";
+
+/** Everything outside the program. main.ts builds the real one. */
+export interface Context {
+  readonly env: Environment;
+  readonly stdout: Sink;
+  readonly stderr: Sink;
+  readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
+  readonly stdoutIsTerminal: boolean;
+  readonly stderrIsTerminal: boolean;
+  readonly fetch: typeof globalThis.fetch;
+  readonly platform: string;
+  readonly home: string | undefined;
+  readonly uid: number | undefined;
+  readonly pid: number;
+  readonly hostname: string;
+  now(): number;
+  /** Waits; rejects with the signal's reason when it fires first. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Fires on SIGINT and SIGTERM. */
+  readonly interrupt: AbortSignal;
+  isAlive(pid: number): boolean;
+}
+
+/** What a command can be given. It gets exactly what it names in `needs`. */
+export interface Capabilities {
+  /** GETs (and the fee estimate) with the session's credentials. */
+  readonly reader: Reader;
+  /** The same, and operations that change something. */
+  readonly api: Api;
+  /** Describes writes without being able to send them. */
+  readonly draft: Draft;
+  /** Login and logout. */
+  readonly sessions: SessionStore;
+  readonly host: ApiHost;
+  readonly config: Config;
+  readonly records: Records;
+  /** Makes the signer when it is asked for: parses the configured key and loads the curve. */
+  readonly signer: () => Promise<Signer>;
+  /** The configured private key's public half (65 bytes), or undefined when none is configured. */
+  readonly publicKey: () => Promise<Uint8Array | undefined>;
+  readonly log: Log;
+  readonly clock: Pick<Context, "now" | "sleep"> & { readonly stop: AbortSignal };
+  readonly files: { writeNew(path: string, bytes: Uint8Array, mode: number): Promise<void> };
+  readonly sandbox: (options: SandboxOptions) => Promise<{ description: SandboxDescription; close(): Promise<void> }>;
+}
+
+/** What one run adds to the context. */
+export interface RunParts {
+  readonly redactor: Redactor;
+  readonly log: Log;
+  /** Interrupt, and the end of the command's time. */
+  readonly stop: AbortSignal;
+}
+
+/** How each capability is made; nothing is made before a command that needs it runs. */
+export type Providers = { readonly [K in keyof Capabilities]: () => Capabilities[K] };
+
+export function createConfig(context: Context, redactor: Redactor): Config {
+  return new Config({
+    env: context.env,
+    readFile: (path, maxBytes) => readInputFile(path, maxBytes),
+    learn: (secret) => redactor.learn(secret),
+  });
+}
+
+export function createProviders(context: Context, config: Config, parts: RunParts): Providers {
+  const once = <T>(make: () => T): (() => T) => {
+    let made: { value: T } | undefined;
+    return () => {
+      made ??= { value: make() };
+      return made.value;
+    };
+  };
+  const directory = once(() => stateDirectory(context.env, context.home, context.platform));
+  const sessions = once(() => createSessions(context, directory(), parts));
+  const host = once((): ApiHost => {
+    config.checkProxies();
+    const { fetch, now, sleep } = context;
+    const userAgent = `ledger-enterprise-cli/${VERSION}`;
+    return { fetch, now, sleep, userAgent, config, sessions: sessions(), log: parts.log, stop: parts.stop };
+  });
+  const files = { writeNew: writeNewFile };
+  return {
+    reader: once(() => createReader(host())),
+    api: once(() => createApi(host())),
+    draft: once(() => createDraft(host())),
+    sessions,
+    host,
+    config: () => config,
+    records: once(() => new Records({ directory: directory(), now: context.now, uid: context.uid, log: parts.log })),
+    signer: () => once(() => openSigner(config, parts.redactor)),
+    publicKey: () => once(() => configuredPublicKey(config)),
+    log: () => parts.log,
+    clock: () => ({ now: context.now, sleep: context.sleep, stop: parts.stop }),
+    files: () => files,
+    sandbox: () => async (options) => (await import("./sandbox/index.ts")).startSandbox(options),
+  };
+}
+
+function createSessions(context: Context, directory: string, parts: RunParts): SessionStore {
+  const { pid, hostname: host, now, sleep, isAlive } = context;
+  return new SessionStore({
+    directory,
+    uid: context.uid,
+    redactor: parts.redactor,
+    now,
+    prepareDirectory: () => ensurePrivateDirectory(directory),
+    locked: (work) =>
+      withLock(`${directory}/session.lock`, { clock: now, sleep, pid, host, isAlive, signal: parts.stop }, work),
+  });
+}
+
+async function openSigner(config: Config, redactor: Redactor): Promise<Signer> {
+  const [{ parsePrivateKey }, { softwareSigner }] = await Promise.all([
+    import("./core/auth/key.ts"),
+    import("./core/signing/software.ts"),
+  ]);
+  const key = parsePrivateKey(await config.privateKey());
+  redactor.learn(Buffer.from(key.scalar).toString("hex"));
+  return softwareSigner(key);
+}
+
+async function configuredPublicKey(config: Config): Promise<Uint8Array | undefined> {
+  const text = await config.optionalPrivateKey();
+  if (text === undefined) return undefined;
+  const { parsePrivateKey } = await import("./core/auth/key.ts");
+  const key = parsePrivateKey(text);
+  key.wipe();
+  return key.publicKey;
+}
+
+/** Reads `@file` and `-`; standard input is read once, and never from a terminal (C19). */
+export function createInputReader(context: Context): InputReader {
+  let used = false;
+  return {
+    file: (path, maxBytes) => readInputFile(path, maxBytes),
+    stdin(maxBytes) {
+      if (used) throw new CliError("INVALID_ARGUMENT", { message: "Standard input can be read by one option only." });
+      used = true;
+      if (context.stdin.isTTY === true) {
+        throw new CliError("INVALID_JSON", { message: "Standard input is a terminal: pipe the document into the command." });
+      }
+      return readStream(context.stdin, maxBytes);
+    },
+  };
+}

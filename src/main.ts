@@ -1,0 +1,84 @@
+/**
+ * The only file that touches `process`: builds the real context, runs, sets the exit code, and dies by the signal that ended the run.
+ */
+import { hostname } from "node:os";
+import process from "node:process";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Context } from "./context.ts";
+import { releaseAllSync } from "./io/lock.ts";
+import { streamSink } from "./io/stdout.ts";
+import { run } from "./run.ts";
+
+/**
+ * Switches of the runtimes that would weaken us (CFG-7, NET-10). Certificate checks stay on; request tracing stays off; plain http goes
+ * only to loopback and so never through a proxy, which leaves HTTPS_PROXY and NO_PROXY as the only proxy variables.
+ */
+function neutralise(env: NodeJS.ProcessEnv): void {
+  if (env.NODE_TLS_REJECT_UNAUTHORIZED !== undefined) env.NODE_TLS_REJECT_UNAUTHORIZED = "1";
+  if (env.BUN_CONFIG_VERBOSE_FETCH !== undefined) env.BUN_CONFIG_VERBOSE_FETCH = "0";
+  for (const name of ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]) delete env[name];
+}
+
+/** The home folder; the password database answers when HOME is unset (B14). */
+async function homeFolder(env: NodeJS.ProcessEnv): Promise<string | undefined> {
+  const given = process.platform === "win32" ? env.USERPROFILE : env.HOME;
+  if (given !== undefined && given !== "") return given;
+  const { userInfo } = await import("node:os");
+  try {
+    return userInfo().homedir || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (cause) {
+    return cause instanceof Error && "code" in cause && cause.code === "EPERM";
+  }
+}
+
+const interrupt = new AbortController();
+let endedBy: NodeJS.Signals | undefined;
+
+/** The first signal lets the run clean up; a second one ends it at once. */
+function onSignal(signal: NodeJS.Signals): void {
+  if (endedBy !== undefined) dieBy(signal);
+  endedBy = signal;
+  interrupt.abort();
+}
+
+function dieBy(signal: NodeJS.Signals): void {
+  releaseAllSync();
+  process.removeListener(signal, onSignal);
+  process.kill(process.pid, signal);
+}
+
+async function main(): Promise<void> {
+  neutralise(process.env);
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, onSignal);
+  const context: Context = {
+    env: process.env,
+    stdout: streamSink(process.stdout),
+    stderr: streamSink(process.stderr),
+    stdin: process.stdin,
+    stdoutIsTerminal: process.stdout.isTTY === true,
+    stderrIsTerminal: process.stderr.isTTY === true,
+    fetch: globalThis.fetch,
+    platform: process.platform,
+    home: await homeFolder(process.env),
+    uid: process.getuid?.(),
+    pid: process.pid,
+    hostname: hostname(),
+    now: Date.now,
+    sleep: (ms, signal) => sleep(ms, undefined, signal === undefined ? {} : { signal }),
+    interrupt: interrupt.signal,
+    isAlive,
+  };
+  process.exitCode = await run(process.argv.slice(2), context);
+  if (endedBy !== undefined) dieBy(endedBy);
+}
+
+await main();

@@ -1,0 +1,201 @@
+/**
+ * One run: argv → exit code. Parse, refuse what may not run, prepare what the command needs, run it, emit its result or the one
+ * failure document (SPEC §1). Commands return data; nothing else prints.
+ */
+import type { Command, Group } from "./cli/command.ts";
+import { declaredFields, Projection } from "./cli/fields.ts";
+import { interpret, interpretGlobals, parse } from "./cli/parse.ts";
+import { commands } from "./commands/index.ts";
+import { type Context, createConfig, createInputReader, createProviders } from "./context.ts";
+import { CliError, ERRORS } from "./errors.ts";
+import { encode, Exact } from "./io/json.ts";
+import { Log } from "./io/log.ts";
+import { Redactor } from "./io/redact.ts";
+import { Output } from "./io/stdout.ts";
+import { List, Serving } from "./result.ts";
+import { VERSION } from "./version.ts";
+
+export const PROGRAM = "ledger-enterprise-cli";
+
+/** Runs one command line; never throws and never exits. 130 or 143 are left to main.ts, which knows the signal. */
+export async function run(argv: readonly string[], context: Context): Promise<number> {
+  const redactor = new Redactor();
+  const loose = (name: string): boolean => argv.includes(`--${name}`);
+  const output = new Output(context.stdout, redactor, loose("pretty"));
+  const log = new Log({
+    sink: context.stderr,
+    redactor,
+    debug: loose("debug"),
+    timestamps: loose("timestamps"),
+    clock: context.now,
+  });
+  try {
+    return await execute(argv, context, { redactor, output, log });
+  } catch (cause) {
+    return await fail(cause, context, output, log);
+  }
+}
+
+interface Parts {
+  readonly redactor: Redactor;
+  readonly output: Output;
+  readonly log: Log;
+}
+
+async function execute(argv: readonly string[], context: Context, parts: Parts): Promise<number> {
+  const invocation = parse(argv, commands);
+  const { target, words } = invocation;
+  if (invocation.asks === "version") return text(parts.output, `${VERSION}\n`);
+  if (invocation.asks === "help" || argv.length === 0) {
+    const { renderHelp } = await import("./cli/tree.ts");
+    return text(parts.output, await renderHelp(target, PROGRAM, words));
+  }
+  if (target.kind === "group") throw missingCommand(target, words);
+  const globals = interpretGlobals(invocation);
+  const config = createConfig(context, parts.redactor);
+  if (config.readOnly && (target.effect === "write" || target.effect === "sign")) {
+    throw new CliError("READ_ONLY", { message: `'${words.join(" ")}' would ${target.effect}, which is switched off.` });
+  }
+  const values = await interpret(invocation, target, createInputReader(context));
+  const ownTime = Object.hasOwn(target.args, "timeout") || target.effect === "local";
+  const deadline = new Deadline(ownTime ? undefined : globals.timeout * 1000, context.interrupt);
+  try {
+    const providers = createProviders(context, config, { ...parts, stop: deadline.signal });
+    const acting = values.dryRun === true && target.rehearsal !== undefined ? target.rehearsal : target;
+    const capabilities = Object.fromEntries(
+      acting.needs.map((need) => [need, providers[need as keyof typeof providers]()]),
+    );
+    const projection = projectionOf(target, values.fields);
+    const result = await acting.run(capabilities as never, values as never);
+    return await deliver(result, target, acting === target ? projection : undefined, context, parts);
+  } finally {
+    deadline.clear();
+  }
+}
+
+function missingCommand(group: Group, words: readonly string[]): CliError {
+  const names = [...group.members.keys()];
+  return new CliError("MISSING_COMMAND", {
+    message: `'${words.join(" ")}' is a group; it needs a command.`,
+    details: { commands: names },
+    hint: `One of: ${names.join(", ")}.`,
+  });
+}
+
+async function text(output: Output, content: string): Promise<number> {
+  await output.emitText(content);
+  return 0;
+}
+
+async function deliver(
+  result: unknown,
+  command: Command,
+  projection: Projection | undefined,
+  context: Context,
+  parts: Parts,
+): Promise<number> {
+  if (result instanceof Serving) {
+    await parts.output.emit(result.document);
+    await result.ended;
+    return 0;
+  }
+  if (result instanceof List) {
+    const items = projection === undefined ? result.items : projected(result.items, projection);
+    const failure = await parts.output.emitList({ items }, (cause) => failureDocument(toCliError(cause)));
+    if (failure === undefined) return 0;
+    reportToPerson(toCliError(failure.cause), context, parts.log);
+    return toCliError(failure.cause).exit;
+  }
+  if (typeof result === "string" && command.output === undefined) return text(parts.output, result);
+  await parts.output.emit(projection === undefined ? result : projectWhole(result, projection, command.fields));
+  return 0;
+}
+
+function projectionOf(command: Command, fields: unknown): Projection | undefined {
+  if (fields === undefined || command.fields === undefined) return undefined;
+  const projection = new Projection(fields as string[][], declaredFields(command.output, command.fields));
+  if (command.effect !== "read") projection.requireDeclared();
+  return projection;
+}
+
+function projectWhole(result: unknown, projection: Projection, target: Command["fields"]): unknown {
+  const document = new Exact(encode(result));
+  return target === "results" ? projection.results(document) : projection.items([document])[0];
+}
+
+async function* projected(items: List["items"], projection: Projection): List["items"] {
+  for (;;) {
+    const batch = await items.next();
+    if (batch.done === true) return batch.value;
+    yield projection.items(batch.value);
+  }
+}
+
+/** The end of the command's time and the user's interrupt, as one signal. */
+class Deadline {
+  private readonly controller = new AbortController();
+  private readonly timer: NodeJS.Timeout | undefined;
+  readonly signal: AbortSignal;
+
+  constructor(ms: number | undefined, interrupt: AbortSignal) {
+    if (ms !== undefined) this.timer = setTimeout(() => this.controller.abort(), ms);
+    this.signal = AbortSignal.any([this.controller.signal, interrupt]);
+  }
+
+  clear(): void {
+    clearTimeout(this.timer);
+  }
+}
+
+/** Anything but a CliError is a defect of ours (SEC-4). */
+function toCliError(cause: unknown): CliError {
+  if (cause instanceof CliError) return cause;
+  return new CliError("INTERNAL", { message: "The program failed in an unforeseen way.", cause });
+}
+
+async function fail(cause: unknown, context: Context, output: Output, log: Log): Promise<number> {
+  const error = toCliError(cause);
+  logTrace(error, log);
+  if (context.interrupt.aborted) {
+    if (error.code === "OUTCOME_UNKNOWN") log.failure(error.code, error.message);
+    return error.exit;
+  }
+  reportToPerson(error, context, log);
+  if (error.code === "OUTPUT_ERROR") return error.exit;
+  try {
+    await output.emit({ error: failureDocument(error) });
+  } catch {
+    return ERRORS.OUTPUT_ERROR.exit;
+  }
+  return error.exit;
+}
+
+/** SPEC §1: when stdout is not a terminal and stderr is, a failure also says one line to the person there. */
+function reportToPerson(error: CliError, context: Context, log: Log): void {
+  if (!context.stdoutIsTerminal && context.stderrIsTerminal) log.failure(error.code, error.message);
+}
+
+function logTrace(error: CliError, log: Log): void {
+  for (let at: unknown = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth += 1) {
+    log.debug("failed", { trace: at.stack ?? at.message });
+  }
+}
+
+/** The failure document of SPEC §1. */
+export function failureDocument(error: CliError): Record<string, unknown> {
+  const { message, hint, field, details, httpStatus, retryAfterSeconds, requestId, api, retryable } = error.facts;
+  const entry = ERRORS[error.code];
+  return {
+    code: error.code,
+    message,
+    exitCode: entry.exit,
+    retryable: retryable ?? entry.retryable,
+    hint: hint ?? entry.hint,
+    httpStatus,
+    retryAfterSeconds,
+    requestId,
+    field,
+    details,
+    api,
+  };
+}
