@@ -177,6 +177,11 @@ export const ERRORS = {
   VERSION_OUTDATED: { exit: 1, retryable: false, hint: "Upgrade, then run the command again." },
   FILE_EXISTS: { exit: 2, retryable: false, hint: "A file is there that this program did not write; choose another path or use --force where offered." },
   IO_ERROR: { exit: 1, retryable: false, hint: "Check that the path can be read or written and has space." },
+  RUNTIME_UNSUPPORTED: {
+    exit: 1,
+    retryable: false,
+    hint: "Install a newer Node.js, or use the standalone executable, which needs none.",
+  },
   OUTPUT_ERROR: { exit: 1, retryable: false, hint: "Standard output could not be written." },
   UPGRADE_FAILED: { exit: 1, retryable: true, hint: "Nothing was changed; the installed version still works." },
   INTERNAL: { exit: 1, retryable: false, hint: "This is a defect of the program; run with --debug and report it." },

@@ -1,0 +1,242 @@
+/**
+ * Makes the artefacts in dist/: the standalone executable of this machine (or, with --all, of every target) and the npm package. Both are
+ * written beside their place and moved there, so that a program that runs meanwhile is not disturbed.
+ *
+ *   dist/bin/ledger-enterprise-cli-<target>[.exe]   dist/ledger-enterprise-cli[.exe] (the host's)
+ *   dist/npm/                                       dist/ledger-enterprise-cli-<version>.tgz
+ */
+
+import { existsSync } from "node:fs";
+import { copyFile, cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { findBun } from "./bun.mjs";
+import { PROBE, tracePath, VARIABLES, writeHostileFolder } from "./hostile.ts";
+import { hostTarget, isWindows, TARGETS, type Target } from "./targets.ts";
+
+export const ROOT = join(import.meta.dir, "..");
+export const DIST = join(ROOT, "dist");
+const PROGRAM = "ledger-enterprise-cli";
+/** The only dependency that is not bundled: it holds native code. */
+const NODE_HID_VERSION = "3.4.0";
+
+interface Package {
+  readonly version: string;
+  readonly description: string;
+  readonly license: string;
+  readonly dependencies?: Readonly<Record<string, string>>;
+}
+
+async function readPackage(folder: string): Promise<Package> {
+  return JSON.parse(await readFile(join(folder, "package.json"), "utf8")) as Package;
+}
+
+export const { version: VERSION } = await readPackage(ROOT);
+
+function executableName(target: Target): string {
+  return `${PROGRAM}-${target.name}${isWindows(target) ? ".exe" : ""}`;
+}
+
+/** Where `npm run build` puts the host's executable. */
+export function hostExecutable(): string {
+  return join(DIST, isWindows(hostTarget()) ? `${PROGRAM}.exe` : PROGRAM);
+}
+
+export function packageTarball(): string {
+  return join(DIST, `${PROGRAM}-${VERSION}.tgz`);
+}
+
+function definitions(channel: "binary" | "npm"): Record<string, string> {
+  return {
+    __VERSION__: JSON.stringify(VERSION),
+    __CHANNEL__: JSON.stringify(channel),
+    "process.env.NODE_ENV": '"production"',
+    // CommonJS modules would otherwise carry the path of this checkout into the artefact.
+    __dirname: '""',
+  };
+}
+
+/** The runtime from the lock file (REL-2); the host's own may have been moved by Bun's install script. */
+function runtimeOf(target: Target): string {
+  const pinned = join(ROOT, "node_modules", "@oven", target.runtime, "bin", isWindows(target) ? "bun.exe" : "bun");
+  const found = existsSync(pinned) ? pinned : target === hostTarget() ? findBun() : undefined;
+  if (found === undefined) throw new Error(`The runtime of ${target.name} is missing: @oven/${target.runtime}.`);
+  return found;
+}
+
+const AUTOLOAD_OFF = {
+  autoloadDotenv: false,
+  autoloadBunfig: false,
+  autoloadTsconfig: false,
+  autoloadPackageJson: false,
+} as const;
+
+/** CFG-2: no file of the user's folder may be read. Throws when a switch is missing, for it is on by default. */
+export function requireSealed(options: Bun.CompileBuildOptions): Bun.CompileBuildOptions {
+  for (const [name, value] of Object.entries(AUTOLOAD_OFF)) {
+    if (options[name as keyof typeof AUTOLOAD_OFF] !== value) throw new Error(`${name} is not switched off (CFG-2).`);
+  }
+  return options;
+}
+
+/** Compiles one executable into `folder` and gives its path. The file's name becomes part of its bytes, so it is never temporary. */
+export async function compile(target: Target, folder: string, seal: object = AUTOLOAD_OFF): Promise<string> {
+  const outfile = join(folder, executableName(target));
+  const options = {
+    target: target.bunTarget,
+    executablePath: runtimeOf(target),
+    execArgv: ["--use-system-ca"],
+    outfile,
+  };
+  await bundle({
+    target: "bun",
+    bytecode: true,
+    minify: true,
+    define: definitions("binary"),
+    compile: requireSealed({ ...options, ...seal }),
+  });
+  return outfile;
+}
+
+async function bundle(options: Partial<Bun.BuildConfig>): Promise<void> {
+  const common = {
+    entrypoints: [join(ROOT, "src/main.ts")],
+    format: "esm",
+    splitting: true,
+    sourcemap: "none",
+  } as const;
+  const result = await Bun.build({ ...common, ...options, throw: false } as Bun.BuildConfig);
+  if (!result.success) throw new Error(`The build failed:\n${result.logs.join("\n")}`);
+}
+
+/** Runs the probe in an empty folder, in a hostile one, and with the hostile variables really set. Gives what is wrong, or nothing. */
+export async function findLeaks(executable: string): Promise<string[]> {
+  const folder = await mkdtemp(join(tmpdir(), `${PROGRAM}-`));
+  try {
+    const [empty, hostile, home] = ["empty", "hostile", "home"].map((name) => join(folder, name)) as [
+      string,
+      string,
+      string,
+    ];
+    for (const path of [empty, home]) await mkdir(path);
+    await writeHostileFolder(hostile);
+    const probe = (cwd: string, env: Record<string, string> = {}): string => {
+      const { stdout } = Bun.spawnSync([executable, ...PROBE], { cwd, env: { HOME: home, ...env } });
+      return stdout.toString();
+    };
+    const [expected, answer, controlled] = [probe(empty), probe(hostile), probe(empty, VARIABLES)];
+    const leaks: string[] = [];
+    if (expected === controlled) leaks.push("The probe does not notice the variables, so it proves nothing.");
+    if (answer !== expected) leaks.push("A .env file of the current directory is read.");
+    if (existsSync(tracePath(hostile))) leaks.push("A script of the current directory is run.");
+    return leaks;
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+async function buildExecutable(target: Target, work: string): Promise<void> {
+  const made = await compile(target, work);
+  if (target === hostTarget()) {
+    const leaks = await findLeaks(made);
+    if (leaks.length > 0) throw new Error(leaks.join("\n"));
+    const copy = join(work, PROGRAM);
+    await copyFile(made, copy);
+    await rename(copy, hostExecutable());
+  }
+  await mkdir(join(DIST, "bin"), { recursive: true });
+  await rename(made, join(DIST, "bin", executableName(target)));
+}
+
+/** The package's folder, ready for `npm pack`. */
+async function layOutPackage(folder: string): Promise<void> {
+  await bundle({
+    target: "node",
+    outdir: join(folder, "dist"),
+    minify: { whitespace: true, syntax: true },
+    define: definitions("npm"),
+    external: ["node-hid"],
+    // ofetch then uses the runtime's own fetch instead of bringing one.
+    conditions: ["wintercg"],
+    naming: { entry: "[name].mjs", chunk: "chunk-[hash].mjs" },
+  });
+  await mkdir(join(folder, "bin"));
+  await copyFile(join(ROOT, "scripts/npm/entry.cjs"), join(folder, "bin", `${PROGRAM}.cjs`));
+  await copyFile(join(ROOT, "scripts/npm/start.cjs"), join(folder, "bin", "start.cjs"));
+  for (const file of ["README.md", "LICENSE"]) await copyFile(join(ROOT, file), join(folder, file));
+  if (existsSync(join(ROOT, "skill", "SKILL.md")))
+    await cp(join(ROOT, "skill"), join(folder, "skill"), { recursive: true });
+  await writeFile(join(folder, "NOTICES.txt"), await notices());
+  await writeFile(join(folder, "package.json"), `${JSON.stringify(await publishedPackage(), null, 2)}\n`);
+}
+
+async function publishedPackage(): Promise<object> {
+  const { description, license } = await readPackage(ROOT);
+  return {
+    name: PROGRAM,
+    version: VERSION,
+    description,
+    license,
+    type: "module",
+    bin: { [PROGRAM]: `bin/${PROGRAM}.cjs` },
+    files: ["bin", "dist", "skill", "NOTICES.txt"],
+    engines: { node: ">=22" },
+    optionalDependencies: { "node-hid": NODE_HID_VERSION },
+  };
+}
+
+/** The licences of what is bundled, which ask to be passed on. */
+async function notices(): Promise<string> {
+  const texts: string[] = [];
+  for (const name of await bundledPackages()) {
+    const folder = join(ROOT, "node_modules", name);
+    const { version, license } = await readPackage(folder);
+    const file = ["LICENSE", "LICENSE.md", "LICENSE.txt"].map((candidate) => join(folder, candidate)).find(existsSync);
+    if (file === undefined) throw new Error(`${name} has no licence file to pass on.`);
+    texts.push(`${name} ${version} (${license})\n\n${(await readFile(file, "utf8")).trim()}\n`);
+  }
+  return texts.join(`\n${"-".repeat(80)}\n\n`);
+}
+
+async function bundledPackages(): Promise<string[]> {
+  const names = new Set<string>();
+  const visit = async (folder: string): Promise<void> => {
+    for (const name of Object.keys((await readPackage(folder)).dependencies ?? {})) {
+      if (names.has(name)) continue;
+      names.add(name);
+      await visit(join(ROOT, "node_modules", name));
+    }
+  };
+  await visit(ROOT);
+  return [...names].sort();
+}
+
+async function buildPackage(work: string): Promise<void> {
+  const folder = join(work, "npm");
+  await mkdir(folder);
+  await layOutPackage(folder);
+  const packed = Bun.spawnSync(["npm", "pack", folder, "--silent", "--pack-destination", work], { cwd: ROOT });
+  if (packed.exitCode !== 0) throw new Error(`npm pack failed:\n${packed.stderr}`);
+  await rename(join(work, `${PROGRAM}-${VERSION}.tgz`), packageTarball());
+  await rm(join(DIST, "npm"), { recursive: true, force: true });
+  await rename(folder, join(DIST, "npm"));
+}
+
+/** Everything that `npm run build` makes. Throws, and leaves the former artefacts alone, when one cannot be made. */
+export async function build(targets: readonly Target[]): Promise<void> {
+  await mkdir(DIST, { recursive: true });
+  const work = await mkdtemp(join(DIST, "work-"));
+  try {
+    for (const target of targets) await buildExecutable(target, work);
+    await buildPackage(work);
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+if (import.meta.main) {
+  const targets = process.argv.includes("--all") ? TARGETS : [hostTarget()];
+  await build(targets);
+  for (const target of targets) process.stdout.write(`dist/bin/${executableName(target)}\n`);
+  process.stdout.write(`dist/npm/\ndist/${PROGRAM}-${VERSION}.tgz\n`);
+}

@@ -1,0 +1,2 @@
+/** Path of the Bun executable in node_modules, or undefined. */
+export function findBun(): string | undefined;
