@@ -1,0 +1,69 @@
+/**
+ * `npm run generate`: writes everything that is derived from the command values; with --check it only says which files are not current
+ * and fails. A command is described in its value and nowhere else.
+ */
+import { join } from "node:path";
+import { type CommandFacts, type Manifest, manifest } from "../src/cli/manifest.ts";
+import { commands } from "../src/commands/index.ts";
+import { ROOT } from "./build.ts";
+
+/** Each generated file: its path, and its content made from the manifest and from what the file holds now. */
+const GENERATED: readonly (readonly [path: string, make: (facts: Manifest, current: string) => string])[] = [
+  ["README.md", (facts, current) => replaceBetween(current, "commands", commandTable(facts.commands))],
+];
+
+const EFFECTS: Readonly<Record<string, string>> = {
+  read: "reads",
+  write: "**writes**",
+  sign: "**signs**",
+  session: "session",
+  local: "this machine only",
+};
+
+/** One row for each command: the line without its options, what it does to the world, its summary. */
+export function commandTable(facts: readonly CommandFacts[]): string {
+  const rows = facts.map(
+    ({ name, effect, summary }) => `| \`${name}\` | ${EFFECTS[effect] ?? effect} | ${escapeCell(summary)} |`,
+  );
+  return ["| command | effect | what it does |", "|---|---|---|", ...rows].join("\n");
+}
+
+function escapeCell(text: string): string {
+  return text.replace(/\|/g, "\\|").replace(/\n/g, " ");
+}
+
+/** Replaces what stands between `<!-- name:begin -->` and `<!-- name:end -->`. Throws when the marks are not there exactly once. */
+export function replaceBetween(text: string, name: string, content: string): string {
+  const [begin, end] = [`<!-- ${name}:begin -->`, `<!-- ${name}:end -->`];
+  const [before, rest, ...surplus] = text.split(begin);
+  const [, after, ...more] = (rest ?? "").split(end);
+  if (before === undefined || after === undefined || surplus.length + more.length > 0) {
+    throw new Error(`The marks ${begin} and ${end} must stand once each.`);
+  }
+  return `${before}${begin}\n${content}\n${end}${after}`;
+}
+
+/** Paths of the generated files that differ from what they should be; writes them unless `check`. */
+export async function generate(check: boolean): Promise<string[]> {
+  const facts = manifest(commands);
+  const stale: string[] = [];
+  for (const [path, make] of GENERATED) {
+    const file = Bun.file(join(ROOT, path));
+    const current = (await file.exists()) ? await file.text() : "";
+    const wanted = make(facts, current);
+    if (wanted === current) continue;
+    stale.push(path);
+    if (!check) await Bun.write(file, wanted);
+  }
+  return stale;
+}
+
+if (import.meta.main) {
+  const check = process.argv.includes("--check");
+  const stale = await generate(check);
+  for (const path of stale) process.stdout.write(`${check ? "not current" : "written"}: ${path}\n`);
+  if (check && stale.length > 0) {
+    process.stdout.write("Run 'npm run generate' and commit the result.\n");
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,106 @@
+/** The direction of imports and the doors of the house, and that both are really watched. */
+import { afterAll, expect, test } from "bun:test";
+import { cp, mkdtemp, rm, symlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ROOT } from "../scripts/build.ts";
+import { findViolations } from "./support/layers.ts";
+
+test("no import goes upward, and the doors are kept", async () => {
+  expect(await findViolations(join(ROOT, "src"))).toEqual([]);
+});
+
+/** A copy in which one file was spoilt. */
+const copy = await mkdtemp(join(tmpdir(), "layers-"));
+await cp(join(ROOT, "src"), join(copy, "src"), { recursive: true });
+await cp(join(ROOT, "biome.json"), join(copy, "biome.json"));
+await symlink(join(ROOT, "node_modules"), join(copy, "node_modules"));
+afterAll(() => rm(copy, { recursive: true }));
+
+async function withFile<T>(file: string, text: string, look: () => T | Promise<T>): Promise<T> {
+  const path = join(copy, "src", file);
+  await Bun.write(path, text);
+  try {
+    return await look();
+  } finally {
+    await rm(path);
+  }
+}
+
+async function violationsWith(file: string, text: string): Promise<string[]> {
+  const all = await withFile(file, text, () => findViolations(join(copy, "src")));
+  return all.filter((line) => line.startsWith(file));
+}
+
+test.each([
+  ["core/spoilt.ts", 'import { run } from "../run.ts";', "core/spoilt.ts may not import run.ts."],
+  [
+    "core/api/spoilt.ts",
+    'import type { Command } from "../../cli/command.ts";',
+    "core/api/spoilt.ts may not import cli/command.ts.",
+  ],
+  ["core/spoilt.ts", 'export * from "../commands/index.ts";', "core/spoilt.ts may not import commands/index.ts."],
+  [
+    "io/spoilt.ts",
+    'import {\n  type Config,\n} from "../core/auth/config.ts";',
+    "io/spoilt.ts may not import core/auth/config.ts.",
+  ],
+  [
+    "cli/spoilt.ts",
+    'import { ANSWER_MAX_BYTES } from "../core/api/client.ts";',
+    "cli/spoilt.ts may not import core/api/client.ts.",
+  ],
+  ["sandbox/spoilt.ts", 'import { encode } from "../io/json.ts";', "sandbox/spoilt.ts may not import io/json.ts."],
+  [
+    "commands/spoilt.ts",
+    'import { softwareSigner } from "../core/signing/software.ts";',
+    "commands/spoilt.ts may not import core/signing/software.ts.",
+  ],
+  [
+    "commands/spoilt.ts",
+    'const x = await import("../core/api/client.ts");',
+    "commands/spoilt.ts may not import() ../core/api/client.ts.",
+  ],
+  [
+    "core/spoilt.ts",
+    "export const read = (env: Env) => env.HOME;",
+    "core/spoilt.ts may not reach for the environment.",
+  ],
+  ["core/spoilt.ts", "export const ask = globalThis.fetch;", "core/spoilt.ts may not reach for a global."],
+  ["helpers/spoilt.ts", "export {};", "helpers/spoilt.ts lies outside the house."],
+])("a violation in %s is named", async (file, text, expected) => {
+  expect(await violationsWith(file, text)).toEqual([expected]);
+});
+
+test("types may come down where values may not", async () => {
+  const text =
+    'import type { Api } from "../core/api/client.ts";\nimport { type SessionStore } from "../core/auth/session.ts";';
+  expect(await violationsWith("commands/spoilt.ts", text)).toEqual([]);
+});
+
+function lint(file: string): { exitCode: number; report: string } {
+  const biome = join(ROOT, "node_modules/@biomejs/biome/bin/biome");
+  const { exitCode, stdout, stderr } = Bun.spawnSync(["node", biome, "lint", `src/${file}`], { cwd: copy });
+  return { exitCode, report: `${stdout}${stderr}` };
+}
+
+test.each([
+  ["core/spoilt.ts", "export const id = process.pid;", "noRestrictedGlobals"],
+  ["core/spoilt.ts", 'export { pid } from "node:process";', "noRestrictedImports"],
+  ["core/spoilt.ts", "export const path = process.env.PATH;", "noProcessEnv"],
+  ["core/spoilt.ts", 'export const answer = fetch("https://example.org");', "noRestrictedGlobals"],
+  ["core/spoilt.ts", 'import { request } from "node:https";\nexport { request };', "noRestrictedImports"],
+  ["commands/spoilt.ts", 'console.log("x");', "noConsole"],
+  ["io/spoilt.ts", "export const version = Bun.version;", "noRestrictedGlobals"],
+  ["io/spoilt.ts", 'import { spawn } from "node:child_process";\nexport { spawn };', "noRestrictedImports"],
+  ["io/spoilt.ts", "export const cast = (value: any) => value;", "noExplicitAny"],
+  ["io/spoilt.ts", "export const first = (list: string[]) => list[0]!.length;", "noNonNullAssertion"],
+])("the linter refuses %s: %s", async (file, text, rule) => {
+  const { exitCode, report } = await withFile(file, `${text}\n`, () => lint(file));
+  expect(report).toContain(rule);
+  expect(exitCode).not.toBe(0);
+});
+
+test("the linter has nothing against a plain file in the same place", async () => {
+  expect((await withFile("core/plain.ts", "export const one = 1;\n", () => lint("core/plain.ts"))).exitCode).toBe(0);
+});
