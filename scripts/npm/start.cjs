@@ -57,15 +57,12 @@ exports.start = (refuse) => {
   const { env } = process;
   const settings = proxySettings(env);
   const isConfigured = env.NODE_USE_ENV_PROXY === "1";
-  if (http.setGlobalProxyFromEnv === undefined) {
-    const leaksPlainHttp = isConfigured && (env.HTTP_PROXY ?? env.http_proxy) !== undefined;
-    if (leaksPlainHttp || (settings !== undefined && !isConfigured)) {
-      if (process.allowedNodeEnvironmentFlags.has("--use-env-proxy")) return startAgain(settings);
-      return refuse(`A proxy needs Node.js 22.21, 24.5 or newer; this is ${process.versions.node}.`);
-    }
-  } else if (isConfigured) {
-    http.setGlobalProxyFromEnv(settings ?? {});
+  const sendsPlainHttp = isConfigured && (env.HTTP_PROXY ?? env.http_proxy) !== undefined;
+  const isLate = settings !== undefined && !isConfigured && http.setGlobalProxyFromEnv === undefined;
+  if (isLate && !process.allowedNodeEnvironmentFlags.has("--use-env-proxy")) {
+    return refuse(`A proxy needs Node.js 22.21, 24.5 or newer; this is ${process.versions.node}.`);
   }
+  if (isLate || sendsPlainHttp) return startAgain(settings);
   prepareFetch(settings);
   import("../dist/main.mjs");
 };
