@@ -2,8 +2,18 @@
  * The outside world as a value, and the composition root: what each capability is made of. A test passes another Context; nothing is
  * patched. `import()` stands here for what most commands do without.
  */
+import type { GenericSchema } from "valibot";
 import type { InputReader } from "./cli/argument.ts";
-import { type Api, type ApiHost, createApi, createDraft, createReader, type Draft, type Reader } from "./core/api/api.ts";
+import type { Group } from "./cli/command.ts";
+import {
+  type Api,
+  type ApiHost,
+  createApi,
+  createDraft,
+  createReader,
+  type Draft,
+  type Reader,
+} from "./core/api/api.ts";
 import { Config, type Environment } from "./core/auth/config.ts";
 import { SessionStore } from "./core/auth/session.ts";
 import { Records } from "./core/signing/records.ts";
@@ -59,6 +69,9 @@ export interface Capabilities {
   readonly log: Log;
   readonly clock: Pick<Context, "now" | "sleep"> & { readonly stop: AbortSignal };
   readonly files: { writeNew(path: string, bytes: Uint8Array, mode: number): Promise<void> };
+  /** Every command of the program, for what describes it. */
+  readonly registry: Group;
+  readonly jsonSchema: () => Promise<(schema: GenericSchema) => object>;
   readonly sandbox: (options: SandboxOptions) => Promise<{ description: SandboxDescription; close(): Promise<void> }>;
 }
 
@@ -66,6 +79,7 @@ export interface Capabilities {
 export interface RunParts {
   readonly redactor: Redactor;
   readonly log: Log;
+  readonly registry: Group;
   /** Interrupt, and the end of the command's time. */
   readonly stop: AbortSignal;
 }
@@ -111,6 +125,8 @@ export function createProviders(context: Context, config: Config, parts: RunPart
     log: () => parts.log,
     clock: () => ({ now: context.now, sleep: context.sleep, stop: parts.stop }),
     files: () => files,
+    registry: () => parts.registry,
+    jsonSchema: () => async () => (await import("./cli/jsonschema.ts")).toJsonSchema,
     sandbox: () => async (options) => (await import("./sandbox/index.ts")).startSandbox(options),
   };
 }
@@ -156,7 +172,9 @@ export function createInputReader(context: Context): InputReader {
       if (used) throw new CliError("INVALID_ARGUMENT", { message: "Standard input can be read by one option only." });
       used = true;
       if (context.stdin.isTTY === true) {
-        throw new CliError("INVALID_JSON", { message: "Standard input is a terminal: pipe the document into the command." });
+        throw new CliError("INVALID_JSON", {
+          message: "Standard input is a terminal: pipe the document into the command.",
+        });
       }
       return readStream(context.stdin, maxBytes);
     },

@@ -1,12 +1,20 @@
 /**
  * The one table of failures: code → exit code, whether trying again can help, and the general remedy.
  * A throw site knows only the code; the exit never stands anywhere else.
- *
- * Exit codes: 0 success · 1 general or network · 2 validation · 3 authentication · 4 not found · 5 server.
  */
 
+/** What an exit code says, for help, schema and skill. 130 and 143 follow from a signal, with or without a document. */
+export const EXIT_CODES = {
+  0: "success",
+  1: "general or network",
+  2: "validation",
+  3: "authentication",
+  4: "not found",
+  5: "server",
+} as const;
+
 interface ErrorEntry {
-  readonly exit: 1 | 2 | 3 | 4 | 5;
+  readonly exit: Exclude<keyof typeof EXIT_CODES, 0>;
   /** True when the same command can be run again unchanged and may succeed. */
   readonly retryable: boolean;
   /** What to do next, for a reader who knows only this line. */
@@ -50,8 +58,16 @@ export const ERRORS = {
     retryable: false,
     hint: "Two sources name different values; drop the option or change the environment variable.",
   },
-  INVALID_URL: { exit: 2, retryable: false, hint: "Give the base URL as https://host/path, without user, query or fragment." },
-  INSECURE_URL: { exit: 2, retryable: false, hint: "Use https; plain http is accepted only for this machine's loopback address." },
+  INVALID_URL: {
+    exit: 2,
+    retryable: false,
+    hint: "Give the base URL as https://host/path, without user, query or fragment.",
+  },
+  INSECURE_URL: {
+    exit: 2,
+    retryable: false,
+    hint: "Use https; plain http is accepted only for this machine's loopback address.",
+  },
   INVALID_PROXY: { exit: 2, retryable: false, hint: "Set the proxy variable to http://host:port, or unset it." },
   READ_ONLY: {
     exit: 2,
@@ -66,7 +82,11 @@ export const ERRORS = {
     retryable: false,
     hint: "Expected: the hexadecimal form of an unencrypted P-256 PEM. Make it with: xxd -p -c 0 key.pem",
   },
-  UNSUPPORTED_KEY: { exit: 2, retryable: false, hint: "Only P-256 (secp256r1, prime256v1) keys sign here; 'keys generate' makes one." },
+  UNSUPPORTED_KEY: {
+    exit: 2,
+    retryable: false,
+    hint: "Only P-256 (secp256r1, prime256v1) keys sign here; 'keys generate' makes one.",
+  },
   ENCRYPTED_PRIVATE_KEY: {
     exit: 2,
     retryable: false,
@@ -77,7 +97,11 @@ export const ERRORS = {
     retryable: false,
     hint: "The configured private key is not the one registered for this operator; configure the right key.",
   },
-  INVALID_CHALLENGE: { exit: 2, retryable: false, hint: "Pass the challenge exactly as 'requests getChallenge' printed it." },
+  INVALID_CHALLENGE: {
+    exit: 2,
+    retryable: false,
+    hint: "Pass the challenge exactly as 'requests getChallenge' printed it.",
+  },
   CHALLENGE_MISMATCH: {
     exit: 2,
     retryable: false,
@@ -99,8 +123,16 @@ export const ERRORS = {
     hint: "The session belongs to another server or workspace; log in again for the configured one.",
   },
   SESSION_CORRUPT: { exit: 3, retryable: false, hint: "Run 'logout', then log in again." },
-  SESSION_INSECURE: { exit: 3, retryable: false, hint: "Others can read or change the session; correct owner and mode, then log in again." },
-  SESSION_IO: { exit: 1, retryable: false, hint: "Check that the state directory exists, can be written and has space." },
+  SESSION_INSECURE: {
+    exit: 3,
+    retryable: false,
+    hint: "Others can read or change the session; correct owner and mode, then log in again.",
+  },
+  SESSION_IO: {
+    exit: 1,
+    retryable: false,
+    hint: "Check that the state directory exists, can be written and has space.",
+  },
   LOCK_TIMEOUT: { exit: 1, retryable: true, hint: "Another process holds the session; try again when it has ended." },
   WRONG_SESSION_KIND: { exit: 3, retryable: false, hint: "This command needs another kind of login." },
 
@@ -111,14 +143,30 @@ export const ERRORS = {
     retryable: false,
     hint: "The API refused the credentials; check workspace, API key id and API key secret.",
   },
-  FORBIDDEN: { exit: 3, retryable: false, hint: "This user may not do that; an administrator of the workspace decides." },
+  FORBIDDEN: {
+    exit: 3,
+    retryable: false,
+    hint: "This user may not do that; an administrator of the workspace decides.",
+  },
   NOT_FOUND: { exit: 4, retryable: false, hint: "Check the id; the matching list command shows what exists." },
   CONFLICT: { exit: 1, retryable: false, hint: "The object's state changed; read it again before going on." },
   HTTP_ERROR: { exit: 1, retryable: false, hint: "The API gave an unexpected status; error.httpStatus shows it." },
-  RATE_LIMITED: { exit: 1, retryable: true, hint: "Wait, then repeat; error.retryAfterSeconds says how long when it is known." },
+  RATE_LIMITED: {
+    exit: 1,
+    retryable: true,
+    hint: "Wait, then repeat; error.retryAfterSeconds says how long when it is known.",
+  },
   SERVER_ERROR: { exit: 5, retryable: true, hint: "The API failed; try again later." },
-  REDIRECT_BLOCKED: { exit: 1, retryable: false, hint: "The server answered with a redirect, which is never followed; check the base URL." },
-  INVALID_RESPONSE: { exit: 5, retryable: false, hint: "The answer is not what the API promises; check base URL and proxy." },
+  REDIRECT_BLOCKED: {
+    exit: 1,
+    retryable: false,
+    hint: "The server answered with a redirect, which is never followed; check the base URL.",
+  },
+  INVALID_RESPONSE: {
+    exit: 5,
+    retryable: false,
+    hint: "The answer is not what the API promises; check base URL and proxy.",
+  },
   RESPONSE_TOO_LARGE: { exit: 5, retryable: false, hint: "Ask for less: use pages or filters." },
   OUTCOME_UNKNOWN: {
     exit: 1,
@@ -128,7 +176,11 @@ export const ERRORS = {
 
   // Network
   DNS_ERROR: { exit: 1, retryable: true, hint: "The host name was not found; check the base URL and the network." },
-  NETWORK_ERROR: { exit: 1, retryable: true, hint: "The server could not be reached; check base URL, network and proxy." },
+  NETWORK_ERROR: {
+    exit: 1,
+    retryable: true,
+    hint: "The server could not be reached; check base URL, network and proxy.",
+  },
   CONNECTION_RESET: { exit: 1, retryable: true, hint: "The connection broke; try again." },
   TIMEOUT: { exit: 1, retryable: true, hint: "No complete answer in time; try again, or raise --timeout." },
   TLS_ERROR: {
@@ -145,19 +197,39 @@ export const ERRORS = {
 
   // Device
   DEVICE_NOT_FOUND: { exit: 1, retryable: true, hint: "Connect the Ledger Stax or Flex by USB and unlock it." },
-  DEVICE_PERMISSION: { exit: 1, retryable: false, hint: "This user may not open the device; install the udev rule from the README." },
+  DEVICE_PERMISSION: {
+    exit: 1,
+    retryable: false,
+    hint: "This user may not open the device; install the udev rule from the README.",
+  },
   DEVICE_LOCKED: { exit: 1, retryable: true, hint: "Unlock the device and run the command again." },
   DEVICE_WRONG_APP: { exit: 1, retryable: true, hint: "Open the Vault application on the device." },
   DEVICE_APP_MISSING: { exit: 1, retryable: false, hint: "Install the Vault application on the device." },
   DEVICE_REFUSED: { exit: 1, retryable: false, hint: "It was declined on the device; nothing was sent." },
-  DEVICE_TIMEOUT: { exit: 1, retryable: true, hint: "Decline what the device still shows, then run the command again." },
+  DEVICE_TIMEOUT: {
+    exit: 1,
+    retryable: true,
+    hint: "Decline what the device still shows, then run the command again.",
+  },
   DEVICE_DISCONNECTED: { exit: 1, retryable: true, hint: "Reconnect the device and run the command again." },
   DEVICE_AMBIGUOUS: { exit: 2, retryable: false, hint: "Name one device with --device, or disconnect the others." },
   DEVICE_BUSY: { exit: 1, retryable: true, hint: "Close the other program that uses the device." },
   DEVICE_NOT_READY: { exit: 1, retryable: false, hint: "Finish setting up the device, or restart it." },
-  DEVICE_ERROR: { exit: 1, retryable: false, hint: "The device reported an unknown status; restart it and look at error.details." },
-  DEVICE_PROTOCOL: { exit: 1, retryable: false, hint: "The device's answer was malformed; reconnect it, and use one program at a time." },
-  DEVICE_MISMATCH: { exit: 3, retryable: false, hint: "This is not the device of the session; connect the right one or log in with this one." },
+  DEVICE_ERROR: {
+    exit: 1,
+    retryable: false,
+    hint: "The device reported an unknown status; restart it and look at error.details.",
+  },
+  DEVICE_PROTOCOL: {
+    exit: 1,
+    retryable: false,
+    hint: "The device's answer was malformed; reconnect it, and use one program at a time.",
+  },
+  DEVICE_MISMATCH: {
+    exit: 3,
+    retryable: false,
+    hint: "This is not the device of the session; connect the right one or log in with this one.",
+  },
   DEVICE_UNSUPPORTED: {
     exit: 1,
     retryable: false,
@@ -168,14 +240,26 @@ export const ERRORS = {
     retryable: false,
     hint: "Do not approve. The device does not accept the server's security module; tell your security officer.",
   },
-  DEVICE_BAD_DATA: { exit: 1, retryable: false, hint: "The device refused the server's data; is it a device of another workspace?" },
+  DEVICE_BAD_DATA: {
+    exit: 1,
+    retryable: false,
+    hint: "The device refused the server's data; is it a device of another workspace?",
+  },
   DEVICE_NOT_REGISTERED: { exit: 3, retryable: false, hint: "This device belongs to no user of the workspace." },
-  DEVICE_NOT_A_REVIEWER: { exit: 3, retryable: false, hint: "The user of this device may not approve the request now." },
+  DEVICE_NOT_A_REVIEWER: {
+    exit: 3,
+    retryable: false,
+    hint: "The user of this device may not approve the request now.",
+  },
   DEVICE_LOGIN_UNSUPPORTED: { exit: 1, retryable: false, hint: "This server offers no device login; use 'login api'." },
 
   // Version, files, the program itself
   VERSION_OUTDATED: { exit: 1, retryable: false, hint: "Upgrade, then run the command again." },
-  FILE_EXISTS: { exit: 2, retryable: false, hint: "A file is there that this program did not write; choose another path or use --force where offered." },
+  FILE_EXISTS: {
+    exit: 2,
+    retryable: false,
+    hint: "A file is there that this program did not write; choose another path or use --force where offered.",
+  },
   IO_ERROR: { exit: 1, retryable: false, hint: "Check that the path can be read or written and has space." },
   RUNTIME_UNSUPPORTED: {
     exit: 1,
@@ -184,6 +268,7 @@ export const ERRORS = {
   },
   OUTPUT_ERROR: { exit: 1, retryable: false, hint: "Standard output could not be written." },
   UPGRADE_FAILED: { exit: 1, retryable: true, hint: "Nothing was changed; the installed version still works." },
+  DOCTOR_PROBLEMS: { exit: 1, retryable: false, hint: "error.details.findings lists each problem with its fix." },
   INTERNAL: { exit: 1, retryable: false, hint: "This is a defect of the program; run with --debug and report it." },
 } as const satisfies Record<string, ErrorEntry>;
 

@@ -13,3 +13,8 @@ export class Serving {
     readonly ended: Promise<void>,
   ) {}
 }
+
+/** Text in place of a document, for the few commands whose result is a script or a guide (SPEC §1). */
+export class Text {
+  constructor(readonly content: string) {}
+}

@@ -8,11 +8,11 @@ import { interpret, interpretGlobals, parse } from "./cli/parse.ts";
 import { commands } from "./commands/index.ts";
 import { type Context, createConfig, createInputReader, createProviders } from "./context.ts";
 import { CliError, ERRORS } from "./errors.ts";
-import { encode, Exact } from "./io/json.ts";
+import { Exact, encode } from "./io/json.ts";
 import { Log } from "./io/log.ts";
 import { Redactor } from "./io/redact.ts";
 import { Output } from "./io/stdout.ts";
-import { List, Serving } from "./result.ts";
+import { List, Serving, Text } from "./result.ts";
 import { VERSION } from "./version.ts";
 
 export const PROGRAM = "ledger-enterprise-cli";
@@ -60,7 +60,7 @@ async function execute(argv: readonly string[], context: Context, parts: Parts):
   const ownTime = Object.hasOwn(target.args, "timeout") || target.effect === "local";
   const deadline = new Deadline(ownTime ? undefined : globals.timeout * 1000, context.interrupt);
   try {
-    const providers = createProviders(context, config, { ...parts, stop: deadline.signal });
+    const providers = createProviders(context, config, { ...parts, registry: commands, stop: deadline.signal });
     const acting = values.dryRun === true && target.rehearsal !== undefined ? target.rehearsal : target;
     const capabilities = Object.fromEntries(
       acting.needs.map((need) => [need, providers[need as keyof typeof providers]()]),
@@ -106,7 +106,7 @@ async function deliver(
     reportToPerson(toCliError(failure.cause), context, parts.log);
     return toCliError(failure.cause).exit;
   }
-  if (typeof result === "string" && command.output === undefined) return text(parts.output, result);
+  if (result instanceof Text) return text(parts.output, result.content);
   await parts.output.emit(projection === undefined ? result : projectWhole(result, projection, command.fields));
   return 0;
 }

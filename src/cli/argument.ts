@@ -3,7 +3,7 @@
  * completion, schema and skill reference alike.
  */
 import { CliError } from "../errors.ts";
-import { decodeUtf8, Exact, exact, JsonError } from "../io/json.ts";
+import { decodeUtf8, type Exact, exact, JsonError } from "../io/json.ts";
 
 /** Reads what an option names instead of holding it: `@file`, or `-` for standard input. */
 export interface InputReader {
@@ -12,7 +12,17 @@ export interface InputReader {
   stdin(maxBytes: number): Promise<Uint8Array>;
 }
 
-export type ArgumentKind = "text" | "id" | "integer" | "number" | "choice" | "flag" | "json" | "material" | "pair";
+export type ArgumentKind =
+  | "text"
+  | "id"
+  | "integer"
+  | "number"
+  | "choice"
+  | "flag"
+  | "json"
+  | "material"
+  | "pair"
+  | "path";
 
 export interface Limits {
   readonly minimum?: number;
@@ -97,7 +107,8 @@ export function id(description: string): Argument<string | undefined> {
 /** A cursor as the API gave it: 1 to 4096 printable ASCII characters without spaces, sent as one query value. */
 export function cursor(description: string): Argument<string | undefined> {
   return optional("text", description, "<cursor>", { maxLength: 4096 }, (raw, option) => {
-    if (!/^[\x21-\x7e]{1,4096}$/.test(raw)) throw invalid(option, "takes 1 to 4096 printable characters without spaces");
+    if (!/^[\x21-\x7e]{1,4096}$/.test(raw))
+      throw invalid(option, "takes 1 to 4096 printable characters without spaces");
     return raw;
   });
 }
@@ -156,7 +167,7 @@ export function pair(description: string): Argument<readonly [string, string] | 
 
 /** A path to a file or folder, as the system takes it; a leading `~` was not expanded by the shell and is refused. */
 export function path(description: string): Argument<string | undefined> {
-  return optional("text", description, "<path>", { maxLength: 4096 }, (raw, option) => {
+  return optional("path", description, "<path>", { maxLength: 4096 }, (raw, option) => {
     if (raw.length > 4096 || raw.includes("\u0000") || /^~(\/|$)/.test(raw)) {
       throw new CliError("INVALID_PATH", {
         message: `${option} is no usable path.`,
@@ -170,18 +181,28 @@ export function path(description: string): Argument<string | undefined> {
 
 /** One JSON object, inline, `@file` or `-`; every token is kept as given (OUT-3). At most 1 MiB and 512 levels. */
 export function json(description: string): Argument<Exact | undefined> {
-  return optional("json", description, "<json|@file|->", { maxBytes: DOCUMENT_MAX_BYTES }, async (raw, option, reader) => {
-    try {
-      return readObject(await readText(raw, reader, DOCUMENT_MAX_BYTES), option);
-    } catch (cause) {
-      if (!(cause instanceof JsonError)) throw cause;
-      throw new CliError(cause.reason === "duplicate" ? "JSON_DUPLICATE_KEY" : "INVALID_JSON", {
-        message: `${option} is not acceptable JSON.`,
-        field: option,
-        details: { reason: cause.message, position: cause.position, ...(cause.path === "" ? {} : { path: cause.path }) },
-      });
-    }
-  });
+  return optional(
+    "json",
+    description,
+    "<json|@file|->",
+    { maxBytes: DOCUMENT_MAX_BYTES },
+    async (raw, option, reader) => {
+      try {
+        return readObject(await readText(raw, reader, DOCUMENT_MAX_BYTES), option);
+      } catch (cause) {
+        if (!(cause instanceof JsonError)) throw cause;
+        throw new CliError(cause.reason === "duplicate" ? "JSON_DUPLICATE_KEY" : "INVALID_JSON", {
+          message: `${option} is not acceptable JSON.`,
+          field: option,
+          details: {
+            reason: cause.message,
+            position: cause.position,
+            ...(cause.path === "" ? {} : { path: cause.path }),
+          },
+        });
+      }
+    },
+  );
 }
 
 /** A challenge or signature: one text, inline, `@file` or `-`. Its own reader decides what it must look like. */
@@ -199,7 +220,8 @@ export function material(description: string): Argument<string | undefined> {
 
 async function readText(raw: string, reader: InputReader, maxBytes: number): Promise<string> {
   if (raw !== "-" && !raw.startsWith("@")) {
-    if (Buffer.byteLength(raw) > maxBytes) throw new CliError("PAYLOAD_TOO_LARGE", { message: "The value is too large." });
+    if (Buffer.byteLength(raw) > maxBytes)
+      throw new CliError("PAYLOAD_TOO_LARGE", { message: "The value is too large." });
     return raw;
   }
   const bytes = raw === "-" ? await reader.stdin(maxBytes) : await reader.file(raw.slice(1), maxBytes);

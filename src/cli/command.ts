@@ -3,6 +3,7 @@
  * nothing about a command is written a second time. This folder knows nothing of Ledger.
  */
 import type { GenericSchema } from "valibot";
+import type { ErrorCode } from "../errors.ts";
 import type { Argument, ArgumentMap } from "./argument.ts";
 
 /**
@@ -20,6 +21,8 @@ export interface Example {
 /** The rehearsal of a write or sign command: it gets only what it lists, so nothing can be sent or signed by it. */
 export interface Rehearsal {
   readonly needs: readonly string[];
+  /** What the rehearsal prints. */
+  readonly output: GenericSchema;
   run(capabilities: never, args: never): unknown;
 }
 
@@ -33,6 +36,8 @@ export interface Command {
   readonly args: ArgumentMap;
   /** What stands behind the command without an option name, for the few that take it. */
   readonly operands: Argument<readonly string[]> | undefined;
+  /** Codes that the command can fail with, in the order of the error table. */
+  readonly fails: readonly ErrorCode[];
   /** Fields that we read or promise; always loose, since the API's own fields are relayed. Absent: the result is text. */
   readonly output: GenericSchema | undefined;
   /** The member of the result that `--fields` projects, or the result itself; absent: no `--fields`. */

@@ -4,7 +4,7 @@
  */
 import type { GenericSchema } from "valibot";
 import { CliError } from "../errors.ts";
-import { elements, encode, Exact, member, members } from "../io/json.ts";
+import { Exact, elements, encode, member, members } from "../io/json.ts";
 
 type Path = readonly string[];
 
@@ -77,7 +77,10 @@ export class Projection {
     return new CliError("INVALID_ARGUMENT", {
       message: "--fields names a field that the result does not have.",
       field: "--fields",
-      details: { unknown: paths.map((path) => path.join(".")), known: [...new Set([...this.declared, ...this.seen])].sort() },
+      details: {
+        unknown: paths.map((path) => path.join(".")),
+        known: [...new Set([...this.declared, ...this.seen])].sort(),
+      },
     });
   }
 }
@@ -87,7 +90,10 @@ export function parseFields(raw: string, option: string): readonly Path[] {
   const names = raw.split(",");
   const wellFormed = names.every((name) => /^[^\s.,][^\s,]*$/.test(name) && !name.split(".").includes(""));
   if (!wellFormed || new Set(names).size < names.length || names.length > 100) {
-    throw new CliError("INVALID_ARGUMENT", { message: `${option} takes field names, separated by commas, each once.`, field: option });
+    throw new CliError("INVALID_ARGUMENT", {
+      message: `${option} takes field names, separated by commas, each once.`,
+      field: option,
+    });
   }
   return names.map((name) => name.split("."));
 }

@@ -50,7 +50,9 @@ function optionFacts(args: ArgumentMap): OptionFacts[] {
     description: argument.description,
     required: argument.required,
     many: argument.many,
-    ...(argument.fallback === undefined || argument.kind === "flag" || argument.many ? {} : { default: argument.fallback }),
+    ...(argument.fallback === undefined || argument.kind === "flag" || argument.many
+      ? {}
+      : { default: argument.fallback }),
     limits: argument.limits,
   }));
 }

@@ -49,7 +49,8 @@ export function parse(argv: readonly string[], root: Group): Invocation {
       } else if (state.target.kind === "group") {
         Object.assign(state, descend(state.target, state.words, token));
       } else {
-        if (state.target.operands === undefined) throw surplus(token);
+        const { operands: taken } = state.target;
+        if (taken === undefined || (operands.length > 0 && !taken.many)) throw surplus(token);
         operands.push(token);
       }
     }
@@ -76,7 +77,9 @@ function checkCharacters(token: string): void {
 function surplus(token: string): CliError {
   const dash = /^[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]/.test(token);
   return new CliError("UNEXPECTED_ARGUMENT", {
-    message: dash ? "An argument begins with a dash that is not '-'." : "There is an argument that belongs to no option.",
+    message: dash
+      ? "An argument begins with a dash that is not '-'."
+      : "There is an argument that belongs to no option.",
     details: { argument: shorten(token) },
     ...(dash ? { hint: "Type the options with two plain hyphens: '--'." } : {}),
   });
@@ -85,6 +88,16 @@ function surplus(token: string): CliError {
 /** What is quoted back of a user's argument. */
 function shorten(token: string): string {
   return token.length > 80 ? `${token.slice(0, 80)}…` : token;
+}
+
+/** The command or group that the words name, in either spelling. Throws UNKNOWN_COMMAND with the nearest name, UNEXPECTED_ARGUMENT. */
+export function find(root: Group, words: readonly string[]): { words: string[]; target: Command | Group } {
+  let found = { words: [] as string[], target: root as Command | Group };
+  for (const word of words) {
+    if (found.target.kind === "command") throw surplus(word);
+    found = descend(found.target, found.words, word);
+  }
+  return found;
 }
 
 function descend(group: Group, words: readonly string[], token: string): { words: string[]; target: Command | Group } {
@@ -96,13 +109,22 @@ function descend(group: Group, words: readonly string[], token: string): { words
   const guess = nearest(token, names);
   throw new CliError("UNKNOWN_COMMAND", {
     message: `There is no such command${words.length > 0 ? ` in '${words.join(" ")}'` : ""}.`,
-    details: { given: shorten(token), ...(guess === undefined ? {} : { nearest: [...words, guess].join(" ") }), commands: names },
+    details: {
+      given: shorten(token),
+      ...(guess === undefined ? {} : { nearest: [...words, guess].join(" ") }),
+      commands: names,
+    },
     ...(guess === undefined ? {} : { hint: `Did you mean '${[...words, guess].join(" ")}'?` }),
   });
 }
 
 /** Gives how many further tokens the option used. */
-function readOption(token: string, next: string | undefined, target: Command | Group, raw: Map<string, string[]>): 0 | 1 {
+function readOption(
+  token: string,
+  next: string | undefined,
+  target: Command | Group,
+  raw: Map<string, string[]>,
+): 0 | 1 {
   const equals = token.indexOf("=");
   const spelled = equals < 0 ? token : token.slice(0, equals);
   const options = optionsOf(target);
@@ -114,7 +136,10 @@ function readOption(token: string, next: string | undefined, target: Command | G
   }
   if (argument.kind === "flag") {
     if (equals >= 0) {
-      throw new CliError("INVALID_ARGUMENT", { message: `--${name} is a flag and takes no value.`, field: `--${name}` });
+      throw new CliError("INVALID_ARGUMENT", {
+        message: `--${name} is a flag and takes no value.`,
+        field: `--${name}`,
+      });
     }
     raw.set(name, [""]);
     return 0;
@@ -159,7 +184,9 @@ export async function interpret(
   command: Command,
   reader: InputReader,
 ): Promise<Record<string, unknown> & { operands?: unknown }> {
-  const missing = Object.entries(command.args).filter(([name, argument]) => argument.required && !invocation.raw.has(name));
+  const missing = Object.entries(command.args).filter(
+    ([name, argument]) => argument.required && !invocation.raw.has(name),
+  );
   if (missing.length > 0) {
     const names = missing.map(([name]) => `--${name}`).join(", ");
     throw new CliError("MISSING_OPTION", { message: `Missing: ${names}.`, field: `--${missing[0]?.[0] ?? ""}` });

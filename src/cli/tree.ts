@@ -61,7 +61,8 @@ export async function renderHelp(target: Command | Group, program: string, words
   // biome-ignore lint/suspicious/noControlCharactersInRegex: citty colours its text; help is plain
   const usage = (await renderUsage(toCitty(target, name))).replace(/\u001b\[[0-9;]*m/g, "").trimEnd();
   const sections = [usage, ...(target.kind === "command" ? [...factsOf(target), examplesOf(target, program)] : [])];
-  if (target.kind === "command") sections.push("Global options: --pretty --debug --timestamps --timeout <seconds> --help");
+  if (target.kind === "command")
+    sections.push("Global options: --pretty --debug --timestamps --timeout <seconds> --help");
   return `${sections.filter((section) => section !== "").join("\n\n")}\n`;
 }
 

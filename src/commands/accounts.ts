@@ -15,7 +15,12 @@ const getBalance = command({
   args: { id: required(many(id("Id of an account."))) },
   output: v.looseObject({
     results: v.array(
-      v.looseObject({ id: v.string(), name: v.nullable(v.string()), currency: v.nullable(v.string()), balance: Balance }),
+      v.looseObject({
+        id: v.string(),
+        name: v.nullable(v.string()),
+        currency: v.nullable(v.string()),
+        balance: Balance,
+      }),
     ),
   }),
   fields: "results",
@@ -35,7 +40,10 @@ export const accounts = group("Accounts and their balances.", {
       skipLiveData: flag("Leave out live balances; faster."),
     },
     examples: [
-      { line: "accounts list --status ACTIVE --all --fields id,name,balance.total", means: "Every active account, three fields each" },
+      {
+        line: "accounts list --status ACTIVE --all --fields id,name,balance.total",
+        means: "Every active account, three fields each",
+      },
       { line: "accounts list --name Treasury", means: "Find an account's id by its name" },
     ],
   }),

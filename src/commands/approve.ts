@@ -6,13 +6,13 @@ import { missingPrivateKey } from "../core/auth/config.ts";
 import {
   askChallenge,
   checkSignature,
+  type Expectations,
   requireExpected,
   requireKind,
   requireRegistered,
   requireVerified,
   reviewOnline,
   reviewReport,
-  type Expectations,
 } from "../core/signing/approval.ts";
 import type { Challenge } from "../core/signing/challenge.ts";
 import { signJws } from "../core/signing/jws.ts";
@@ -20,7 +20,7 @@ import type { Review } from "../core/signing/review.ts";
 import { CliError } from "../errors.ts";
 import { command } from "./command.ts";
 import { EXPECTATIONS } from "./expectation.ts";
-import { Request } from "./schemas.ts";
+import { DryRun, Request } from "./schemas.ts";
 
 interface ApproveArguments extends Expectations {
   readonly id: string;
@@ -31,7 +31,10 @@ interface ApproveArguments extends Expectations {
 /** Exactly one of --signature and --sign. Gives the signature, or undefined when it is to be made. */
 function givenSignature({ signature, sign }: ApproveArguments): string | undefined {
   if ((signature === undefined) !== sign) {
-    throw new CliError("INVALID_ARGUMENT", { message: "Give exactly one of --signature and --sign.", field: "--signature" });
+    throw new CliError("INVALID_ARGUMENT", {
+      message: "Give exactly one of --signature and --sign.",
+      field: "--signature",
+    });
   }
   return signature?.trim();
 }
@@ -63,6 +66,10 @@ const api = command({
     ...EXPECTATIONS,
   },
   output: Request,
+  fails: [
+    ...(["INVALID_CHALLENGE", "CHALLENGE_MISMATCH", "UNVERIFIED_CHALLENGE", "INVALID_SIGNATURE"] as const),
+    ...(["KEY_MISMATCH", "WRONG_SESSION_KIND"] as const),
+  ],
   fields: "object",
   examples: [
     { line: "requests approve api --id REQUEST_ID --signature SIGNATURE", means: "Send a signature made before" },
@@ -85,6 +92,7 @@ const api = command({
   },
   rehearsal: {
     needs: ["reader", "records", "draft", "publicKey"],
+    output: DryRun,
     run: async ({ reader, records, draft, publicKey }, args) => {
       const given = givenSignature(args);
       const session = await reader.session();

@@ -4,6 +4,8 @@ import { type Argument, type ArgumentMap, flag, type Values } from "../cli/argum
 import type { Command, Effect, Example } from "../cli/command.ts";
 import { parseFields } from "../cli/fields.ts";
 import type { Capabilities } from "../context.ts";
+import type { ErrorCode } from "../errors.ts";
+import { failuresOf } from "./failures.ts";
 
 type Need = keyof Capabilities;
 
@@ -18,10 +20,13 @@ interface Spec<N extends Need, A extends ArgumentMap, R extends Need> {
   readonly fields?: "results" | "object";
   readonly ungated?: boolean;
   readonly examples: readonly Example[];
+  /** Codes of its own, beyond those that follow from what it needs, takes and changes. */
+  readonly fails?: readonly ErrorCode[];
   run(capabilities: Pick<Capabilities, N>, args: Values<A> & Operands): unknown;
   /** What `--dryRun` does instead; obligatory for every command that writes or signs. */
   readonly rehearsal?: {
     readonly needs: readonly R[];
+    readonly output: GenericSchema;
     run(capabilities: Pick<Capabilities, R>, args: Values<A> & Operands): unknown;
   };
 }
@@ -30,7 +35,9 @@ interface Operands {
   readonly operands?: readonly string[];
 }
 
-const DRY_RUN = flag("Check everything and show what would happen; nothing is sent that changes anything, nothing is signed.");
+const DRY_RUN = flag(
+  "Check everything and show what would happen; nothing is sent that changes anything, nothing is signed.",
+);
 
 const FIELDS: Argument<readonly (readonly string[])[] | undefined> = {
   kind: "text",
@@ -48,22 +55,26 @@ export function command<const N extends Need, A extends ArgumentMap, const R ext
   spec: Spec<N, A, R>,
 ): Command {
   const changes = spec.effect === "write" || spec.effect === "sign";
-  if (changes !== (spec.rehearsal !== undefined)) throw new Error(`--dryRun belongs to write and sign commands: ${spec.summary}`);
+  if (changes !== (spec.rehearsal !== undefined))
+    throw new Error(`--dryRun belongs to write and sign commands: ${spec.summary}`);
+  const ungated = spec.ungated ?? false;
+  const args = {
+    ...spec.args,
+    ...(spec.fields === undefined ? {} : { fields: FIELDS }),
+    ...(changes ? { dryRun: DRY_RUN } : {}),
+  };
   return {
     kind: "command",
     summary: spec.summary,
     notes: spec.notes ?? [],
     effect: spec.effect,
     needs: spec.needs,
-    args: {
-      ...spec.args,
-      ...(spec.fields === undefined ? {} : { fields: FIELDS }),
-      ...(changes ? { dryRun: DRY_RUN } : {}),
-    },
+    args,
     operands: spec.operands,
+    fails: failuresOf({ ...spec, args, ungated }),
     output: spec.output,
     fields: spec.fields,
-    ungated: spec.ungated ?? false,
+    ungated,
     examples: spec.examples,
     rehearsal: spec.rehearsal as Command["rehearsal"],
     run: spec.run as Command["run"],

@@ -9,21 +9,24 @@ import { requests } from "./requests.ts";
 import { sandbox } from "./sandbox.ts";
 import { transactions } from "./transactions.ts";
 
-export const commands = group("Ledger Enterprise from a terminal: read accounts, raise requests, review, sign and approve.", {
-  login,
-  logout,
-  whoami,
-  accounts,
-  transactions,
-  requests,
-  users,
-  groups,
-  policies,
-  whitelists,
-  entities,
-  assets,
-  permissions,
-  api,
-  keys,
-  sandbox,
-});
+export const commands = group(
+  "Ledger Enterprise from a terminal: read accounts, raise requests, review, sign and approve.",
+  {
+    login,
+    logout,
+    whoami,
+    accounts,
+    transactions,
+    requests,
+    users,
+    groups,
+    policies,
+    whitelists,
+    entities,
+    assets,
+    permissions,
+    api,
+    keys,
+    sandbox,
+  },
+);

@@ -54,4 +54,7 @@ const publicKey = command({
   },
 });
 
-export const keys = group("Key pairs of an API operator; nothing leaves this machine.", { generate, public: publicKey });
+export const keys = group("Key pairs of an API operator; nothing leaves this machine.", {
+  generate,
+  public: publicKey,
+});

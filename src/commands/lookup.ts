@@ -46,7 +46,10 @@ export const permissions = group("What a user may do.", {
     output: v.looseObject({ userId: v.optional(v.string()), allowedActions: v.array(v.string()) }),
     fields: "object",
     examples: [
-      { line: "permissions allowedActions --resourceType ACCOUNT --resourceId ACCOUNT_ID", means: "May I send from this account?" },
+      {
+        line: "permissions allowedActions --resourceType ACCOUNT --resourceId ACCOUNT_ID",
+        means: "May I send from this account?",
+      },
     ],
     run: ({ reader }, { userId, resourceType, resourceId }) =>
       reader.read("permissions.allowedActions", { userId, resourceType, resourceId }),

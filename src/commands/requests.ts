@@ -2,32 +2,31 @@
 import * as v from "valibot";
 import { flag, id, json, many, material, required, seconds, text, withDefault } from "../cli/argument.ts";
 import { group } from "../cli/command.ts";
+import { waitForState } from "../core/api/wait.ts";
 import { askChallenge, requestIdOf, reviewOnline, reviewReport, shown } from "../core/signing/approval.ts";
 import { decodeChallenge } from "../core/signing/challenge.ts";
 import { readNewRequest } from "../core/signing/creation.ts";
-import { waitForState } from "../core/api/wait.ts";
 import { CliError } from "../errors.ts";
 import { approve } from "./approve.ts";
 import { command } from "./command.ts";
 import { getOf, listOf } from "./resource.ts";
-import { Request } from "./schemas.ts";
+import { DryRun, Request, Review } from "./schemas.ts";
 import { sign } from "./sign.ts";
 
 const requestId = required(id("Id of the request."));
 const userOrMe = (what: string) => id(`Only requests ${what}: user id or 'me'.`);
 
-const Shown = { challenge: v.string(), decoded: v.nullable(v.looseObject({})), payloadSha256: v.string() };
-
 const create = command({
   summary: "Create a request; it takes effect when enough people approved it.",
   notes: [
-    "--requestData is {type,data,note?}, also inside {\"request\":…}; it is forwarded token by token.",
+    '--requestData is {type,data,note?}, also inside {"request":…}; it is forwarded token by token.',
     "What was sent is kept on this machine so that the challenge can be compared with it.",
   ],
   effect: "write",
   needs: ["api", "records"],
   args: { requestData: required(json("The request.")) },
   output: Request,
+  fails: ["INVALID_REQUEST_DATA"],
   fields: "object",
   examples: [
     { line: "requests create --requestData @payout.json", means: "Raise the request in payout.json" },
@@ -42,6 +41,7 @@ const create = command({
   },
   rehearsal: {
     needs: ["draft"],
+    output: DryRun,
     run: async ({ draft }, { requestData }) => {
       readNewRequest(requestData);
       return { dryRun: true, request: await draft.describe("requests.create", {}, requestData) };
@@ -55,7 +55,13 @@ const getChallenge = command({
   effect: "read",
   needs: ["reader", "records"],
   args: { id: requestId },
-  output: v.looseObject({ requestId: v.string(), ...Shown }),
+  output: v.looseObject({
+    requestId: Review.requestId,
+    challenge: Review.challenge,
+    decoded: Review.decoded,
+    payloadSha256: Review.payloadSha256,
+  }),
+  fails: ["INVALID_CHALLENGE"],
   fields: "object",
   examples: [{ line: "requests getChallenge --id REQUEST_ID", means: "Challenge and its decoded content" }],
   run: async (host, args) => ({ requestId: args.id, ...shown(await askChallenge(host, args.id)) }),
@@ -70,18 +76,13 @@ const review = command({
   effect: "read",
   needs: ["reader", "records"],
   args: { id: requestId, challenge: material("A challenge fetched before; without it a new one is asked for.") },
-  output: v.looseObject({
-    requestId: v.string(),
-    match: v.literal(true),
-    differences: v.array(v.unknown()),
-    unverified: v.array(v.string()),
-    requestOnly: v.array(v.string()),
-    ...Shown,
-  }),
+  output: v.looseObject({ ...Review, match: v.literal(true) }),
+  fails: ["INVALID_CHALLENGE", "CHALLENGE_MISMATCH"],
   fields: "object",
   examples: [{ line: "requests review --id REQUEST_ID", means: "Does the challenge say what the request says?" }],
   run: async (host, args) => {
-    const challenge = args.challenge === undefined ? await askChallenge(host, args.id) : decodeChallenge(args.challenge);
+    const challenge =
+      args.challenge === undefined ? await askChallenge(host, args.id) : decodeChallenge(args.challenge);
     const found = await reviewOnline(host, args.id, challenge);
     const report = reviewReport(args.id, challenge, found);
     if (found.match) return report;
@@ -110,6 +111,7 @@ const wait = command({
     interval: withDefault(seconds("Time between two looks.", 0.1, 3600), 5),
   },
   output: v.looseObject({ reached: v.literal(true), request: Request }),
+  fails: ["WAIT_TIMEOUT", "WAIT_OTHER_STATE"],
   fields: "object",
   examples: [{ line: "requests wait --id REQUEST_ID --timeout 600", means: "Up to ten minutes" }],
   run: async ({ reader, clock, log }, { id: waited, state, timeout, interval }) => {

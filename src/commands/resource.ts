@@ -2,9 +2,8 @@
 import * as v from "valibot";
 import { type ArgumentMap, cursor, flag, id, integer, oneOf, required, text, type Values } from "../cli/argument.ts";
 import type { Command, Example } from "../cli/command.ts";
-import type { Parameters } from "../core/api/operation.ts";
+import type { OperationName, Parameters } from "../core/api/operation.ts";
 import { type Walk, walkPages } from "../core/api/pages.ts";
-import type { OperationName } from "../core/api/operation.ts";
 import { CliError } from "../errors.ts";
 import { List } from "../result.ts";
 import { command } from "./command.ts";
@@ -23,7 +22,7 @@ const PAGING = {
   sortOrder: oneOf("Direction; the API's default is asc, the oldest first.", ["asc", "desc"]),
 };
 
-const AllOrLimit = "With --all or --limit the result is {\"results\",\"total\",\"complete\"}, written as it arrives.";
+const AllOrLimit = 'With --all or --limit the result is {"results","total","complete"}, written as it arrives.';
 
 /** The API's page of `item`, which `--all` replaces by one document. */
 export function pageOf(item: v.GenericSchema): v.GenericSchema {

@@ -30,7 +30,10 @@ export const sandbox = group("A Ledger Enterprise workspace on this machine, in 
         if (clock.stop.aborted) resolve();
         clock.stop.addEventListener("abort", () => resolve(), { once: true });
       });
-      return new Serving(running.description, ended.then(() => running.close()));
+      return new Serving(
+        running.description,
+        ended.then(() => running.close()),
+      );
     },
   }),
 });

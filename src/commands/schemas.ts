@@ -109,10 +109,19 @@ export const Request = v.looseObject({
   inflight: v.optional(v.looseObject({})),
 });
 
-/** What a dry run prints; the same for every command that writes. */
-export const DraftedRequest = v.looseObject({
-  method: text,
-  url: text,
-  headers: v.record(text, text),
-  body: v.unknown(),
+/** What the dry run of a command that writes prints: the request as it would be sent, secrets masked. */
+export const DryRun = v.looseObject({
+  dryRun: v.literal(true),
+  request: v.looseObject({ method: text, url: text, headers: v.record(text, text), body: v.unknown() }),
 });
+
+/** What a review says (SPEC §4). */
+export const Review = {
+  requestId: text,
+  differences: v.array(v.unknown()),
+  unverified: v.array(text),
+  requestOnly: v.array(text),
+  challenge: text,
+  decoded: v.nullable(v.looseObject({})),
+  payloadSha256: text,
+};

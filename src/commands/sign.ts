@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import { id, material, required } from "../cli/argument.ts";
 import type { Capabilities } from "../context.ts";
+import { missingPrivateKey } from "../core/auth/config.ts";
 import {
   type Expectations,
   requireExpected,
@@ -14,7 +15,6 @@ import {
 import { type Challenge, decodeChallenge, looksLikeToken } from "../core/signing/challenge.ts";
 import { signJws } from "../core/signing/jws.ts";
 import { CliError } from "../errors.ts";
-import { missingPrivateKey } from "../core/auth/config.ts";
 import { command } from "./command.ts";
 import { EXPECTATIONS } from "./expectation.ts";
 
@@ -41,9 +41,16 @@ async function examine(host: Host, args: SignArguments): Promise<Reviewed> {
   const review =
     args.id === undefined ? await reviewOffline(host.records, challenge) : await reviewOnline(host, args.id, challenge);
   if (review !== undefined) requireNoDifference(args.id ?? "", challenge, review);
-  if (!known) host.log.warn("UNKNOWN_CHALLENGE", "The challenge has an unknown shape: nothing in it was compared with a request.");
+  if (!known)
+    host.log.warn(
+      "UNKNOWN_CHALLENGE",
+      "The challenge has an unknown shape: nothing in it was compared with a request.",
+    );
   if (challenge.document !== undefined && looksLikeToken(challenge.document)) {
-    host.log.warn("TOKEN_LIKE", "The payload looks like the claims of an access token; a signature over it could pass as one.");
+    host.log.warn(
+      "TOKEN_LIKE",
+      "The payload looks like the claims of an access token; a signature over it could pass as one.",
+    );
   }
   const matched = known && review?.match === true;
   return { challenge, review: matched ? "matched" : "none", unverified: matched ? review.unverified : [] };
@@ -69,6 +76,14 @@ function facts({ challenge, review, unverified }: Reviewed, publicKey: Uint8Arra
   };
 }
 
+const Signed = {
+  decoded: v.nullable(v.looseObject({})),
+  payloadSha256: v.string(),
+  publicKey: v.string(),
+  review: v.picklist(["matched", "none"]),
+  unverified: v.optional(v.array(v.string())),
+};
+
 export const sign = command({
   summary: "Sign a challenge with the configured private key; sends nothing.",
   notes: [
@@ -82,17 +97,14 @@ export const sign = command({
     id: id("Request to review the challenge against; reads the request, asks for no challenge."),
     ...EXPECTATIONS,
   },
-  output: v.looseObject({
-    signature: v.string(),
-    decoded: v.nullable(v.looseObject({})),
-    payloadSha256: v.string(),
-    publicKey: v.string(),
-    review: v.picklist(["matched", "none"]),
-    unverified: v.optional(v.array(v.string())),
-  }),
+  output: v.looseObject({ signature: v.string(), ...Signed }),
+  fails: ["INVALID_CHALLENGE", "CHALLENGE_MISMATCH", "KEY_MISMATCH", "WRONG_SESSION_KIND"],
   examples: [
     { line: "requests sign --id REQUEST_ID --challenge CHALLENGE", means: "Review against the request, then sign" },
-    { line: "requests sign --challenge @challenge.txt --expect @intent.json", means: "Sign only if these values stand in it" },
+    {
+      line: "requests sign --challenge @challenge.txt --expect @intent.json",
+      means: "Sign only if these values stand in it",
+    },
   ],
   run: async (host, args) => {
     const reviewed = await examine(host, args);
@@ -103,6 +115,7 @@ export const sign = command({
   },
   rehearsal: {
     needs: ["reader", "records", "sessions", "log", "publicKey"],
+    output: v.looseObject({ dryRun: v.literal(true), wouldSign: v.looseObject(Signed) }),
     run: async (host, args) => {
       const reviewed = await examine(host, args);
       const publicKey = await host.publicKey();

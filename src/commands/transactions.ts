@@ -17,13 +17,20 @@ export const transactions = group("Transactions of an account, and fee estimates
   }),
   estimate: command({
     summary: "Estimate the fees of a transaction; creates nothing.",
-    notes: ["--transactionData is the request's `data`, or the whole {type,data} document; amounts as strings in the smallest unit."],
+    notes: [
+      "--transactionData is the request's `data`, or the whole {type,data} document; amounts as strings in the smallest unit.",
+    ],
     effect: "read",
     needs: ["reader"],
     args: { accountId, transactionData: required(json("The transaction.")) },
     output: Estimate,
     fields: "object",
-    examples: [{ line: "transactions estimate --accountId ACCOUNT_ID --transactionData @tx.json", means: "Fees of the transaction in tx.json" }],
+    examples: [
+      {
+        line: "transactions estimate --accountId ACCOUNT_ID --transactionData @tx.json",
+        means: "Fees of the transaction in tx.json",
+      },
+    ],
     run: ({ reader }, { accountId: account, transactionData }) =>
       reader.read("transactions.estimate", { accountId: account }, transactionData),
   }),
