@@ -62,7 +62,10 @@ function sec1({ version = "020101", scalar = SCALAR, curve = OID_P256, point = `
 const EC = "EC PRIVATE KEY";
 
 describe("KEY-1 every documented form", () => {
-  for (const { value, ...row } of forms.cases.map((entry) => ({ ...entry, value: entry.value ?? "2d".repeat(524_288) }))) {
+  for (const { value, ...row } of forms.cases.map((entry) => ({
+    ...entry,
+    value: entry.value ?? "2d".repeat(524_288),
+  }))) {
     test(`E01 ${row.id} ${row.description}: ${row.expect}`, () => {
       if (row.expect === "accept") {
         expect(hex(parsePrivateKey(value).publicKey)).toBe(row.public_key_uncompressed ?? "");
