@@ -1,0 +1,178 @@
+/** The instruments themselves: each must see what it is there to see. */
+import { expect, test } from "bun:test";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { commandTable, replaceBetween } from "../scripts/generate.ts";
+import { judge, readReport } from "../scripts/test.ts";
+import { difference, indent, tokensOf } from "./support/document.ts";
+import type { Form, Input, Outcome } from "./support/forms.ts";
+import { type Counterpart, play } from "./support/play.ts";
+import { parseScript, splitCommand } from "./support/script.ts";
+
+const SECRET = "canary-secret-0123456789";
+const noServer: Counterpart = {
+  environment: { LEDGER_ENTERPRISE_API_KEY_SECRET: SECRET },
+  control: async (verb) => {
+    throw new Error(`no ${verb} here`);
+  },
+  [Symbol.asyncDispose]: async () => {},
+};
+
+/** A program that answers the same to everything. */
+function answering(outcome: Partial<Outcome>, act: (input: Input) => Promise<void> = async () => {}): Form {
+  const run = async (input: Input): Promise<Outcome> => {
+    await act(input);
+    return { exit: 0, stdout: '{"a":1}\n', stderr: "", ...outcome };
+  };
+  return { name: "fake", version: "1.2.3", hostile: false, run };
+}
+
+const plain = '$ ledger-enterprise-cli x\n{"a": 1}\n';
+
+test("a script passes when everything is as expected", async () => {
+  await play(parseScript(plain), answering({}), noServer);
+  await play(parseScript(plain.replace(" x", " x --pretty")), answering({ stdout: '{\n  "a": 1\n}\n' }), noServer);
+  await play(
+    parseScript("$ ledger-enterprise-cli x\ntext <<END\n$VERSION\nEND"),
+    answering({ stdout: "1.2.3\n" }),
+    noServer,
+  );
+});
+
+test.each<[string, string, Partial<Outcome>, string]>([
+  ["another exit", plain, { exit: 1 }, "exit 1 instead of 0"],
+  ["death by a signal", plain, { exit: null }, "exit null instead of 0"],
+  ["other digits", plain, { stdout: '{"a":1.0}\n' }, "expected 1 after"],
+  ["a surplus member", plain, { stdout: '{"a":1,"b":2}\n' }, "expected }"],
+  ["a second document", plain, { stdout: '{"a":1}\n{}\n' }, "not one JSON document"],
+  ["no final newline", plain, { stdout: '{"a":1}' }, "not compact"],
+  ["white space", plain, { stdout: '{"a": 1}\n' }, "not compact"],
+  ["output where none is due", "$ ledger-enterprise-cli x\n", {}, "stdout is not empty"],
+  ["no output", plain, { stdout: "" }, "not one JSON document"],
+  ["noise on stderr", plain, { stderr: "note\n" }, "1 lines on stderr"],
+  ["missing words on stderr", plain.replace("{", "stderr hello\n{"), {}, "0 lines on stderr"],
+  ["other words on stderr", plain.replace("{", "stderr hello\n{"), { stderr: "hallo\n" }, "another text on stderr"],
+  [
+    "the secret on stderr",
+    plain.replace("{", "stderr <any>\n{"),
+    { stderr: `x${SECRET}y\n` },
+    "API key secret stands in stderr",
+  ],
+  [
+    "the secret in base64",
+    '$ ledger-enterprise-cli x\n["<any>"]\n',
+    { stdout: `["${btoa(SECRET)}"]\n` },
+    "stands in stdout",
+  ],
+])("a script fails on %s", async (_case, script, outcome, problem) => {
+  await expect(play(parseScript(script), answering(outcome), noServer)).rejects.toThrow(problem);
+});
+
+test("a secret in a file below the home is seen, and a token of the session anywhere else (SEC-1)", async () => {
+  const write = (name: string, content: string) => (input: Input) =>
+    writeFile(join(input.env.HOME ?? "", name), content);
+  const session = JSON.stringify({ accessToken: "token-of-the-session" });
+  await play(parseScript(plain), answering({}, write("session.json", session)), noServer);
+  const leaky = answering({}, write("cache.json", SECRET));
+  await expect(play(parseScript(plain), leaky, noServer)).rejects.toThrow("API key secret stands in cache.json");
+  const chatty = answering({ stderr: "token-of-the-session\n" }, write("session.json", session));
+  const script = parseScript(plain.replace("{", "stderr <any>\n{"));
+  await expect(play(script, chatty, noServer)).rejects.toThrow("accessToken stands in stderr");
+});
+
+test("a script of the folder that runs is seen (CFG-1)", async () => {
+  const careless = answering({}, async ({ cwd }) => {
+    Bun.spawnSync([process.execPath, "run", "./preload.js"], { cwd });
+  });
+  await expect(play(parseScript(plain), { ...careless, hostile: true }, noServer)).rejects.toThrow("CFG-1");
+});
+
+test("variables, captures, files and standard input reach the command", async () => {
+  const seen: Input[] = [];
+  const form = answering({ stdout: '{"id":"42","list":[{"x":1},2]}\n' }, async (input) => void seen.push(input));
+  const script = `env COLOUR=red
+file data.json <<END
+{"id":"$COLOUR"}
+END
+$ ledger-enterprise-cli one --id '$COLOUR' --name "$COLOUR wine" --x=$COLOUR
+stdin <<END
+for $COLOUR
+END
+{"id": "<capture ID>", "list": ["<any>", 2]}
+
+unset COLOUR
+$ ledger-enterprise-cli two \\
+    --id $ID $COLOUR
+{"id": "$ID", "list": "<any>"}
+`;
+  await play(parseScript(script), form, noServer);
+  expect(seen.map(({ argv, stdin }) => ({ argv, stdin }))).toEqual([
+    { argv: ["one", "--id", "$COLOUR", "--name", "red wine", "--x=red"], stdin: "for red\n" },
+    { argv: ["two", "--id", "42", "$COLOUR"], stdin: undefined },
+  ]);
+});
+
+test.each([
+  ["exit 3", "Line 1"],
+  ["# nothing", "runs no command"],
+  ["$ ledger-enterprise-cli x\nnonsense", "Line 2"],
+  ["$ ledger-enterprise-cli x\nstdin <<END", "END is never reached"],
+])("the script %j is refused", (script, problem) => {
+  expect(() => parseScript(script)).toThrow(problem);
+});
+
+test("words are split as a shell splits them", () => {
+  const variables = new Map([["A", "x y"]]);
+  expect(splitCommand(`p '{"a":"$A"}' "$A"z $A ''`, variables)).toEqual(["p", '{"a":"$A"}', "x yz", "x y", ""]);
+});
+
+test("documents are compared by tokens", () => {
+  const compare = (a: string, b: string): string | undefined => difference(tokensOf(a), tokensOf(b), () => {});
+  expect(compare('{"a":[1,{}]}', '{"a":[1,{}]}')).toBeUndefined();
+  for (const other of ['{"b":1,"a":2}', '{"a":2,"b":1.0}', '{"a":2}', '{"a":2,"b":1,"c":3}', '{"a":2,"b":"\\u0031"}']) {
+    expect(compare('{"a":2,"b":1}', other)).toBeString();
+  }
+  expect(compare('["<any>"]', "[]")).toBeString();
+  expect(compare('["<any>"]', "[1,2]")).toBeString();
+  expect(compare('{"<any>":1}', '{"a":1}')).toBeString();
+  expect(indent(tokensOf('{"a":[],"b":{"c":[1,"x"]}}'))).toBe(JSON.stringify({ a: [], b: { c: [1, "x"] } }, null, 2));
+});
+
+test("the last line of a test run is counted from the report", () => {
+  const xml = (attributes: string): string =>
+    `<?xml version="1.0"?>\n<testsuites name="bun test" ${attributes}>\n</testsuites>`;
+  expect(readReport(xml('tests="7" assertions="9" failures="2" skipped="1" time="0.1"'))).toEqual({
+    passed: 4,
+    failed: 2,
+    skipped: 1,
+  });
+  expect(readReport("")).toBeUndefined();
+  expect(judge({ passed: 3, failed: 0, skipped: 0 }, 0).failed).toBe(0);
+  expect(judge({ passed: 3, failed: 0, skipped: 0 }, 1).failed).toBe(1);
+  expect(judge({ passed: 0, failed: 0, skipped: 2 }, 0).failed).toBe(1);
+  expect(judge({ passed: 3, failed: 2, skipped: 0 }, 1).failed).toBe(2);
+  expect(judge(undefined, 0)).toEqual({ passed: 0, failed: 1, skipped: 0 });
+});
+
+test("a generated part is replaced between its marks, which must stand once", () => {
+  const text = "a\n<!-- x:begin -->\nold\n<!-- x:end -->\nb\n";
+  expect(replaceBetween(text, "x", "new")).toBe("a\n<!-- x:begin -->\nnew\n<!-- x:end -->\nb\n");
+  expect(() => replaceBetween("a", "x", "new")).toThrow("must stand once");
+  expect(() => replaceBetween(text + text, "x", "new")).toThrow("must stand once");
+});
+
+test("the command table has a row for each command and keeps its cells apart", () => {
+  const facts = {
+    name: "a b",
+    summary: "One | two.",
+    effect: "sign",
+    needs: [],
+    dryRun: true,
+    options: [],
+    notes: [],
+    examples: [],
+  };
+  expect(commandTable([facts as unknown as Parameters<typeof commandTable>[0][number]])).toContain(
+    "| `a b` | **signs** | One \\| two. |",
+  );
+});

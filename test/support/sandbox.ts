@@ -1,0 +1,82 @@
+/** The counterpart of a script: a sandbox that answers the same in every run, and a place where no newer version is published. */
+import { createHash } from "node:crypto";
+import { type Sandbox, startSandbox } from "../../src/sandbox/index.ts";
+import type { Counterpart } from "./play.ts";
+
+/** The sandbox's clock stands still at this moment, but for `sandbox advance`. */
+const START = Date.parse("2026-03-02T10:00:00Z");
+
+/** Bytes of SHA-256(0), SHA-256(1), … : the same keys, ids and challenges in every run. */
+export function countedBytes(): (bytes: number) => Uint8Array {
+  let block = 0;
+  return (bytes) => {
+    const parts: Buffer[] = [];
+    for (let length = 0; length < bytes; length += 32) {
+      parts.push(createHash("sha256").update(`${block}`).digest());
+      block += 1;
+    }
+    return new Uint8Array(Buffer.concat(parts).subarray(0, bytes));
+  };
+}
+
+/** A sandbox with a still clock and counted randomness, and the environment that points the program at it. */
+export async function openSandbox(): Promise<Counterpart> {
+  let aheadSeconds = 0;
+  const sandbox = await startSandbox({ clock: () => START + aheadSeconds * 1000, random: countedBytes() });
+  const releases = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("", { status: 404 }) });
+  const nothingPublished = `http://127.0.0.1:${releases.port}`;
+  const { baseUrls, workspace, operator } = sandbox.description;
+  const environment = {
+    LEDGER_ENTERPRISE_API_URL: baseUrls.v2,
+    LEDGER_ENTERPRISE_WORKSPACE: workspace,
+    LEDGER_ENTERPRISE_API_KEY_ID: operator.apiKeyId,
+    LEDGER_ENTERPRISE_API_KEY_SECRET: operator.apiKeySecret,
+    LEDGER_ENTERPRISE_API_PRIVATE_KEY: operator.privateKey,
+    LEDGER_ENTERPRISE_NPM_REGISTRY: nothingPublished,
+    LEDGER_ENTERPRISE_RELEASES_URL: nothingPublished,
+  };
+  const verbs = verbsOf(sandbox, (seconds) => {
+    aheadSeconds += seconds;
+  });
+  return {
+    environment: { ...environment, ORIGIN: new URL(baseUrls.v2).origin },
+    async control(verb, rest) {
+      const act = verbs[verb];
+      if (act === undefined) throw new Error(`'sandbox ${verb}' is none of: ${Object.keys(verbs).join(", ")}.`);
+      act(rest);
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([sandbox.close(), releases.stop(true)]);
+    },
+  };
+}
+
+/** What a script can tell the sandbox: `sandbox <verb> <rest>`. */
+function verbsOf(
+  { control, description }: Sandbox,
+  advance: (seconds: number) => void,
+): Record<string, (rest: string) => void> {
+  const { pathname } = new URL(description.baseUrls.v2);
+  return {
+    /** `advance 301`: seconds pass on the server. */
+    advance: (rest) => advance(Number(rest)),
+    /** `fault {"match":{"path":"/accounts"},"status":503}`: see src/sandbox/faults.ts. */
+    fault: (rest) => control.addFault(JSON.parse(rest)),
+    /** `set {"freshChallenges":true}`: see Switches there. */
+    set: (rest) => control.set(JSON.parse(rest)),
+    /** `review <request> <user> APPROVE|REJECT`: somebody else decides. */
+    review: (rest) => {
+      const [request = "", user = "", decision] = rest.split(" ");
+      control.review(request, user, decision === "REJECT" ? "REJECT" : "APPROVE");
+    },
+    /** `calls GET /accounts?page=1; POST /requests`, or `calls none`: exactly these came since the last such line. */
+    calls: (rest) => {
+      const spelled = control.log.map(({ method, path, query }) => {
+        return `${method} ${path.startsWith(pathname) ? path.slice(pathname.length) : path}${query === "" ? "" : `?${query}`}`;
+      });
+      control.clearLog();
+      const found = spelled.length === 0 ? "none" : spelled.join("; ");
+      if (found !== rest) throw new Error(`The sandbox was called otherwise.\nexpected: ${rest}\nfound:    ${found}`);
+    },
+  };
+}
