@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
 import { createPrivateKey, sign as cryptoSign } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
 import { compactVerify, importJWK } from "jose";
-import { generateKeyPair, parsePrivateKey, type PrivateKey, publicKeyFromHex } from "../../src/core/auth/key.ts";
+import { generateKeyPair, type PrivateKey, parsePrivateKey, publicKeyFromHex } from "../../src/core/auth/key.ts";
 import { parseJws, signJws, verifyJws } from "../../src/core/signing/jws.ts";
 import { type Signer, verifySignature } from "../../src/core/signing/signer.ts";
 import { softwareSigner } from "../../src/core/signing/software.ts";
@@ -86,7 +86,10 @@ describe("SIG-2 SIG-3 signing", () => {
       const jws = await signJws(payload, await softwareSigner(key));
       expect(jws).toMatch(/^eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCJ9\.[\w-]+\.[\w-]{86}$/);
       const [x, y] = [key.publicKey.subarray(1, 33), key.publicKey.subarray(33)].map(b64url);
-      const { payload: seen } = await compactVerify(jws, await importJWK({ kty: "EC", crv: "P-256", x: x ?? "", y: y ?? "" }, "ES256"));
+      const { payload: seen } = await compactVerify(
+        jws,
+        await importJWK({ kty: "EC", crv: "P-256", x: x ?? "", y: y ?? "" }, "ES256"),
+      );
       expect(hex(seen)).toBe(hex(payload));
       expect(BigInt(`0x${hex(parseJws(jws).signature.subarray(32))}`) <= HALF_ORDER).toBe(true);
     }
@@ -105,7 +108,10 @@ describe("SIG-4 the self-check", () => {
   for (const [name, spoil] of faults) {
     test(`E25 ${name}: INTERNAL, nothing returned`, async () => {
       const { p256 } = await import("@noble/curves/nist.js");
-      const signer = await softwareSigner(KEYS.rfc6979, async () => (message, scalar) => spoil(p256.sign(message, scalar)));
+      const signer = await softwareSigner(
+        KEYS.rfc6979,
+        async () => (message, scalar) => spoil(p256.sign(message, scalar)),
+      );
       const failure = await rejectionOf(signJws(Buffer.from("{}"), signer));
       expect([failure.code, failure.exit]).toEqual(["INTERNAL", 1]);
     });
@@ -113,9 +119,15 @@ describe("SIG-4 the self-check", () => {
 
   test("E25 a signature with another key, or over another message, is not returned", async () => {
     const { p256 } = await import("@noble/curves/nist.js");
-    const otherKey = await softwareSigner(KEYS.rfc6979, async () => (message) => p256.sign(message, KEYS.rfc7515.scalar));
+    const otherKey = await softwareSigner(
+      KEYS.rfc6979,
+      async () => (message) => p256.sign(message, KEYS.rfc7515.scalar),
+    );
     expect((await rejectionOf(otherKey.sign(Buffer.from("m")))).code).toBe("INTERNAL");
-    const otherMessage = await softwareSigner(KEYS.rfc6979, async () => (_, scalar) => p256.sign(Buffer.from("n"), scalar));
+    const otherMessage = await softwareSigner(
+      KEYS.rfc6979,
+      async () => (_, scalar) => p256.sign(Buffer.from("n"), scalar),
+    );
     expect((await rejectionOf(otherMessage.sign(Buffer.from("m")))).code).toBe("INTERNAL");
   });
 
@@ -181,13 +193,29 @@ describe("SIG-7 strict reading", () => {
     ["E17 header a string", withHeader('"ES256"'), /JSON object/],
     ["E17 header not JSON", withHeader("alg=ES256"), /JSON object/],
     ["E17 header with a comma too many", withHeader('{"alg":"ES256",}'), /JSON object/],
-    ["E17 header not UTF-8", `${b64url(Buffer.from('{"alg":"ES256","x":"\xff"}', "latin1"))}.${payload}.${signature}`, /JSON object/],
+    [
+      "E17 header not UTF-8",
+      `${b64url(Buffer.from('{"alg":"ES256","x":"\xff"}', "latin1"))}.${payload}.${signature}`,
+      /JSON object/,
+    ],
     ["E18 padding in the signature", `${good}==`, /signature is not unpadded base64url/],
-    ["E18 standard alphabet", `${header}.${payload}.${signature.replaceAll("-", "+").replaceAll("_", "/")}`, /signature is not unpadded base64url/],
+    [
+      "E18 standard alphabet",
+      `${header}.${payload}.${signature.replaceAll("-", "+").replaceAll("_", "/")}`,
+      /signature is not unpadded base64url/,
+    ],
     ["E18 padding in the header", `${header}=.${payload}.${signature}`, /header is not unpadded base64url/],
     ["E18 white space inside", `${header}.${payload} .${signature}`, /payload is not unpadded base64url/],
-    ["E18 trailing bits not zero", `${good.slice(0, -1)}${good.endsWith("w") ? "x" : "w"}`, /signature is not unpadded base64url/],
-    ["E18 look-alike letter", `${header}.${payload.replace("e", "е")}.${signature}`, /payload is not unpadded base64url/],
+    [
+      "E18 trailing bits not zero",
+      `${good.slice(0, -1)}${good.endsWith("w") ? "x" : "w"}`,
+      /signature is not unpadded base64url/,
+    ],
+    [
+      "E18 look-alike letter",
+      `${header}.${payload.replace("e", "е")}.${signature}`,
+      /payload is not unpadded base64url/,
+    ],
     ["longer than any signed challenge", `${header}.${"A".repeat(3 * 1024 * 1024)}.${signature}`, /longer/],
   ];
   for (const [name, jws, says] of cases) {
@@ -222,7 +250,13 @@ describe("SIG-7 strict reading", () => {
   test("a public key off the curve, cut or compressed verifies nothing", () => {
     const point = KEYS.rfc6979.publicKey;
     const compressed = Uint8Array.from([3, ...point.subarray(1, 33)]);
-    for (const key of [point.with(64, (point[64] ?? 0) ^ 1), point.subarray(1), compressed, new Uint8Array(65), new Uint8Array(0)]) {
+    for (const key of [
+      point.with(64, (point[64] ?? 0) ^ 1),
+      point.subarray(1),
+      compressed,
+      new Uint8Array(65),
+      new Uint8Array(0),
+    ]) {
       expect(verifyJws(good, key)).toBe(false);
     }
   });
@@ -233,7 +267,10 @@ const RAW = new URL("wycheproof_ecdsa_secp256r1_sha256_p1363_test.json", WYCHEPR
 const JWS = new URL("wycheproof_json_web_signature_es256.json", WYCHEPROOF);
 
 interface RawGroups {
-  testGroups: { publicKey: { uncompressed: string }; tests: { tcId: number; msg: string; sig: string; result: string }[] }[];
+  testGroups: {
+    publicKey: { uncompressed: string };
+    tests: { tcId: number; msg: string; sig: string; result: string }[];
+  }[];
 }
 interface JwsGroups {
   testGroups: {
@@ -274,7 +311,9 @@ if (existsSync(RAW) && existsSync(JWS)) {
   });
 } else {
   test("Wycheproof: NOT RUN, its files are not beside this repository", () => {
-    console.warn(`note: the Wycheproof sets are read from ${WYCHEPROOF.pathname}, which is absent; 303 verifications were not run`);
+    console.warn(
+      `note: the Wycheproof sets are read from ${WYCHEPROOF.pathname}, which is absent; 303 verifications were not run`,
+    );
   });
 }
 

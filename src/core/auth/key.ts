@@ -27,10 +27,22 @@ const LONGEST_TEXT = 64 * 1024;
 
 /** What people put there instead of the key, told apart before anything is parsed (KEY-2, E02, E04). */
 const FOREIGN: readonly (readonly [form: RegExp, code: ErrorCode, message: string])[] = [
-  [/^(-----BEGIN ENCRYPTED |Proc-Type:.*ENCRYPTED)/m, "ENCRYPTED_PRIVATE_KEY", "The private key is protected by a pass-phrase."],
-  [/^-----BEGIN (RSA|DSA) PRIVATE KEY-----/m, "UNSUPPORTED_KEY", "The private key is not an elliptic-curve key on P-256."],
+  [
+    /^(-----BEGIN ENCRYPTED |Proc-Type:.*ENCRYPTED)/m,
+    "ENCRYPTED_PRIVATE_KEY",
+    "The private key is protected by a pass-phrase.",
+  ],
+  [
+    /^-----BEGIN (RSA|DSA) PRIVATE KEY-----/m,
+    "UNSUPPORTED_KEY",
+    "The private key is not an elliptic-curve key on P-256.",
+  ],
   [/^-----BEGIN OPENSSH /m, "INVALID_PRIVATE_KEY", "The private key is in OpenSSH's own format, not SEC1 or PKCS#8."],
-  [/^(?![^]*PRIVATE KEY-----)-----BEGIN /, "INVALID_PRIVATE_KEY", "The value is a public key or certificate, not a private key."],
+  [
+    /^(?![^]*PRIVATE KEY-----)-----BEGIN /,
+    "INVALID_PRIVATE_KEY",
+    "The value is a public key or certificate, not a private key.",
+  ],
 ];
 
 /** One private key, with or without the parameter block that `openssl ecparam -genkey` writes before it (RFC 7468 §2). */
@@ -127,7 +139,8 @@ function readSec1(der: Uint8Array, isCurveKnown: boolean): PrivateKey {
   const scalar = Uint8Array.from(field(fields, 0x04));
   try {
     const publicKey = publicKeyOf(scalar);
-    if (embedded !== undefined && !isPoint(embedded, publicKey)) throw invalid("The private key's PEM holds another key's public half.");
+    if (embedded !== undefined && !isPoint(embedded, publicKey))
+      throw invalid("The private key's PEM holds another key's public half.");
     return { scalar, publicKey, wipe: () => void scalar.fill(0) };
   } catch (cause) {
     scalar.fill(0);

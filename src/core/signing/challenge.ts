@@ -33,7 +33,8 @@ export function decodeChallenge(text: string): Challenge {
   if (trimmed === "") throw invalid("The challenge is empty.");
   if (trimmed.length > LONGEST_TEXT) throw invalid("The challenge is longer than 1 MiB.");
   const bytes = decodeBase64(trimmed);
-  if (bytes === undefined) throw invalid(MISTAKES.find(([form]) => form.test(trimmed))?.[1] ?? "The challenge is not base64.");
+  if (bytes === undefined)
+    throw invalid(MISTAKES.find(([form]) => form.test(trimmed))?.[1] ?? "The challenge is not base64.");
   if (bytes.length === 0 || bytes.length > LONGEST_BYTES) throw invalid("The challenge does not have 1 byte to 1 MiB.");
   const document = readObject(bytes);
   return {
@@ -91,7 +92,9 @@ export function challengeOf(answer: Exact): string {
  * Claims of RFC 7519 §4.1 and those that access and identity tokens carry (OpenID Connect Core §2, RFC 8693, RFC 9068).
  */
 const CLAIMS: ReadonlySet<string> = new Set(
-  "iss sub aud exp nbf iat jti azp nonce auth_time acr amr at_hash sid scope client_id cnf act may_act roles groups entitlements".split(" "),
+  "iss sub aud exp nbf iat jti azp nonce auth_time acr amr at_hash sid scope client_id cnf act may_act roles groups entitlements".split(
+    " ",
+  ),
 );
 
 /** True for an object of nothing but token claims: with `typ` JWT, its signature could pass as a token elsewhere (SIG-8, RFC 8725 §2.8). */

@@ -35,7 +35,10 @@ export function parseJws(text: string): Jws {
   if (jws.length > LONGEST_JWS) throw invalid("The signature is longer than a signed challenge can be.");
   const parts = jws.split(".");
   if (parts.length === 1 && decodeBase64(jws) !== undefined) {
-    throw invalid("This is a challenge, not a signature.", "Sign it first: requests sign --challenge …; then pass its 'signature'.");
+    throw invalid(
+      "This is a challenge, not a signature.",
+      "Sign it first: requests sign --challenge …; then pass its 'signature'.",
+    );
   }
   if (parts.length !== 3) throw invalid(`A compact JWS has three parts; this has ${parts.length}.`);
   const [header = "", payload = "", signature = ""] = parts;
@@ -66,7 +69,8 @@ function checkHeader(bytes: Uint8Array): void {
   const forbidden = FORBIDDEN_MEMBERS.find((name) => header.has(name));
   if (forbidden !== undefined) throw invalid(`The JWS's header has '${forbidden}', which is not accepted here.`);
   const alg = header.get("alg");
-  if (alg?.kind !== "string" || alg.value !== "ES256") throw invalid("The JWS's header does not name the algorithm ES256.");
+  if (alg?.kind !== "string" || alg.value !== "ES256")
+    throw invalid("The JWS's header does not name the algorithm ES256.");
 }
 
 function readObject(bytes: Uint8Array): Map<string, Node> | undefined {
