@@ -1,0 +1,94 @@
+/**
+ * The log: lines on stderr, for people (SPEC §1). Never needed to understand the outcome, and so never a reason to fail (L06). Callers
+ * log what a whitelist allows (SEC-2); the redactor and the visible form of unsafe characters are the second line.
+ */
+import type { ConsolaInstance } from "consola/basic";
+import type { Redactor } from "./redact.ts";
+import type { Sink } from "./stdout.ts";
+import { visible } from "./unsafe.ts";
+
+export interface LogOptions {
+  readonly sink: Sink;
+  readonly redactor: Redactor;
+  readonly debug: boolean;
+  /** An ISO time before each line. */
+  readonly timestamps: boolean;
+  /** Milliseconds since 1970. */
+  readonly clock: () => number;
+}
+
+export class Log {
+  /** Lines are written one after the other, in the order of the calls. */
+  private tail: Promise<void> = Promise.resolve();
+  private console: ConsolaInstance | undefined;
+  private printed = "";
+
+  constructor(private readonly options: LogOptions) {}
+
+  /** What happens inside, with `--debug` only: `[debug] message name=value …`. */
+  debug(message: string, fields: Readonly<Record<string, string | number | boolean>> = {}): void {
+    if (!this.options.debug) return;
+    const parts = [message, ...Object.entries(fields).map(([name, field]) => `${name}=${quoted(String(field))}`)];
+    const text = this.lines(parts.join(" "));
+    const time = this.time();
+    this.enqueue(async () => {
+      this.console ??= await openConsole((line) => {
+        this.printed += line;
+      });
+      this.console.debug(text);
+      const line = this.printed;
+      this.printed = "";
+      return `${time}${line}`;
+    });
+  }
+
+  /** `warning: CODE: text` */
+  warn(code: string, text: string): void {
+    this.line(`warning: ${code}: ${text}`);
+  }
+
+  /** `CODE: message`, for a person whose stdout goes elsewhere. */
+  failure(code: string, message: string): void {
+    this.line(`${code}: ${message}`);
+  }
+
+  /** One line as it is: what a person shall do now. */
+  line(text: string): void {
+    const line = `${this.time()}${visible(this.options.redactor.clean(text))}`;
+    this.enqueue(async () => line);
+  }
+
+  /** Resolves when every line so far was written, or was lost. */
+  flush(): Promise<void> {
+    return this.tail;
+  }
+
+  private enqueue(line: () => Promise<string>): void {
+    const write = async (): Promise<void> => this.options.sink.write(`${await line()}\n`);
+    this.tail = this.tail.then(write).catch(() => undefined);
+  }
+
+  private time(): string {
+    return this.options.timestamps ? `${new Date(this.options.clock()).toISOString()} ` : "";
+  }
+
+  /** Line breaks stay only in front of an indentation, so that nothing can pass for a line of ours. */
+  private lines(text: string): string {
+    return this.options.redactor.clean(text).split("\n").map(visible).join("\n    ");
+  }
+}
+
+/** A value with spaces gets quotes, so that its end can be seen; one of several lines is a trace and stays as it is. */
+function quoted(text: string): string {
+  return /[\s"=]/.test(text) && !text.includes("\n") ? JSON.stringify(text) : text;
+}
+
+/** Consola without colours, throttling and its own streams; loaded only when somebody asked for `--debug`. */
+async function openConsole(print: (line: string) => void): Promise<ConsolaInstance> {
+  const { createConsola, LogLevels } = await import("consola/basic");
+  return createConsola({
+    level: LogLevels.debug,
+    throttleMin: Number.POSITIVE_INFINITY,
+    reporters: [{ log: ({ type, args }) => print(`[${type}] ${args.join(" ")}`) }],
+  });
+}
