@@ -1,0 +1,198 @@
+/**
+ * Challenges and their signatures for API operators. The payload is the vendor's published sample: compact JSON, names sorted,
+ * `antireplay` of 32 bytes in upper-case hexadecimal. The signature is a compact JWS (RFC 7515 §7.1, ES256 of RFC 7518 §3.4) over
+ * exactly the bytes that were issued; each works once, for one request and one user.
+ */
+import { verify } from "node:crypto";
+import { encodeJson, fromPlain, type Json, type JsonObject, memberAt, readJson } from "./json.ts";
+import { publicKeyOf } from "./keys.ts";
+import { Refusal } from "./schema.ts";
+import type { Random, User, VaultRequest } from "./workspace.ts";
+
+export interface ChallengeSwitches {
+  /** The second published shape: `{"Transaction properties":{…},"challenge":"<64 hex>"}`. */
+  challengeShape: "data" | "transactionProperties";
+  /** Each GET issues a new challenge and voids the last. */
+  freshChallenges: boolean;
+  /** Path in the payload (`data.transaction_data.amount`) → value to put there; null removes the leaf. */
+  alterChallenge: Readonly<Record<string, unknown>> | null;
+  /** Path of a member that is written twice. */
+  duplicateInChallenge: string | null;
+  /** Base64 of the whole payload, whatever it is. */
+  challengeBytes: string | null;
+}
+
+export const CHALLENGE_DEFAULTS: ChallengeSwitches = {
+  challengeShape: "data",
+  freshChallenges: false,
+  alterChallenge: null,
+  duplicateInChallenge: null,
+  challengeBytes: null,
+};
+
+interface Issued {
+  readonly payload: Buffer;
+  /** The switches under which it was made; other ones make a new challenge. */
+  readonly made: string;
+}
+
+export class Challenges {
+  readonly #random: Random;
+  readonly #switches: ChallengeSwitches;
+  readonly #open = new Map<string, Issued>();
+  readonly #used = new Set<string>();
+
+  constructor(random: Random, switches: ChallengeSwitches) {
+    this.#random = random;
+    this.#switches = switches;
+  }
+
+  /** The challenge of one request for one user, in unpadded base64url. */
+  issue(request: VaultRequest, user: User): string {
+    const key = keyOf(request, user);
+    const made = JSON.stringify(this.#switches);
+    const open = this.#open.get(key);
+    if (open !== undefined && open.made === made && !this.#switches.freshChallenges)
+      return open.payload.toString("base64url");
+    const payload = this.#payload(request);
+    this.#open.set(key, { payload, made });
+    return payload.toString("base64url");
+  }
+
+  /** True when this JWS was accepted before, for this request and user. */
+  isUsed(request: VaultRequest, user: User, jws: string): boolean {
+    return this.#used.has(`${keyOf(request, user)} ${jws.split(".")[1]}`);
+  }
+
+  /** Accepts a JWS over the issued payload and voids it. Throws Refusal 400 that says which part is wrong. */
+  spend(request: VaultRequest, user: User, jws: string): void {
+    const key = keyOf(request, user);
+    const open = this.#open.get(key);
+    if (open === undefined) throw new Refusal(400, "No challenge of this request is open for this user");
+    verifyJws(jws, open.payload, user.pubKey);
+    this.#open.delete(key);
+    this.#used.add(`${key} ${jws.split(".")[1]}`);
+  }
+
+  #payload(request: VaultRequest): Buffer {
+    const { challengeShape, challengeBytes, alterChallenge, duplicateInChallenge } = this.#switches;
+    if (challengeBytes !== null) return Buffer.from(challengeBytes, "base64");
+    const antireplay = Buffer.from(this.#random(32)).toString("hex").toUpperCase();
+    const honest = challengeShape === "data" ? dataShape(request, antireplay) : propertiesShape(request, antireplay);
+    const altered = Object.entries(alterChallenge ?? {}).reduce(
+      (json, [path, value]) => alter(json, path.split("."), value),
+      honest,
+    );
+    return Buffer.from(encodeSorted(altered, duplicateInChallenge ?? undefined));
+  }
+}
+
+function keyOf(request: VaultRequest, user: User): string {
+  return `${request.id} ${user.id}`;
+}
+
+/** Of a transaction only what it moves: fee strategy, ids and note are not part of the challenge. */
+function dataShape({ type, data }: VaultRequest, antireplay: string): Json {
+  const shown = type === "CREATE_TRANSACTION" ? transactionOf(data) : (snake(data) as JsonObject);
+  return new Map<string, Json>([
+    ["antireplay", antireplay],
+    ["data", shown],
+    ["type", `APPROVE_${type.replace(/^CREATE_/, "")}`],
+  ]);
+}
+
+/** The older shape is flat. */
+function propertiesShape({ type, data }: VaultRequest, antireplay: string): Json {
+  const shown = type === "CREATE_TRANSACTION" ? transactionOf(data) : (snake(data) as JsonObject);
+  const { transaction_data: fields, ...others } = Object.fromEntries(shown);
+  const flat = new Map<string, Json>([
+    ...(fields instanceof Map ? (fields as JsonObject) : []),
+    ...Object.entries(others),
+  ]);
+  return new Map<string, Json>([
+    ["Transaction properties", flat],
+    ["challenge", antireplay.toLowerCase()],
+  ]);
+}
+
+function transactionOf(data: JsonObject): JsonObject {
+  const fields = new Map(snake(memberAt(data, "transactionData") ?? null) as JsonObject);
+  const currency = fields.get("currency");
+  if (typeof currency === "string") fields.set("currency", currency.replaceAll("_", " "));
+  return new Map<string, Json>([
+    ["transaction_data", fields],
+    ["transaction_type", memberAt(data, "transactionType") ?? null],
+  ]);
+}
+
+/** Names in snake_case at every level; names that begin with a capital (MEMO_TEXT) stay. Throws Refusal 400 when two become one. */
+export function snake(json: Json): Json {
+  if (Array.isArray(json)) return json.map(snake);
+  if (!(json instanceof Map)) return json;
+  const members = new Map<string, Json>();
+  for (const [name, value] of json as JsonObject) {
+    const renamed = name.replace(
+      /([a-z0-9])([A-Z])/g,
+      (_, before: string, capital: string) => `${before}_${capital.toLowerCase()}`,
+    );
+    if (members.has(renamed))
+      throw new Refusal(400, "Input validation failed", [`Two names are the same in snake_case: ${renamed}`]);
+    members.set(renamed, snake(value));
+  }
+  return members;
+}
+
+function alter(json: Json, [name = "", ...rest]: readonly string[], value: unknown): Json {
+  const members = new Map(json instanceof Map ? (json as JsonObject) : []);
+  if (rest.length > 0) members.set(name, alter(members.get(name) ?? new Map(), rest, value));
+  else if (value === null) members.delete(name);
+  else members.set(name, fromPlain(value));
+  return members;
+}
+
+/** Compact JSON with sorted names; the member at `twice` is written two times. */
+function encodeSorted(json: Json, twice?: string, at = ""): string {
+  if (Array.isArray(json)) return `[${json.map((item: Json) => encodeSorted(item)).join(",")}]`;
+  if (!(json instanceof Map)) return encodeJson(json);
+  const names = [...(json as JsonObject).keys()].sort();
+  const members = names.flatMap((name) => {
+    const member = `${JSON.stringify(name)}:${encodeSorted((json as JsonObject).get(name) ?? null, twice, `${at}${name}.`)}`;
+    return twice === `${at}${name}` ? [member, member] : [member];
+  });
+  return `{${members.join(",")}}`;
+}
+
+/** Checks a compact JWS against the payload and the registered public key. Throws Refusal 400. */
+export function verifyJws(jws: string, payload: Buffer, publicKey: string): void {
+  const [header = "", body = "", signature = "", ...surplus] = jws.split(".");
+  if (surplus.length > 0 || [header, body, signature].some((part) => !isBase64Url(part))) {
+    throw wrong("The signature is not a compact JWS of three base64url parts");
+  }
+  if (!isExpectedHeader(Buffer.from(header, "base64url")))
+    throw wrong('The JWS header must be {"alg":"ES256","typ":"JWT"}');
+  if (!Buffer.from(body, "base64url").equals(payload))
+    throw wrong("The JWS payload is not the challenge that was issued");
+  const raw = Buffer.from(signature, "base64url");
+  if (raw.length !== 64) throw wrong("The JWS signature is not 64 bytes");
+  const key = { key: publicKeyOf(publicKey), dsaEncoding: "ieee-p1363" } as const;
+  if (!verify("sha256", Buffer.from(`${header}.${body}`, "ascii"), key, raw)) {
+    throw wrong("The signature does not verify with the registered public key");
+  }
+}
+
+function isBase64Url(part: string): boolean {
+  return /^[A-Za-z0-9_-]+$/.test(part) && Buffer.from(part, "base64url").toString("base64url") === part;
+}
+
+function isExpectedHeader(bytes: Buffer): boolean {
+  try {
+    const header = readJson(bytes);
+    return header instanceof Map && header.size === 2 && header.get("alg") === "ES256" && header.get("typ") === "JWT";
+  } catch {
+    return false;
+  }
+}
+
+function wrong(issue: string): Refusal {
+  return new Refusal(400, "The signature was refused", [issue]);
+}

@@ -1,0 +1,136 @@
+/** What a dialect is made of: a table of routes, checked against strictly, and a way to say no. */
+import type { Challenges } from "./challenge.ts";
+import type { Governance } from "./governance.ts";
+import type { Json } from "./json.ts";
+import { type Check, type Checks, insist, ownCheck, Refusal } from "./schema.ts";
+import type { Sessions } from "./sessions.ts";
+import type { User, Workspace } from "./workspace.ts";
+
+/** Everything that a handler can reach. */
+export interface World {
+  readonly workspace: Workspace;
+  readonly governance: Governance;
+  readonly sessions: Sessions;
+  readonly challenges: Challenges;
+  readonly clock: () => number;
+}
+
+export interface Call {
+  readonly world: World;
+  /** The caller. */
+  readonly user: User;
+  /** Values of the `{name}`s of the path, decoded. */
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: Query;
+  readonly body: Json;
+}
+
+interface Shape {
+  readonly method: "GET" | "POST";
+  /** Below the dialect's base path; `{name}` stands for one segment. */
+  readonly path: string;
+  readonly query?: Checks;
+  /** Query names that may stand several times. */
+  readonly repeatable?: readonly string[];
+  /** Absent: the call has no body. */
+  readonly body?: Check;
+}
+
+/** Gives the document of a 200, for an authenticated caller (`handle`) or without a bearer (`open`: the calls that open a session). */
+export type Route = Shape &
+  ({ readonly handle: (call: Call) => unknown } | { readonly open: (world: World, body: Json) => unknown });
+
+export interface Dialect {
+  readonly base: string;
+  readonly routes: readonly Route[];
+  /** The error document of a status, as this generation writes it. */
+  errorBody(status: number, message: string, issues: readonly string[]): unknown;
+  /** The caller. Throws Refusal 401, 403. */
+  authenticate(world: World, headers: Readonly<Record<string, string | string[] | undefined>>): User;
+}
+
+/** Checked query values: text, as it came. */
+export class Query {
+  readonly #values: ReadonlyMap<string, readonly string[]>;
+  constructor(values: ReadonlyMap<string, readonly string[]>) {
+    this.#values = values;
+  }
+  text(name: string): string | undefined {
+    return this.#values.get(name)?.[0];
+  }
+  all(name: string): readonly string[] {
+    return this.#values.get(name) ?? [];
+  }
+  number(name: string, fallback: number): number {
+    return Number(this.text(name) ?? fallback);
+  }
+  isTrue(name: string): boolean {
+    return this.text(name) === "true";
+  }
+}
+
+/** The route of a path and the values in it, or undefined when the dialect has none. */
+export function findRoute(
+  dialect: Dialect,
+  method: string,
+  path: string,
+): { route: Route; params: Record<string, string> } | undefined {
+  for (const route of dialect.routes) {
+    const params = route.method === method ? matchPath(`${dialect.base}${route.path}`, path) : undefined;
+    if (params !== undefined) return { route, params };
+  }
+  return undefined;
+}
+
+function matchPath(template: string, path: string): Record<string, string> | undefined {
+  const wanted = template.split("/");
+  const given = path.split("/");
+  if (wanted.length !== given.length) return undefined;
+  const params: Record<string, string> = {};
+  for (const [index, segment] of wanted.entries()) {
+    const value = given[index] ?? "";
+    const name = /^\{(\w+)\}$/.exec(segment)?.[1];
+    if (name === undefined && segment !== value) return undefined;
+    if (name !== undefined && value === "") return undefined;
+    if (name !== undefined) params[name] = decode(value, "path");
+  }
+  return params;
+}
+
+/** Reads a query string by the route's table. Throws Refusal 400 for unknown, repeated and ill-typed parameters. */
+export function readQuery({ query = {}, repeatable = [] }: Route, text: string): Query {
+  const values = new Map<string, string[]>();
+  for (const pair of text.split("&").filter((part) => part !== "")) {
+    const [name = "", ...rest] = pair.split("=");
+    const key = decode(name, "query");
+    values.set(key, [...(values.get(key) ?? []), decode(rest.join("="), "query")]);
+  }
+  const issues = [...values].flatMap(([name, given]) => {
+    const check = ownCheck(query, name);
+    if (check === undefined) return [`Unrecognized query parameter: ${JSON.stringify(name)}`];
+    if (given.length > 1 && !repeatable.includes(name)) return [`Query parameter ${name} stands ${given.length} times`];
+    return given.flatMap((value) => check(value, `query.${name}`));
+  });
+  if (issues.length > 0) throw new Refusal(400, "Input validation failed", issues);
+  return new Query(values);
+}
+
+function decode(text: string, where: string): string {
+  try {
+    return decodeURIComponent(where === "query" ? text.replaceAll("+", " ") : text);
+  } catch {
+    throw new Refusal(400, "Input validation failed", [`The ${where} has an invalid percent escape`]);
+  }
+}
+
+/** Checks the body of a route. Throws Refusal 400. */
+export function checkBody(route: Route, body: Json | undefined): Json {
+  if (route.body === undefined && body === undefined) return null;
+  if (route.body === undefined || body === undefined) {
+    throw new Refusal(400, "Input validation failed", [
+      route.body === undefined ? "This call takes no body" : "A JSON body is required",
+    ]);
+  }
+  insist(route.body, body, "body");
+  return body;
+}
