@@ -1,0 +1,148 @@
+/**
+ * `npm run demo`: the executable, as a user would run it, through a whole approval against its own sandbox. Nothing leaves this machine and
+ * nothing stays on it. Ends with exit 1 and the failing command's document when a step does not succeed.
+ */
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { build, hostExecutable } from "./build.ts";
+import { hostTarget } from "./targets.ts";
+
+const PROGRAM = "ledger-enterprise-cli";
+const RECIPIENT = "tb1q5tsjcyz7xmet07yxtumakt739y53hcttmntajq";
+
+/** What the demo reads of the sandbox's description and of the commands' results. */
+interface Description {
+  readonly baseUrls: { readonly v2: string };
+  readonly workspace: string;
+  readonly operator: { readonly apiKeyId: string; readonly apiKeySecret: string; readonly privateKey: string };
+}
+interface Stage {
+  readonly folder: string;
+  readonly env: Record<string, string>;
+  count: number;
+}
+
+class StepFailed extends Error {}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+async function startSandbox(folder: string): Promise<{ description: Description; stop(): Promise<void> }> {
+  const command = [hostExecutable(), "sandbox", "start", "--autoApprove", "1"];
+  say(`$ ${PROGRAM} ${command.slice(1).join(" ")} &`);
+  const child = Bun.spawn(command, { cwd: folder, env: { HOME: folder }, stdio: ["ignore", "pipe", "inherit"] });
+  const stop = async (): Promise<void> => {
+    child.kill("SIGTERM");
+    await child.exited;
+  };
+  let text = "";
+  for await (const chunk of child.stdout) {
+    text += new TextDecoder().decode(chunk);
+    if (text.endsWith("\n")) return { description: JSON.parse(text) as Description, stop };
+  }
+  throw new StepFailed(`The sandbox did not start:\n${text}`);
+}
+
+function environmentOf({ baseUrls, workspace, operator }: Description, home: string): Record<string, string> {
+  const shown = {
+    LEDGER_ENTERPRISE_API_URL: baseUrls.v2,
+    LEDGER_ENTERPRISE_WORKSPACE: workspace,
+    LEDGER_ENTERPRISE_API_KEY_ID: operator.apiKeyId,
+  };
+  const secret = {
+    LEDGER_ENTERPRISE_API_KEY_SECRET: operator.apiKeySecret,
+    LEDGER_ENTERPRISE_API_PRIVATE_KEY: operator.privateKey,
+  };
+  for (const [name, value] of Object.entries(shown)) say(`$ export ${name}=${value}`);
+  for (const name of Object.keys(secret)) say(`$ export ${name}=********`);
+  // The demo needs no network: newer versions are looked for on the sandbox, which publishes none.
+  const { origin } = new URL(baseUrls.v2);
+  const releases = { LEDGER_ENTERPRISE_NPM_REGISTRY: origin, LEDGER_ENTERPRISE_RELEASES_URL: origin };
+  return { HOME: home, ...shown, ...secret, ...releases };
+}
+
+/** Runs one command and shows it and its result. Throws StepFailed unless it exits with 0. */
+async function runStep(stage: Stage, ...argv: string[]): Promise<Record<string, unknown>> {
+  say(`\n$ ${PROGRAM} ${argv.map((word) => (/^[\w@:./-]+$/.test(word) ? word : `'${word}'`)).join(" ")} --pretty`);
+  const child = Bun.spawn([hostExecutable(), ...argv, "--pretty"], {
+    cwd: stage.folder,
+    env: stage.env,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const text = await new Response(child.stdout).text();
+  process.stdout.write(text);
+  if ((await child.exited) !== 0) throw new StepFailed(`'${argv.join(" ")}' ended with exit code ${child.exitCode}.`);
+  stage.count += 1;
+  return JSON.parse(text) as Record<string, unknown>;
+}
+
+function textOf(document: Record<string, unknown>, name: string): string {
+  const value = document[name];
+  if (typeof value !== "string") throw new StepFailed(`The answer has no text '${name}'.`);
+  return value;
+}
+
+async function playFlow(stage: Stage): Promise<string> {
+  const keep = (name: string, content: unknown): Promise<void> =>
+    writeFile(join(stage.folder, name), typeof content === "string" ? content : JSON.stringify(content));
+  await runStep(stage, "login", "api");
+  const list = await runStep(stage, "accounts", "list", "--pageSize", "3", "--fields", "id,name,currency");
+  const account = (list.results as { id: string; name: string }[])[0];
+  if (account === undefined) throw new StepFailed("The sandbox has no account.");
+  await runStep(stage, "accounts", "getBalance", "--id", account.id);
+  const transaction = {
+    accountId: account.id,
+    transactionType: "BITCOIN_LIKE_SEND",
+    transactionData: {
+      accountName: account.name,
+      amount: "1500000",
+      currency: "bitcoin_testnet",
+      maxFees: "4018",
+      recipient: RECIPIENT,
+    },
+    feesStrategy: { type: "SPEED", data: { speed: "NORMAL" } },
+  };
+  await keep("transaction.json", transaction);
+  await keep("request.json", { type: "CREATE_TRANSACTION", data: transaction });
+  await runStep(stage, "transactions", "estimate", "--accountId", account.id, "--transactionData", "@transaction.json");
+  const id = textOf(await runStep(stage, "requests", "create", "--requestData", "@request.json"), "id");
+  await keep("challenge.txt", textOf(await runStep(stage, "requests", "getChallenge", "--id", id), "challenge"));
+  await runStep(stage, "requests", "review", "--id", id, "--challenge", "@challenge.txt");
+  const signed = await runStep(stage, "requests", "sign", "--id", id, "--challenge", "@challenge.txt");
+  await keep("signature.txt", textOf(signed, "signature"));
+  await runStep(stage, "requests", "approve", "api", "--id", id, "--signature", "@signature.txt");
+  const { request } = await runStep(stage, "requests", "wait", "--id", id, "--interval", "1", "--timeout", "30");
+  await runStep(stage, "logout");
+  return `request ${id} is ${textOf(request as Record<string, unknown>, "state")}`;
+}
+
+async function demo(): Promise<void> {
+  const startedAt = performance.now();
+  await build([hostTarget()]);
+  const folder = await mkdtemp(join(tmpdir(), `${PROGRAM}-demo-`));
+  try {
+    const home = join(folder, "home");
+    await mkdir(home);
+    const { description, stop } = await startSandbox(folder);
+    try {
+      const stage: Stage = { folder, env: environmentOf(description, home), count: 0 };
+      const outcome = await playFlow(stage);
+      const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+      say(`\nDemo complete: ${stage.count} commands in ${seconds} s, ${outcome}; nothing is left behind.`);
+    } finally {
+      await stop();
+    }
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+try {
+  await demo();
+} catch (failure) {
+  if (!(failure instanceof StepFailed)) throw failure;
+  process.stderr.write(`\nDemo failed: ${failure.message}\n`);
+  process.exitCode = 1;
+}
