@@ -72,6 +72,7 @@ export interface Capabilities {
   /** Every command of the program, for what describes it. */
   readonly registry: Group;
   readonly jsonSchema: () => Promise<(schema: GenericSchema) => object>;
+  readonly completion: () => Promise<typeof import("./cli/completion/shells.ts").SHELLS>;
   readonly sandbox: (options: SandboxOptions) => Promise<{ description: SandboxDescription; close(): Promise<void> }>;
 }
 
@@ -127,6 +128,7 @@ export function createProviders(context: Context, config: Config, parts: RunPart
     files: () => files,
     registry: () => parts.registry,
     jsonSchema: () => async () => (await import("./cli/jsonschema.ts")).toJsonSchema,
+    completion: () => async () => (await import("./cli/completion/shells.ts")).SHELLS,
     sandbox: () => async (options) => (await import("./sandbox/index.ts")).startSandbox(options),
   };
 }

@@ -13,9 +13,7 @@ import { Log } from "./io/log.ts";
 import { Redactor } from "./io/redact.ts";
 import { Output } from "./io/stdout.ts";
 import { List, Serving, Text } from "./result.ts";
-import { VERSION } from "./version.ts";
-
-export const PROGRAM = "ledger-enterprise-cli";
+import { PROGRAM, VERSION } from "./version.ts";
 
 /** Runs one command line; never throws and never exits. 130 or 143 are left to main.ts, which knows the signal. */
 export async function run(argv: readonly string[], context: Context): Promise<number> {

@@ -1,6 +1,8 @@
-/** Version and install channel. The build replaces both; a run from source is a development build. */
+/** Name, version and install channel. The build replaces the latter two; a run from source is a development build. */
 declare const __VERSION__: string | undefined;
 declare const __CHANNEL__: string | undefined;
+
+export const PROGRAM = "ledger-enterprise-cli";
 
 export type Channel = "binary" | "npm" | "source";
 

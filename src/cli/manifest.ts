@@ -1,5 +1,5 @@
 /** Command values → plain JSON: the source of schema, skill reference, completion and the README's table. */
-import type { ArgumentMap, Limits } from "./argument.ts";
+import type { Argument, ArgumentMap } from "./argument.ts";
 import { type Command, type Example, type Group, walk } from "./command.ts";
 import { GLOBALS } from "./globals.ts";
 
@@ -8,19 +8,29 @@ export interface OptionFacts {
   readonly type: string;
   readonly description: string;
   readonly required: boolean;
-  readonly many: boolean;
+  /** May stand several times. */
+  readonly many?: true;
   readonly default?: unknown;
-  readonly limits: Limits;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly choices?: readonly string[];
+  readonly maxLength?: number;
+  readonly maxBytes?: number;
 }
 
 export interface CommandFacts {
   readonly name: string;
   readonly summary: string;
   readonly effect: string;
+  /** True for every command that a person must agree to before it runs: it writes or signs (SPEC §8). */
+  readonly needsConfirmation: boolean;
+  /** What must be there: "session", "credentials", "privateKey", "device". */
   readonly needs: readonly string[];
   readonly dryRun: boolean;
+  readonly operands?: OptionFacts;
   readonly options: readonly OptionFacts[];
   readonly notes: readonly string[];
+  readonly fails: readonly string[];
   readonly examples: readonly Example[];
 }
 
@@ -28,6 +38,16 @@ export interface Manifest {
   readonly commands: readonly CommandFacts[];
   readonly globalOptions: readonly OptionFacts[];
 }
+
+/** Capabilities that mean something to the caller: what has to be configured, connected or done before. */
+const NEEDS: Readonly<Record<string, string>> = {
+  reader: "session",
+  api: "session",
+  host: "credentials",
+  signer: "privateKey",
+  publicKey: "privateKey",
+  device: "device",
+};
 
 /** Every command of the registry, in its order. */
 export function manifest(root: Group): Manifest {
@@ -37,22 +57,43 @@ export function manifest(root: Group): Manifest {
   };
 }
 
-function factsOf(name: string, command: Command): CommandFacts {
-  const { summary, effect, needs, notes, examples } = command;
-  const dryRun = command.rehearsal !== undefined;
-  return { name, summary, effect, needs, dryRun, notes, examples, options: optionFacts(command.args) };
+/** One command as plain facts; `name` is the words that lead to it. */
+export function factsOf(name: string, command: Command): CommandFacts {
+  const { summary, effect, notes, fails, examples, operands } = command;
+  return {
+    name,
+    summary,
+    effect,
+    needsConfirmation: effect === "write" || effect === "sign",
+    needs: needsOf(command),
+    dryRun: command.rehearsal !== undefined,
+    ...(operands === undefined ? {} : { operands: factsOfArgument(operands.placeholder, operands) }),
+    options: optionFacts(command.args),
+    notes,
+    fails,
+    examples,
+  };
+}
+
+/** What the caller must have for a command, each once. */
+export function needsOf(command: Pick<Command, "needs">): string[] {
+  return [...new Set(command.needs.flatMap((need) => NEEDS[need] ?? []))];
 }
 
 function optionFacts(args: ArgumentMap): OptionFacts[] {
-  return Object.entries(args).map(([name, argument]) => ({
+  return Object.entries(args).map(([name, argument]) => factsOfArgument(name, argument));
+}
+
+function factsOfArgument(name: string, argument: Argument<unknown>): OptionFacts {
+  const { kind, description, required, many, fallback, limits } = argument;
+  const hasDefault = fallback !== undefined && kind !== "flag" && !many;
+  return {
     name,
-    type: argument.kind,
-    description: argument.description,
-    required: argument.required,
-    many: argument.many,
-    ...(argument.fallback === undefined || argument.kind === "flag" || argument.many
-      ? {}
-      : { default: argument.fallback }),
-    limits: argument.limits,
-  }));
+    type: kind,
+    description,
+    required,
+    ...(many ? { many } : {}),
+    ...(hasDefault ? { default: fallback } : {}),
+    ...limits,
+  };
 }

@@ -2,11 +2,13 @@
 import { group } from "../cli/command.ts";
 import { login, logout, whoami } from "./access.ts";
 import { accounts } from "./accounts.ts";
+import { completion } from "./completion.ts";
 import { entities, groups, policies, users, whitelists } from "./directory.ts";
 import { keys } from "./keys.ts";
 import { api, assets, permissions } from "./lookup.ts";
 import { requests } from "./requests.ts";
 import { sandbox } from "./sandbox.ts";
+import { schema } from "./schema.ts";
 import { transactions } from "./transactions.ts";
 
 export const commands = group(
@@ -28,5 +30,7 @@ export const commands = group(
     api,
     keys,
     sandbox,
+    schema,
+    completion,
   },
 );

@@ -1,0 +1,118 @@
+/** `schema`: the program described for a machine, from the same values that run it (SPEC §8). */
+import * as v from "valibot";
+import { many, text } from "../cli/argument.ts";
+import { type Command, type Group, walk } from "../cli/command.ts";
+import { factsOf, manifest } from "../cli/manifest.ts";
+import { find } from "../cli/parse.ts";
+import { ERRORS, type ErrorCode, EXIT_CODES } from "../errors.ts";
+import { PROGRAM, VERSION } from "../version.ts";
+import { command } from "./command.ts";
+
+type Convert = (schema: v.GenericSchema) => object;
+
+const Entry = v.looseObject({ name: v.string(), summary: v.string(), effect: v.string() });
+const Option = v.looseObject({ name: v.string(), type: v.string(), description: v.string(), required: v.boolean() });
+
+const Index = v.looseObject({
+  program: v.string(),
+  version: v.string(),
+  commands: v.array(Entry),
+  globalOptions: v.array(Option),
+  exitCodes: v.record(v.string(), v.string()),
+});
+
+const Description = v.looseObject({
+  ...Entry.entries,
+  needsConfirmation: v.boolean(),
+  needs: v.array(v.string()),
+  options: v.array(Option),
+  notes: v.array(v.string()),
+  result: v.nullable(v.looseObject({})),
+  dryRunResult: v.optional(v.looseObject({})),
+  errors: v.record(v.string(), v.array(v.string())),
+  examples: v.array(v.looseObject({ line: v.string(), means: v.string() })),
+});
+
+const Failures = v.looseObject({
+  document: v.looseObject({}),
+  exitCodes: v.record(v.string(), v.string()),
+  errors: v.record(v.string(), v.looseObject({ exitCode: v.number(), retryable: v.boolean(), hint: v.string() })),
+});
+
+/** The document of every failure (SPEC §1). */
+const FAILURE = v.looseObject({
+  error: v.looseObject({
+    code: v.string(),
+    message: v.string(),
+    exitCode: v.number(),
+    retryable: v.boolean(),
+    hint: v.string(),
+    httpStatus: v.optional(v.number()),
+    retryAfterSeconds: v.optional(v.number()),
+    requestId: v.optional(v.string()),
+    field: v.optional(v.string()),
+    details: v.optional(v.unknown()),
+    api: v.optional(v.unknown()),
+  }),
+});
+
+function entriesOf(group: Group, words: readonly string[]): object[] {
+  return [...walk(group, words)].map(([path, { summary, effect }]) => ({ name: path.join(" "), summary, effect }));
+}
+
+function indexOf(root: Group): object {
+  const { globalOptions } = manifest(root);
+  return { program: PROGRAM, version: VERSION, commands: entriesOf(root, []), globalOptions, exitCodes: EXIT_CODES };
+}
+
+function describe(words: readonly string[], target: Command, convert: Convert): object {
+  const { fails, dryRun, examples, notes, ...facts } = factsOf(words.join(" "), target);
+  return {
+    ...facts,
+    notes,
+    result: target.output === undefined ? null : convert(target.output),
+    ...(target.rehearsal === undefined ? {} : { dryRunResult: convert(target.rehearsal.output) }),
+    errors: byExit(target.fails),
+    examples,
+  };
+}
+
+/** Codes under their exit codes, both ascending. */
+function byExit(codes: readonly ErrorCode[]): Record<string, string[]> {
+  const exits = [...new Set(codes.map((code) => ERRORS[code].exit))].sort();
+  return Object.fromEntries(exits.map((exit) => [exit, codes.filter((code) => ERRORS[code].exit === exit)]));
+}
+
+function failures(convert: Convert): object {
+  const rows = Object.entries(ERRORS).map(([code, { exit, retryable, hint }]) => {
+    return [code, { exitCode: exit, retryable, hint }] as const;
+  });
+  return { document: convert(FAILURE), exitCodes: EXIT_CODES, errors: Object.fromEntries(rows) };
+}
+
+export const schema = command({
+  summary: "Describe the program, one command, or all errors as JSON.",
+  notes: [
+    "Without words: an index of all commands. With a group: its commands. 'schema errors': every error code with its remedy.",
+    "`result` is the JSON Schema of the success document; null means that the command prints text.",
+    "`errors` lists, by exit code, the codes that the command can fail with.",
+  ],
+  effect: "local",
+  needs: ["registry", "jsonSchema"],
+  args: {},
+  operands: many(text("Words of a command or group, or 'errors'.", "<command…>", 64)),
+  output: v.union([Index, Description, Failures, v.looseObject({ commands: v.array(Entry) })]),
+  ungated: true,
+  examples: [
+    { line: "schema", means: "Every command in one line each" },
+    { line: "schema requests create", means: "Options, result and errors of one command" },
+    { line: "schema errors", means: "Every error code, its exit code and what to do" },
+  ],
+  run: async ({ registry, jsonSchema }, { operands: words = [] }) => {
+    if (words.length === 0) return indexOf(registry);
+    if (words.length === 1 && words[0] === "errors") return failures(await jsonSchema());
+    const found = find(registry, words);
+    if (found.target.kind === "group") return { commands: entriesOf(found.target, found.words) };
+    return describe(found.words, found.target, await jsonSchema());
+  },
+});
