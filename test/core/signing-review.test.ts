@@ -652,8 +652,8 @@ describe("SPEC §4 Review: names", () => {
       const found = review(simple({ ...DATA, max_fees: one, maxFees: two }), requestOf({ ...DATA, max_fees: "4018" }));
       expect(found.match).toBe(false);
       expect(found.differences.map(({ field, source }) => [field, source])).toEqual([
-        ["data.transaction_data.maxFees", "rule"],
         ["data.transaction_data.max_fees", "rule"],
+        ["data.transaction_data.maxFees", "rule"],
       ]);
     }
   });
@@ -791,6 +791,77 @@ describe("SIG-6 several sources", () => {
   });
 });
 
+describe("a challenge made to hurt the reviewer", () => {
+  const wide = `[${"1,".repeat(400_000)}1]`;
+  const deep = `${'{"n":'.repeat(500)}${wide}${"}".repeat(500)}`;
+  const longName = `{"${"n".repeat(200_000)}":${wide}}`;
+
+  for (const [name, inner] of [
+    ["wide", wide],
+    ["deep and wide", deep],
+    ["with a long name", longName],
+  ] as const) {
+    test(`${name}: lists stay short, nothing matches, everything stays open`, () => {
+      const text = `{"antireplay":"${NONCE}","data":{"transaction_data":${inner}},"type":"APPROVE_TRANSACTION"}`;
+      for (const challenge of [text, text.replace("antireplay", "other")]) {
+        const found = review(challenge, requestOf(DATA));
+        expect(found.match).toBe(false);
+        expect(found.unverified.length + found.differences.length).toBeWithin(1, 1010);
+        expect(found.unverified.concat("").at(-2) === "…" || found.differences.length > 0).toBe(true);
+        expect(Math.max(...found.unverified.map(({ length }) => length), 0)).toBeLessThan(2000);
+      }
+    });
+  }
+
+  test("everything different: the first thousand are named", () => {
+    const other = wide.replaceAll("1", "2");
+    const found = review(
+      simple({ list: JSON.parse(wide) as unknown }),
+      requestOf({ list: JSON.parse(other) as unknown }),
+    );
+    expect([found.match, found.differences.length]).toEqual([false, 1000]);
+  });
+
+  test("a flood of fields that only the server has does not hide what a record asks for", () => {
+    const flood = Object.fromEntries(Array.from({ length: 5000 }, (_, index) => [`x${index}`, index]));
+    const sources = [
+      sourceOf({ ...requestOf(DATA), ...flood }),
+      sourceOf(requestOf({ ...DATA, contract_address: "0x1" }), "record"),
+    ];
+    const found = reviewChallenge({ challenge: challengeOf(simple(DATA)), sources });
+    expect(found.unverified).toEqual(["data.transaction_data.contract_address"]);
+    expect(found.requestOnly.length).toBe(1001);
+  });
+});
+
+describe("SIG-6 content that only the request has", () => {
+  const open = (data: unknown): readonly string[] =>
+    review(simple(DATA), { type: "CREATE_TRANSACTION", data } as Request).unverified;
+  const base = { transaction_type: "BITCOIN_LIKE_SEND" };
+
+  test("a memo stays open although its name ends like an id", () => {
+    for (const memo of [{ MEMO_ID: "123" }, { memoId: "123" }]) {
+      expect(open({ ...base, transactionData: { ...DATA, memo } })).toEqual([
+        `data.transactionData.memo.${Object.keys(memo)[0]}`,
+      ]);
+    }
+  });
+
+  test("ids and fee strategy beside the transaction's data do not", () => {
+    const beside = {
+      accountId: "a",
+      whitelistIds: ["w"],
+      feesStrategy: { type: "SPEED", data: { speed: "FAST" } },
+      note: null,
+    };
+    expect(open({ ...base, ...beside, transactionData: DATA })).toEqual([]);
+  });
+
+  test("anything else beside it does", () => {
+    expect(open({ ...base, broadcast: false, transactionData: DATA })).toEqual(["data.broadcast"]);
+  });
+});
+
 describe("SPEC §4 Review: the account", () => {
   const { account_name: _, ...nameless } = DATA;
 
@@ -825,6 +896,14 @@ describe("SPEC §4 Review: the account", () => {
     expect(review(simple({ ...nameless, account_id: 6 }), requestOf({ ...nameless, accountId: 5 }), "A").match).toBe(
       false,
     );
+  });
+
+  test("a name elsewhere does not say which account is meant", () => {
+    const decoy = simple({ ...nameless, other: { account_name: "A" } });
+    expect(review(decoy, requestOf(nameless), "A").unverified).toEqual([
+      "data.transaction_data.other.account_name",
+      "account_name",
+    ]);
   });
 
   test("a list or a number in its place is no name", () => {

@@ -39,7 +39,7 @@ const FOREIGN: readonly (readonly [form: RegExp, code: ErrorCode, message: strin
   ],
   [/^-----BEGIN OPENSSH /m, "INVALID_PRIVATE_KEY", "The private key is in OpenSSH's own format, not SEC1 or PKCS#8."],
   [
-    /^(?![^]*PRIVATE KEY-----)-----BEGIN /,
+    /^(?!.*PRIVATE KEY-----)-----BEGIN /s,
     "INVALID_PRIVATE_KEY",
     "The value is a public key or certificate, not a private key.",
   ],

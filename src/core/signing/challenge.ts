@@ -1,7 +1,7 @@
 /** The challenge: exactly the bytes that will be signed, and what they say (SIG-1, SIG-5, SIG-8). */
 import { createHash } from "node:crypto";
 import { CliError } from "../../errors.ts";
-import { decodeUtf8, Exact, exact, JsonError, member, type Node, tree, value } from "../../io/json.ts";
+import { decodeUtf8, type Exact, exact, JsonError, member, type Node, tree, value } from "../../io/json.ts";
 import { decodeBase64, encodeBase64Url } from "./base64.ts";
 
 /**

@@ -2,25 +2,44 @@
 import { keccak_256 } from "@noble/hashes/sha3.js";
 import type { Node } from "../../io/json.ts";
 
-/** Where a field stands: `key` is unambiguous and in our spelling of names, `shown` is for readers and spelled as it stands there. */
+/** Where a field stands, seen from the root. */
 export interface Place {
-  readonly key: string;
-  readonly shown: string;
+  /** Undefined for the root only. */
+  readonly parent: Place | undefined;
+  /** The member's name as written, or the item's index: a member called "0" is no item. */
+  readonly step: string | number;
   /** Name of the nearest member, in snake_case; empty at the root. */
   readonly name: string;
 }
 
+/** A value and where it stands. Nodes are compared by identity: two equal values at two places are two. */
 export interface Leaf {
   readonly place: Place;
   readonly node: Node;
 }
 
-/** A member of an object, with the place it has. */
-export interface Member extends Leaf {
-  readonly name: string;
+export const ROOT: Place = { parent: undefined, step: "", name: "" };
+
+const LONGEST_STEP = 60;
+
+/** The places from the first below the root to this one. */
+export function pathOf(place: Place): Place[] {
+  const path: Place[] = [];
+  for (let at = place; at.parent !== undefined; at = at.parent) path.push(at);
+  return path.reverse();
 }
 
-export const ROOT: Place = { key: "", shown: "", name: "" };
+/** The path for a reader: `data.transaction_data.amount`, `addresses[0]`. `spell` may bring names to one spelling. */
+export function show(place: Place, spell: (name: string) => string = (name) => name): string {
+  const parts = pathOf(place).map(({ step }) => (typeof step === "number" ? `[${step}]` : `.${quote(spell(step))}`));
+  return parts.join("").replace(/^\./, "");
+}
+
+/** A name with a dot or bracket in it must not read like a path; a long one is cut. */
+function quote(name: string): string {
+  const short = name.length > LONGEST_STEP ? `${name.slice(0, LONGEST_STEP)}…` : name;
+  return /^[\w -]+$/.test(short) ? short : JSON.stringify(short);
+}
 
 /**
  * camelCase → snake_case: `maxFees`, `max_fees`; `UTXO_limit`, `UTXOLimit` → `utxo_limit`. ASCII letters only: Unicode's lower-casing
@@ -34,30 +53,29 @@ export function snakeCase(name: string): string {
 }
 
 /** The members of an object node, in order; none for any other node. */
-export function membersOf(node: Node, place: Place): Member[] {
+export function membersOf({ node, place }: Leaf): Leaf[] {
   if (node.kind !== "object") return [];
-  return node.members.map(([written, child]) => {
-    const name = snakeCase(written);
-    // A name with a dot or bracket in it must not read like a path.
-    const segment = /^[\w -]+$/.test(written) ? written : JSON.stringify(written);
-    const shown = place.shown === "" ? segment : `${place.shown}.${segment}`;
-    return { name, node: child, place: { key: `${place.key}.${JSON.stringify(name)}`, shown, name } };
-  });
+  return node.members.map(([step, child]) => ({ node: child, place: { parent: place, step, name: snakeCase(step) } }));
 }
 
-/** The items of an array node; none for any other node. An index never has the key of a member. */
-export function itemsOf(node: Node, place: Place): Leaf[] {
-  if (node.kind !== "array") return [];
-  return node.items.map((item, index) => ({
-    node: item,
-    place: { key: `${place.key}[${index}]`, shown: `${place.shown}[${index}]`, name: place.name },
-  }));
+/** What stands directly inside: members or items. */
+export function childrenOf(leaf: Leaf): Leaf[] {
+  const { node, place } = leaf;
+  if (node.kind !== "array") return membersOf(leaf);
+  return node.items.map((item, step) => ({ node: item, place: { parent: place, step, name: place.name } }));
 }
 
 /** Every value that has no further value inside; an empty object or array is one. */
-export function leavesOf(node: Node, place: Place): Leaf[] {
-  const children = [...membersOf(node, place), ...itemsOf(node, place)];
-  return children.length === 0 ? [{ node, place }] : children.flatMap((child) => leavesOf(child.node, child.place));
+export function leavesOf(leaf: Leaf, into: Leaf[] = []): Leaf[] {
+  const children = childrenOf(leaf);
+  if (children.length === 0) into.push(leaf);
+  for (const child of children) leavesOf(child, into);
+  return into;
+}
+
+/** Members under their names; more than one where a name is spelled in several ways. */
+export function byName(members: readonly Leaf[]): Map<string, Leaf[]> {
+  return Map.groupBy(members, ({ place }) => place.name);
 }
 
 /** Whether two leaves say the same: same kind and content, but for the rules of this file. Two empty containers of one kind are the same. */
