@@ -71,13 +71,13 @@ test.each<[string, string, Partial<Outcome>, string]>([
 test("a secret in a file below the home is seen, and a token of the session anywhere else (SEC-1)", async () => {
   const write = (name: string, content: string) => (input: Input) =>
     writeFile(join(input.env.HOME ?? "", name), content);
-  const session = JSON.stringify({ accessToken: "token-of-the-session" });
+  const session = JSON.stringify({ tokens: { access: "token-of-the-session" } });
   await play(parseScript(plain), answering({}, write("session.json", session)), noServer);
   const leaky = answering({}, write("cache.json", SECRET));
   await expect(play(parseScript(plain), leaky, noServer)).rejects.toThrow("API key secret stands in cache.json");
   const chatty = answering({ stderr: "token-of-the-session\n" }, write("session.json", session));
   const script = parseScript(plain.replace("{", "stderr <any>\n{"));
-  await expect(play(script, chatty, noServer)).rejects.toThrow("accessToken stands in stderr");
+  await expect(play(script, chatty, noServer)).rejects.toThrow("access token stands in stderr");
 });
 
 test("a script of the folder that runs is seen (CFG-1)", async () => {

@@ -52,7 +52,10 @@ export class Canaries {
   }
 
   private learnTokens(session: string): void {
-    for (const [, name, token] of session.matchAll(/"(\w*[tT]oken)":\s*"([^"]+)"/g)) this.add(name ?? "token", token);
+    const tokens = [...session.matchAll(/"(access|refresh)":\s*"([^"]+)"/g)];
+    if (tokens.length === 0 && session.includes('"tokens"'))
+      throw new Error("The session's tokens are not where they were.");
+    for (const [, name, token] of tokens) this.add(`${name} token`, token);
   }
 }
 

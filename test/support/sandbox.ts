@@ -69,6 +69,8 @@ function verbsOf(
       const [request = "", user = "", decision] = rest.split(" ");
       control.review(request, user, decision === "REJECT" ? "REJECT" : "APPROVE");
     },
+    /** `forget`: the calls so far are of no interest. */
+    forget: () => control.clearLog(),
     /** `calls GET /accounts?page=1; POST /requests`, or `calls none`: exactly these came since the last such line. */
     calls: (rest) => {
       const spelled = control.log.map(({ method, path, query }) => {
