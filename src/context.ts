@@ -18,6 +18,9 @@ import { Config, type Environment } from "./core/auth/config.ts";
 import { SessionStore } from "./core/auth/session.ts";
 import { Records } from "./core/signing/records.ts";
 import type { Signer } from "./core/signing/signer.ts";
+import type { Skill } from "./core/skill/content.ts";
+import type { Inspection, Installed } from "./core/skill/install.ts";
+import type { Target } from "./core/skill/targets.ts";
 import { CliError } from "./errors.ts";
 import { ensurePrivateDirectory, readInputFile, readStream, stateDirectory, writeNewFile } from "./io/files.ts";
 import { withLock } from "./io/lock.ts";
@@ -73,7 +76,16 @@ export interface Capabilities {
   readonly registry: Group;
   readonly jsonSchema: () => Promise<(schema: GenericSchema) => object>;
   readonly completion: () => Promise<typeof import("./cli/completion/shells.ts").SHELLS>;
+  readonly skills: Skills;
   readonly sandbox: (options: SandboxOptions) => Promise<{ description: SandboxDescription; close(): Promise<void> }>;
+}
+
+/** The bundled skill and its copies; loaded when it is asked for. */
+export interface Skills {
+  readonly home: string | undefined;
+  bundled(): Promise<Skill>;
+  inspect(directory: string): Promise<Inspection>;
+  install(target: Target, force: boolean): Promise<Installed>;
 }
 
 /** What one run adds to the context. */
@@ -129,7 +141,24 @@ export function createProviders(context: Context, config: Config, parts: RunPart
     registry: () => parts.registry,
     jsonSchema: () => async () => (await import("./cli/jsonschema.ts")).toJsonSchema,
     completion: () => async () => (await import("./cli/completion/shells.ts")).SHELLS,
+    skills: () => createSkills(context.home),
     sandbox: () => async (options) => (await import("./sandbox/index.ts")).startSandbox(options),
+  };
+}
+
+function createSkills(home: string | undefined): Skills {
+  const load = () => Promise.all([import("./core/skill/content.ts"), import("./core/skill/install.ts")]);
+  return {
+    home,
+    bundled: async () => (await load())[0].bundledSkill(),
+    async inspect(directory) {
+      const [{ bundledSkill }, { inspect }] = await load();
+      return inspect(bundledSkill(), directory);
+    },
+    async install(target, force) {
+      const [{ bundledSkill }, { install }] = await load();
+      return install(bundledSkill(), target, force);
+    },
   };
 }
 

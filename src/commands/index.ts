@@ -9,6 +9,7 @@ import { api, assets, permissions } from "./lookup.ts";
 import { requests } from "./requests.ts";
 import { sandbox } from "./sandbox.ts";
 import { schema } from "./schema.ts";
+import { skill } from "./skill.ts";
 import { transactions } from "./transactions.ts";
 
 export const commands = group(
@@ -30,6 +31,7 @@ export const commands = group(
     api,
     keys,
     sandbox,
+    skill,
     schema,
     completion,
   },

@@ -13,6 +13,8 @@ const ALLOWED: readonly (readonly [file: RegExp, values: RegExp, types: RegExp])
     /^(commands\/|cli\/|core\/(?!api\/client|signing\/(records|software)|device|release\/sources)|io\/json|result|errors|version)/,
     /^(?!run|main)/,
   ],
+  // The skill's text is data that core/skill carries.
+  [/^core\/skill\/content\.ts$/, /^skill\/.*\.md$/, /^$/],
   [/^core\//, /^(core\/|io\/|errors|version)/, /^(core\/|io\/|result|errors|version)/],
   [/^io\//, /^(io\/|errors)/, /^(io\/|errors)/],
   [/^sandbox\//, /^(sandbox\/|version)/, /^(sandbox\/|version|errors)/],

@@ -1,0 +1,222 @@
+/**
+ * Installs the skill and says how installed copies stand (INS-1, P01–P08). A file beside the copy records version and hashes of what was
+ * written: what differs from it is somebody else's, and is never overwritten without being told to. Only fixed names are written.
+ */
+import { lstat, mkdir, readFile, realpath, rename, rm } from "node:fs/promises";
+import { basename, dirname, join, relative, sep } from "node:path";
+import * as v from "valibot";
+import { CliError } from "../../errors.ts";
+import { writeNewFile } from "../../io/files.ts";
+import { type Skill, sha256 } from "./content.ts";
+import type { Target } from "./targets.ts";
+
+/** How a copy stands to this program's skill. `modified`: not as any version of this program wrote it. */
+export type Status = "current" | "outdated" | "modified" | "newer" | "absent";
+
+export interface Inspection {
+  /** The skill's own folder. */
+  readonly path: string;
+  readonly status: Status;
+  /** Version that was recorded at installation, if any. */
+  readonly version: string | null;
+  /** Files that are neither ours nor absent. */
+  readonly foreign: readonly string[];
+}
+
+export interface Installed {
+  readonly path: string;
+  readonly version: string;
+  /** False when everything was there already. */
+  readonly changed: boolean;
+  readonly before: Status;
+}
+
+const RECORD = ".ledger-enterprise-cli.json";
+const Sha256 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
+const Record = v.object({
+  skill: v.string(),
+  version: v.pipe(v.string(), v.regex(/^\d{1,9}\.\d{1,9}\.\d{1,9}$/)),
+  sha256: Sha256,
+  files: v.record(v.pipe(v.string(), v.regex(/^(SKILL|references\/[a-z]{1,32})\.md$/)), Sha256),
+});
+type Record = v.InferOutput<typeof Record>;
+
+function recordOf({ name, version, files }: Skill): Record {
+  const hashes = Object.fromEntries([...files].map(([path, text]) => [path, sha256(text)]));
+  return { skill: name, version, sha256: sha256(JSON.stringify(hashes)), files: hashes };
+}
+
+/** How the copy of `skill` in the folder of skills `directory` stands. Throws IO_ERROR when it cannot be read. */
+export async function inspect(skill: Skill, directory: string): Promise<Inspection> {
+  const path = join(directory, skill.name);
+  const record = await readRecord(join(path, RECORD));
+  const ours = recordOf(skill).files;
+  const found = new Map<string, string | undefined>();
+  for (const name of new Set([...Object.keys(ours), ...Object.keys(record?.files ?? {})])) {
+    const bytes = await readOptional(join(path, name));
+    found.set(name, bytes === undefined ? undefined : sha256(bytes));
+  }
+  const present = [...found].filter(([, hash]) => hash !== undefined);
+  const foreign = present
+    .filter(([name, hash]) => hash !== ours[name] && hash !== record?.files[name])
+    .map(([name]) => name);
+  const version = record?.version ?? null;
+  const standing = { path, version, foreign };
+  const matches = (files: Readonly<Record["files"]>): boolean =>
+    Object.entries(files).every(([name, hash]) => found.get(name) === hash);
+  if (present.length === 0) return { ...standing, status: "absent" };
+  if (matches(ours) && foreign.length === 0) return { ...standing, status: "current" };
+  if (record === undefined || !matches(record.files)) return { ...standing, status: "modified" };
+  return { ...standing, status: isNewer(record.version, skill.version) ? "newer" : "outdated" };
+}
+
+function isNewer(version: string, other: string): boolean {
+  const [a, b] = [version, other].map((text) => text.split(".").map(Number)) as [number[], number[]];
+  const at = a.findIndex((part, index) => part !== b[index]);
+  return at >= 0 && (a[at] ?? 0) > (b[at] ?? 0);
+}
+
+/**
+ * Puts the skill into the folder of skills `target`, each file by rename, the record last. A current copy is left untouched. Throws
+ * INVALID_PATH (a file or a symbolic link in the way), FILE_EXISTS (something that is not ours; `force` replaces it), IO_ERROR.
+ */
+export async function install(skill: Skill, target: Target, force: boolean): Promise<Installed> {
+  await checkFolders(skill, target, force);
+  const found = await inspect(skill, target.path);
+  const record = recordOf(skill);
+  const stale = await readRecord(join(found.path, RECORD));
+  const result = { path: found.path, version: skill.version, before: found.status };
+  if (found.status === "current" && stale?.version === record.version && stale.sha256 === record.sha256)
+    return { ...result, changed: false };
+  if (!force) await refuseForeign(found, [...skill.files.keys(), RECORD]);
+  for (const folder of [target.path, found.path, join(found.path, "references")]) await makeFolder(folder);
+  for (const [name, text] of skill.files) await replaceFile(join(found.path, name), text);
+  for (const name of Object.keys(stale?.files ?? {})) {
+    if (!skill.files.has(name) && !found.foreign.includes(name)) await rm(join(found.path, name), { force: true });
+  }
+  await replaceFile(join(found.path, RECORD), `${JSON.stringify(record)}\n`);
+  return { ...result, changed: true };
+}
+
+/** INS-1: no file, and no way out through a symbolic link, where a folder is to be. */
+async function checkFolders(skill: Skill, { path, root }: Target, force: boolean): Promise<void> {
+  const folder = join(path, skill.name);
+  const isLinked = await checkFolder(path);
+  if (isLinked && root === undefined && !force) throw linked(path, "Name the folder it leads to, or add --force.");
+  if (root !== undefined && !(await staysInside(path, root))) throw linked(path, "Name the folder with --path.");
+  for (const inner of [folder, join(folder, "references")]) {
+    if (await checkFolder(inner)) throw linked(inner, "Remove the link, or choose another folder with --path.");
+  }
+}
+
+function linked(path: string, hint: string): CliError {
+  return new CliError("INVALID_PATH", {
+    message: "A symbolic link stands where a folder is to be.",
+    details: { path },
+    hint,
+  });
+}
+
+/** True for a symbolic link; throws INVALID_PATH for what is no folder. */
+async function checkFolder(path: string): Promise<boolean> {
+  const found = await look(path);
+  if (found === undefined || found.isDirectory()) return false;
+  if (found.isSymbolicLink()) return true;
+  throw new CliError("INVALID_PATH", { message: "A file stands where a folder is to be.", details: { path } });
+}
+
+/** Whether the part of `path` that exists lies, all links followed, below `root`. */
+async function staysInside(path: string, root: string): Promise<boolean> {
+  let existing = path;
+  while ((await look(existing)) === undefined && existing !== dirname(existing)) existing = dirname(existing);
+  const [real, realRoot] = (await Promise.all([existing, root].map((one) => guarded(one, () => realpath(one))))) as [
+    string,
+    string,
+  ];
+  const way = relative(realRoot, real);
+  return way !== ".." && !way.startsWith(`..${sep}`);
+}
+
+async function refuseForeign({ path, status, foreign }: Inspection, names: readonly string[]): Promise<void> {
+  const odd: string[] = [];
+  for (const name of names) if ((await look(join(path, name)))?.isFile() === false) odd.push(name);
+  const files = [...new Set([...foreign, ...odd])];
+  if (files.length > 0) {
+    throw new CliError("FILE_EXISTS", {
+      message: "Files that this program did not write, or that were changed since, stand where the skill would go.",
+      details: { path, files },
+      hint: "Look at them; --force replaces them.",
+    });
+  }
+  if (status !== "newer") return;
+  throw new CliError("FILE_EXISTS", {
+    message: "The installed skill is of a newer version of this program.",
+    details: { path },
+    hint: "Upgrade the program; --force installs the older skill.",
+  });
+}
+
+async function makeFolder(path: string): Promise<void> {
+  await guarded(path, () => mkdir(path, { recursive: true, mode: 0o755 }));
+}
+
+/** SES-2's recipe with mode 0644: a new file beside the old one, synchronised, then renamed over it. */
+async function replaceFile(path: string, text: string): Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path)}.${crypto.randomUUID()}.tmp`);
+  try {
+    await writeNewFile(temporary, new TextEncoder().encode(text), 0o644);
+    await guarded(path, () => rename(temporary, path));
+  } catch (cause) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw cause;
+  }
+}
+
+async function readRecord(path: string): Promise<Record | undefined> {
+  const bytes = await readOptional(path);
+  if (bytes === undefined) return undefined;
+  try {
+    const parsed = v.safeParse(Record, JSON.parse(new TextDecoder().decode(bytes)));
+    return parsed.success ? parsed.output : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const LONGEST_FILE = 1024 * 1024;
+
+/** A regular file's bytes; undefined when it is not there, empty when it is no regular file or too large to be ours. */
+async function readOptional(path: string): Promise<Uint8Array | undefined> {
+  const found = await look(path);
+  if (found === undefined) return undefined;
+  if (!found.isFile() || found.size > LONGEST_FILE) return new Uint8Array();
+  return guarded(path, () => readFile(path));
+}
+
+async function look(path: string): Promise<Awaited<ReturnType<typeof lstat>> | undefined> {
+  return guarded(path, async () => {
+    try {
+      return await lstat(path);
+    } catch (cause) {
+      if (codeOf(cause) === "ENOENT") return undefined;
+      throw cause;
+    }
+  });
+}
+
+async function guarded<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (cause instanceof CliError) throw cause;
+    const [code, message] =
+      codeOf(cause) === "ENOTDIR" || codeOf(cause) === "EEXIST"
+        ? (["INVALID_PATH", "A file stands where a folder is to be."] as const)
+        : (["IO_ERROR", "The folder of the skill could not be read or written."] as const);
+    throw new CliError(code, { message, details: { path, reason: codeOf(cause) }, cause });
+  }
+}
+
+function codeOf(cause: unknown): string {
+  return cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : "UNKNOWN";
+}
