@@ -2,6 +2,7 @@
  * One HTTP exchange with the configured API and nothing else (NET-1, NET-3, NET-4, NET-5, NET-8, NET-9, NET-11): no redirects, a
  * deadline, a size limit after decompression, repeated GETs, and every failure as a CliError. The only caller of `fetch` here.
  */
+import * as zlib from "node:zlib";
 import { createFetch } from "ofetch";
 import { CliError } from "../../errors.ts";
 import { decodeUtf8, Exact, exact, JsonError } from "../../io/json.ts";
@@ -165,7 +166,7 @@ export class Client {
 
   private broken(request: HttpRequest, cause: unknown, guard: Guard, response: Response | undefined, attempt: number): Failure {
     const answered = response !== undefined;
-    const { code, message, notSent } = guard.failure() ?? (cause instanceof CliError ? known(cause) : classify(cause));
+    const { code, message, notSent } = guard.failure() ?? (cause instanceof CliError ? known(cause) : classify(cause, answered));
     this.host.log.debug("the exchange failed", { code, answered });
     if (request.writes === true && !notSent) {
       const facts = { reason: code, ...(answered ? { httpStatus: response.status } : {}) };
@@ -247,11 +248,28 @@ async function readBody(response: Response, guard: Guard): Promise<Uint8Array> {
     size += value.length;
     if (size > ANSWER_MAX_BYTES) {
       void reader?.cancel().catch(() => undefined);
-      throw new CliError("RESPONSE_TOO_LARGE", { message: "The answer has more than 32 MiB." });
+      throw tooLarge();
     }
     chunks.push(value);
   }
-  return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
+  const bytes = chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
+  return encoding === "zstd" ? unpackZstd(bytes) : bytes;
+}
+
+/** Some runtimes' fetch leaves zstd packed; its frames begin with bytes that no JSON begins with. */
+function unpackZstd(bytes: Uint8Array): Uint8Array {
+  const isPacked = bytes[0] === 0x28 && bytes[1] === 0xb5 && bytes[2] === 0x2f && bytes[3] === 0xfd;
+  if (!isPacked) return bytes;
+  try {
+    return zlib.zstdDecompressSync(bytes, { maxOutputLength: ANSWER_MAX_BYTES });
+  } catch (cause) {
+    if (cause instanceof Error && "code" in cause && cause.code === "ERR_BUFFER_TOO_LARGE") throw tooLarge();
+    throw invalid("The answer could not be decompressed.");
+  }
+}
+
+function tooLarge(): CliError {
+  return new CliError("RESPONSE_TOO_LARGE", { message: "The answer has more than 32 MiB." });
 }
 
 /** NET-8: 2xx is not enough. */

@@ -56,7 +56,12 @@ const TRANSPORT: readonly Row[] = [
     true,
   ],
   [/ECONNREFUSED|ConnectionRefused|FailedToOpenSocket|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|Unable to connect/i, "NETWORK_ERROR", "The API could not be reached.", true],
-  [/HPE_|HEADERS_OVERFLOW|Malformed|InvalidHTTP|HTTPHeaders|TooLarge|ResponseHeaders|CONTENT_LENGTH_MISMATCH|Unexpected.*HTTP/i, "INVALID_RESPONSE", "The answer is not proper HTTP.", false],
+  [
+    /HPE_|HTTPParser|ERR_ASSERTION|HEADERS_OVERFLOW|Malformed|InvalidHTTP|InvalidContentLength|HTTPHeaders|TooLarge|ResponseHeaders|CONTENT_LENGTH_MISMATCH/i,
+    "INVALID_RESPONSE",
+    "The answer is not proper HTTP.",
+    false,
+  ],
   [/Zlib|Z_|Brotli|Zstd|Decompress|ERR__ERROR_FORMAT|BrotliDecoder|incorrect header check/i, "INVALID_RESPONSE", "The answer could not be decompressed.", false],
   [/Timeout|UND_ERR_HEADERS_TIMEOUT|UND_ERR_BODY_TIMEOUT/i, "TIMEOUT", "The API did not answer in time.", false],
   [
@@ -67,13 +72,42 @@ const TRANSPORT: readonly Row[] = [
   ],
 ];
 
-/** Classifies what `fetch` or a body stream threw. Unknown errors count as a broken connection after sending. */
-export function classify(cause: unknown): TransportFailure {
+/** Undici's name for a body that ends early, once the answer's head was read. */
+const SHORT_BODY = /CONTENT_LENGTH_MISMATCH/;
+
+/**
+ * Classifies what `fetch` (or, when `answered`, the body stream) threw. Unknown errors count as a broken connection after sending.
+ */
+export function classify(cause: unknown, answered: boolean): TransportFailure {
   const traces = [...causes(cause)];
+  if (answered && traces.some((trace) => SHORT_BODY.test(trace))) return BROKEN;
+  if (!answered && isProxyRefusal(cause)) return PROXY_REFUSED;
   for (const [pattern, code, message, notSent] of TRANSPORT) {
     if (traces.some((trace) => pattern.test(trace))) return { code, message, notSent };
   }
   return { code: "NETWORK_ERROR", message: "The connection to the API failed.", notSent: false };
+}
+
+const BROKEN: TransportFailure = {
+  code: "CONNECTION_RESET",
+  message: "The connection broke before the answer was complete.",
+  notSent: false,
+};
+
+const PROXY_REFUSED: TransportFailure = {
+  code: "PROXY_ERROR",
+  message: "The proxy did not open a connection to the API.",
+  notSent: true,
+};
+
+/** Node's fetch turns status 407 into an error without any text. */
+function isProxyRefusal(cause: unknown): boolean {
+  const inner = cause instanceof Error ? rootOf(cause) : undefined;
+  return inner !== undefined && inner !== cause && inner.name === "Error" && inner.message === "" && !("code" in inner);
+}
+
+function rootOf(error: Error): Error {
+  return error.cause instanceof Error ? rootOf(error.cause) : error;
 }
 
 /** Code, name and message of an error and of all that caused it. */
