@@ -22,7 +22,7 @@ import type { Skill } from "./core/skill/content.ts";
 import type { Inspection, Installed } from "./core/skill/install.ts";
 import type { Target } from "./core/skill/targets.ts";
 import { CliError } from "./errors.ts";
-import { ensurePrivateDirectory, readInputFile, readStream, stateDirectory, writeNewFile } from "./io/files.ts";
+import { ensurePrivateDirectory, readInputFile, readStream, stateDirectory, sweepLeftovers, writeNewFile } from "./io/files.ts";
 import { withLock } from "./io/lock.ts";
 import type { Log } from "./io/log.ts";
 import type { Redactor } from "./io/redact.ts";
@@ -169,7 +169,10 @@ function createSessions(context: Context, directory: string, parts: RunParts): S
     uid: context.uid,
     redactor: parts.redactor,
     now,
-    prepareDirectory: () => ensurePrivateDirectory(directory),
+    prepareDirectory: async () => {
+      await ensurePrivateDirectory(directory, context.uid);
+      await sweepLeftovers(directory, now);
+    },
     locked: (work) =>
       withLock(`${directory}/session.lock`, { clock: now, sleep, pid, host, isAlive, signal: parts.stop }, work),
   });

@@ -89,11 +89,11 @@ export class Records {
   private async write(kind: string, name: string, record: Record<string, unknown>, lifeMs: number): Promise<void> {
     const directory = `${this.host.directory}/records/${kind}`;
     try {
-      await ensurePrivateDirectory(this.host.directory);
-      await ensurePrivateDirectory(`${this.host.directory}/records`);
-      await ensurePrivateDirectory(directory);
+      await ensurePrivateDirectory(this.host.directory, this.host.uid);
+      await ensurePrivateDirectory(`${this.host.directory}/records`, this.host.uid);
+      await ensurePrivateDirectory(directory, this.host.uid);
       await writePrivateFile(this.pathOf(kind, name), new TextEncoder().encode(`${encode(record)}\n`), { mode: 0o600 });
-      await sweepLeftovers(directory, this.host.now, lifeMs);
+      await sweepLeftovers(directory, this.host.now, lifeMs, () => true);
     } catch (cause) {
       if (!(cause instanceof CliError)) throw cause;
       this.host.log.warn("RECORD_NOT_KEPT", "What later reviews compare with could not be stored in the state directory.");

@@ -1,0 +1,101 @@
+/** What the user hands over to be read: `@file`, standard input, secrets from files. Always bounded, and never waits for ever. */
+import { constants, type Stats } from "node:fs";
+import { type FileHandle, open, stat } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { CliError } from "../errors.ts";
+import { errnoOf, ioError } from "./ioerror.ts";
+
+const NO_WAIT = constants.O_NONBLOCK ?? 0;
+const PIPE_POLL_MS = 20;
+const PIPE_SILENCE_MS = 30_000;
+
+const NO_SUCH_FILE = new Set(["", "ENOENT", "ENOTDIR", "ENAMETOOLONG", "EISDIR", "ELOOP", "ERR_INVALID_ARG_VALUE"]);
+
+/**
+ * The bytes of a file or pipe (`<(…)`, /dev/stdin) that the user named. Throws INVALID_PATH when there is none, or it is a directory or device;
+ * PAYLOAD_TOO_LARGE above `maxBytes`; IO_ERROR when the system fails or a pipe is silent for 30 s.
+ */
+export async function readInputFile(path: string, maxBytes: number): Promise<Uint8Array> {
+  try {
+    // Opening is harmless for files and pipes only: looked at first, and again on the descriptor.
+    refuseOthers(path, await stat(path));
+    const file = await open(path, constants.O_RDONLY | NO_WAIT);
+    try {
+      refuseOthers(path, await file.stat());
+      const bytes = await readAtMost(file, maxBytes);
+      if (bytes !== undefined) return bytes;
+    } finally {
+      await file.close();
+    }
+  } catch (cause) {
+    const code = NO_SUCH_FILE.has(errnoOf(cause)) ? "INVALID_PATH" : "IO_ERROR";
+    throw ioError(code, "The named file could not be read.", path, cause);
+  }
+  throw tooLarge(maxBytes);
+}
+
+function refuseOthers(path: string, stats: Stats): void {
+  if (stats.isFile() || stats.isFIFO()) return;
+  throw new CliError("INVALID_PATH", {
+    message: "The named path is neither a file nor a pipe.",
+    hint: "Name a file that can be read.",
+    details: { path },
+  });
+}
+
+function tooLarge(maxBytes: number): CliError {
+  return new CliError("PAYLOAD_TOO_LARGE", {
+    message: `The input has more than ${maxBytes} bytes.`,
+    details: { maxBytes },
+  });
+}
+
+/** Reads to the end; undefined when there is more than `maxBytes`. A pipe without data is asked again for 30 s (error EAGAIN). */
+export async function readAtMost(file: FileHandle, maxBytes: number): Promise<Uint8Array | undefined> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for (let silentMs = 0; size <= maxBytes; ) {
+    const chunk = await readChunk(file, maxBytes + 1 - size, silentMs);
+    if (chunk === undefined) {
+      silentMs += PIPE_POLL_MS;
+      await sleep(PIPE_POLL_MS);
+      continue;
+    }
+    if (chunk.length === 0) return Buffer.concat(chunks);
+    silentMs = 0;
+    chunks.push(chunk);
+    size += chunk.length;
+  }
+  return undefined;
+}
+
+/** The next bytes; none at the end; undefined when a pipe has no data yet. */
+async function readChunk(file: FileHandle, wanted: number, silentMs: number): Promise<Uint8Array | undefined> {
+  const buffer = new Uint8Array(Math.min(wanted, 64 * 1024));
+  try {
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, null);
+    return buffer.subarray(0, bytesRead);
+  } catch (cause) {
+    if (errnoOf(cause) !== "EAGAIN" || silentMs >= PIPE_SILENCE_MS) throw cause;
+    return undefined;
+  }
+}
+
+/** Everything a stream gives, to its end. Throws PAYLOAD_TOO_LARGE above `maxBytes`, IO_ERROR when the stream fails. */
+export async function readStream(stream: NodeJS.ReadableStream, maxBytes: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of stream) {
+      const bytes = Buffer.from(chunk);
+      size += bytes.length;
+      if (size > maxBytes) throw tooLarge(maxBytes);
+      chunks.push(bytes);
+    }
+  } catch (cause) {
+    if (cause instanceof CliError) throw cause;
+    const details = { reason: errnoOf(cause) };
+    throw new CliError("IO_ERROR", { message: "Standard input could not be read.", details, cause });
+  }
+  return Buffer.concat(chunks);
+}

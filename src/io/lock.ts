@@ -1,0 +1,272 @@
+/**
+ * An exclusive lock between processes (SES-6): a file made with O_EXCL that says who holds it. The holder shows every two seconds that
+ * it lives, so a slow one keeps its lock and a stopped one loses it.
+ *
+ * Taking over is where such schemes break: whoever read "stale" a moment ago may remove the fresh lock of whoever was faster. Here a lock
+ * with token T is removed only by the process that holds the *claim* on T, a second file made with O_EXCL and named by T, and only after
+ * looking again. Releasing goes the same way. All steps are synchronous: cheap when hundreds wait, and a signal can release, too.
+ */
+import { randomBytes } from "node:crypto";
+import { closeSync, constants, fstatSync, openSync, readlinkSync, readSync, unlinkSync, writeSync } from "node:fs";
+import { CliError } from "../errors.ts";
+import { errnoOf, ioError } from "./ioerror.ts";
+
+export interface LockOptions {
+  /** Milliseconds since 1970. */
+  clock(): number;
+  /** Rejects when the signal fires. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  readonly pid: number;
+  readonly host: string;
+  isAlive(pid: number): boolean;
+  /** Ends the waiting: TIMEOUT. */
+  readonly signal?: AbortSignal;
+  readonly timeoutMs?: number;
+  readonly staleMs?: number;
+}
+
+const TIMEOUT_MS = 20_000;
+const STALE_MS = 30_000;
+const BEAT_MS = 2_000;
+/** A holder that looks stale gets this long to show that it is the clock that jumped. */
+const CONFIRM_MS = 5_000;
+/** So many times older than stale needs no confirmation. */
+const LONG_GONE = 10;
+
+/** What a lock file says. */
+interface Holder {
+  /** Names the making of this file; made up from the inode when the content cannot be read. */
+  readonly token: string;
+  /** Undefined when it is a process of another machine or container, of which nothing can be known. */
+  readonly pid: number | undefined;
+  readonly aliveAt: number;
+}
+
+interface Held {
+  readonly path: string;
+  readonly token: string;
+  readonly options: LockOptions;
+  readonly descriptor: number;
+  readonly beat: NodeJS.Timeout;
+}
+
+const held = new Map<string, Held>();
+
+/**
+ * Runs `work` while holding the lock at `path`, whose directory must exist. Throws LOCK_TIMEOUT after 20 s of waiting, TIMEOUT when the
+ * signal fires meanwhile, SESSION_IO when the lock file cannot be made or read.
+ */
+export async function withLock<T>(path: string, options: LockOptions, work: () => Promise<T>): Promise<T> {
+  const lock = await acquire(path, options);
+  try {
+    return await work();
+  } finally {
+    release(lock);
+  }
+}
+
+/** Releases every lock of this process at once, for the way out on a signal (OUT-8). */
+export function releaseAllSync(): void {
+  for (const lock of held.values()) release(lock);
+}
+
+async function acquire(path: string, options: LockOptions): Promise<Held> {
+  const { timeoutMs = TIMEOUT_MS } = options;
+  // Times are the waiter's own, so that a clock that jumps neither ends nor prolongs the waiting.
+  let waitedMs = 0;
+  let seen: { readonly state: string; readonly sinceMs: number } | undefined;
+  for (;;) {
+    const lock = create(path, options);
+    if (lock !== undefined) return lock;
+    const holder = inspect(path, options);
+    if (holder === undefined) continue;
+    const state = `${holder.token} ${holder.aliveAt}`;
+    if (seen?.state !== state) seen = { state, sinceMs: waitedMs };
+    const isConfirmed = waitedMs - seen.sinceMs >= CONFIRM_MS;
+    if (remove(path, holder.token, options, (found) => isStale(found, options, isConfirmed))) continue;
+    if (waitedMs >= timeoutMs) throw timeout(holder, timeoutMs);
+    const ms = 5 + Math.random() * 45;
+    await pause(ms, options);
+    waitedMs += ms;
+  }
+}
+
+function timeout(holder: Holder, timeoutMs: number): CliError {
+  return new CliError("LOCK_TIMEOUT", {
+    message: "Another process of this program holds the lock.",
+    details: { waitedSeconds: timeoutMs / 1000, holder: holder.pid ?? null },
+  });
+}
+
+async function pause(ms: number, options: LockOptions): Promise<void> {
+  try {
+    await options.sleep(ms, options.signal);
+  } catch (cause) {
+    throw new CliError("TIMEOUT", {
+      message: "The command's time was over while it waited for another process.",
+      cause,
+    });
+  }
+}
+
+function isStale(holder: Holder, options: LockOptions, isConfirmed: boolean): boolean {
+  if (held.has(holder.token)) return false;
+  // A restarted container has the pid that its killed predecessor had.
+  if (holder.pid !== undefined && (holder.pid === options.pid || !options.isAlive(holder.pid))) return true;
+  const { staleMs = STALE_MS } = options;
+  const ageMs = Math.abs(options.clock() - holder.aliveAt);
+  return ageMs > staleMs && (isConfirmed || ageMs > staleMs * LONG_GONE);
+}
+
+/** Makes the lock file and begins to show life; undefined when somebody else's is there. */
+function create(path: string, options: LockOptions): Held | undefined {
+  const token = randomBytes(8).toString("hex");
+  const startedAt = options.clock();
+  const descriptor = makeFile(path, token, options, startedAt);
+  if (descriptor === undefined) return undefined;
+  const beat = setInterval(() => showLife(descriptor, token, options, startedAt), BEAT_MS).unref();
+  const lock = { path, token, options, descriptor, beat };
+  held.set(token, lock);
+  // Was this process stopped before it could describe the file, for so long that another took it for a wreck?
+  if (inspect(path, options)?.token === token) return lock;
+  release(lock);
+  return undefined;
+}
+
+/** Removes the own lock; one that was taken over meanwhile is left to its new holder. Never fails: a dead holder's lock is stale. */
+function release(lock: Held): void {
+  if (!held.delete(lock.token)) return;
+  clearInterval(lock.beat);
+  closeSync(lock.descriptor);
+  try {
+    remove(lock.path, lock.token, lock.options, () => true);
+  } catch {
+    // Whatever the reason, the work that the lock guarded is done.
+  }
+}
+
+/** Removes the file at `path` if it is still the one with that token and `isDoomed` still holds; false when not, or when another is at it. */
+function remove(path: string, token: string, options: LockOptions, isDoomed: (holder: Holder) => boolean): boolean {
+  const first = inspect(path, options);
+  if (first?.token !== token || !isDoomed(first)) return false;
+  const claim = `${path}.${token}.tmp`;
+  if (!takeClaim(claim, options)) return false;
+  try {
+    const holder = inspect(path, options);
+    if (holder?.token !== token || !isDoomed(holder)) return false;
+    unlinkSync(path);
+    return true;
+  } catch (cause) {
+    throw lockError(path, cause);
+  } finally {
+    discard(claim);
+  }
+}
+
+function discard(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // It is gone, or a later sweep removes it.
+  }
+}
+
+/** A claim is held for a few system calls; one that a killed process left is removed by the same rule, with a claim on the claim. */
+function takeClaim(claim: string, options: LockOptions): boolean {
+  for (let isRetry = false; ; isRetry = true) {
+    const token = randomBytes(8).toString("hex");
+    const descriptor = makeFile(claim, token, options, options.clock());
+    if (descriptor !== undefined) {
+      closeSync(descriptor);
+      return true;
+    }
+    const holder = isRetry ? undefined : inspect(claim, options);
+    if (holder === undefined || !remove(claim, holder.token, options, (found) => isStale(found, options, true)))
+      return false;
+  }
+}
+
+/** A new file that says who made it, open for writing; undefined when there is one already. */
+function makeFile(path: string, token: string, options: LockOptions, startedAt: number): number | undefined {
+  let descriptor: number;
+  try {
+    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0);
+    descriptor = openSync(path, flags, 0o600);
+  } catch (cause) {
+    if (errnoOf(cause) === "EEXIST") return undefined;
+    throw lockError(path, cause);
+  }
+  try {
+    describe(descriptor, token, options, startedAt);
+    return descriptor;
+  } catch (cause) {
+    closeSync(descriptor);
+    discard(path);
+    throw lockError(path, cause);
+  }
+}
+
+/** Writes the same number of bytes each time, so that a reader never sees a mixture that is no JSON. */
+function describe(descriptor: number, token: string, options: LockOptions, startedAt: number): void {
+  const { pid, host } = options;
+  const holder = { pid, host, namespace: processNamespace(), token, startedAt, aliveAt: options.clock() };
+  writeSync(descriptor, `${JSON.stringify(holder)}\n`, 0);
+}
+
+function showLife(...description: Parameters<typeof describe>): void {
+  try {
+    describe(...description);
+  } catch {
+    // A full disk is no reason to give up work that is under way.
+  }
+}
+
+const LONGEST = 4096;
+
+function inspect(path: string, options: LockOptions): Holder | undefined {
+  let descriptor: number | undefined;
+  try {
+    descriptor = openSync(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
+    const buffer = Buffer.alloc(LONGEST);
+    const text = buffer.toString("utf8", 0, readSync(descriptor, buffer, 0, LONGEST, 0));
+    const { ino, mtimeMs } = fstatSync(descriptor);
+    return parseHolder(text, options) ?? { token: `ino${ino}`, pid: undefined, aliveAt: mtimeMs };
+  } catch (cause) {
+    if (errnoOf(cause) === "ENOENT") return undefined;
+    throw lockError(path, cause);
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor);
+  }
+}
+
+function parseHolder(text: string, options: LockOptions): Holder | undefined {
+  let fields: Readonly<Record<string, unknown>>;
+  try {
+    fields = { ...JSON.parse(text) };
+  } catch {
+    return undefined;
+  }
+  const { pid, host, namespace = null, token, startedAt, aliveAt = startedAt } = fields;
+  if (typeof token !== "string" || !/^[A-Za-z0-9]{1,64}$/.test(token) || typeof aliveAt !== "number") return undefined;
+  const isHere = host === options.host && (namespace === null || namespace === processNamespace());
+  const isPid = typeof pid === "number" && Number.isSafeInteger(pid) && pid > 0;
+  return { token, pid: isHere && isPid ? pid : undefined, aliveAt };
+}
+
+let namespaceName: string | null | undefined;
+
+/** Containers may share a host name and a volume but not their process numbers (Linux). */
+function processNamespace(): string | null {
+  if (namespaceName === undefined) {
+    try {
+      namespaceName = readlinkSync("/proc/self/ns/pid");
+    } catch {
+      namespaceName = null;
+    }
+  }
+  return namespaceName;
+}
+
+function lockError(path: string, cause: unknown): CliError {
+  return ioError("SESSION_IO", "The lock file in the state directory could not be made, read or removed.", path, cause);
+}
