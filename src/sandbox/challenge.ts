@@ -4,31 +4,16 @@
  * exactly the bytes that were issued; each works once, for one request and one user.
  */
 import { verify } from "node:crypto";
+import type { Switches } from "./faults.ts";
 import { encodeJson, fromPlain, type Json, type JsonObject, memberAt, readJson } from "./json.ts";
 import { publicKeyOf } from "./keys.ts";
-import { Refusal } from "./schema.ts";
+import { invalid, Refusal } from "./schema.ts";
 import type { Random, User, VaultRequest } from "./workspace.ts";
 
-export interface ChallengeSwitches {
-  /** The second published shape: `{"Transaction properties":{…},"challenge":"<64 hex>"}`. */
-  challengeShape: "data" | "transactionProperties";
-  /** Each GET issues a new challenge and voids the last. */
-  freshChallenges: boolean;
-  /** Path in the payload (`data.transaction_data.amount`) → value to put there; null removes the leaf. */
-  alterChallenge: Readonly<Record<string, unknown>> | null;
-  /** Path of a member that is written twice. */
-  duplicateInChallenge: string | null;
-  /** Base64 of the whole payload, whatever it is. */
-  challengeBytes: string | null;
-}
-
-export const CHALLENGE_DEFAULTS: ChallengeSwitches = {
-  challengeShape: "data",
-  freshChallenges: false,
-  alterChallenge: null,
-  duplicateInChallenge: null,
-  challengeBytes: null,
-};
+type ChallengeSwitches = Pick<
+  Switches,
+  "challengeShape" | "freshChallenges" | "alterChallenge" | "duplicateInChallenge" | "challengeBytes"
+>;
 
 interface Issued {
   readonly payload: Buffer;
@@ -50,7 +35,8 @@ export class Challenges {
   /** The challenge of one request for one user, in unpadded base64url. */
   issue(request: VaultRequest, user: User): string {
     const key = keyOf(request, user);
-    const made = JSON.stringify(this.#switches);
+    const { challengeShape, alterChallenge, duplicateInChallenge, challengeBytes } = this.#switches;
+    const made = JSON.stringify([challengeShape, alterChallenge, duplicateInChallenge, challengeBytes]);
     const open = this.#open.get(key);
     if (open !== undefined && open.made === made && !this.#switches.freshChallenges)
       return open.payload.toString("base64url");
@@ -135,8 +121,7 @@ export function snake(json: Json): Json {
       /([a-z0-9])([A-Z])/g,
       (_, before: string, capital: string) => `${before}_${capital.toLowerCase()}`,
     );
-    if (members.has(renamed))
-      throw new Refusal(400, "Input validation failed", [`Two names are the same in snake_case: ${renamed}`]);
+    if (members.has(renamed)) throw invalid(`Two names are the same in snake_case: ${renamed}`);
     members.set(renamed, snake(value));
   }
   return members;

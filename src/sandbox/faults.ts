@@ -1,9 +1,9 @@
 /**
- * The control path: what the sandbox does on demand, for tests and for people who build agents. Loopback only, like the whole
- * server; calls need no bearer, take strict JSON and are not part of the log. In process the same stands on `Sandbox.control`.
+ * The control path: what the sandbox does on demand, for tests and for people who build agents. Loopback only, like the whole server;
+ * calls need no bearer, take strict JSON and are not part of the log. In process the same stands on `Sandbox.control`.
  *
  * `POST /_sandbox/faults` — one fault: `{"match":{"method":"GET","path":"/accounts*","times":2},"status":503}`. `path` is compared with
- * the path below the API's base (or the whole path), exactly, or as a prefix when it ends in `*`; `times` defaults to 1, 0 means until
+ * the path below the API's base, or the whole path, exactly, or as a prefix when it ends in `*`; `times` defaults to 1, 0 means until
  * cleared; the first fault that fits is used. Actions, one or several:
  *   `latencyMs` wait before the answer · `status`, `headers`, `body` or `bodyBase64`, `contentType` (empty: none) replace those of the
  *   answer · `redirect` {status, location} · `cutBody` n: announce all, send n bytes, close · `trickle` {bytes, everyMs} · `reset` the
@@ -11,12 +11,11 @@
  *   `expireTokens`, `revokeSessions` before the call is looked at.
  *   `execute` says whether the call takes effect at all: by default not with status, body, raw, redirect, reset and hang.
  * `DELETE /_sandbox/faults` clears them.
- * `GET /_sandbox/log` — `{"requests":[{at,method,path,query,headers,body,status}]}`, oldest first; `DELETE` empties it.
+ * `GET /_sandbox/log` — `{"requests":[{at,method,path,query,headers,body,status}]}`, oldest first, the last 5000; `DELETE` empties it.
  * `POST /_sandbox/clock` {"advanceSeconds":n} — only when the sandbox has its own clock.
  * `POST /_sandbox/requests/{id}/review` {"userId","decision":"APPROVE"|"REJECT"} — somebody else reviews.
- * `POST /_sandbox/switches` — any of Switches; the others stay. `GET` shows them.
+ * `POST /_sandbox/switches` — any of SWITCHES below; the others stay. `GET` shows them.
  */
-import { CHALLENGE_DEFAULTS, type ChallengeSwitches } from "./challenge.ts";
 import type { Decision } from "./governance.ts";
 import { fromPlain, type Json, toPlain } from "./json.ts";
 import type { World } from "./routes.ts";
@@ -30,73 +29,16 @@ import {
   mapOf,
   nullable,
   number,
-  record,
+  type Of,
   Refusal,
+  record,
   text,
 } from "./schema.ts";
 
-export interface Fault {
-  readonly match?: { readonly method?: string; readonly path?: string; readonly times?: number };
-  readonly execute?: boolean;
-  readonly latencyMs?: number;
-  readonly status?: number;
-  readonly headers?: Readonly<Record<string, string | readonly string[]>>;
-  readonly body?: string;
-  readonly bodyBase64?: string;
-  readonly contentType?: string;
-  readonly redirect?: { readonly status: number; readonly location: string };
-  readonly cutBody?: number;
-  readonly trickle?: { readonly bytes: number; readonly everyMs: number };
-  readonly reset?: true;
-  readonly hang?: "answer" | "body";
-  readonly raw?: string;
-  readonly expireTokens?: true;
-  readonly revokeSessions?: true;
-}
-
-export interface Switches extends ChallengeSwitches {
-  /** Tokens that are no JWTs. */
-  opaqueTokens: boolean;
-  /** At most `limit` calls in `windowSeconds`; then 420 with X-RateLimit-* and Retry-After. */
-  rateLimit: { readonly limit: number; readonly windowSeconds: number } | null;
-  /** Of the sandbox operator: */
-  isSuspended: boolean;
-  legacyViewAll: boolean;
-  /** The registered public key, 130 hexadecimal digits. */
-  pubKey: string;
-  apiKeySecret: string;
-}
-
-export interface LogEntry {
-  readonly at: string;
-  readonly method: string;
-  readonly path: string;
-  /** As it came, without the question mark. */
-  readonly query: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
-  /** Undefined while there is no answer, and when none was sent. */
-  status?: number;
-}
-
-/** The switches in process. Each throws Refusal 400 for what the HTTP form would refuse. */
-export interface Control {
-  addFault(fault: Fault): void;
-  clearFaults(): void;
-  readonly log: readonly LogEntry[];
-  clearLog(): void;
-  /** Only with the sandbox's own clock. */
-  advanceClock(seconds: number): void;
-  review(requestId: string, userId: string, decision: Decision): void;
-  set(switches: Partial<Switches>): void;
-  readonly switches: Readonly<Switches>;
-}
-
-const yes: Check = (value, at) => (value === true ? [] : [`Invalid input at ${at}: expected true`]);
 const whole = number(0, 1e9);
 const status = number(0, 999);
-const oneOrMore: Check = (value, at) => (Array.isArray(value) ? list(text())(value, at) : text()(value, at));
 const base64 = text(/^[A-Za-z0-9+/]*={0,2}$/, "base64");
+const oneOrMore: Check<string | string[]> = (value, at) => (Array.isArray(value) ? list(text()) : text())(value, at);
 
 const FAULT = record(
   {},
@@ -112,24 +54,32 @@ const FAULT = record(
     redirect: record({ status, location: text() }),
     cutBody: whole,
     trickle: record({ bytes: number(1, 1e9), everyMs: whole }),
-    reset: yes,
+    reset: flag,
     hang: choice("answer", "body"),
     raw: base64,
-    expireTokens: yes,
-    revokeSessions: yes,
+    expireTokens: flag,
+    revokeSessions: flag,
   },
 );
 
 const SWITCHES = record(
   {},
   {
+    /** `transactionProperties`: the second published shape, `{"Transaction properties":{…},"challenge":"<64 hex>"}`. */
     challengeShape: choice("data", "transactionProperties"),
+    /** Each GET issues a new challenge and voids the last. */
     freshChallenges: flag,
+    /** Path in the payload (`data.transaction_data.amount`) → value to put there; null removes the leaf. */
     alterChallenge: nullable(mapOf(anything)),
+    /** Path of a member that is written twice. */
     duplicateInChallenge: nullable(text()),
+    /** Base64 of the whole payload, whatever it is. */
     challengeBytes: nullable(base64),
+    /** Tokens that are no JWTs. */
     opaqueTokens: flag,
+    /** At most so many calls in a window; then 420 with X-RateLimit-* and Retry-After. */
     rateLimit: nullable(record({ limit: number(0, 1e6), windowSeconds: number(0, 1e6, true) })),
+    /** Of the sandbox operator, as the rest: */
     isSuspended: flag,
     legacyViewAll: flag,
     pubKey: text(/^04[0-9a-f]{128}$/i, "130 hexadecimal digits"),
@@ -137,37 +87,71 @@ const SWITCHES = record(
   },
 );
 
-const LONGEST_LOG = 5000;
+export type Fault = Of<typeof FAULT>;
+export type Switches = Required<Of<typeof SWITCHES>>;
+type OperatorSwitches = Pick<Switches, "isSuspended" | "legacyViewAll" | "pubKey" | "apiKeySecret">;
 
-/** What control needs of the rest: the clock may be absent, when it belongs to somebody else. */
-export interface Controlled {
-  readonly world: World;
-  readonly operatorId: string;
-  readonly switches: Switches;
-  readonly advance: ((milliseconds: number) => void) | undefined;
+/** Switches as they stand at the start. */
+export function initialSwitches(operator: OperatorSwitches, freshChallenges: boolean): Switches {
+  const { isSuspended, legacyViewAll, pubKey, apiKeySecret } = operator;
+  const challenge = {
+    challengeShape: "data",
+    freshChallenges,
+    alterChallenge: null,
+    duplicateInChallenge: null,
+    challengeBytes: null,
+  } as const;
+  return { ...challenge, opaqueTokens: false, rateLimit: null, isSuspended, legacyViewAll, pubKey, apiKeySecret };
 }
 
-export class Controls implements Control {
-  readonly #parts: Controlled;
+export interface LogEntry {
+  readonly at: string;
+  readonly method: string;
+  readonly path: string;
+  /** As it came, without the question mark. */
+  readonly query: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  /** Absent while there is no answer, and when none was sent. */
+  status?: number;
+}
+
+/** The switches in process. Each throws Refusal 400 for what the HTTP form would refuse. */
+export type Control = Pick<
+  Controls,
+  "addFault" | "clearFaults" | "log" | "clearLog" | "advanceClock" | "review" | "set" | "switches"
+>;
+
+const LONGEST_LOG = 5000;
+const REVIEW = record({ userId: text(), decision: choice("APPROVE", "REJECT") });
+const CLOCK = record({ advanceSeconds: number(0, 1e10, true) });
+
+export class Controls {
+  readonly switches: Readonly<Switches>;
+  readonly log: LogEntry[] = [];
+  readonly #world: World;
+  readonly #operatorId: string;
+  readonly #advance: ((milliseconds: number) => void) | undefined;
   readonly #faults: { readonly fault: Fault; left: number }[] = [];
-  readonly #log: LogEntry[] = [];
   #window = { start: 0, calls: 0 };
 
-  constructor(parts: Controlled) {
-    this.#parts = parts;
-  }
-
-  get log(): readonly LogEntry[] {
-    return this.#log;
-  }
-
-  get switches(): Readonly<Switches> {
-    return this.#parts.switches;
+  /** `switches` is shared with whoever obeys them; `advance` is absent when the clock belongs to somebody else. */
+  constructor(
+    world: World,
+    operatorId: string,
+    switches: Switches,
+    advance: ((milliseconds: number) => void) | undefined,
+  ) {
+    this.#world = world;
+    this.#operatorId = operatorId;
+    this.switches = switches;
+    this.#advance = advance;
   }
 
   addFault(fault: Fault): void {
     insist(FAULT, fromPlain(fault), "fault");
-    this.#faults.push({ fault, left: fault.match?.times === 0 ? Number.POSITIVE_INFINITY : (fault.match?.times ?? 1) });
+    const times = fault.match?.times ?? 1;
+    this.#faults.push({ fault, left: times === 0 ? Number.POSITIVE_INFINITY : times });
   }
 
   clearFaults(): void {
@@ -175,21 +159,21 @@ export class Controls implements Control {
   }
 
   clearLog(): void {
-    this.#log.length = 0;
+    this.log.length = 0;
   }
 
   record(entry: LogEntry): void {
-    this.#log.push(entry);
-    if (this.#log.length > LONGEST_LOG) this.#log.shift();
+    this.log.push(entry);
+    if (this.log.length > LONGEST_LOG) this.log.shift();
   }
 
   advanceClock(seconds: number): void {
-    if (this.#parts.advance === undefined) throw new Refusal(400, "The clock belongs to whoever started the sandbox");
-    this.#parts.advance(seconds * 1000);
+    if (this.#advance === undefined) throw new Refusal(400, "The clock belongs to whoever started the sandbox");
+    this.#advance(seconds * 1000);
   }
 
   review(requestId: string, userId: string, decision: Decision): void {
-    const { governance, workspace } = this.#parts.world;
+    const { governance, workspace } = this.#world;
     governance.advance();
     const request = workspace.requests.get(requestId);
     if (request === undefined) throw new Refusal(404, "No such request");
@@ -198,79 +182,71 @@ export class Controls implements Control {
 
   set(given: Partial<Switches>): void {
     insist(SWITCHES, fromPlain(given), "switches");
-    const { switches, world, operatorId } = this.#parts;
-    Object.assign(switches, given);
+    Object.assign(this.switches, given);
     this.#window = { start: 0, calls: 0 };
-    world.sessions.opaque = switches.opaqueTokens;
-    const { isSuspended, legacyViewAll, pubKey, apiKeySecret } = switches;
-    const operator = world.workspace.users.get(operatorId);
-    if (operator !== undefined) Object.assign(operator, { isSuspended, legacyViewAll, pubKey });
-    for (const credential of world.workspace.credentials) {
-      if (credential.userId === operatorId) credential.apiKeySecret = apiKeySecret;
+    const { sessions, workspace } = this.#world;
+    const { isSuspended, legacyViewAll, pubKey, apiKeySecret, opaqueTokens } = this.switches;
+    sessions.isOpaque = opaqueTokens;
+    Object.assign(workspace.users.get(this.#operatorId) ?? {}, { isSuspended, legacyViewAll, pubKey });
+    for (const credential of workspace.credentials) {
+      if (credential.userId === this.#operatorId) credential.apiKeySecret = apiKeySecret;
     }
   }
 
-  /** The fault for a call, counted as used. `paths` are the spellings that a fault may name it by. */
+  /** The fault for a call, counted as used. `paths` are the spellings by which a fault may name it. */
   takeFault(method: string, paths: readonly string[]): Fault | undefined {
     const found = this.#faults.find(({ fault: { match }, left }) => {
-      const wanted = match?.path;
-      const fits = (path: string) => (wanted?.endsWith("*") ? path.startsWith(wanted.slice(0, -1)) : path === wanted);
-      return left > 0 && (match?.method ?? method) === method && (wanted === undefined || paths.some(fits));
+      const wanted = match?.path ?? "*";
+      const fits = (path: string) => (wanted.endsWith("*") ? path.startsWith(wanted.slice(0, -1)) : path === wanted);
+      return left > 0 && (match?.method ?? method) === method && paths.some(fits);
     });
     if (found === undefined) return undefined;
     found.left--;
-    if (found.fault.expireTokens) this.#parts.world.sessions.expireAccess();
-    if (found.fault.revokeSessions) this.#parts.world.sessions.revokeAll();
+    if (found.fault.expireTokens === true) this.#world.sessions.expireAccess();
+    if (found.fault.revokeSessions === true) this.#world.sessions.revokeAll();
     return found.fault;
   }
 
   /** Counts a call against the limit: its headers, and whether it is one too many. */
   countCall(): { readonly isOver: boolean; readonly headers: Readonly<Record<string, string>> } {
-    const { rateLimit } = this.#parts.switches;
+    const { rateLimit } = this.switches;
     if (rateLimit === null) return { isOver: false, headers: {} };
-    const now = this.#parts.world.clock();
+    const now = this.#world.clock();
     const windowMs = rateLimit.windowSeconds * 1000;
     if (now >= this.#window.start + windowMs) this.#window = { start: now, calls: 0 };
-    const isOver = ++this.#window.calls > rateLimit.limit;
+    const left = rateLimit.limit - ++this.#window.calls;
     const end = this.#window.start + windowMs;
-    return {
-      isOver,
-      headers: {
-        "x-ratelimit-limit": `${rateLimit.limit}`,
-        "x-ratelimit-remaining": `${Math.max(0, rateLimit.limit - this.#window.calls)}`,
-        "x-ratelimit-reset": `${Math.ceil(end / 1000)}`,
-        ...(isOver ? { "retry-after": `${Math.max(1, Math.ceil((end - now) / 1000))}` } : {}),
-      },
+    const headers = {
+      "x-ratelimit-limit": `${rateLimit.limit}`,
+      "x-ratelimit-remaining": `${Math.max(0, left)}`,
+      "x-ratelimit-reset": `${Math.ceil(end / 1000)}`,
     };
+    if (left >= 0) return { isOver: false, headers };
+    return { isOver: true, headers: { ...headers, "retry-after": `${Math.max(1, Math.ceil((end - now) / 1000))}` } };
   }
 
   /** Serves one call of the control path; `path` stands below `/_sandbox`. Throws Refusal. */
-  handle(method: string, path: string, body: Json | undefined): unknown {
-    const checked = <T>(check: Check): T => {
-      insist(check, body ?? null, "body");
-      return toPlain(body ?? null) as T;
+  handle(method: string, path: string, body: Json = null): unknown {
+    const checked = <T>(check: Check<T>): T => {
+      insist(check, body, "body");
+      return toPlain(body) as T;
     };
-    const review = /^\/requests\/([^/]+)\/review$/.exec(path)?.[1];
-    if (method === "POST" && review !== undefined) {
-      const given = checked<{ userId: string; decision: Decision }>(
-        record({ userId: text(), decision: choice("APPROVE", "REJECT") }),
-      );
-      this.review(review, given.userId, given.decision);
-      return {};
-    }
+    const id = /^\/requests\/([^/]+)\/review$/.exec(path)?.[1];
     const actions: Readonly<Record<string, () => unknown>> = {
-      "POST /faults": () => this.addFault(checked<Fault>(FAULT)),
+      "POST /faults": () => this.addFault(checked(FAULT)),
       "DELETE /faults": () => this.clearFaults(),
-      "GET /log": () => ({ requests: this.#log }),
+      "GET /log": () => ({ requests: this.log }),
       "DELETE /log": () => this.clearLog(),
-      "POST /clock": () =>
-        this.advanceClock(
-          checked<{ advanceSeconds: number }>(record({ advanceSeconds: number(0, 1e10, true) })).advanceSeconds,
-        ),
-      "POST /switches": () => this.set(checked<Partial<Switches>>(SWITCHES)),
-      "GET /switches": () => this.#parts.switches,
+      "POST /clock": () => this.advanceClock(checked(CLOCK).advanceSeconds),
+      "POST /switches": () => this.set(checked(SWITCHES)),
+      "GET /switches": () => this.switches,
+      [`POST /requests/${id}/review`]: () => {
+        const { userId, decision } = checked(REVIEW);
+        this.review(id ?? "", userId, decision);
+      },
     };
-    const action = Object.hasOwn(actions, `${method} ${path}`) ? actions[`${method} ${path}`] : undefined;
+    const name = `${method} ${path}`;
+    const action = Object.hasOwn(actions, name) ? actions[name] : undefined;
     if (action === undefined) throw new Refusal(404, "No such control");
     return action() ?? {};
   }
@@ -278,21 +254,8 @@ export class Controls implements Control {
 
 /** Does the call take effect, although its answer is spoilt? */
 export function executes({ execute, status, body, bodyBase64, raw, redirect, reset, hang }: Fault): boolean {
-  return execute ?? [status, body, bodyBase64, raw, redirect, reset, hang].every((action) => action === undefined);
-}
-
-/** Switches as they stand at the start, for an operator. */
-export function initialSwitches(
-  operator: Pick<Switches, "isSuspended" | "legacyViewAll" | "pubKey" | "apiKeySecret">,
-): Switches {
-  const { isSuspended, legacyViewAll, pubKey, apiKeySecret } = operator;
-  return {
-    ...CHALLENGE_DEFAULTS,
-    opaqueTokens: false,
-    rateLimit: null,
-    isSuspended,
-    legacyViewAll,
-    pubKey,
-    apiKeySecret,
-  };
+  return (
+    execute ??
+    [status, body, bodyBase64, raw, redirect, reset, hang].every((action) => action === undefined || action === false)
+  );
 }

@@ -9,11 +9,11 @@ import { defaultSeed } from "./fixtures.ts";
 import { Governance } from "./governance.ts";
 import { fromPlain, type JsonObject } from "./json.ts";
 import type { World } from "./routes.ts";
-import { checkSeed, InvalidSeed, type SeedRequest } from "./seed.ts";
+import { checkSeed, InvalidSeed, type Seed } from "./seed.ts";
 import { listen } from "./server.ts";
 import { Sessions } from "./sessions.ts";
 import { V2 } from "./v2.ts";
-import { loadWorkspace, type Random, type Workspace } from "./workspace.ts";
+import { type Random, Workspace } from "./workspace.ts";
 
 export type { Control, Fault, LogEntry, Switches } from "./faults.ts";
 export { defaultSeed } from "./fixtures.ts";
@@ -66,30 +66,27 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const random = options.random ?? ((bytes) => randomBytes(bytes));
   let ahead = 0;
   const clock = options.clock ?? (() => Date.now() + ahead);
-  const seed = options.seed ?? defaultSeed();
-  const { workspace, keys } = loadWorkspace(seed, clock(), random);
+  const seed = checkSeed(options.seed ?? defaultSeed());
+  const workspace = new Workspace(seed, clock(), random);
   const autoApproveMs = options.autoApproveSeconds === undefined ? undefined : options.autoApproveSeconds * 1000;
   const governance = new Governance(workspace, clock, autoApproveMs);
-  replay(governance, workspace, checkSeed(seed).requests ?? [], clock());
+  replay(governance, seed, clock());
   const [credential] = workspace.credentials;
   const operator = workspace.users.get(credential?.userId ?? "");
-  const pair = keys.get(operator?.id ?? "");
+  const pair = workspace.keys.get(operator?.id ?? "");
   if (credential === undefined || operator === undefined || pair === undefined) {
-    throw new InvalidSeed(["The first credential must be that of an API operator with a private key"]);
+    throw new InvalidSeed(["The first credential must be that of an API operator whose private key is known"]);
   }
-  const switches = initialSwitches({ ...operator, apiKeySecret: credential.apiKeySecret });
-  switches.freshChallenges = options.freshChallenges ?? false;
+  const switches = initialSwitches(
+    { ...operator, apiKeySecret: credential.apiKeySecret },
+    options.freshChallenges ?? false,
+  );
   const sessions = new Sessions(workspace, clock, random);
   const world: World = { workspace, governance, sessions, challenges: new Challenges(random, switches), clock };
   const advance = (milliseconds: number) => {
     ahead += milliseconds;
   };
-  const controls = new Controls({
-    world,
-    operatorId: operator.id,
-    switches,
-    advance: options.clock === undefined ? advance : undefined,
-  });
+  const controls = new Controls(world, operator.id, switches, options.clock === undefined ? advance : undefined);
   const { port, close } = await listen({ world, controls, dialects: [V2] }, options.port ?? 0);
   const root = `http://127.0.0.1:${port}`;
   const { apiKeyId, apiKeySecret, userId } = credential;
@@ -115,24 +112,25 @@ function environmentOf(values: Readonly<Record<string, string>>): string[] {
 }
 
 /** Requests of the past run through the same engine, with their own times. Throws InvalidSeed naming the one that cannot have been. */
-function replay(governance: Governance, workspace: Workspace, requests: readonly SeedRequest[], now: number): void {
+function replay(governance: Governance, { requests = [] }: Seed, now: number): void {
   for (const past of [...requests].sort((a, b) => b.ageSeconds - a.ageSeconds)) {
+    const { type, createdBy, approvedBy = [], rejectedBy } = past;
     const at = now - past.ageSeconds * 1000;
+    const creator = governance.workspace.users.get(createdBy);
+    if (creator === undefined) continue;
     try {
-      const creator = workspace.users.get(past.createdBy);
-      if (creator === undefined) continue;
-      const data = fromPlain(past.data) as JsonObject;
-      const note = past.note === undefined ? undefined : (fromPlain(past.note) as JsonObject);
-      const request = governance.create(creator, { type: past.type, data, note }, at, past.id);
-      const reviews = (past.approvedBy ?? []).map((userId) => [userId, "APPROVE"] as const);
-      if (past.rejectedBy !== undefined) reviews.push([past.rejectedBy, "REJECT"] as never);
-      for (const [index, [userId, decision]] of reviews.entries())
-        governance.decide(request, userId, decision, at + (index + 1) * 60_000);
+      const note = past.note && (fromPlain(past.note) as JsonObject);
+      const request = governance.create(creator, { type, data: fromPlain(past.data) as JsonObject, note }, at, past.id);
+      for (const [n, userId] of approvedBy.entries())
+        governance.decide(request, userId, "APPROVE", at + (n + 1) * MINUTE_MS);
+      if (rejectedBy) governance.decide(request, rejectedBy, "REJECT", at + (approvedBy.length + 1) * MINUTE_MS);
     } catch (error) {
       throw new InvalidSeed([
-        `A ${past.type} request cannot be replayed: ${error instanceof Error ? error.message : "unknown"}`,
+        `A ${type} request cannot be replayed: ${error instanceof Error ? error.message : "unknown"}`,
       ]);
     }
   }
   governance.advance();
 }
+
+const MINUTE_MS = 60_000;

@@ -2,7 +2,7 @@
 import type { Challenges } from "./challenge.ts";
 import type { Governance } from "./governance.ts";
 import type { Json } from "./json.ts";
-import { type Check, type Checks, insist, ownCheck, Refusal } from "./schema.ts";
+import { type Check, type Checks, checkOf, insist, invalid } from "./schema.ts";
 import type { Sessions } from "./sessions.ts";
 import type { User, Workspace } from "./workspace.ts";
 
@@ -106,12 +106,12 @@ export function readQuery({ query = {}, repeatable = [] }: Route, text: string):
     values.set(key, [...(values.get(key) ?? []), decode(rest.join("="), "query")]);
   }
   const issues = [...values].flatMap(([name, given]) => {
-    const check = ownCheck(query, name);
+    const check = checkOf(query, name);
     if (check === undefined) return [`Unrecognized query parameter: ${JSON.stringify(name)}`];
     if (given.length > 1 && !repeatable.includes(name)) return [`Query parameter ${name} stands ${given.length} times`];
     return given.flatMap((value) => check(value, `query.${name}`));
   });
-  if (issues.length > 0) throw new Refusal(400, "Input validation failed", issues);
+  if (issues.length > 0) throw invalid(...issues);
   return new Query(values);
 }
 
@@ -119,18 +119,14 @@ function decode(text: string, where: string): string {
   try {
     return decodeURIComponent(where === "query" ? text.replaceAll("+", " ") : text);
   } catch {
-    throw new Refusal(400, "Input validation failed", [`The ${where} has an invalid percent escape`]);
+    throw invalid(`The ${where} has an invalid percent escape`);
   }
 }
 
 /** Checks the body of a route. Throws Refusal 400. */
-export function checkBody(route: Route, body: Json | undefined): Json {
-  if (route.body === undefined && body === undefined) return null;
-  if (route.body === undefined || body === undefined) {
-    throw new Refusal(400, "Input validation failed", [
-      route.body === undefined ? "This call takes no body" : "A JSON body is required",
-    ]);
-  }
-  insist(route.body, body, "body");
-  return body;
+export function checkBody({ body: check }: Route, body: Json | undefined): Json {
+  if (check === undefined && body !== undefined) throw invalid("This call takes no body");
+  if (check !== undefined && body === undefined) throw invalid("A JSON body is required");
+  if (check !== undefined && body !== undefined) insist(check, body, "body");
+  return body ?? null;
 }

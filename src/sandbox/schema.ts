@@ -1,10 +1,17 @@
-/** Input checks of the sandbox, and the refusal that every layer throws. A check gives sentences; none means valid. */
+/** Input checks of the sandbox, with the type of what passes, and the refusal that every layer throws. */
 import { type Json, JsonNumber, type JsonObject } from "./json.ts";
 
-export type Check = (value: Json, at: string) => string[];
+/** Gives a sentence for each fault; none means that the value, made plain, is a T. */
+export interface Check<T = unknown> {
+  (value: Json, at: string): string[];
+  readonly gives?: T;
+}
 export type Checks = Readonly<Record<string, Check>>;
+/** What a check lets through. */
+export type Of<C> = C extends Check<infer T> ? T : never;
+type Fields<R extends Checks, O extends Checks> = { [K in keyof R]: Of<R[K]> } & { [K in keyof O]?: Of<O[K]> };
 
-/** A refusal in no dialect: v1.ts and v2.ts say it in their own body. `issues` name what was wrong with the input. */
+/** A refusal in no dialect: each generation of the API says it in its own body. `issues` name what was wrong with the input. */
 export class Refusal extends Error {
   readonly status: 400 | 401 | 403 | 404 | 413;
   readonly issues: readonly string[];
@@ -15,10 +22,15 @@ export class Refusal extends Error {
   }
 }
 
-/** Throws the documented 400 when `check` finds anything. */
+/** The documented 400. */
+export function invalid(...issues: readonly string[]): Refusal {
+  return new Refusal(400, "Input validation failed", issues);
+}
+
+/** Throws Refusal 400 when `check` finds anything. */
 export function insist(check: Check, value: Json, at: string): void {
   const issues = check(value, at);
-  if (issues.length > 0) throw new Refusal(400, "Input validation failed", issues);
+  if (issues.length > 0) throw invalid(...issues);
 }
 
 function kindOf(value: Json): string {
@@ -28,83 +40,83 @@ function kindOf(value: Json): string {
   return Array.isArray(value) ? "array" : typeof value;
 }
 
-function expected(what: string, value: Json, at: string): string[] {
-  return [`Invalid input at ${at}: expected ${what}, received ${kindOf(value)}`];
+function kind<T>(name: string): Check<T> {
+  return (value, at) =>
+    kindOf(value) === name ? [] : [`Invalid input at ${at}: expected ${name}, received ${kindOf(value)}`];
+}
+
+/** `check`, and `fits` for what passes it. */
+function also<T>(check: Check<T>, what: string, fits: (value: Json) => boolean): Check<T> {
+  return (value, at) => {
+    const issues = check(value, at);
+    return issues.length > 0 || fits(value) ? issues : [`Invalid input at ${at}: expected ${what}`];
+  };
 }
 
 export const anything: Check = () => [];
-export const flag: Check = (value, at) => (typeof value === "boolean" ? [] : expected("boolean", value, at));
-export const object: Check = (value, at) => (value instanceof Map ? [] : expected("object", value, at));
+export const flag = kind<boolean>("boolean");
+export const object = kind<Record<string, unknown>>("object");
 
 /** A string, of `pattern` when given; `what` says the pattern in words. */
-export function text(pattern?: RegExp, what = "string of the documented form"): Check {
-  return (value, at) => {
-    if (typeof value !== "string") return expected("string", value, at);
-    return pattern === undefined || pattern.test(value) ? [] : [`Invalid input at ${at}: expected ${what}`];
-  };
+export function text(pattern = /(?:)/, what = "text of the documented form"): Check<string> {
+  return also(kind<string>("string"), what, (value) => pattern.test(value as string));
 }
 
-export function choice(...allowed: readonly string[]): Check {
-  return (value, at) =>
-    typeof value === "string" && allowed.includes(value)
-      ? []
-      : [`Invalid input at ${at}: expected one of ${allowed.join(", ")}`];
+export function choice<T extends string>(...allowed: readonly T[]): Check<T> {
+  return also(kind<T>("string"), `one of ${allowed.join(", ")}`, (value) => allowed.includes(value as T));
 }
 
-/** A JSON number, whole unless `fraction`. */
-export function number(min: number, max: number, fraction = false): Check {
-  return (value, at) => {
-    if (!(value instanceof JsonNumber)) return expected("number", value, at);
-    const given = Number(value.token);
-    const fits = given >= min && given <= max && (fraction || /^-?\d+$/.test(value.token));
-    return fits ? [] : [`Invalid input at ${at}: expected a number from ${min} to ${max}`];
-  };
+/** A JSON number, whole unless `isFraction`. */
+export function number(min: number, max: number, isFraction = false): Check<number> {
+  return also(kind<number>("number"), `a number from ${min} to ${max}`, (value) => {
+    const { token } = value as JsonNumber;
+    return Number(token) >= min && Number(token) <= max && (isFraction || /^-?\d+$/.test(token));
+  });
 }
 
-export function nullable(check: Check): Check {
+/** Query values are text: a whole number in plain digits. */
+export function digits(min: number, max: number): Check<string> {
+  const fits = (value: Json) => /^(0|[1-9]\d*)$/.test(value as string) && Number(value) >= min && Number(value) <= max;
+  return also(kind<string>("string"), `an integer from ${min} to ${max}`, fits);
+}
+
+export function nullable<T>(check: Check<T>): Check<T | null> {
   return (value, at) => (value === null ? [] : check(value, at));
 }
 
-export function list(item: Check): Check {
+export function list<T>(item: Check<T>): Check<T[]> {
   return (value, at) =>
-    Array.isArray(value)
-      ? value.flatMap((one: Json, index) => item(one, `${at}[${index}]`))
-      : expected("array", value, at);
+    Array.isArray(value) ? value.flatMap((one: Json, n) => item(one, `${at}[${n}]`)) : kind("array")(value, at);
 }
 
 /** An object with any names, each value of one kind. */
-export function mapOf(item: Check): Check {
+export function mapOf<T>(item: Check<T>): Check<Record<string, T>> {
   return (value, at) =>
     value instanceof Map
       ? [...(value as JsonObject)].flatMap(([name, one]) => item(one, `${at}.${name}`))
-      : expected("object", value, at);
+      : object(value, at);
 }
 
-/** An object. Names in neither table are refused unless `open`. */
-export function record(required: Checks, optional: Checks = {}, open = false): Check {
+/** An object. Names in neither table are refused unless `isOpen`. */
+export function record<R extends Checks, O extends Checks = Record<never, Check>>(
+  required: R,
+  optional?: O,
+  isOpen = false,
+): Check<Fields<R, O>> {
   return (value, at) => {
-    if (!(value instanceof Map)) return expected("object", value, at);
+    if (!(value instanceof Map)) return object(value, at);
     const given = value as JsonObject;
     const missing = Object.keys(required).filter((name) => !given.has(name));
     const issues = missing.map((name) => `Invalid input at ${at}.${name}: required`);
     for (const [name, member] of given) {
-      const check = ownCheck(required, name) ?? ownCheck(optional, name);
+      const check = checkOf(required, name) ?? checkOf(optional ?? {}, name);
       if (check !== undefined) issues.push(...check(member, `${at}.${name}`));
-      else if (!open) issues.push(`Unrecognized key at ${at}: ${JSON.stringify(name)}`);
+      else if (!isOpen) issues.push(`Unrecognized key at ${at}: ${JSON.stringify(name)}`);
     }
     return issues;
   };
 }
 
-export function ownCheck(checks: Checks, name: string): Check | undefined {
+export function checkOf(checks: Checks, name: string): Check | undefined {
   return Object.hasOwn(checks, name) ? checks[name] : undefined;
-}
-
-/** Query values are text: a whole number written in plain digits. */
-export function digits(min: number, max: number): Check {
-  return (value, at) => {
-    const fits =
-      typeof value === "string" && /^(0|[1-9]\d*)$/.test(value) && Number(value) >= min && Number(value) <= max;
-    return fits ? [] : [`Invalid input at ${at}: expected an integer from ${min} to ${max}`];
-  };
 }

@@ -34,7 +34,7 @@ export class Sessions {
   readonly #access = new Map<string, Token>();
   readonly #refresh = new Map<string, Token>();
   /** Issue tokens that say nothing, instead of JWTs. */
-  opaque = false;
+  isOpaque = false;
 
   constructor(workspace: Workspace, clock: () => number, random: Random) {
     this.#workspace = workspace;
@@ -103,7 +103,9 @@ export class Sessions {
     const user = this.#activeUser(family.userId);
     const make = (kept: Map<string, Token>, use: string, seconds: number): string => {
       const expiresAt = this.#clock() + seconds * 1000;
-      const text = this.opaque ? Buffer.from(this.#random(32)).toString("base64url") : this.#jwt(user, use, expiresAt);
+      const text = this.isOpaque
+        ? Buffer.from(this.#random(32)).toString("base64url")
+        : this.#jwt(user, use, expiresAt);
       kept.set(text, { family, expiresAt, isSpent: false });
       return text;
     };

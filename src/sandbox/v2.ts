@@ -1,23 +1,11 @@
 /** API V2 as a table of routes. Facts and inferences: the reconstructed OpenAPI document, against which test/sandbox checks both ways. */
-import { CURRENCIES } from "./assets.ts";
 import { type Decision, pendingReviews } from "./governance.ts";
 import { type JsonObject, memberAt, textAt } from "./json.ts";
 import type { Call, Dialect, Route } from "./routes.ts";
-import { type Check, type Checks, choice, digits, object, record, Refusal, text } from "./schema.ts";
+import { type Checks, choice, digits, invalid, object, Refusal, record, text } from "./schema.ts";
 import { ACCESS_SECONDS, REFRESH_SECONDS, type TokenPair } from "./sessions.ts";
-import { estimateFee, reserved } from "./transactions.ts";
-import type {
-  Account,
-  Described,
-  Group,
-  Policy,
-  Row,
-  Transaction,
-  User,
-  VaultRequest,
-  Whitelist,
-  Workspace,
-} from "./workspace.ts";
+import { CURRENCIES, estimateFee, reserved } from "./transactions.ts";
+import type { Account, Group, Policy, Row, Transaction, User, VaultRequest, Workspace } from "./workspace.ts";
 
 const LARGEST_PAGE = 30;
 const CURSOR_PAGE = 20;
@@ -25,10 +13,8 @@ const CURSOR_PAGE = 20;
 const any = text();
 const bool = choice("true", "false");
 const status = choice("ACTIVE", "INACTIVE");
-const date = text(
-  /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d))?$/,
-  "an ISO 8601 date or time",
-);
+const role = choice("ADMIN", "OPERATOR", "READ_ONLY_API_KEY");
+const date = text(/^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/, "an ISO 8601 date or time");
 const paging: Checks = {
   page: digits(1, Number.MAX_SAFE_INTEGER),
   pageSize: digits(1, LARGEST_PAGE),
@@ -36,56 +22,50 @@ const paging: Checks = {
   sortOrder: choice("asc", "desc"),
 };
 
+type Listed = Pick<Row, "id" | "legacyId">;
+
+interface Source<T> {
+  readonly filters?: Checks;
+  readonly repeatable?: readonly string[];
+  /** Query of the single row. */
+  readonly options?: Checks;
+  rows(call: Call): Iterable<T>;
+  fits?(row: T, call: Call): boolean;
+  show(row: T, call: Call): unknown;
+}
+
 /** A list and its single rows: the most common pair of routes. */
-function resource<T extends Row | VaultRequest>(
-  path: string,
-  source: {
-    readonly filters?: Checks;
-    readonly repeatable?: readonly string[];
-    readonly oneQuery?: Checks;
-    rows(call: Call): Iterable<T>;
-    /** Absent: every row of the filters' result. */
-    fits?(row: T, call: Call): boolean;
-    show(row: T, call: Call): unknown;
-  },
-): Route[] {
-  const { filters = {}, repeatable = [], oneQuery = {}, rows, fits = () => true, show } = source;
+function resource<T extends Listed>(path: string, source: Source<T>): Route[] {
+  const { filters = {}, repeatable = [], options = {}, rows, fits = () => true, show } = source;
+  const list = (call: Call) =>
+    page(
+      call,
+      [...rows(call)].filter((row) => fits(row, call)),
+      show,
+    );
+  const get = (call: Call) => {
+    const id = path === "/users" && call.params.id === "me" ? call.user.id : call.params.id;
+    return show(found([...rows(call)].find((row) => row.id === id)), call);
+  };
   return [
-    {
-      method: "GET",
-      path,
-      query: { ...paging, ...filters },
-      repeatable,
-      handle: (call) =>
-        page(
-          call,
-          [...rows(call)].filter((row) => fits(row, call)),
-          (row) => show(row, call),
-        ),
-    },
-    {
-      method: "GET",
-      path: `${path}/{id}`,
-      query: oneQuery,
-      handle(call) {
-        const id = call.params.id === "me" && path === "/users" ? call.user.id : call.params.id;
-        const row = [...rows(call)].find((one) => one.id === id);
-        if (row === undefined) throw new Refusal(404, `No such row of ${path}`);
-        return show(row, call);
-      },
-    },
+    { method: "GET", path, query: { ...paging, ...filters }, repeatable, handle: list },
+    { method: "GET", path: `${path}/{id}`, query: options, handle: get },
   ];
 }
 
-function page<T extends Row | VaultRequest>({ query }: Call, rows: T[], show: (row: T) => unknown): unknown {
-  const pageSize = query.number("pageSize", LARGEST_PAGE);
-  const number = query.number("page", 1);
+function found<T>(row: T | undefined, status: 400 | 404 = 404): T {
+  if (row === undefined) throw new Refusal(status, "There is nothing with this id");
+  return row;
+}
+
+function page<T extends Listed>(call: Call, rows: T[], show: Source<T>["show"]): unknown {
+  const { query } = call;
+  const [number, pageSize] = [query.number("page", 1), query.number("pageSize", LARGEST_PAGE)];
   const by = query.text("sortBy") ?? "createdAt";
+  const keyOf = (row: T) => new Map<string, unknown>(Object.entries(row)).get(by);
+  if (rows.some((row) => keyOf(row) === undefined)) throw invalid(`query.sortBy: rows have no ${by}`);
   const sign = query.text("sortOrder") === "desc" ? -1 : 1;
-  const keyOf = (row: T): unknown => (row as unknown as Record<string, unknown>)[by];
-  if (rows.some((row) => keyOf(row) === undefined))
-    throw new Refusal(400, "Input validation failed", [`query.sortBy: rows have no ${by}`]);
-  rows.sort((a, b) => sign * (order(keyOf(a), keyOf(b)) || a.legacyId - b.legacyId));
+  rows.sort((a, b) => sign * (compare(keyOf(a), keyOf(b)) || a.legacyId - b.legacyId));
   const start = (number - 1) * pageSize;
   return {
     page: number,
@@ -93,11 +73,11 @@ function page<T extends Row | VaultRequest>({ query }: Call, rows: T[], show: (r
     prev: number > 1 ? number - 1 : null,
     pageSize,
     total: rows.length,
-    results: rows.slice(start, start + pageSize).map(show),
+    results: rows.slice(start, start + pageSize).map((row) => show(row, call)),
   };
 }
 
-function order(a: unknown, b: unknown): number {
+function compare(a: unknown, b: unknown): number {
   if (typeof a === "number" && typeof b === "number") return a - b;
   return String(a) < String(b) ? -1 : Number(String(a) > String(b));
 }
@@ -106,7 +86,7 @@ function hasStatus(row: Row, { query }: Call): boolean {
   return (query.text("status") ?? row.status) === row.status;
 }
 
-function hasName(row: Row, { query }: Call): boolean {
+function hasName(row: { readonly name: string }, { query }: Call): boolean {
   return row.name.toLowerCase().includes((query.text("name") ?? "").toLowerCase());
 }
 
@@ -120,63 +100,44 @@ function iso(time: number): string {
   return new Date(time).toISOString();
 }
 
-function showRow({ id, legacyId, name, status, createdAt, updatedAt }: Row) {
-  return { id, legacyId, name, status, createdAt: iso(createdAt), updatedAt: iso(updatedAt) };
+/** A row as it is, times as text; members that are undefined are left out of the answer. */
+function showRow<T extends { readonly createdAt: number; readonly updatedAt: number }>(row: T) {
+  return { ...row, createdAt: iso(row.createdAt), updatedAt: iso(row.updatedAt) };
 }
 
-function showDescribed(row: Described) {
-  return { ...showRow(row), description: row.description };
+function showDescribed<T extends Row & { readonly description?: string }>(row: T) {
+  return { ...showRow(row), description: row.description ?? null };
 }
 
-function showUser(user: User, workspace: Workspace) {
-  const { legacyViewAll, deviceUserId, deviceType, role, isSuspended, pubKey } = user;
-  const key = pubKey === "" ? {} : { pubKey };
-  return {
-    ...showRow(user),
-    legacyViewAll,
-    workspaceName: workspace.name,
-    deviceUserId,
-    deviceType,
-    role,
-    ...key,
-    isSuspended,
-  };
+function showUser(user: User, { name }: Workspace) {
+  const pubKey = user.pubKey === "" ? undefined : user.pubKey;
+  return { ...showRow(user), workspaceName: name, deviceUserId: user.deviceUserId ?? null, pubKey };
 }
 
-function showGroup(group: Group, workspace: Workspace) {
-  return {
-    ...showDescribed(group),
-    users: pick(workspace.users, group.userIds).map((user) => showUser(user, workspace)),
-  };
-}
-
-function showWhitelist(whitelist: Whitelist) {
-  return { ...showDescribed(whitelist), addresses: whitelist.addresses };
+function showGroup({ userIds, ...group }: Group, workspace: Workspace) {
+  return { ...showDescribed(group), users: pick(workspace.users, userIds).map((user) => showUser(user, workspace)) };
 }
 
 function showPolicy(policy: Policy, workspace: Workspace) {
-  const { currency, isPrivate, rules } = policy;
-  const steps = rules.flatMap((rule) => rule.reviewSteps);
-  const { status: _, ...row } = showDescribed(policy);
+  const steps = policy.rules.flatMap((rule) => rule.reviewSteps);
+  const [userIds, groupIds] = [
+    steps.flatMap((step) => step.userIds ?? []),
+    steps.flatMap((step) => step.groupId ?? []),
+  ];
+  const whitelistIds = policy.rules.flatMap((rule) => rule.whitelistIds ?? []);
+  const currency = policy.currency ?? null;
   return {
-    ...row,
-    currency,
-    network: currency,
-    isPrivate,
+    ...{
+      ...showDescribed(policy),
+      status: undefined,
+      currency,
+      network: currency,
+      isPrivate: policy.isPrivate ?? false,
+    },
     type: "ACCOUNT_POLICY",
-    rules,
-    whitelists: pick(
-      workspace.whitelists,
-      rules.flatMap((rule) => rule.whitelistIds ?? []),
-    ).map(showWhitelist),
-    users: pick(
-      workspace.users,
-      steps.flatMap((step) => step.userIds ?? []),
-    ).map((user) => showUser(user, workspace)),
-    groups: pick(
-      workspace.groups,
-      steps.flatMap((step) => step.groupId ?? []),
-    ).map((group) => showGroup(group, workspace)),
+    whitelists: pick(workspace.whitelists, whitelistIds).map(showDescribed),
+    users: pick(workspace.users, userIds).map((user) => showUser(user, workspace)),
+    groups: pick(workspace.groups, groupIds).map((group) => showGroup(group, workspace)),
   };
 }
 
@@ -185,60 +146,42 @@ function pick<T>(rows: ReadonlyMap<string, T>, ids: readonly string[]): T[] {
 }
 
 function showAccount(account: Account, { world, query }: Call) {
-  const { currency, contractAddress, index, derivationPath, address, governanceType, policyId } = account;
-  const live = { total: `${account.balance}`, pending: `${reserved(world.workspace, account)}` };
+  const { policyId, parentId, address, governanceType, balance, ...row } = account;
+  const live = { total: `${balance}`, pending: `${reserved(world.workspace, account)}` };
   return {
-    ...showRow(account),
-    currency,
-    network: currency,
-    contractAddress,
-    index,
-    derivationPath,
-    ...(query.isTrue("skipLiveData") ? {} : { balance: live }),
-    asset: {
-      type: contractAddress === null ? "NATIVE" : "TOKEN",
-      address,
-      ...(account.parentId === null ? {} : { parentId: account.parentId }),
-    },
+    ...showRow(row),
+    network: row.currency,
+    contractAddress: row.contractAddress ?? null,
+    index: row.index ?? 0,
+    balance: query.isTrue("skipLiveData") ? undefined : live,
+    asset: { type: row.contractAddress === undefined ? "NATIVE" : "TOKEN", address, parentId },
     governance: { type: governanceType, policyId },
   };
 }
 
-function showTransaction(transaction: Transaction, now: number) {
-  const { amount, fees, maxFees, confirmedAt, createdAt, ...rest } = transaction;
+function showTransaction({ confirmedAt, ...row }: Transaction, now: number) {
+  const isConfirmed = confirmedAt !== null;
   return {
-    ...rest,
-    amount: `${amount}`,
-    fees: confirmedAt === null ? null : `${fees}`,
-    maxFees: maxFees === null ? null : `${maxFees}`,
-    confirmations: confirmedAt === null ? 0 : 1 + Math.floor((now - confirmedAt) / 600_000),
-    block: confirmedAt === null ? null : { height: Math.floor(confirmedAt / 600_000), time: iso(confirmedAt) },
-    createdAt: iso(createdAt),
+    ...row,
+    amount: `${row.amount}`,
+    fees: isConfirmed ? `${row.fees}` : null,
+    maxFees: row.maxFees === null ? null : `${row.maxFees}`,
+    confirmations: isConfirmed ? 1 + Math.floor((now - confirmedAt) / BLOCK_MS) : 0,
+    block: isConfirmed ? { height: Math.floor(confirmedAt / BLOCK_MS), time: iso(confirmedAt) } : null,
+    createdAt: iso(row.createdAt),
   };
 }
 
+const BLOCK_MS = 600_000;
+
 function showRequest(request: VaultRequest, { query }: Call) {
-  const { type, data, id, legacyId, state, currentStepIndex, targetId, note, createdBy } = request;
+  const { plan, effect, steps, since, expiresAt, reviews, ...row } = request;
   return {
-    type,
-    data,
-    id,
-    legacyId,
-    state,
-    reviewSteps: request.steps.map(({ stageName, quorum }) => ({ stageName, quorum })),
-    currentStepIndex,
-    expiredAt: iso(request.expiresAt),
-    targetId,
-    note,
-    createdBy,
-    reviews: request.reviews.map((review) => ({
-      ...review,
-      createdAt: iso(review.createdAt),
-      updatedAt: iso(review.updatedAt),
-    })),
-    createdAt: iso(request.createdAt),
-    updatedAt: iso(request.updatedAt),
-    ...(query.isTrue("withInflight") ? { inflight: { numFailed: 0 } } : {}),
+    ...showRow(row),
+    reviewSteps: steps.map(({ stageName, quorum }) => ({ stageName, quorum })),
+    expiredAt: iso(expiresAt),
+    reviews: reviews.map(showRow),
+    inflight: query.isTrue("withInflight") ? { numFailed: 0 } : undefined,
   };
 }
 
@@ -265,59 +208,51 @@ function tokens({ accessToken, refreshToken }: TokenPair) {
   return { accessToken, expiresInSeconds: ACCESS_SECONDS, refreshToken, refreshExpiresInSeconds: REFRESH_SECONDS };
 }
 
-function findAccount({ world, params }: Call): Account {
-  const account = world.workspace.accounts.get(params.id ?? "");
-  if (account === undefined) throw new Refusal(404, "No such account");
-  return account;
+function accountOf({ world, params }: Call): Account {
+  return found(world.workspace.accounts.get(params.id ?? ""));
 }
 
 /** Newest first. A cursor names the account and the last row seen, so new rows never shift the pages. */
 function listTransactions(call: Call): unknown {
   const { world, query } = call;
-  const account = findAccount(call);
+  const account = accountOf(call);
   const rows = world.workspace.transactions.filter((one) => one.accountId === account.id);
   rows.sort((a, b) => b.createdAt - a.createdAt || b.legacyId - a.legacyId);
   const cursor = query.text("cursor");
-  const seen = cursor === undefined ? undefined : Buffer.from(cursor, "base64url").toString().split(" ");
-  const last = rows.findIndex((row) => seen?.[0] === account.id && row.id === seen[1]);
-  if (cursor !== undefined && last === -1)
-    throw new Refusal(400, "Input validation failed", ["query.cursor: not a cursor of this list"]);
-  const shown = rows.slice(last + 1, last + 1 + CURSOR_PAGE);
-  const end = last + shown.length;
-  const next = end + 1 < rows.length ? Buffer.from(`${account.id} ${rows[end]?.id}`).toString("base64url") : null;
-  return { next, results: shown.map((row) => showTransaction(row, world.clock())) };
+  const [accountId, lastId] = Buffer.from(cursor ?? "", "base64url")
+    .toString()
+    .split(" ");
+  const last = rows.findIndex((row) => row.id === lastId && accountId === account.id);
+  if (cursor !== undefined && last === -1) throw invalid("query.cursor: not a cursor of this list");
+  const results = rows.slice(last + 1, last + 1 + CURSOR_PAGE);
+  const hasMore = last + 1 + results.length < rows.length;
+  const next = hasMore ? Buffer.from(`${account.id} ${results.at(-1)?.id}`).toString("base64url") : null;
+  return { next, results: results.map((row) => showTransaction(row, world.clock())) };
 }
 
-/** A request by the id of the path; missing is `status`, since approve and reject document no 404. */
-function findRequest({ world, params }: Call, status: 400 | 404): VaultRequest {
-  const request = world.workspace.requests.get(params.id ?? "");
-  if (request === undefined) throw new Refusal(status, "No such request");
-  return request;
+/** Approve and reject document no 404, so a request that is missing there is a 400. */
+function requestOf({ world, params }: Call, missing: 400 | 404): VaultRequest {
+  return found(world.workspace.requests.get(params.id ?? ""), missing);
 }
 
 function getChallenge(call: Call): unknown {
-  const request = findRequest(call, 404);
-  call.world.governance.pendingReview(request, call.user.id);
-  return { challengeType: "API", challenge: call.world.challenges.issue(request, call.user) };
+  const { world, user } = call;
+  const request = requestOf(call, 404);
+  world.governance.pendingReview(request, user.id);
+  if (user.deviceType !== "API") throw new Refusal(403, "This challenge is for API operators");
+  return { challengeType: "API", challenge: world.challenges.issue(request, user) };
 }
 
 function review(decision: Decision) {
   return (call: Call): unknown => {
     const { world, user, body } = call;
-    const request = findRequest(call, 400);
+    const request = requestOf(call, 400);
     const jws = textAt(body, "data", "signature") ?? "";
-    try {
-      world.governance.pendingReview(request, user.id);
-    } catch (refusal) {
-      const isReuse =
-        refusal instanceof Refusal && refusal.status === 403 && world.challenges.isUsed(request, user, jws);
-      throw isReuse ? new Refusal(400, "This challenge was used before") : refusal;
-    }
-    if (textAt(body, "data", "challengeType") !== user.deviceType) {
-      throw new Refusal(400, "Input validation failed", [
-        `body.data.challengeType: the user's device type is ${user.deviceType}`,
-      ]);
-    }
+    if (world.challenges.isUsed(request, user, jws)) throw new Refusal(400, "This challenge was used before");
+    world.governance.pendingReview(request, user.id);
+    const type = textAt(body, "data", "challengeType");
+    if (type !== user.deviceType)
+      throw invalid(`body.data.challengeType: the user's device type is ${user.deviceType}`);
     world.challenges.spend(request, user, jws);
     world.governance.decide(request, user.id, decision);
     return showRequest(request, call);
@@ -330,64 +265,50 @@ const ACTIONS: Readonly<Record<User["role"], readonly string[]>> = {
   READ_ONLY_API_KEY: ["READ"],
 };
 
+const RESOURCES = {
+  ACCOUNT: "accounts",
+  ENTITY: "entities",
+  GROUP: "groups",
+  POLICY: "policies",
+  WHITELIST: "whitelists",
+} as const;
+const OTHER_RESOURCES = ["TRADELINK_CUSTODIAN", "TRADELINK_ENTITY", "TRADELINK_PLEDGE", "WORKSPACE", "WORKSPACE_RULE"];
+const RESOURCE_TYPES = [...Object.keys(RESOURCES), ...OTHER_RESOURCES];
+
 function allowedActions(call: Call): unknown {
   const { world, query, user } = call;
   const asked = query.text("userId") ?? "me";
-  const subject = visibleUsers(call).find((one) => one.id === (asked === "me" ? user.id : asked));
-  const { accounts, entities, groups, policies, whitelists } = world.workspace;
-  const rows: Readonly<Record<string, ReadonlyMap<string, unknown>>> = {
-    ...{ ACCOUNT: accounts, ENTITY: entities, GROUP: groups, POLICY: policies, WHITELIST: whitelists },
-  };
-  const type = query.text("resourceType") ?? "";
+  const subject = found(visibleUsers(call).find((one) => one.id === (asked === "me" ? user.id : asked)));
+  const type = query.text("resourceType");
+  const kind = Object.entries(RESOURCES).find(([name]) => name === type)?.[1];
   const resourceId = query.text("resourceId");
-  if (subject === undefined) throw new Refusal(404, "No such user");
-  if (resourceId !== undefined && rows[type]?.has(resourceId) !== true) throw new Refusal(404, "No such resource");
-  const isAccount = type === "" || type === "ACCOUNT";
-  const allowed = ACTIONS[subject.role].filter((action) => isAccount || action === "READ" || action === "EDIT");
-  return { userId: subject.id, allowedActions: allowed };
+  if (resourceId !== undefined) found(kind && world.workspace[kind].get(resourceId));
+  const isGeneral = (action: string) => action === "READ" || action === "EDIT";
+  const fits = (action: string) => type === undefined || type === "ACCOUNT" || isGeneral(action);
+  return { userId: subject.id, allowedActions: ACTIONS[subject.role].filter(fits) };
 }
 
 function currencies({ world }: Call): unknown {
   const used = new Set([...world.workspace.accounts.values()].map((account) => account.currency));
   const known = Object.entries(CURRENCIES).filter(([id]) => used.has(id));
-  return { results: known.map(([id, { name, ticker, decimals, family }]) => ({ id, name, ticker, decimals, family })) };
+  return { results: known.map(([id, currency]) => ({ id, ...currency })) };
 }
 
 function tokenList({ world }: Call): unknown {
-  const held = [...world.workspace.accounts.values()].filter((account) => account.contractAddress !== null);
+  const held = [...world.workspace.accounts.values()].filter((account) => account.contractAddress !== undefined);
   const byContract = new Map(
-    held.map(({ contractAddress, currency, name }) => [contractAddress, { contractAddress, network: currency, name }]),
+    held.map(({ contractAddress, currency }) => [contractAddress, { contractAddress, network: currency }]),
   );
   return { results: [...byContract.values()] };
 }
 
-const REVIEW: Check = record({ data: record({ challengeType: choice("API", "PSD"), signature: any }) });
-const REQUEST: Check = record({
-  request: record({ type: any, data: object }, { note: record({ title: any, content: any }) }, true),
-});
+const REVIEW = record({ data: record({ challengeType: choice("API", "PSD"), signature: any }) });
+const NOTE = record({ title: any, content: any });
+const REQUEST = record({ request: record({ type: any, data: object }, { note: NOTE }, true) });
 const REQUEST_FILTERS = {
-  type: any,
-  state: any,
-  targetId: any,
-  createdBy: any,
-  reviewedBy: any,
-  pendingBy: any,
-  fromDate: date,
-  toDate: date,
+  ...{ type: any, state: any, targetId: any, createdBy: any, reviewedBy: any, pendingBy: any, support: any },
+  ...{ fromDate: date, toDate: date },
 };
-const RESOURCE_TYPES = [
-  ...[
-    "ACCOUNT",
-    "ENTITY",
-    "GROUP",
-    "POLICY",
-    "WHITELIST",
-    "TRADELINK_CUSTODIAN",
-    "TRADELINK_ENTITY",
-    "TRADELINK_PLEDGE",
-  ],
-  ...["WORKSPACE", "WORKSPACE_RULE"],
-];
 
 const ROUTES: readonly Route[] = [
   {
@@ -411,7 +332,7 @@ const ROUTES: readonly Route[] = [
       tokens(world.sessions.refresh(textAt(body, "refreshToken") ?? "", textAt(body, "workspace"))),
   },
   ...resource<User>("/users", {
-    filters: { role: choice("ADMIN", "OPERATOR", "READ_ONLY_API_KEY"), status },
+    filters: { role, status },
     rows: visibleUsers,
     fits: (user, call) => hasStatus(user, call) && (call.query.text("role") ?? user.role) === user.role,
     show: (user, { world }) => showUser(user, world.workspace),
@@ -431,7 +352,7 @@ const ROUTES: readonly Route[] = [
     path: "/accounts/{id}/transactions/estimate",
     body: object,
     handle(call) {
-      const { fee, coinFields } = estimateFee(call.world.workspace, findAccount(call), call.body as JsonObject);
+      const { fee, coinFields } = estimateFee(call.world.workspace, accountOf(call), call.body as JsonObject);
       return { maxFees: `${fee}`, coinFields };
     },
   },
@@ -441,23 +362,23 @@ const ROUTES: readonly Route[] = [
     fits: hasStatus,
     show: (group, { world }) => showGroup(group, world.workspace),
   }),
-  ...resource<Whitelist>("/whitelists", {
+  ...resource("/whitelists", {
     filters: { status },
     rows: ({ world }) => world.workspace.whitelists.values(),
     fits: hasStatus,
-    show: showWhitelist,
+    show: showDescribed,
   }),
   ...resource<Policy>("/policies", {
     filters: { name: any, isPrivate: bool },
     rows: ({ world }) => world.workspace.policies.values(),
-    fits: (policy, call) => hasName(policy, call) && policy.isPrivate === call.query.isTrue("isPrivate"),
+    fits: (policy, call) => hasName(policy, call) && (policy.isPrivate ?? false) === call.query.isTrue("isPrivate"),
     show: (policy, { world }) => showPolicy(policy, world.workspace),
   }),
-  ...resource<Described>("/entities", { rows: ({ world }) => world.workspace.entities.values(), show: showDescribed }),
+  ...resource("/entities", { rows: ({ world }) => world.workspace.entities.values(), show: showDescribed }),
   ...resource<VaultRequest>("/requests", {
-    filters: { ...REQUEST_FILTERS, support: any },
+    filters: REQUEST_FILTERS,
     repeatable: ["type", "state"],
-    oneQuery: { withInflight: bool },
+    options: { withInflight: bool },
     rows: ({ world }) => world.workspace.requests.values(),
     fits: fitsRequest,
     show: showRequest,
