@@ -89,10 +89,10 @@ export function parseScript(text: string): Step[] {
 
 function parseStep(lines: Lines): Step | undefined {
   const line = lines.number;
-  const text = lines.next() ?? "";
+  const text = lines.joined(lines.next() ?? "");
   if (text.trim() === "" || text.startsWith("#")) return undefined;
   const [, command] = /^\$ (.*)$/.exec(text) ?? [];
-  if (command !== undefined) return parseRun(lines.joined(command), line, lines);
+  if (command !== undefined) return parseRun(command, line, lines);
   const [, name, value] = /^env ([A-Za-z_][A-Za-z0-9_]*)=(.*)$/.exec(text) ?? [];
   if (name !== undefined && value !== undefined) return { kind: "env", line, name, value };
   const [, unset] = /^unset ([A-Za-z_][A-Za-z0-9_]*)$/.exec(text) ?? [];
