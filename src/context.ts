@@ -22,7 +22,14 @@ import type { Skill } from "./core/skill/content.ts";
 import type { Inspection, Installed } from "./core/skill/install.ts";
 import type { Target } from "./core/skill/targets.ts";
 import { CliError } from "./errors.ts";
-import { ensurePrivateDirectory, readInputFile, readStream, stateDirectory, sweepLeftovers, writeNewFile } from "./io/files.ts";
+import {
+  ensurePrivateDirectory,
+  readInputFile,
+  readStream,
+  stateDirectory,
+  sweepLeftovers,
+  writeNewFile,
+} from "./io/files.ts";
 import { withLock } from "./io/lock.ts";
 import type { Log } from "./io/log.ts";
 import type { Redactor } from "./io/redact.ts";
@@ -35,7 +42,7 @@ export interface Context {
   readonly env: Environment;
   readonly stdout: Sink;
   readonly stderr: Sink;
-  readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
+  readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean; destroy?(): unknown };
   readonly stdoutIsTerminal: boolean;
   readonly stderrIsTerminal: boolean;
   readonly fetch: typeof globalThis.fetch;
@@ -198,7 +205,7 @@ async function configuredPublicKey(config: Config): Promise<Uint8Array | undefin
 }
 
 /** Reads `@file` and `-`; standard input is read once, and never from a terminal (C19). */
-export function createInputReader(context: Context): InputReader {
+export function createInputReader(context: Context, stop: AbortSignal): InputReader {
   let used = false;
   return {
     file: (path, maxBytes) => readInputFile(path, maxBytes),
@@ -210,7 +217,23 @@ export function createInputReader(context: Context): InputReader {
           message: "Standard input is a terminal: pipe the document into the command.",
         });
       }
-      return readStream(context.stdin, maxBytes);
+      return untilStopped(readStream(context.stdin, maxBytes), context.stdin, stop);
     },
   };
+}
+
+/** A pipe that stays open and silent must not hold the command beyond its time. Throws TIMEOUT. */
+async function untilStopped<T>(reading: Promise<T>, stdin: Context["stdin"], stop: AbortSignal): Promise<T> {
+  const stopped = new Promise<never>((_, reject) => {
+    const onStop = (): void => {
+      reject(
+        new CliError("TIMEOUT", { message: "Standard input was not complete before the command's time was over." }),
+      );
+      stdin.destroy?.();
+    };
+    if (stop.aborted) onStop();
+    stop.addEventListener("abort", onStop, { once: true });
+  });
+  reading.catch(() => undefined);
+  return Promise.race([reading, stopped]);
 }

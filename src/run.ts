@@ -54,10 +54,10 @@ async function execute(argv: readonly string[], context: Context, parts: Parts):
   if (config.readOnly && (target.effect === "write" || target.effect === "sign")) {
     throw new CliError("READ_ONLY", { message: `'${words.join(" ")}' would ${target.effect}, which is switched off.` });
   }
-  const values = await interpret(invocation, target, createInputReader(context));
   const ownTime = Object.hasOwn(target.args, "timeout") || target.effect === "local";
   const deadline = new Deadline(ownTime ? undefined : globals.timeout * 1000, context.interrupt);
   try {
+    const values = await interpret(invocation, target, createInputReader(context, deadline.signal));
     const providers = createProviders(context, config, { ...parts, registry: commands, stop: deadline.signal });
     const acting = values.dryRun === true && target.rehearsal !== undefined ? target.rehearsal : target;
     const capabilities = Object.fromEntries(

@@ -1,8 +1,9 @@
 /** The built program as hostile tests meet it: run in its own empty home, its output checked for the rules that always hold. */
+
+import { expect } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect } from "bun:test";
 import { Canaries } from "../support/canaries.ts";
 import { allForms, type Form, type Outcome } from "../support/forms.ts";
 
@@ -72,7 +73,10 @@ export class Program implements AsyncDisposable {
   }
 
   /** Runs a command that must succeed, and gives its document. */
-  async succeed(argv: readonly string[], extra: { env?: Record<string, string>; stdin?: string } = {}): Promise<unknown> {
+  async succeed(
+    argv: readonly string[],
+    extra: { env?: Record<string, string>; stdin?: string } = {},
+  ): Promise<unknown> {
     const { exit, stdout } = await this.run(argv, extra);
     expect({ argv, exit, stdout: exit === 0 ? "" : stdout }).toEqual({ argv, exit: 0, stdout: "" });
     return JSON.parse(stdout);
@@ -87,12 +91,14 @@ export class Program implements AsyncDisposable {
   ): Promise<Failure> {
     const outcome = await this.run(argv, extra);
     const { error } = JSON.parse(outcome.stdout || '{"error":{"code":"NOTHING_ON_STDOUT"}}') as { error: Failure };
-    expect({ argv, exit: outcome.exit, code: error?.code, stdout: error?.code === code ? "" : outcome.stdout }).toEqual({
-      argv,
-      exit,
-      code,
-      stdout: "",
-    });
+    expect({ argv, exit: outcome.exit, code: error?.code, stdout: error?.code === code ? "" : outcome.stdout }).toEqual(
+      {
+        argv,
+        exit,
+        code,
+        stdout: "",
+      },
+    );
     expect(error.exitCode).toBe(exit);
     expect(error.hint).not.toBe("");
     return error;

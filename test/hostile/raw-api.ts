@@ -20,14 +20,30 @@ export const ACCESS_TOKEN = "canary-access-token-0123456789abcdef";
 export const REFRESH_TOKEN = "canary-refresh-token-0123456789abcdef";
 
 /** A complete answer with right lengths. */
-export function http(status: string, body: string | Uint8Array, headers: Readonly<Record<string, string>> = {}): Uint8Array {
+export function http(
+  status: string,
+  body: string | Uint8Array,
+  headers: Readonly<Record<string, string>> = {},
+): Uint8Array {
   const bytes = typeof body === "string" ? Buffer.from(body) : body;
-  const all = { "content-type": "application/json", "content-length": String(bytes.length), connection: "close", ...headers };
-  const head = Object.entries(all).filter(([, value]) => value !== "").map(([name, value]) => `${name}: ${value}\r\n`);
+  const all = {
+    "content-type": "application/json",
+    "content-length": String(bytes.length),
+    connection: "close",
+    ...headers,
+  };
+  const head = Object.entries(all)
+    .filter(([, value]) => value !== "")
+    .map(([name, value]) => `${name}: ${value}\r\n`);
   return Buffer.concat([Buffer.from(`HTTP/1.1 ${status}\r\n${head.join("")}\r\n`), bytes]);
 }
 
-const TOKENS = { accessToken: ACCESS_TOKEN, expiresInSeconds: 300, refreshToken: REFRESH_TOKEN, refreshExpiresInSeconds: 1800 };
+const TOKENS = {
+  accessToken: ACCESS_TOKEN,
+  expiresInSeconds: 300,
+  refreshToken: REFRESH_TOKEN,
+  refreshExpiresInSeconds: 1800,
+};
 
 const LOGIN: RawRoutes = {
   "POST /auth/token": [http("200 OK", JSON.stringify(TOKENS))],
@@ -75,7 +91,7 @@ export class RawApi implements AsyncDisposable {
     let received = Buffer.alloc(0);
     socket.on("error", () => undefined);
     socket.on("close", () => this.sockets.delete(socket));
-    socket.on("data", (chunk) => {
+    socket.on("data", (chunk: Buffer) => {
       received = Buffer.concat([received, chunk]);
       const end = received.indexOf("\r\n\r\n");
       const length = Number(/\r\ncontent-length: (\d+)/i.exec(received.toString("latin1"))?.[1] ?? 0);
@@ -91,7 +107,9 @@ export class RawApi implements AsyncDisposable {
     const [line = "", ...lines] = head.split("\r\n");
     const [method = "", target = ""] = line.split(" ");
     const path = target.split("?")[0] ?? "";
-    const headers = new Map(lines.map((header) => [header.split(": ")[0]?.toLowerCase() ?? "", header.slice(header.indexOf(": ") + 2)]));
+    const headers = new Map(
+      lines.map((header) => [header.split(": ")[0]?.toLowerCase() ?? "", header.slice(header.indexOf(": ") + 2)]),
+    );
     const route = `${method} ${path}`;
     const request: RawRequest = { method, path, headers, body: rest.join("\r\n\r\n"), before: this.count(route) };
     this.requests.push(request);

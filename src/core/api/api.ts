@@ -3,7 +3,7 @@
  * send anything: what a command may do is what its capability can do.
  */
 import { CliError } from "../../errors.ts";
-import { Exact, value } from "../../io/json.ts";
+import { type Exact, value } from "../../io/json.ts";
 import type { Config } from "../auth/config.ts";
 import { sameEndpoint } from "../auth/config.ts";
 import { endpointOf, type Session, type SessionStore, type TokenSet } from "../auth/session.ts";
@@ -73,7 +73,9 @@ export function createDraft(host: ApiHost): Draft {
   };
 }
 
-async function addressOf(host: ApiHost): Promise<Pick<Client, "endpoint"> & { dialect: Dialect; headers: Record<string, string> }> {
+async function addressOf(
+  host: ApiHost,
+): Promise<Pick<Client, "endpoint"> & { dialect: Dialect; headers: Record<string, string> }> {
   const common = { accept: "application/json", "user-agent": host.userAgent, "content-type": "application/json" };
   const session = await host.sessions.read();
   if (session !== undefined) {
@@ -107,10 +109,16 @@ class Connection {
     return session;
   }
 
-  async run(name: OperationName, parameters: Parameters, document: Exact | undefined, writing: boolean): Promise<Exact> {
+  async run(
+    name: OperationName,
+    parameters: Parameters,
+    document: Exact | undefined,
+    writing: boolean,
+  ): Promise<Exact> {
     const dialect = dialectOf((await this.session()).apiVersion);
     const operation = operationOf(dialect, name);
-    if ((operation.writes ?? false) !== writing) throw new Error(`${name} is ${writing ? "no" : "a"} writing operation`);
+    if ((operation.writes ?? false) !== writing)
+      throw new Error(`${name} is ${writing ? "no" : "a"} writing operation`);
     const answer = await this.send(requestOf(operation, parameters, document));
     return operation.read?.(answer, parameters) ?? answer;
   }
@@ -151,7 +159,9 @@ function isUnauthorized(cause: unknown): boolean {
 function operationOf(dialect: Dialect, name: OperationName): Operation {
   const operation = dialect.operations[name];
   if (operation !== undefined) return operation;
-  throw new CliError("NOT_SUPPORTED", { message: `API ${dialect.version.toUpperCase()} has no operation for '${name}'.` });
+  throw new CliError("NOT_SUPPORTED", {
+    message: `API ${dialect.version.toUpperCase()} has no operation for '${name}'.`,
+  });
 }
 
 /** Parameters go where the table says, once each: into the path, the query or the body. */
@@ -170,7 +180,10 @@ function requestOf(operation: Operation, parameters: Parameters, document: Exact
 /** The member `name` of an answer as text; throws INVALID_RESPONSE naming it (G15). */
 export function textOf(answer: Exact, name: string): string {
   const fields = value(answer);
-  const found = typeof fields === "object" && fields !== null && Object.hasOwn(fields, name) ? (fields as Record<string, unknown>)[name] : undefined;
+  const found =
+    typeof fields === "object" && fields !== null && Object.hasOwn(fields, name)
+      ? (fields as Record<string, unknown>)[name]
+      : undefined;
   if (typeof found === "string") return found;
   throw new CliError("INVALID_RESPONSE", { message: `The answer has no text '${name}'.`, field: name });
 }

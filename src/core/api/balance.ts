@@ -1,6 +1,6 @@
 /** Live balances of several accounts at once. */
 import { CliError } from "../../errors.ts";
-import { Exact, member } from "../../io/json.ts";
+import { type Exact, member } from "../../io/json.ts";
 import type { Reader } from "./api.ts";
 
 const AT_ONCE = 8;
@@ -43,7 +43,12 @@ export async function readBalances(reader: Reader, ids: readonly string[]): Prom
 
 function naming(id: string, cause: unknown): unknown {
   if (!(cause instanceof CliError)) return cause;
-  return new CliError(cause.code, { ...cause.facts, message: "The balance of an account could not be read.", details: { id }, cause });
+  return new CliError(cause.code, {
+    ...cause.facts,
+    message: "The balance of an account could not be read.",
+    details: { id },
+    cause,
+  });
 }
 
 async function readBalance(reader: Reader, id: string): Promise<AccountBalance> {

@@ -141,7 +141,9 @@ export class Client {
     const error = new CliError(code, {
       message: unknown ? `The API answered with status ${status}: the outcome is unknown.` : messageOf(code, status),
       httpStatus: status,
-      ...(unknown ? { hint: "Do not repeat before 'requests list' or 'requests get' showed whether it was carried out." } : {}),
+      ...(unknown
+        ? { hint: "Do not repeat before 'requests list' or 'requests get' showed whether it was carried out." }
+        : {}),
       ...(request.writes === true ? { retryable: code === "RATE_LIMITED" } : {}),
       ...(wait === undefined ? {} : { retryAfterSeconds: wait.seconds }),
       ...requestIdOf(headers),
@@ -164,9 +166,16 @@ export class Client {
     return wait?.honoured === true ? wait.seconds * 1000 : backoffMs(attempt);
   }
 
-  private broken(request: HttpRequest, cause: unknown, guard: Guard, response: Response | undefined, attempt: number): Failure {
+  private broken(
+    request: HttpRequest,
+    cause: unknown,
+    guard: Guard,
+    response: Response | undefined,
+    attempt: number,
+  ): Failure {
     const answered = response !== undefined;
-    const { code, message, notSent } = guard.failure() ?? (cause instanceof CliError ? known(cause) : classify(cause, answered));
+    const { code, message, notSent } =
+      guard.failure() ?? (cause instanceof CliError ? known(cause) : classify(cause, answered));
     this.host.log.debug("the exchange failed", { code, answered });
     if (request.writes === true && !notSent) {
       const facts = { reason: code, ...(answered ? { httpStatus: response.status } : {}) };
@@ -174,7 +183,8 @@ export class Client {
       return { error: new CliError("OUTCOME_UNKNOWN", { message: unknown, details: facts, cause }), waitMs: undefined };
     }
     const error = cause instanceof CliError ? cause : new CliError(code, { message, cause });
-    const repeatable = code === "CONNECTION_RESET" || code === "NETWORK_ERROR" || code === "DNS_ERROR" || code === "TIMEOUT";
+    const repeatable =
+      code === "CONNECTION_RESET" || code === "NETWORK_ERROR" || code === "DNS_ERROR" || code === "TIMEOUT";
     return { error, waitMs: repeatable && !guard.stopped ? backoffMs(attempt) : undefined };
   }
 }
@@ -275,7 +285,8 @@ function tooLarge(): CliError {
 /** NET-8: 2xx is not enough. */
 function readAnswer(response: Response, bytes: Uint8Array): Exact {
   if (response.status === 206) throw invalid("The answer is only a part.");
-  if (!isJson(response.headers)) throw invalid("The answer is not JSON.", "Is a proxy or a login page in the way? Check the base URL.");
+  if (!isJson(response.headers))
+    throw invalid("The answer is not JSON.", "Is a proxy or a login page in the way? Check the base URL.");
   const charset = /charset\s*=\s*"?([^";\s]+)/i.exec(response.headers.get("content-type") ?? "")?.[1];
   if (charset !== undefined && !/^(utf-?8|us-ascii)$/i.test(charset)) throw invalid("The answer is not UTF-8.");
   return readDocument(bytes);
@@ -302,7 +313,8 @@ function isJson(headers: Headers): boolean {
 }
 
 function messageOf(code: string, status: number): string {
-  if (code === "REDIRECT_BLOCKED") return `The server answered with a redirect (status ${status}), which was not followed.`;
+  if (code === "REDIRECT_BLOCKED")
+    return `The server answered with a redirect (status ${status}), which was not followed.`;
   if (code === "NOT_FOUND") return "The API knows no such object.";
   return `The API answered with status ${status}.`;
 }

@@ -46,8 +46,18 @@ type Row = readonly [pattern: RegExp, code: ErrorCode, message: string, notSent:
 
 /** Codes and names that Node's (undici, llhttp, OpenSSL) and Bun's (BoringSSL) fetch report; the first match counts. */
 const TRANSPORT: readonly Row[] = [
-  [/ENOTFOUND|EAI_|ENODATA|DNSException|DNSResolve|FailedToResolve/i, "DNS_ERROR", "The host name of the API could not be resolved.", true],
-  [/PROXY|CONNECT tunnel|UnsupportedProxy|RequestAbortedError/i, "PROXY_ERROR", "The proxy did not open a connection to the API.", true],
+  [
+    /ENOTFOUND|EAI_|ENODATA|DNSException|DNSResolve|FailedToResolve/i,
+    "DNS_ERROR",
+    "The host name of the API could not be resolved.",
+    true,
+  ],
+  [
+    /PROXY|CONNECT tunnel|UnsupportedProxy|RequestAbortedError/i,
+    "PROXY_ERROR",
+    "The proxy did not open a connection to the API.",
+    true,
+  ],
   [/UND_ERR_CONNECT_TIMEOUT|ETIMEDOUT|ConnectTimeout/i, "TIMEOUT", "The API could not be reached in time.", true],
   [
     /CERT|SELF_SIGNED|UNABLE_TO_|ALTNAME|ERR_SSL|ERR_TLS|EPROTO|SSL_|TLSHandshake|WRONG_VERSION_NUMBER|TLS_/i,
@@ -55,14 +65,24 @@ const TRANSPORT: readonly Row[] = [
     "The TLS connection to the API was refused: its certificate or protocol is not acceptable.",
     true,
   ],
-  [/ECONNREFUSED|ConnectionRefused|FailedToOpenSocket|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|Unable to connect/i, "NETWORK_ERROR", "The API could not be reached.", true],
+  [
+    /ECONNREFUSED|ConnectionRefused|FailedToOpenSocket|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|Unable to connect/i,
+    "NETWORK_ERROR",
+    "The API could not be reached.",
+    true,
+  ],
   [
     /HPE_|HTTPParser|ERR_ASSERTION|HEADERS_OVERFLOW|Malformed|InvalidHTTP|InvalidContentLength|HTTPHeaders|TooLarge|ResponseHeaders|CONTENT_LENGTH_MISMATCH/i,
     "INVALID_RESPONSE",
     "The answer is not proper HTTP.",
     false,
   ],
-  [/Zlib|Z_|Brotli|Zstd|Decompress|ERR__ERROR_FORMAT|BrotliDecoder|incorrect header check/i, "INVALID_RESPONSE", "The answer could not be decompressed.", false],
+  [
+    /Zlib|Z_|Brotli|Zstd|Decompress|ERR__ERROR_FORMAT|BrotliDecoder|incorrect header check/i,
+    "INVALID_RESPONSE",
+    "The answer could not be decompressed.",
+    false,
+  ],
   [/Timeout|UND_ERR_HEADERS_TIMEOUT|UND_ERR_BODY_TIMEOUT/i, "TIMEOUT", "The API did not answer in time.", false],
   [
     /ECONNRESET|EPIPE|ConnectionClosed|ConnectionReset|UND_ERR_SOCKET|other side closed|terminated|aborted|ShortRead|closed/i,
@@ -124,7 +144,10 @@ function* causes(error: unknown, depth = 0): Generator<string> {
  * Seconds to wait, from `Retry-After` (seconds or HTTP date; the first valid of several, F34) or, without one, from
  * `X-RateLimit-Reset`. `honoured` says that the server named the time itself, so that a GET may be repeated (NET-5).
  */
-export function retryAfter(headers: Headers, nowMs: number): { readonly seconds: number; readonly honoured: boolean } | undefined {
+export function retryAfter(
+  headers: Headers,
+  nowMs: number,
+): { readonly seconds: number; readonly honoured: boolean } | undefined {
   const header = headers.get("retry-after") ?? "";
   const date = "[A-Z][a-z]{2}, \\d{2} [A-Z][a-z]{2} \\d{4} \\d{2}:\\d{2}:\\d{2} GMT";
   for (const [token] of header.matchAll(new RegExp(`${date}|[^,]+`, "g"))) {

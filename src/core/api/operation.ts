@@ -59,7 +59,9 @@ export interface Dialect {
 export interface TokenCall {
   readonly path: string;
   headers(workspace: string): Record<string, string>;
-  body(input: Readonly<Record<"workspace" | "apiKeyId" | "apiKeySecret" | "refreshToken", string>>): Record<string, string>;
+  body(
+    input: Readonly<Record<"workspace" | "apiKeyId" | "apiKeySecret" | "refreshToken", string>>,
+  ): Record<string, string>;
   readonly names: {
     readonly access: string;
     readonly expires: string;

@@ -1,6 +1,6 @@
 /** Walking the pages of a list: the one place that knows how a page says what comes next. */
 import { CliError } from "../../errors.ts";
-import { elements, Exact, member, value } from "../../io/json.ts";
+import { type Exact, elements, member, value } from "../../io/json.ts";
 
 /** V2 has two ways of paging: page numbers, and opaque cursors for data from outside sources. */
 export type Walk = "pages" | "cursors";
@@ -36,7 +36,10 @@ export async function* walkPages(
     if (next === undefined) return { total: total ?? count, complete: true };
     const key = JSON.stringify(next);
     if (visited.has(key) || (typeof next.page === "number" && next.page <= (position.page ?? 1))) {
-      throw new CliError("INVALID_RESPONSE", { message: "The list leads back to a page that was already read.", field: "next" });
+      throw new CliError("INVALID_RESPONSE", {
+        message: "The list leads back to a page that was already read.",
+        field: "next",
+      });
     }
     visited.add(key);
     position = next;

@@ -7,7 +7,8 @@ import { CliError } from "../../errors.ts";
  */
 export function checkPath(path: string): string {
   const segments = path.split("/").slice(1);
-  const isPlain = (segment: string): boolean => /^[A-Za-z0-9._~:@!$&'()*+,;=-]+$/.test(segment) && !/^\.{1,2}$/.test(segment);
+  const isPlain = (segment: string): boolean =>
+    /^[A-Za-z0-9._~:@!$&'()*+,;=-]+$/.test(segment) && !/^\.{1,2}$/.test(segment);
   if (path.startsWith("/") && segments.length > 0 && segments.every(isPlain)) return path;
   throw new CliError("INVALID_ARGUMENT", {
     message: "--path takes a path such as /accounts, without query, '..', '//' or '%'.",

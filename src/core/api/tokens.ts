@@ -1,6 +1,6 @@
 /** Asking for tokens and reading them: the only place where a secret enters a request body. */
 import { CliError } from "../../errors.ts";
-import { encode, Exact, value } from "../../io/json.ts";
+import { Exact, encode, value } from "../../io/json.ts";
 import { TOKEN, type TokenSet } from "../auth/session.ts";
 import type { Client } from "./client.ts";
 import type { TokenCall } from "./operation.ts";
@@ -31,7 +31,8 @@ export async function askTokens(
 
 function readTokens(answer: unknown, names: TokenCall["names"], receivedAt: number): TokenSet {
   const fields = typeof answer === "object" && answer !== null ? (answer as Record<string, unknown>) : {};
-  const refreshExpires = names.refreshExpires === undefined ? undefined : lifeOf(fields, names.refreshExpires, Infinity);
+  const refreshExpires =
+    names.refreshExpires === undefined ? undefined : lifeOf(fields, names.refreshExpires, Infinity);
   return {
     access: tokenOf(fields, names.access),
     refresh: tokenOf(fields, names.refresh),

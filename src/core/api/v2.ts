@@ -2,7 +2,7 @@
  * API V2 as a table. Rows marked "assumed" are not publicly documented: each such assumption stands here and nowhere else
  * (README, "Not verified").
  */
-import { encode, Exact, member } from "../../io/json.ts";
+import { Exact, encode, member } from "../../io/json.ts";
 import type { Dialect, Operation, Parameters } from "./operation.ts";
 
 const PAGE = { page: "page", pageSize: "pageSize", sortBy: "sortBy", sortOrder: "sortOrder" } as const;
@@ -46,7 +46,11 @@ export const V2: Dialect = {
     "accounts.list": list("/accounts", "status", "name", "governanceType", "skipLiveData"),
     "accounts.get": get("/accounts/{id}"),
     "transactions.list": get("/accounts/{accountId}/transactions", "cursor"), // assumed (§9 row 7)
-    "transactions.estimate": { method: "POST", path: "/accounts/{accountId}/transactions/estimate", body: transactionData },
+    "transactions.estimate": {
+      method: "POST",
+      path: "/accounts/{accountId}/transactions/estimate",
+      body: transactionData,
+    },
     "requests.list": list(
       "/requests",
       ...["type", "state", "targetId", "createdBy", "reviewedBy", "pendingBy", "fromDate", "toDate"],

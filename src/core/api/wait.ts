@@ -1,6 +1,6 @@
 /** Waiting for a request to reach a state. */
 import { CliError } from "../../errors.ts";
-import { Exact, value } from "../../io/json.ts";
+import { type Exact, value } from "../../io/json.ts";
 import type { Log } from "../../io/log.ts";
 import type { Reader } from "./api.ts";
 
@@ -41,7 +41,11 @@ export async function waitForState(host: WaitHost, id: string, plan: WaitPlan): 
     const seen: Exact | CliError = await look(host.reader, id);
     if (seen instanceof CliError) {
       failures += 1;
-      const passing = seen.facts.retryable ?? ["TIMEOUT", "CONNECTION_RESET", "NETWORK_ERROR", "DNS_ERROR", "RATE_LIMITED", "SERVER_ERROR"].includes(seen.code);
+      const passing =
+        seen.facts.retryable ??
+        ["TIMEOUT", "CONNECTION_RESET", "NETWORK_ERROR", "DNS_ERROR", "RATE_LIMITED", "SERVER_ERROR"].includes(
+          seen.code,
+        );
       if (!passing || failures >= FAILURES_IN_A_ROW || clock.stop.aborted) throw seen;
     } else {
       failures = 0;

@@ -55,7 +55,9 @@ export class Config {
     const [apiKeyId, apiKeySecret] = [this.plain("API_KEY_ID"), await this.secret("API_KEY_SECRET")];
     const found = { API_URL: url, WORKSPACE: workspace, API_KEY_ID: apiKeyId, API_KEY_SECRET: apiKeySecret };
     if (url === undefined || workspace === undefined || apiKeyId === undefined || apiKeySecret === undefined) {
-      throw missing(Object.entries(found).flatMap(([name, value]) => (value === undefined ? [`${PREFIX}${name}`] : [])));
+      throw missing(
+        Object.entries(found).flatMap(([name, value]) => (value === undefined ? [`${PREFIX}${name}`] : [])),
+      );
     }
     return { endpoint: url, workspace, apiKeyId, apiKeySecret };
   }
@@ -95,7 +97,9 @@ export class Config {
   }
 
   /** Named variables of the rest of the program, trimmed; empty counts as unset (B03). */
-  plain(name: "API_URL" | "WORKSPACE" | "API_KEY_ID" | "READ_ONLY" | "NPM_REGISTRY" | "RELEASES_URL"): string | undefined {
+  plain(
+    name: "API_URL" | "WORKSPACE" | "API_KEY_ID" | "READ_ONLY" | "NPM_REGISTRY" | "RELEASES_URL",
+  ): string | undefined {
     return clean(this.sources.env[`${PREFIX}${name}`], `${PREFIX}${name}`, false);
   }
 
@@ -108,7 +112,10 @@ export class Config {
     const inline = clean(this.sources.env[variable], variable, linesAllowed);
     const path = clean(this.sources.env[fileVariable], fileVariable, false);
     if (inline !== undefined && path !== undefined) {
-      throw new CliError("CONFIG_CONFLICT", { message: `Both ${variable} and ${fileVariable} are set.`, field: variable });
+      throw new CliError("CONFIG_CONFLICT", {
+        message: `Both ${variable} and ${fileVariable} are set.`,
+        field: variable,
+      });
     }
     const value = path === undefined ? inline : await this.fromFile(path, fileVariable, linesAllowed);
     if (value !== undefined) this.sources.learn(value);
@@ -121,21 +128,27 @@ export class Config {
       return clean(new TextDecoder("utf-8", { fatal: true }).decode(bytes), field, linesAllowed);
     } catch (cause) {
       if (cause instanceof CliError && cause.code === "INVALID_ARGUMENT") throw cause;
-      throw new CliError("MISSING_CREDENTIALS", { message: `The file that ${field} names cannot be read.`, field, cause });
+      throw new CliError("MISSING_CREDENTIALS", {
+        message: `The file that ${field} names cannot be read.`,
+        field,
+        cause,
+      });
     }
   }
 
   private agreed(name: "API_URL", option: string, given: string | undefined): Endpoint | undefined {
     const configured = this.configured().endpoint;
     const asked = given === undefined ? undefined : parseEndpoint(given, option);
-    if (configured !== undefined && asked !== undefined && !sameEndpoint(configured, asked)) throw conflict(option, name);
+    if (configured !== undefined && asked !== undefined && !sameEndpoint(configured, asked))
+      throw conflict(option, name);
     return asked ?? configured;
   }
 
   private workspaceOf(options: LoginOptions): string | undefined {
     const { workspace } = this.configured();
     const asked = options.workspace === undefined ? undefined : checkWorkspace(options.workspace, "--workspace");
-    if (workspace !== undefined && asked !== undefined && workspace !== asked) throw conflict("--workspace", "WORKSPACE");
+    if (workspace !== undefined && asked !== undefined && workspace !== asked)
+      throw conflict("--workspace", "WORKSPACE");
     return asked ?? workspace;
   }
 

@@ -201,7 +201,10 @@ export function describeSession(session: Session): Record<string, unknown> {
 
 /** When the session ends for good if nobody uses it: the refresh token's end, else the access token's. */
 function endOf(tokens: TokenSet): string {
-  const seconds = tokens.refresh === undefined ? tokens.expiresInSeconds : (tokens.refreshExpiresInSeconds ?? tokens.expiresInSeconds);
+  const seconds =
+    tokens.refresh === undefined
+      ? tokens.expiresInSeconds
+      : (tokens.refreshExpiresInSeconds ?? tokens.expiresInSeconds);
   return new Date(tokens.receivedAt + seconds * 1000).toISOString();
 }
 
