@@ -16,6 +16,7 @@ import {
 } from "./core/api/api.ts";
 import { Config, type Environment } from "./core/auth/config.ts";
 import { SessionStore } from "./core/auth/session.ts";
+import type { DoctorHost, examine } from "./core/doctor.ts";
 import { Records } from "./core/signing/records.ts";
 import type { Signer } from "./core/signing/signer.ts";
 import type { Skill } from "./core/skill/content.ts";
@@ -84,6 +85,7 @@ export interface Capabilities {
   readonly jsonSchema: () => Promise<(schema: GenericSchema) => object>;
   readonly completion: () => Promise<typeof import("./cli/completion/shells.ts").SHELLS>;
   readonly skills: Skills;
+  readonly diagnosis: () => Promise<{ host: DoctorHost; examine: typeof examine }>;
   readonly sandbox: (options: SandboxOptions) => Promise<{ description: SandboxDescription; close(): Promise<void> }>;
 }
 
@@ -149,6 +151,24 @@ export function createProviders(context: Context, config: Config, parts: RunPart
     jsonSchema: () => async () => (await import("./cli/jsonschema.ts")).toJsonSchema,
     completion: () => async () => (await import("./cli/completion/shells.ts")).SHELLS,
     skills: () => createSkills(context.home),
+    diagnosis: () => async () => {
+      const [{ examine }, { inspectKnown }] = await Promise.all([
+        import("./core/doctor.ts"),
+        import("./core/skill/install.ts"),
+      ]);
+      const { bundledSkill } = await import("./core/skill/content.ts");
+      const doctorHost: DoctorHost = {
+        config,
+        uid: context.uid,
+        now: context.now,
+        stateDirectory: directory,
+        session: async () => sessions().read(),
+        publicKey: () => configuredPublicKey(config),
+        api: host,
+        skills: () => inspectKnown(bundledSkill(), context.home),
+      };
+      return { host: doctorHost, examine };
+    },
     sandbox: () => async (options) => (await import("./sandbox/index.ts")).startSandbox(options),
   };
 }

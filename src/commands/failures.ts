@@ -20,7 +20,7 @@ const EVERY: Codes = [
   ...(["OUTPUT_ERROR", "INTERNAL"] as const),
 ];
 const CONFIGURED: Codes = ["INVALID_URL", "INSECURE_URL", "INVALID_PROXY", "CONFIG_CONFLICT"];
-const STATE: Codes = ["SESSION_CORRUPT", "SESSION_INSECURE", "SESSION_IO"];
+const STATE: Codes = ["SESSION_CORRUPT", "SESSION_INSECURE", "SESSION_IO", "INVALID_PATH"];
 const NETWORK: Codes = ["DNS_ERROR", "NETWORK_ERROR", "CONNECTION_RESET", "TIMEOUT", "TLS_ERROR", "PROXY_ERROR"];
 const HTTP: Codes = [
   ...(["BAD_REQUEST", "UNAUTHORIZED", "FORBIDDEN", "NOT_FOUND", "CONFLICT", "HTTP_ERROR", "RATE_LIMITED"] as const),
@@ -58,8 +58,8 @@ const BY_NEED: { readonly [K in keyof Capabilities]?: Codes } = {
 };
 
 const BY_KIND: Readonly<Record<string, Codes>> = {
-  json: ["INVALID_JSON", "JSON_DUPLICATE_KEY", "PAYLOAD_TOO_LARGE"],
-  material: ["INVALID_JSON", "PAYLOAD_TOO_LARGE"],
+  json: ["INVALID_JSON", "JSON_DUPLICATE_KEY", "PAYLOAD_TOO_LARGE", "INVALID_PATH", "IO_ERROR"],
+  material: ["INVALID_JSON", "PAYLOAD_TOO_LARGE", "INVALID_PATH", "IO_ERROR"],
   path: ["INVALID_PATH"],
 };
 

@@ -4,6 +4,7 @@ import { login, logout, whoami } from "./access.ts";
 import { accounts } from "./accounts.ts";
 import { completion } from "./completion.ts";
 import { entities, groups, policies, users, whitelists } from "./directory.ts";
+import { doctor } from "./doctor.ts";
 import { keys } from "./keys.ts";
 import { api, assets, permissions } from "./lookup.ts";
 import { requests } from "./requests.ts";
@@ -34,5 +35,6 @@ export const commands = group(
     skill,
     schema,
     completion,
+    doctor,
   },
 );

@@ -82,6 +82,33 @@ export class Client {
     return url;
   }
 
+  /**
+   * Whether the server answers at all, without credentials and without repeating: the status, and its `Date`. The body is not read. Throws the
+   * network codes.
+   */
+  async probe(path: string): Promise<{ readonly status: number; readonly date: string | null }> {
+    const guard = new Guard(this.host.stop);
+    const request = { method: "GET", path } as const;
+    try {
+      const response = await this.request(this.urlOf(request).href, {
+        method: "GET",
+        headers: this.headersOf(request),
+        retry: 0,
+        redirect: "manual",
+        responseType: "stream",
+        ignoreResponseError: true,
+        signal: guard.signal,
+      });
+      void response.body?.cancel().catch(() => undefined);
+      return { status: response.status, date: response.headers.get("date") };
+    } catch (cause) {
+      const { code, message } = guard.failure() ?? classify(cause, false);
+      throw new CliError(code, { message, cause });
+    } finally {
+      guard.release();
+    }
+  }
+
   private async pause(waitMs: number, failure: CliError): Promise<void> {
     this.host.log.debug("waiting before the next try", { ms: Math.round(waitMs), code: failure.code });
     try {

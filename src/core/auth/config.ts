@@ -8,6 +8,11 @@ import { type Endpoint, parseEndpoint } from "./endpoint.ts";
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 const PREFIX = "LEDGER_ENTERPRISE_";
+/** Every documented variable (SPEC §2), without the prefix and the `_FILE` forms. */
+const SETTINGS = [
+  ...["API_URL", "WORKSPACE", "API_KEY_ID", "API_KEY_SECRET", "API_PRIVATE_KEY", "REPORTING_API_KEY"],
+  ...["STATE_DIR", "READ_ONLY", "NPM_REGISTRY", "RELEASES_URL"],
+] as const;
 const SECRET_FILE_MAX_BYTES = 64 * 1024;
 
 /** Where a login goes and with what. */
@@ -83,17 +88,29 @@ export class Config {
     return this.secret("API_PRIVATE_KEY", true);
   }
 
-  /** Checks proxy variables before the first request; their credentials are secrets (NET-10). Throws INVALID_PROXY. */
-  checkProxies(): void {
+  /** Checks proxy variables before the first request; their credentials are secrets (NET-10). True when one is set. Throws INVALID_PROXY. */
+  checkProxies(): boolean {
+    let isSet = false;
     for (const name of ["HTTPS_PROXY", "https_proxy"]) {
       const value = this.sources.env[name]?.trim();
       if (value === undefined || value === "") continue;
+      isSet = true;
       if (!/^https?:\/\/[^/\s]/i.test(value) || !URL.canParse(value)) {
         throw new CliError("INVALID_PROXY", { message: `${name} is not a proxy URL.`, field: name });
       }
       const { username, password } = new URL(value);
       for (const part of [username, password]) if (part !== "") this.learnBoth(part);
     }
+    return isSet;
+  }
+
+  /** Where each setting comes from, never what it is: the variable itself, its `_FILE` form, or nowhere. */
+  origins(): { readonly name: string; readonly source: "environment" | "file" | "unset" }[] {
+    const isSet = (name: string): boolean => (this.sources.env[name]?.trim() ?? "") !== "";
+    return SETTINGS.map((setting) => {
+      const name = `${PREFIX}${setting}`;
+      return { name, source: isSet(name) ? "environment" : isSet(`${name}_FILE`) ? "file" : "unset" };
+    });
   }
 
   /** Named variables of the rest of the program, trimmed; empty counts as unset (B03). */

@@ -8,7 +8,7 @@ import * as v from "valibot";
 import { CliError } from "../../errors.ts";
 import { writeNewFile } from "../../io/files.ts";
 import { type Skill, sha256 } from "./content.ts";
-import type { Target } from "./targets.ts";
+import { AGENTS, type Target, targetsOf } from "./targets.ts";
 
 /** How a copy stands to this program's skill. `modified`: not as any version of this program wrote it. */
 export type Status = "current" | "outdated" | "modified" | "newer" | "absent";
@@ -68,6 +68,12 @@ export async function inspect(skill: Skill, directory: string): Promise<Inspecti
   if (matches(ours) && foreign.length === 0) return { ...standing, status: "current" };
   if (record === undefined || !matches(record.files)) return { ...standing, status: "modified" };
   return { ...standing, status: isNewer(record.version, skill.version) ? "newer" : "outdated" };
+}
+
+/** Every known folder of the project and the home folder, also those without a copy. */
+export function inspectKnown(skill: Skill, home: string | undefined): Promise<Inspection[]> {
+  const targets = targetsOf(AGENTS, ["project", "user"], home);
+  return Promise.all(targets.map(({ path }) => inspect(skill, path)));
 }
 
 function isNewer(version: string, other: string): boolean {

@@ -1,0 +1,250 @@
+/**
+ * Looks at everything that a command will need and says what is wrong with it, without changing anything. Each check stands alone: what
+ * one of them cannot learn is left to the one that can. No value of a setting appears, only where it comes from.
+ */
+import { lstat } from "node:fs/promises";
+import { CliError, ERRORS, type ErrorCode } from "../errors.ts";
+import { CHANNEL, VERSION } from "../version.ts";
+import { type ApiHost, checkSession, createReader } from "./api/api.ts";
+import { Client } from "./api/client.ts";
+import { registeredKeys } from "./auth/claims.ts";
+import type { Config } from "./auth/config.ts";
+import { fingerprint } from "./auth/key.ts";
+import { endpointOf, type Session } from "./auth/session.ts";
+import type { Inspection } from "./skill/install.ts";
+
+export interface Finding {
+  readonly check: string;
+  readonly status: "ok" | "warn" | "problem";
+  /** One sentence of ours. */
+  readonly message: string;
+  /** What to do; always there unless the status is ok. */
+  readonly fix?: string;
+  /** The code that a command would fail with. */
+  readonly code?: ErrorCode;
+  readonly details?: unknown;
+}
+
+/** What the checks look through. Making any of these may throw, which is a finding. */
+export interface DoctorHost {
+  readonly config: Config;
+  readonly uid: number | undefined;
+  now(): number;
+  stateDirectory(): string;
+  session(): Promise<Session | undefined>;
+  publicKey(): Promise<Uint8Array | undefined>;
+  api(): ApiHost;
+  skills(): Promise<readonly Inspection[]>;
+}
+
+type Check = (host: DoctorHost) => Promise<readonly Finding[]> | readonly Finding[];
+
+const OFFLINE: readonly (readonly [name: string, check: Check])[] = [
+  ["version", checkVersion],
+  ["settings", checkSettings],
+  ["state", checkState],
+  ["session", checkSessionFile],
+  ["credentials", checkCredentials],
+  ["key", checkKey],
+  ["proxy", checkProxy],
+  ["skill", checkSkill],
+];
+
+const ONLINE: readonly (readonly [name: string, check: Check])[] = [["network", checkNetwork]];
+
+/** Every finding, in the order of the table; with `offline`, nothing is sent. */
+export async function examine(host: DoctorHost, offline: boolean): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const [name, check] of offline ? OFFLINE : [...OFFLINE, ...ONLINE]) {
+    try {
+      findings.push(...(await check(host)));
+    } catch (cause) {
+      findings.push(problem(name, cause));
+    }
+  }
+  return findings;
+}
+
+function ok(check: string, message: string, details?: unknown): Finding {
+  return { check, status: "ok", message, ...(details === undefined ? {} : { details }) };
+}
+
+function warn(check: string, message: string, fix: string, details?: unknown): Finding {
+  return { check, status: "warn", message, fix, ...(details === undefined ? {} : { details }) };
+}
+
+/** A failure as a finding; what is no CliError is a defect and goes on. */
+function problem(check: string, cause: unknown): Finding {
+  if (!(cause instanceof CliError)) throw cause;
+  const { message, hint, details } = cause.facts;
+  const fix = hint ?? ERRORS[cause.code].hint;
+  return { check, status: "problem", message, fix, code: cause.code, ...(details === undefined ? {} : { details }) };
+}
+
+function checkVersion(): Finding[] {
+  return [
+    ok("version", `Version ${VERSION}, ${CHANNEL === "source" ? "run from source" : `installed as ${CHANNEL}`}.`),
+  ];
+}
+
+function checkSettings({ config }: DoctorHost): Finding[] {
+  const { endpoint, workspace } = config.configured();
+  const mode = config.readOnly ? " Read-only mode is on: commands that write or sign are refused." : "";
+  if (endpoint !== undefined && workspace !== undefined)
+    return [ok("settings", `Address and workspace are well formed.${mode}`)];
+  const missing = [...(endpoint ? [] : ["API_URL"]), ...(workspace ? [] : ["WORKSPACE"])].map(
+    (name) => `LEDGER_ENTERPRISE_${name}`,
+  );
+  const fix = `Set ${missing.join(" and ")}, or give --baseUrl and --workspace at login.`;
+  return [warn("settings", `Not set: ${missing.join(", ")}.${mode}`, fix)];
+}
+
+async function checkState(host: DoctorHost): Promise<Finding[]> {
+  const directory = host.stateDirectory();
+  const findings: Finding[] = [];
+  for (const path of [directory, `${directory}/records`]) {
+    const found = await lstat(path).catch(() => undefined);
+    if (found === undefined || host.uid === undefined) continue;
+    if (found.isDirectory() && found.uid === host.uid && (found.mode & 0o077) === 0) continue;
+    const message = "The state folder is not a folder of this user that others can neither read nor change.";
+    const fix = "Make it yours alone: chown and chmod 700, or name another with LEDGER_ENTERPRISE_STATE_DIR.";
+    findings.push({ check: "state", status: "problem", code: "SESSION_INSECURE", message, fix, details: { path } });
+  }
+  return findings.length > 0
+    ? findings
+    : [ok("state", "Nobody else can read or change the state folder.", { path: directory })];
+}
+
+async function checkSessionFile({ config, ...host }: DoctorHost): Promise<Finding[]> {
+  const session = await host.session();
+  if (session === undefined) return [warn("session", "Nobody is logged in.", "Run 'login api' or 'login device'.")];
+  checkSession(session, config);
+  return [ok("session", `There is a session, made by 'login ${session.kind}'.`)];
+}
+
+/** Without a session they are needed now; with one, at the next login. */
+async function checkCredentials(host: DoctorHost): Promise<Finding[]> {
+  try {
+    await host.config.apiCredentials({ baseUrl: undefined, workspace: undefined });
+    return [ok("credentials", "Everything that 'login api' needs is set.")];
+  } catch (cause) {
+    const found = problem("credentials", cause);
+    const session = await host.session().catch(() => undefined);
+    return [session === undefined || found.code !== "MISSING_CREDENTIALS" ? found : { ...found, status: "warn" }];
+  }
+}
+
+async function checkKey(host: DoctorHost): Promise<Finding[]> {
+  const key = await host.publicKey();
+  if (key === undefined) {
+    const fix = "To sign, set LEDGER_ENTERPRISE_API_PRIVATE_KEY or its _FILE form; to read it is not needed.";
+    return [warn("key", "No private key is configured: nothing can be signed.", fix)];
+  }
+  const details = { fingerprint: fingerprint(key) };
+  const session = await host.session().catch(() => undefined);
+  const registered = session === undefined ? [] : registeredKeys(session);
+  if (registered.length === 0)
+    return [ok("key", "The private key is sound; whose it is shows after a login.", details)];
+  if (registered.includes(Buffer.from(key).toString("hex")))
+    return [ok("key", "The private key belongs to the user of the session.", details)];
+  const message = "The private key does not belong to the user of the session.";
+  return [{ check: "key", status: "problem", code: "KEY_MISMATCH", message, fix: ERRORS.KEY_MISMATCH.hint, details }];
+}
+
+function checkProxy({ config }: DoctorHost): Finding[] {
+  const isSet = config.checkProxies();
+  return [ok("proxy", isSet ? "HTTPS_PROXY is well formed, and is used." : "No proxy is configured.")];
+}
+
+const DRIFT: Readonly<Record<Inspection["status"], string | undefined>> = {
+  current: undefined,
+  absent: undefined,
+  outdated: "Run 'skill install' for it again.",
+  newer: "Upgrade the program to the skill's version.",
+  modified: "Compare it with 'skill show'; 'skill install --force' replaces it.",
+};
+
+async function checkSkill(host: DoctorHost): Promise<Finding[]> {
+  const copies = (await host.skills()).filter(({ status }) => status !== "absent");
+  if (copies.length === 0) return [ok("skill", "No copy of the skill is installed in the known folders.")];
+  return copies.map(({ path, status, version }) => {
+    const details = { path, status, version };
+    const fix = DRIFT[status];
+    return fix === undefined
+      ? ok("skill", "The installed skill is current.", details)
+      : warn("skill", `The installed skill is ${status}.`, fix, details);
+  });
+}
+
+/** How far the clocks may differ before times of sessions and certificates stop making sense. */
+const SKEW_MS = 60_000;
+
+/** Which check a network failure belongs to. */
+const LAYER: Readonly<Partial<Record<ErrorCode, string>>> = {
+  DNS_ERROR: "dns",
+  TLS_ERROR: "tls",
+  PROXY_ERROR: "proxy",
+};
+
+/** One request without credentials, then one with the session: what failed tells the layer. */
+async function checkNetwork(host: DoctorHost): Promise<Finding[]> {
+  const session = await host.session().catch(() => undefined);
+  const endpoint = session === undefined ? host.config.configured().endpoint : endpointOf(session);
+  if (endpoint === undefined) return [];
+  const api = host.api();
+  let answer: Awaited<ReturnType<Client["probe"]>>;
+  try {
+    answer = await new Client(endpoint, api).probe("/users");
+  } catch (cause) {
+    const layer = cause instanceof CliError ? LAYER[cause.code] : undefined;
+    return [problem(layer ?? "network", cause)];
+  }
+  const secured = endpoint.origin.startsWith("https:") ? [ok("tls", "The server's certificate is accepted.")] : [];
+  return [...secured, reached(answer.status), ...clockOf(answer.date, host.now()), ...(await authorised(session, api))];
+}
+
+/** A server that refuses a call without credentials is there; anything else is not what the API does. */
+function reached(status: number): Finding {
+  if (status === 401 || status === 403) return ok("network", "The API answers.");
+  const code: ErrorCode =
+    status >= 500 ? "SERVER_ERROR" : status >= 300 && status < 400 ? "REDIRECT_BLOCKED" : "INVALID_RESPONSE";
+  const message = `The server answers with status ${status} where the API asks for credentials.`;
+  return {
+    check: "network",
+    status: "problem",
+    code,
+    message,
+    fix: "Check the base URL, and whether a proxy or a login page is in the way.",
+  };
+}
+
+function clockOf(date: string | null, now: number): Finding[] {
+  const there = date === null ? Number.NaN : Date.parse(date);
+  if (Number.isNaN(there))
+    return [warn("clock", "The server does not say what time it is.", "Compare this machine's clock by hand.")];
+  const seconds = Math.round((now - there) / 1000);
+  if (Math.abs(now - there) <= SKEW_MS)
+    return [ok("clock", "This machine's clock agrees with the server's.", { secondsAhead: seconds })];
+  const message = "This machine's clock and the server's are more than a minute apart.";
+  return [
+    {
+      check: "clock",
+      status: "problem",
+      message,
+      fix: "Set this machine's clock, or let it be set over the network.",
+      details: { secondsAhead: seconds },
+    },
+  ];
+}
+
+async function authorised(session: Session | undefined, api: ApiHost): Promise<Finding[]> {
+  if (session === undefined) return [];
+  const isV1 = session.apiVersion === "v1";
+  try {
+    const reader = createReader(api);
+    await (isV1 ? reader.read("accounts.list", { pageSize: 1 }) : reader.read("users.get", { id: "me" }));
+    return [ok("authorisation", "The API accepts the session.")];
+  } catch (cause) {
+    return [problem("authorisation", cause)];
+  }
+}
