@@ -36,18 +36,19 @@ const EFFECTS: Readonly<Record<string, (workspace: Workspace, data: JsonObject) 
     if (policy === undefined) throw invalid("data.accountData.policyName: no such policy");
     if (parentId && !workspace.accounts.has(parentId)) throw invalid("data.accountData.parentId: no such account");
     const { name, currency, contractAddress } = given;
+    const address = `${model.address.slice(0, 4)}${workspace.newHex(18)}`;
     return (row) => {
-      const address = `${model.address.slice(0, 4)}${workspace.newHex(18)}`;
-      const token = contractAddress ? { contractAddress } : {};
-      const parent = parentId ? { parentId } : {};
+      const index = workspace.accounts.size;
+      const place = { index, derivationPath: model.derivationPath?.replace(/\d+'$/, `${index}'`) ?? `${index}'` };
+      const token = { ...(contractAddress ? { contractAddress } : {}), ...(parentId ? { parentId } : {}) };
       const governance = { policyId: policyName === undefined ? model.policyId : policy.id, governanceType: "POLICY" };
       workspace.accounts.set(row.id, {
         ...row,
         name,
         currency,
         address,
+        ...place,
         ...token,
-        ...parent,
         ...governance,
         balance: 0n,
       });
@@ -55,12 +56,13 @@ const EFFECTS: Readonly<Record<string, (workspace: Workspace, data: JsonObject) 
   },
   CREATE_WHITELIST(workspace, data) {
     const { name, addresses, description } = read(whitelistInput, data);
-    return (row) => workspace.whitelists.set(row.id, { ...row, name, addresses, description: description ?? "" });
+    return (row) =>
+      workspace.whitelists.set(row.id, { ...row, name, addresses, ...(description ? { description } : {}) });
   },
   CREATE_GROUP(workspace, data) {
     const { name, userIds = [], description } = read(groupInput, data);
     if (!userIds.every((id) => workspace.users.has(id))) throw invalid("data.userIds: no such user");
-    return (row) => workspace.groups.set(row.id, { ...row, name, userIds, description: description ?? "" });
+    return (row) => workspace.groups.set(row.id, { ...row, name, userIds, ...(description ? { description } : {}) });
   },
 };
 

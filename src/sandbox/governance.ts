@@ -57,11 +57,23 @@ export class Governance {
       userIds: this.#reviewersOf(step),
     }));
     const request: VaultRequest = {
-      ...{ id, legacyId: this.workspace.newLegacyId(), type, data, note, createdBy: creator.id, plan, effect },
+      id,
+      legacyId: this.workspace.newLegacyId(),
+      type,
+      data,
+      note,
+      createdBy: creator.id,
+      plan,
+      effect,
       targetId: (plan ?? effect) ? this.workspace.newId() : (textAt(data, "id") ?? null),
       steps: [{ stageName: "CREATION", quorum: 1, userIds: [creator.id] }, ...reviews],
-      ...{ reviews: [], state: "PENDING_APPROVAL", currentStepIndex: 0, since: at },
-      ...{ createdAt: at, updatedAt: at, expiresAt: at + this.workspace.requestLifeMs },
+      reviews: [],
+      state: "PENDING_APPROVAL",
+      currentStepIndex: 0,
+      since: at,
+      createdAt: at,
+      updatedAt: at,
+      expiresAt: at + this.workspace.requestLifeMs,
     };
     this.#enterStep(request, 0, at);
     if (creator.deviceType !== "API") this.decide(request, creator.id, "APPROVE", at);
@@ -157,9 +169,9 @@ export class Governance {
 
   #execute(request: VaultRequest, at: number): void {
     const { plan, targetId, effect } = request;
-    const legacyId = this.workspace.newLegacyId();
-    effect?.({ id: targetId ?? "", legacyId, createdAt: at, updatedAt: at, status: "ACTIVE" });
     if (plan !== undefined) this.#record(plan, plan.account, "SEND", targetId ?? "", at);
+    const legacyId = plan === undefined ? this.workspace.newLegacyId() : 0;
+    effect?.({ id: targetId ?? "", legacyId, createdAt: at, updatedAt: at, status: "ACTIVE" });
     this.#close(request, plan === undefined ? "ACTIVE" : "SUBMITTED", at);
   }
 
@@ -173,21 +185,20 @@ export class Governance {
   ): void {
     const isSend = type === "SEND";
     this.workspace.transactions.push({
-      ...{
-        id,
-        legacyId: this.workspace.newLegacyId(),
-        accountId: account.id,
-        type,
-        status: isSend ? "SUBMITTED" : "CONFIRMED",
-      },
-      ...{ amount: plan.amount, fees: plan.fee, maxFees: isSend ? plan.maxFees : null, currency: account.currency },
-      ...{
-        recipient: plan.recipient,
-        senders: [plan.account.address],
-        hash,
-        createdAt: at,
-        confirmedAt: isSend ? null : at,
-      },
+      id,
+      legacyId: this.workspace.newLegacyId(),
+      accountId: account.id,
+      type,
+      status: isSend ? "SUBMITTED" : "CONFIRMED",
+      currency: account.currency,
+      recipient: plan.recipient,
+      senders: [plan.account.address],
+      hash,
+      amount: plan.amount,
+      fees: plan.fee,
+      maxFees: isSend ? plan.maxFees : null,
+      createdAt: at,
+      confirmedAt: isSend ? null : at,
     });
   }
 

@@ -34,7 +34,10 @@ const user = record(
     /** Hexadecimal of a P-256 PEM. An API operator with neither key gets a new pair at each start. */
     privateKey: text(/^(?:[0-9a-f]{2})+$/i, "hexadecimal bytes"),
     pubKey: text(/^04[0-9a-f]{128}$/i, "130 hexadecimal digits"),
-    ...{ deviceUserId: text(), legacyViewAll: flag, status, isSuspended: flag },
+    deviceUserId: text(),
+    legacyViewAll: flag,
+    status,
+    isSuspended: flag,
   },
 );
 const account = record(
@@ -50,14 +53,12 @@ const account = record(
   },
 );
 const transaction = record({
-  ...{
-    accountId: id,
-    type: choice("SEND", "RECEIVE"),
-    amount,
-    fees: amount,
-    counterparty: text(),
-    ageSeconds: seconds,
-  },
+  accountId: id,
+  type: choice("SEND", "RECEIVE"),
+  amount,
+  fees: amount,
+  counterparty: text(),
+  ageSeconds: seconds,
 });
 /** A request of the past: raised and reviewed at load through the same engine, each approval a minute after the one before. */
 const request = record(

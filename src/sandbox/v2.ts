@@ -5,7 +5,17 @@ import type { Call, Dialect, Route } from "./routes.ts";
 import { type Checks, choice, digits, invalid, object, Refusal, record, text } from "./schema.ts";
 import { ACCESS_SECONDS, REFRESH_SECONDS, type TokenPair } from "./sessions.ts";
 import { CURRENCIES, estimateFee, reserved } from "./transactions.ts";
-import type { Account, Group, Policy, Row, Transaction, User, VaultRequest, Workspace } from "./workspace.ts";
+import type {
+  Account,
+  Group,
+  Policy,
+  Row,
+  Transaction,
+  User,
+  VaultRequest,
+  Whitelist,
+  Workspace,
+} from "./workspace.ts";
 
 const LARGEST_PAGE = 30;
 const CURSOR_PAGE = 20;
@@ -100,42 +110,49 @@ function iso(time: number): string {
   return new Date(time).toISOString();
 }
 
-/** A row as it is, times as text; members that are undefined are left out of the answer. */
-function showRow<T extends { readonly createdAt: number; readonly updatedAt: number }>(row: T) {
-  return { ...row, createdAt: iso(row.createdAt), updatedAt: iso(row.updatedAt) };
+/** What all objects begin with. Members that are undefined are left out of an answer. */
+function showRow({ id, legacyId, name, status, createdAt, updatedAt }: Row & { readonly name: string }) {
+  return { id, legacyId, name, status, createdAt: iso(createdAt), updatedAt: iso(updatedAt) };
 }
 
-function showDescribed<T extends Row & { readonly description?: string }>(row: T) {
+function showDescribed(row: Row & { readonly name: string; readonly description?: string }) {
   return { ...showRow(row), description: row.description ?? null };
 }
 
-function showUser(user: User, { name }: Workspace) {
-  const pubKey = user.pubKey === "" ? undefined : user.pubKey;
-  return { ...showRow(user), workspaceName: name, deviceUserId: user.deviceUserId ?? null, pubKey };
+function showUser(user: User, { name: workspaceName }: Workspace) {
+  const { legacyViewAll, deviceType, role, isSuspended } = user;
+  const [deviceUserId, pubKey] = [user.deviceUserId ?? null, user.pubKey === "" ? undefined : user.pubKey];
+  return { ...showRow(user), legacyViewAll, workspaceName, deviceUserId, deviceType, role, pubKey, isSuspended };
 }
 
-function showGroup({ userIds, ...group }: Group, workspace: Workspace) {
-  return { ...showDescribed(group), users: pick(workspace.users, userIds).map((user) => showUser(user, workspace)) };
+function showGroup(group: Group, workspace: Workspace) {
+  return {
+    ...showDescribed(group),
+    users: pick(workspace.users, group.userIds).map((user) => showUser(user, workspace)),
+  };
+}
+
+function showWhitelist(whitelist: Whitelist) {
+  return { ...showDescribed(whitelist), addresses: whitelist.addresses };
 }
 
 function showPolicy(policy: Policy, workspace: Workspace) {
-  const steps = policy.rules.flatMap((rule) => rule.reviewSteps);
+  const { rules, isPrivate = false, currency = null } = policy;
+  const steps = rules.flatMap((rule) => rule.reviewSteps);
   const [userIds, groupIds] = [
     steps.flatMap((step) => step.userIds ?? []),
     steps.flatMap((step) => step.groupId ?? []),
   ];
-  const whitelistIds = policy.rules.flatMap((rule) => rule.whitelistIds ?? []);
-  const currency = policy.currency ?? null;
+  const whitelistIds = rules.flatMap((rule) => rule.whitelistIds ?? []);
   return {
-    ...{
-      ...showDescribed(policy),
-      status: undefined,
-      currency,
-      network: currency,
-      isPrivate: policy.isPrivate ?? false,
-    },
+    ...showDescribed(policy),
+    status: undefined,
+    currency,
+    network: currency,
+    isPrivate,
     type: "ACCOUNT_POLICY",
-    whitelists: pick(workspace.whitelists, whitelistIds).map(showDescribed),
+    rules,
+    whitelists: pick(workspace.whitelists, whitelistIds).map(showWhitelist),
     users: pick(workspace.users, userIds).map((user) => showUser(user, workspace)),
     groups: pick(workspace.groups, groupIds).map((group) => showGroup(group, workspace)),
   };
@@ -146,41 +163,56 @@ function pick<T>(rows: ReadonlyMap<string, T>, ids: readonly string[]): T[] {
 }
 
 function showAccount(account: Account, { world, query }: Call) {
-  const { policyId, parentId, address, governanceType, balance, ...row } = account;
-  const live = { total: `${balance}`, pending: `${reserved(world.workspace, account)}` };
+  const { currency, contractAddress, index = 0, derivationPath, address, parentId, policyId } = account;
+  const live = { total: `${account.balance}`, pending: `${reserved(world.workspace, account)}` };
   return {
-    ...showRow(row),
-    network: row.currency,
-    contractAddress: row.contractAddress ?? null,
-    index: row.index ?? 0,
+    ...showRow(account),
+    currency,
+    network: currency,
+    contractAddress: contractAddress ?? null,
+    index,
+    derivationPath,
     balance: query.isTrue("skipLiveData") ? undefined : live,
-    asset: { type: row.contractAddress === undefined ? "NATIVE" : "TOKEN", address, parentId },
-    governance: { type: governanceType, policyId },
+    asset: { type: contractAddress === undefined ? "NATIVE" : "TOKEN", address, parentId },
+    governance: { type: account.governanceType, policyId },
   };
 }
 
-function showTransaction({ confirmedAt, ...row }: Transaction, now: number) {
+function showTransaction(transaction: Transaction, now: number) {
+  const { amount, fees, maxFees, createdAt, confirmedAt, ...row } = transaction;
   const isConfirmed = confirmedAt !== null;
   return {
     ...row,
-    amount: `${row.amount}`,
-    fees: isConfirmed ? `${row.fees}` : null,
-    maxFees: row.maxFees === null ? null : `${row.maxFees}`,
+    amount: `${amount}`,
+    fees: isConfirmed ? `${fees}` : null,
+    maxFees: maxFees === null ? null : `${maxFees}`,
     confirmations: isConfirmed ? 1 + Math.floor((now - confirmedAt) / BLOCK_MS) : 0,
     block: isConfirmed ? { height: Math.floor(confirmedAt / BLOCK_MS), time: iso(confirmedAt) } : null,
-    createdAt: iso(row.createdAt),
+    createdAt: iso(createdAt),
   };
 }
 
 const BLOCK_MS = 600_000;
 
 function showRequest(request: VaultRequest, { query }: Call) {
-  const { plan, effect, steps, since, expiresAt, reviews, ...row } = request;
+  const { type, data, id, legacyId, state, steps, currentStepIndex, targetId, note, createdBy } = request;
+  const times = <T extends { readonly createdAt: number; readonly updatedAt: number }>(row: T) => {
+    return { createdAt: iso(row.createdAt), updatedAt: iso(row.updatedAt) };
+  };
   return {
-    ...showRow(row),
+    type,
+    data,
+    id,
+    legacyId,
+    state,
     reviewSteps: steps.map(({ stageName, quorum }) => ({ stageName, quorum })),
-    expiredAt: iso(expiresAt),
-    reviews: reviews.map(showRow),
+    currentStepIndex,
+    expiredAt: iso(request.expiresAt),
+    targetId,
+    note,
+    createdBy,
+    reviews: request.reviews.map((one) => ({ ...one, ...times(one) })),
+    ...times(request),
     inflight: query.isTrue("withInflight") ? { numFailed: 0 } : undefined,
   };
 }
@@ -297,7 +329,7 @@ function currencies({ world }: Call): unknown {
 function tokenList({ world }: Call): unknown {
   const held = [...world.workspace.accounts.values()].filter((account) => account.contractAddress !== undefined);
   const byContract = new Map(
-    held.map(({ contractAddress, currency }) => [contractAddress, { contractAddress, network: currency }]),
+    held.map(({ contractAddress, currency, name }) => [contractAddress, { contractAddress, network: currency, name }]),
   );
   return { results: [...byContract.values()] };
 }
@@ -306,8 +338,15 @@ const REVIEW = record({ data: record({ challengeType: choice("API", "PSD"), sign
 const NOTE = record({ title: any, content: any });
 const REQUEST = record({ request: record({ type: any, data: object }, { note: NOTE }, true) });
 const REQUEST_FILTERS = {
-  ...{ type: any, state: any, targetId: any, createdBy: any, reviewedBy: any, pendingBy: any, support: any },
-  ...{ fromDate: date, toDate: date },
+  type: any,
+  state: any,
+  targetId: any,
+  createdBy: any,
+  reviewedBy: any,
+  pendingBy: any,
+  support: any,
+  fromDate: date,
+  toDate: date,
 };
 
 const ROUTES: readonly Route[] = [
@@ -366,7 +405,7 @@ const ROUTES: readonly Route[] = [
     filters: { status },
     rows: ({ world }) => world.workspace.whitelists.values(),
     fits: hasStatus,
-    show: showDescribed,
+    show: showWhitelist,
   }),
   ...resource<Policy>("/policies", {
     filters: { name: any, isPrivate: bool },

@@ -137,9 +137,8 @@ export class Workspace {
     this.adminSteps = seed.adminSteps;
     this.requestLifeMs = (seed.requestLifeSeconds ?? WEEK_SECONDS) * 1000;
     this.executionMs = (seed.executionSeconds ?? 5) * 1000;
-    this.transactions = (seed.transactions ?? []).flatMap((past) =>
-      this.#pastTransaction(past, now - past.ageSeconds * 1000),
-    );
+    const past = [...(seed.transactions ?? [])].sort((a, b) => b.ageSeconds - a.ageSeconds);
+    this.transactions = past.flatMap((one) => this.#pastTransaction(one, now - one.ageSeconds * 1000));
   }
 
   /** A new opaque id, in the form of a UUID. */
@@ -171,24 +170,22 @@ export class Workspace {
     const account = this.accounts.get(accountId);
     if (account === undefined) return [];
     const [sender, recipient] = type === "SEND" ? [account.address, counterparty] : [counterparty, account.address];
-    const row = {
-      id: this.newId(),
-      legacyId: this.newLegacyId(),
-      hash: this.newHex(32),
-      createdAt: at,
-      confirmedAt: at,
-    };
-    const paid = { amount: BigInt(amount), fees: BigInt(fees), maxFees: type === "SEND" ? BigInt(fees) : null };
     return [
       {
-        ...row,
-        ...paid,
+        id: this.newId(),
+        legacyId: this.newLegacyId(),
         accountId,
         type,
         status: "CONFIRMED",
         currency: account.currency,
         recipient,
         senders: [sender],
+        hash: this.newHex(32),
+        amount: BigInt(amount),
+        fees: BigInt(fees),
+        maxFees: type === "SEND" ? BigInt(fees) : null,
+        createdAt: at,
+        confirmedAt: at,
       },
     ];
   }
