@@ -29,11 +29,13 @@ export interface Form {
   readonly version: string;
   /** Whether it is run in a folder that somebody else prepared. */
   readonly hostile: boolean;
+  /** What a shell would start; empty for the source. */
+  readonly command: readonly string[];
   run(input: Input): Promise<Outcome>;
 }
 
-/** run() in this process, with a context made for the test. Waiting takes no time. */
-export const SOURCE: Form = { name: "source", version: SOURCE_VERSION, hostile: false, run: runInProcess };
+/** run() in this process, with a context made for the test. Waiting takes no time: the clock jumps ahead instead. */
+export const SOURCE: Form = { name: "source", version: SOURCE_VERSION, hostile: false, command: [], run: runInProcess };
 
 async function runInProcess({ argv, env, stdin, cwd }: Input): Promise<Outcome> {
   const [stdout, stderr] = [new Collector(), new Collector()];
@@ -68,6 +70,7 @@ interface World {
 }
 
 function testContext({ env, stdin, stdout, stderr }: World): Context {
+  let skippedMs = 0;
   return {
     env,
     stdout: streamSink(stdout),
@@ -81,8 +84,11 @@ function testContext({ env, stdin, stdout, stderr }: World): Context {
     uid: process.getuid?.(),
     pid: process.pid,
     hostname: hostname(),
-    now: Date.now,
-    sleep: (_ms, signal) => sleep(0, undefined, signal === undefined ? {} : { signal }),
+    now: () => Date.now() + skippedMs,
+    async sleep(ms, signal) {
+      await sleep(0, undefined, signal === undefined ? {} : { signal });
+      skippedMs += ms;
+    },
     interrupt: new AbortController().signal,
     isAlive: () => true,
   };
@@ -102,7 +108,7 @@ async function runProcess(command: readonly string[], { argv, env, stdin, cwd }:
 }
 
 function built(name: string, command: readonly string[], hostile = false): Form {
-  return { name, version: BUILT_VERSION, hostile, run: (input) => runProcess(command, input) };
+  return { name, version: BUILT_VERSION, hostile, command, run: (input) => runProcess(command, input) };
 }
 
 /** The five forms of SPEC §9, with the hostile folder of CFG-1 as one of them. */
