@@ -254,6 +254,7 @@ describe("SIG-7 strict reading", () => {
       point.with(64, (point[64] ?? 0) ^ 1),
       point.subarray(1),
       compressed,
+      point.with(0, 6 + ((point[64] ?? 0) & 1)),
       new Uint8Array(65),
       new Uint8Array(0),
     ]) {

@@ -451,6 +451,23 @@ describe("SIG-6 E24 altered challenge, field by field", () => {
     expect(review(honest.challenge.replace(NONCE, NONCE.toLowerCase()), honest.request).match).toBe(true);
   });
 
+  test("a nested type has no prefix to drop", () => {
+    expect(pairOf("memo", '{"type":"APPROVE_X"}', '{"type":"CREATE_X"}').match).toBe(false);
+  });
+
+  test("the older shape takes the nearest field of a name: the transaction's before the request's", () => {
+    const older = JSON.stringify({ "Transaction properties": { amount: "1", type: "SEND" }, challenge: NONCE });
+    const data = { amount: "2", transactionData: { amount: "1", type: "SEND" } };
+    expect(review(older, { type: "CREATE_TRANSACTION", amount: "3", data })).toMatchObject({
+      match: true,
+      unverified: [],
+    });
+    const inner = { ...data, transactionData: { amount: "2", type: "SEND" } };
+    expect(told(review(older, { type: "CREATE_TRANSACTION", amount: "1", data: inner }))).toEqual([
+      'Transaction properties.amount: "1" ≠ "2" (server)',
+    ]);
+  });
+
   test("E24 another type: a rejection is no approval, and only one prefix is dropped", () => {
     const [pair] = PAIRS;
     if (pair === undefined) throw new Error("no pair");
@@ -528,6 +545,7 @@ describe("SPEC §4 Review: values", () => {
     ["currency", '"bitcoin testnet"', '"bitcoin_testnet"', true],
     ["currency", '"bitcoin_testnet"', '"bitcoin testnet"', true],
     ["currency", '"bitcoin  testnet"', '"bitcoin_testnet"', false],
+    ["currency", '"a b_c"', '"a_b c"', true],
     ["currency", '"Bitcoin_testnet"', '"bitcoin_testnet"', false],
     ["currency", '"bitcoin-testnet"', '"bitcoin_testnet"', false],
     ["currency", '"bitcoin\\u00a0testnet"', '"bitcoin_testnet"', false],
@@ -898,6 +916,21 @@ describe("SPEC §4 Review: the account", () => {
     );
   });
 
+  test("a name whose path only reads like the right one is a name elsewhere", () => {
+    const decoy = JSON.parse(simple(nameless)) as Record<string, Json>;
+    const found = review(
+      JSON.stringify({ ...decoy, "data/transaction_data": { account_name: "A" } }),
+      requestOf(nameless),
+      "A",
+    );
+    expect(found.unverified).toEqual(['"data/transaction_data".account_name', "account_name"]);
+  });
+
+  test("an id that nothing vouches for does not say it either", () => {
+    const found = review(simple({ ...nameless, account_id: 5 }), requestOf(nameless), "A");
+    expect(found.unverified).toEqual(["data.transaction_data.account_id", "account_name"]);
+  });
+
   test("a name elsewhere does not say which account is meant", () => {
     const decoy = simple({ ...nameless, other: { account_name: "A" } });
     expect(review(decoy, requestOf(nameless), "A").unverified).toEqual([
@@ -931,7 +964,7 @@ describe("E27 shapes that are not known", () => {
       '{"transaction_data":{"amount":"1000"},"type":"APPROVE_TRANSACTION"}',
       ["transaction_data.amount", "type"],
     ],
-    ["nothing in it", "{}", [""]],
+    ["nothing in it", "{}", ["payload"]],
     ["an object equal to the request", JSON.stringify(requestOf(DATA)), 6],
   ] as const) {
     test(`E27 ${name}: all of it unverified, never a match`, () => {

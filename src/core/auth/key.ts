@@ -91,7 +91,7 @@ function decodeBody(lines: string): Uint8Array {
 
 type Element = readonly [tag: number, body: Uint8Array];
 
-/** The DER elements that fill `der` completely: single-byte tags, definite lengths in their shortest form. */
+/** The DER elements that fill `der` completely; definite lengths in their shortest form. */
 function elements(der: Uint8Array): Element[] {
   const found: Element[] = [];
   for (let at = 0; at < der.length; ) {
@@ -100,7 +100,7 @@ function elements(der: Uint8Array): Element[] {
       first < 0x80 ? [2, first] : first === 0x81 ? [3, second] : first === 0x82 ? [4, second * 256 + third] : [0, 0];
     const isShortest = length >= (start === 4 ? 0x100 : start === 3 ? 0x80 : 0);
     const end = at + start + length;
-    if (start === 0 || !isShortest || (tag & 0x1f) === 0x1f || end > der.length) throw malformed();
+    if (start === 0 || !isShortest || end > der.length) throw malformed();
     found.push([tag, der.subarray(at + start, end)]);
     at = end;
   }

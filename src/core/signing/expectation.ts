@@ -3,7 +3,7 @@ import { CliError } from "../../errors.ts";
 import { Exact, print, tree } from "../../io/json.ts";
 import type { Challenge } from "./challenge.ts";
 import { type Difference, printList } from "./comparison.ts";
-import { childrenOf, isSameValue, type Leaf, membersOf, ROOT, show } from "./field.ts";
+import { type Field, fieldOf, isSameValue, membersOf, show } from "./field.ts";
 
 /**
  * Each value of the JSON object `expected` must stand in the challenge, compared as in a review. A nested value stands at the same path;
@@ -11,12 +11,12 @@ import { childrenOf, isSameValue, type Leaf, membersOf, ROOT, show } from "./fie
  * elsewhere cannot pass for the first. What is absent or ambiguous is a difference. Throws INVALID_ARGUMENT when nothing is expected.
  */
 export function expectLeaves(challenge: Challenge, expected: Exact): Difference[] {
-  const wanted = membersOf({ node: tree(expected), place: ROOT });
+  const wanted = membersOf(fieldOf(tree(expected)));
   if (wanted.length === 0) {
     const message = "The expectation is not a JSON object with at least one value.";
     throw new CliError("INVALID_ARGUMENT", { message, field: "--expect" });
   }
-  const document = challenge.document === undefined ? undefined : { node: tree(challenge.document), place: ROOT };
+  const document = challenge.document === undefined ? undefined : fieldOf(tree(challenge.document));
   const root = document === undefined ? [] : membersOf(document);
   const everywhere = document === undefined ? [] : allMembers(document);
   return wanted.flatMap((want) => {
@@ -25,23 +25,23 @@ export function expectLeaves(challenge: Challenge, expected: Exact): Difference[
   });
 }
 
-function allMembers(leaf: Leaf, into: Leaf[] = []): Leaf[] {
-  for (const child of childrenOf(leaf)) {
+function allMembers(field: Field, into: Field[] = []): Field[] {
+  for (const child of field.children) {
     if (typeof child.place.step === "string") into.push(child);
     allMembers(child, into);
   }
   return into;
 }
 
-function expectMember(want: Leaf, candidates: readonly Leaf[]): Difference[] {
+function expectMember(want: Field, candidates: readonly Field[]): Difference[] {
   const named = candidates.filter(({ place }) => place.name === want.place.name);
   const [only, ...others] = named;
   if (only !== undefined && others.length === 0) return expectValue(want, only);
   return [{ field: show(want.place), challenge: only === undefined ? null : printList(named), ...unmet(want) }];
 }
 
-function expectValue(want: Leaf, actual: Leaf): Difference[] {
-  const [wants, actuals] = [childrenOf(want), childrenOf(actual)];
+function expectValue(want: Field, actual: Field): Difference[] {
+  const [wants, actuals] = [want.children, actual.children];
   const isOneKind = want.node.kind === actual.node.kind;
   if (isOneKind && want.node.kind === "object" && wants.length > 0) {
     return wants.flatMap((member) => expectMember(member, actuals));
@@ -53,6 +53,6 @@ function expectValue(want: Leaf, actual: Leaf): Difference[] {
   return [{ field: show(actual.place), challenge: new Exact(print(actual.node)), ...unmet(want) }];
 }
 
-function unmet({ node }: Leaf): Pick<Difference, "expected" | "source"> {
+function unmet({ node }: Field): Pick<Difference, "expected" | "source"> {
   return { expected: new Exact(print(node)), source: "expect" };
 }

@@ -12,13 +12,18 @@ export interface Place {
   readonly name: string;
 }
 
-/** A value and where it stands. Nodes are compared by identity: two equal values at two places are two. */
-export interface Leaf {
+/** A value and where it stands. Made once for a document, so that a field's identity tells two equal values at two places apart. */
+export interface Field {
   readonly place: Place;
   readonly node: Node;
+  /** Members of an object, items of an array; none in an empty one. */
+  readonly children: readonly Field[];
 }
 
 export const ROOT: Place = { parent: undefined, step: "", name: "" };
+
+/** What stands for the path of the document itself. */
+export const WHOLE = "payload";
 
 const LONGEST_STEP = 60;
 
@@ -32,7 +37,7 @@ export function pathOf(place: Place): Place[] {
 /** The path for a reader: `data.transaction_data.amount`, `addresses[0]`. `spell` may bring names to one spelling. */
 export function show(place: Place, spell: (name: string) => string = (name) => name): string {
   const parts = pathOf(place).map(({ step }) => (typeof step === "number" ? `[${step}]` : `.${quote(spell(step))}`));
-  return parts.join("").replace(/^\./, "");
+  return parts.length === 0 ? WHOLE : parts.join("").replace(/^\./, "");
 }
 
 /** A name with a dot or bracket in it must not read like a path; a long one is cut. */
@@ -52,29 +57,31 @@ export function snakeCase(name: string): string {
     .replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
 
-/** The members of an object node, in order; none for any other node. */
-export function membersOf({ node, place }: Leaf): Leaf[] {
-  if (node.kind !== "object") return [];
-  return node.members.map(([step, child]) => ({ node: child, place: { parent: place, step, name: snakeCase(step) } }));
+/** The document, or a part of it at `place`, as fields. */
+export function fieldOf(node: Node, place: Place = ROOT): Field {
+  const children =
+    node.kind === "object"
+      ? node.members.map(([step, child]) => fieldOf(child, { parent: place, step, name: snakeCase(step) }))
+      : node.kind === "array"
+        ? node.items.map((item, step) => fieldOf(item, { parent: place, step, name: place.name }))
+        : [];
+  return { place, node, children };
 }
 
-/** What stands directly inside: members or items. */
-export function childrenOf(leaf: Leaf): Leaf[] {
-  const { node, place } = leaf;
-  if (node.kind !== "array") return membersOf(leaf);
-  return node.items.map((item, step) => ({ node: item, place: { parent: place, step, name: place.name } }));
+/** The members of an object, in order; none of anything else. */
+export function membersOf({ node, children }: Field): readonly Field[] {
+  return node.kind === "object" ? children : [];
 }
 
-/** Every value that has no further value inside; an empty object or array is one. */
-export function leavesOf(leaf: Leaf, into: Leaf[] = []): Leaf[] {
-  const children = childrenOf(leaf);
-  if (children.length === 0) into.push(leaf);
-  for (const child of children) leavesOf(child, into);
+/** Every field that has no further one inside; an empty object or array is one. */
+export function leavesOf(field: Field, into: Field[] = []): Field[] {
+  if (field.children.length === 0) into.push(field);
+  for (const child of field.children) leavesOf(child, into);
   return into;
 }
 
 /** Members under their names; more than one where a name is spelled in several ways. */
-export function byName(members: readonly Leaf[]): Map<string, Leaf[]> {
+export function byName(members: readonly Field[]): Map<string, Field[]> {
   return Map.groupBy(members, ({ place }) => place.name);
 }
 
@@ -94,7 +101,7 @@ function textOf(node: Node): string | undefined {
 
 function isSameConstant(one: Node, other: Node): boolean {
   if (one.kind === "boolean" && other.kind === "boolean") return one.value === other.value;
-  return one.kind === other.kind && one.kind !== "boolean" && one.kind !== "string" && one.kind !== "number";
+  return one.kind === other.kind;
 }
 
 /** What is approved, whether it is asked for or confirmed: `CREATE_TRANSACTION` and `APPROVE_TRANSACTION` → `TRANSACTION`. */

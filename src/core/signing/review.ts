@@ -5,18 +5,7 @@
 import { type Exact, type Node, tree } from "../../io/json.ts";
 import { type Challenge, PROPERTIES } from "./challenge.ts";
 import { compareMembers, type Difference, differ, type Findings } from "./comparison.ts";
-import {
-  byName,
-  childrenOf,
-  type Leaf,
-  leavesOf,
-  membersOf,
-  type Place,
-  pathOf,
-  ROOT,
-  show,
-  snakeCase,
-} from "./field.ts";
+import { byName, type Field, fieldOf, leavesOf, membersOf, pathOf, ROOT, show, snakeCase, WHOLE } from "./field.ts";
 
 export type { Difference } from "./comparison.ts";
 export { expectLeaves } from "./expectation.ts";
@@ -51,21 +40,21 @@ export interface Review {
  */
 export function reviewChallenge({ challenge, sources, accountName }: ReviewInput): Review {
   const nothing = { match: false, differences: [], requestOnly: [] };
-  if (challenge.document === undefined) return { ...nothing, unverified: ["payload"] };
-  const root: Leaf = { node: tree(challenge.document), place: ROOT };
+  if (challenge.document === undefined) return { ...nothing, unverified: [WHOLE] };
+  const root = fieldOf(tree(challenge.document));
   const leaves = leavesOf(root);
   if (challenge.shape !== "transaction" && challenge.shape !== "properties")
     return { ...nothing, unverified: list(leaves) };
   const found: Findings = { differences: [], compared: new Set(), verified: new Set(), requestOnly: [] };
   const content = contentOf(challenge.shape, root);
   for (const { request, source } of sources) {
-    const members = membersOf({ node: unwrap(tree(request)), place: ROOT });
+    const members = membersOf(fieldOf(unwrap(tree(request))));
     compareMembers(content, challenge.shape === "properties" ? nearest(members) : members, source, found);
   }
   checkNonce(challenge.shape, root, found);
   checkSpellings(root, found);
   const unnamed = accountName === undefined ? [] : checkAccount(leaves, accountName, found);
-  const open = [...leaves.filter(({ node }) => !found.compared.has(node)), ...found.requestOnly.filter(isContent)];
+  const open = [...leaves.filter((leaf) => !found.compared.has(leaf)), ...found.requestOnly.filter(isContent)];
   return {
     match: found.verified.size > 0 && found.differences.length === 0,
     differences: found.differences,
@@ -77,7 +66,7 @@ export function reviewChallenge({ challenge, sources, accountName }: ReviewInput
 const MOST_LISTED = 1000;
 
 /** The places for a reader, each once whatever its spelling; cut with "…" where a document was made to have millions. */
-function list(leaves: readonly Leaf[]): string[] {
+function list(leaves: readonly Field[]): string[] {
   const shown = new Map<string, string>();
   for (const { place } of leaves) {
     if (shown.size === MOST_LISTED) return [...shown.values(), "…"];
@@ -88,7 +77,7 @@ function list(leaves: readonly Leaf[]): string[] {
 }
 
 /** What a request is compared with: all but the nonce, or in the older shape the properties. */
-function contentOf(shape: Shape, root: Leaf): Leaf[] {
+function contentOf(shape: Shape, root: Field): Field[] {
   const members = membersOf(root);
   if (shape === "transaction") return members.filter(({ place }) => place.name !== NONCES.transaction.name);
   return members.filter(({ place }) => place.step === PROPERTIES).flatMap(membersOf);
@@ -102,11 +91,11 @@ function unwrap(request: Node): Node {
 }
 
 /** The older shape is flat: its names are looked for in the transaction's data first, then in the request's data, then in the request. */
-function nearest(request: readonly Leaf[]): Leaf[] {
-  const [data = [], ...rest] = split(request, "data");
-  const [transaction = [], ...others] = split(data, "transaction_data");
+function nearest(request: readonly Field[]): Field[] {
+  const [data, besideData] = split(request, "data");
+  const [transaction, besideTransaction] = split(data, "transaction_data");
   const taken = new Set<string>();
-  return [transaction, others.flat(), rest.flat()].flatMap((level) => {
+  return [transaction, besideTransaction, besideData].flatMap((level) => {
     const members = level.filter(({ place }) => !taken.has(place.name));
     for (const { place } of level) taken.add(place.name);
     return members;
@@ -114,8 +103,8 @@ function nearest(request: readonly Leaf[]): Leaf[] {
 }
 
 /** What stands inside the member called `name`, and the other members. */
-function split(members: readonly Leaf[], name: string): [inside: Leaf[], others: Leaf[]] {
-  const isInside = ({ place }: Leaf): boolean => place.name === name;
+function split(members: readonly Field[], name: string): [inside: Field[], others: Field[]] {
+  const isInside = ({ place }: Field): boolean => place.name === name;
   return [members.filter(isInside).flatMap(membersOf), members.filter((member) => !isInside(member))];
 }
 
@@ -126,49 +115,50 @@ const NONCES = {
 };
 type Shape = keyof typeof NONCES;
 
-function checkNonce(shape: Shape, root: Leaf, found: Findings): void {
+function checkNonce(shape: Shape, root: Field, found: Findings): void {
   const { name, form, expected } = NONCES[shape];
   for (const nonce of membersOf(root).filter(({ place }) => place.step === name)) {
-    if (nonce.node.kind === "string" && form.test(nonce.node.value)) found.compared.add(nonce.node);
+    if (nonce.node.kind === "string" && form.test(nonce.node.value)) found.compared.add(nonce);
     else differ(nonce, expected, "rule", found);
   }
 }
 
 /** Two spellings of one name in one object (`maxFees`, `max_fees`): whoever reads the challenge may take either, so neither is taken. */
-function checkSpellings(leaf: Leaf, found: Findings): void {
-  if (leaf.node.kind === "array") for (const item of childrenOf(leaf)) checkSpellings(item, found);
-  for (const spellings of byName(membersOf(leaf)).values()) {
+function checkSpellings(field: Field, found: Findings): void {
+  if (field.node.kind === "array") for (const item of field.children) checkSpellings(item, found);
+  for (const spellings of byName(membersOf(field)).values()) {
     const [only, ...others] = spellings;
     if (only !== undefined && others.length === 0) checkSpellings(only, found);
     else for (const spelling of spellings) differ(spelling, "one spelling of this name", "rule", found);
   }
 }
 
-/** Where a challenge says which account it means. */
-const ACCOUNTS = /^(data|data\/transaction_data|transaction properties)\/account_(name|id)$/;
+/** The objects in which a challenge says which account it means. */
+const ACCOUNT_HOLDERS = [["data"], ["data", "transaction_data"], [snakeCase(PROPERTIES)]].map((path) =>
+  JSON.stringify(path),
+);
 
 /** The account's own name against each `account_name`. Gives what stays open: a challenge that does not say which account it means. */
-function checkAccount(leaves: readonly Leaf[], accountName: string, found: Findings): string[] {
-  const accounts = leaves.filter(({ place }) => ACCOUNTS.test(namesOf(place)));
-  const named = accounts.filter(({ place }) => place.name === "account_name");
+function checkAccount(leaves: readonly Field[], accountName: string, found: Findings): string[] {
+  const isHeld = ({ place: { parent = ROOT } }: Field): boolean =>
+    ACCOUNT_HOLDERS.includes(JSON.stringify(pathOf(parent).map(({ name }) => name)));
+  const named = leaves.filter((leaf) => leaf.place.name === "account_name" && isHeld(leaf));
   for (const leaf of named) {
     if (leaf.node.kind !== "string" || leaf.node.value !== accountName) differ(leaf, accountName, "account", found);
-    else found.verified.add(leaf.node);
-    found.compared.add(leaf.node);
+    else found.verified.add(leaf);
+    found.compared.add(leaf);
   }
-  return accounts.some(({ node }) => found.verified.has(node)) || named.length > 0 ? [] : ["account_name"];
-}
-
-function namesOf(place: Place): string {
-  const path = pathOf(place);
-  return path.every(({ step }) => typeof step === "string") ? path.map(({ name }) => name).join("/") : "";
+  const isIdentified = leaves.some(
+    (leaf) => leaf.place.name === "account_id" && isHeld(leaf) && found.verified.has(leaf),
+  );
+  return named.length > 0 || isIdentified ? [] : ["account_name"];
 }
 
 /**
  * True for content that a request asks for, so that a challenge without it would mean something else (no token contract, no tag): it stays
  * open until somebody confirms it. Fee strategy and ids beside the transaction's own data never stand in a challenge.
  */
-function isContent({ node, place }: Leaf): boolean {
+function isContent({ node, place }: Field): boolean {
   const [top, container, ...inside] = pathOf(place);
   if (top?.name !== "data" || container === undefined) return false;
   if (node.kind === "null" || node.kind === "object" || node.kind === "array") return false;
