@@ -1,0 +1,178 @@
+/** The strict reader against the runtime's own: seeded documents, and the same documents damaged at random. */
+import { expect, test } from "bun:test";
+import { elements, exact, JsonError, members, pretty, print, tree, value } from "../../src/io/json.ts";
+
+/** mulberry32: the same cases on every machine. */
+function randomOf(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+class Maker {
+  /** Numbered keys are all different; short ones often stand twice. */
+  constructor(
+    private readonly random: () => number,
+    private readonly keys: "numbered" | "short",
+  ) {}
+
+  upTo(limit: number): number {
+    return Math.floor(this.random() * limit);
+  }
+
+  pick<T>(choices: readonly T[]): T {
+    const found = choices[this.upTo(choices.length)];
+    if (found === undefined) throw new Error("nothing to pick from");
+    return found;
+  }
+
+  space(): string {
+    return this.random() < 0.8 ? "" : this.pick([" ", "\n", "\t ", "\r\n"]);
+  }
+
+  string(): string {
+    const pieces = [
+      "a",
+      "Z",
+      "0",
+      " ",
+      "é",
+      "\u2028",
+      "\u202e",
+      "🔐",
+      "\\n",
+      "\\\\",
+      '\\"',
+      "\\/",
+      "\\u0041",
+      "\\ud83d\\udd10",
+      "{",
+      "]",
+      ",",
+      ":",
+    ];
+    return `"${Array.from({ length: this.upTo(6) }, () => this.pick(pieces)).join("")}"`;
+  }
+
+  number(): string {
+    const whole = this.pick(["0", "7", "10", "12345678901234567890", "999"]);
+    const fraction = this.pick(["", "", ".0", ".10", ".000000000000000001"]);
+    return `${this.pick(["", "-"])}${whole}${fraction}${this.pick(["", "", "e5", "E+400", "e-7"])}`;
+  }
+
+  key(at: number): string {
+    return this.keys === "numbered"
+      ? `${this.string().slice(0, -1)}${at}"`
+      : this.pick(['"a"', '"b"', '"\\u0061"', '"1"', '"__proto__"', '"constructor"', '"d"', '"e"']);
+  }
+
+  document(depth: number): string {
+    const kind = depth === 0 ? this.upTo(3) : this.upTo(5);
+    const list = (item: (at: number) => string): string => {
+      return Array.from({ length: this.upTo(5) }, (_, at) => `${this.space()}${item(at)}${this.space()}`).join(",");
+    };
+    if (kind === 0) return this.number();
+    if (kind === 1) return this.string();
+    if (kind === 2) return this.pick(["true", "false", "null"]);
+    if (kind === 3) return `[${list(() => this.document(depth - 1))}]`;
+    return `{${list((at) => `${this.key(at)}${this.space()}:${this.space()}${this.document(depth - 1)}`)}}`;
+  }
+
+  damaged(text: string): string {
+    const at = this.upTo(text.length + 1);
+    const junk = this.pick(["", "\ud800", ...'0-.e,:"\\[]{}u\u0001 \ufefft']);
+    return text.slice(0, at) + junk + text.slice(at + this.upTo(3));
+  }
+}
+
+function parsed(text: string): { readonly value: unknown } | undefined {
+  try {
+    return { value: JSON.parse(text) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Members of all objects; the runtime keeps the last of several with one key. */
+function countMembers(found: unknown): number {
+  if (typeof found !== "object" || found === null) return 0;
+  const children = Object.values(found);
+  return (
+    (Array.isArray(found) ? 0 : children.length) + children.reduce((sum: number, child) => sum + countMembers(child), 0)
+  );
+}
+
+function countColons(text: string): number {
+  return text.replace(/"(?:[^"\\]|\\.)*"/g, "").split(":").length - 1;
+}
+
+/** Values with integer-like keys and `-0` kept apart; objects as lists of their members. */
+function rebuilt(text: string): unknown {
+  const document = exact(text, { loneSurrogates: "allow" });
+  if (document.text.startsWith("[")) return elements(document).map((element) => rebuilt(element.text));
+  if (!document.text.startsWith("{")) return value(document);
+  return Object.fromEntries(members(document).map(([key, child]) => [key, rebuilt(child.text)]));
+}
+
+test("1,000 valid documents: accepted, same value, same tokens in every view", () => {
+  const maker = new Maker(randomOf(20240501), "numbered");
+  for (let count = 0; count < 1000; count += 1) {
+    const text = `${maker.space()}${maker.document(4)}${maker.space()}`;
+    const document = exact(text);
+    expect(value(document)).toEqual(JSON.parse(text));
+    expect(rebuilt(text)).toEqual(JSON.parse(text));
+    expect(value(exact(print(tree(document))))).toEqual(JSON.parse(text));
+    expect(exact(pretty(document.text)).text).toBe(document.text);
+    // A view that forgets tokens would give the runtime's spelling of numbers here.
+    const numbers = (json: string): string[] =>
+      json.replace(/"(?:[^"\\]|\\.)*"/g, "").match(/-?[0-9][0-9.eE+-]*/g) ?? [];
+    expect(numbers(print(tree(document)))).toEqual(numbers(text));
+  }
+});
+
+test("2,000 damaged documents: accepted exactly when the runtime accepts them, duplicates and half characters apart", () => {
+  const maker = new Maker(randomOf(777), "short");
+  const tally = { accepted: 0, syntax: 0, duplicate: 0, surrogate: 0 };
+  for (let count = 0; count < 2000; count += 1) {
+    const text = maker.damaged(maker.document(3));
+    const reference = parsed(text);
+    try {
+      const document = exact(text);
+      tally.accepted += 1;
+      expect([text, reference === undefined]).toEqual([text, false]);
+      expect(value(document)).toEqual(reference?.value);
+      expect(countMembers(reference?.value)).toBe(countColons(text));
+    } catch (cause) {
+      if (!(cause instanceof JsonError)) throw cause;
+      const { reason } = cause;
+      if (reason === "duplicate" || reason === "surrogate") {
+        tally[reason] += 1;
+        const lost = countColons(text) - countMembers(reference?.value);
+        if (reason === "duplicate" && reference !== undefined) expect(lost).toBeGreaterThan(0);
+      } else {
+        tally.syntax += 1;
+        expect([text, reference]).toEqual([text, undefined]);
+        expect(cause.position).toBeLessThanOrEqual(text.length);
+      }
+    }
+  }
+  // Each branch was really taken.
+  for (const count of Object.values(tally)) expect(count).toBeGreaterThan(5);
+});
+
+test("a duplicate is found wherever it stands among many keys", () => {
+  const random = randomOf(99);
+  for (let count = 0; count < 200; count += 1) {
+    const size = 2 + Math.floor(random() * 40);
+    const keys = Array.from({ length: size }, (_, at) => `k${at}`);
+    const doubled = Math.floor(random() * (size - 1));
+    expect(() => exact(`{${[...keys, `k${doubled}`].map((key) => `"${key}":0`).join()}}`)).toThrow(
+      "A key stands twice",
+    );
+    expect(exact(`{${keys.map((key) => `"${key}":0`).join()}}`).text.length).toBeGreaterThan(0);
+  }
+});
