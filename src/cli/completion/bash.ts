@@ -1,4 +1,4 @@
-/** Completion for bash 4 and newer. Bash splits words at `=` and `@`, which the script takes into account. */
+/** Completion for bash 4 and newer. Bash hands over words that it split at `=` and `@`, and yet replaces the whole of `@file`. */
 import { type Place, stepRows, type ValueForm, valueRows } from "./places.ts";
 
 /** Text inside single quotes. */
@@ -62,13 +62,13 @@ ${name}() {
     case "$word" in
       --) return ;;
       =) ;;
-      @) [[ $form == document ]] && form=file ;;
+      @ | =@) [[ $form == document ]] && form=at ;;
       -*) ${name}_form "$word" ;;
       *) if [[ -n $form ]]; then form=""; else ${name}_step "$word"; fi ;;
     esac
     at=$((at + 1))
   done
-  [[ $cur == "=" ]] && cur=""
+  cur="\${cur#=}"
   case "$form" in
     "")
       ${name}_offer
@@ -77,11 +77,10 @@ ${name}() {
       [[ -z $words && -z $cur ]] && COMPREPLY=($(compgen -W "$options" -- ""))
       ;;
     one*) COMPREPLY=($(compgen -W "\${form#one }" -- "$cur")) ;;
+    at) ${name}_files "$cur" "@" ;;
     file) ${name}_files "$cur" "" ;;
     document)
-      if [[ $cur == @* && $COMP_WORDBREAKS == *@* ]]; then
-        ${name}_files "\${cur#@}" ""
-      elif [[ $cur == @* ]]; then
+      if [[ $cur == @* ]]; then
         ${name}_files "\${cur#@}" "@"
       else
         COMPREPLY=($(compgen -W "@" -- "$cur"))

@@ -32,6 +32,12 @@ export function fish(program: string, places: readonly Place[]): string {
       ...options.map(({ name: long, means, value }) => {
         return `${here} -l ${quote(long.slice(2))} -d ${quote(means)}${expectOf(value, name)}`;
       }),
+      // The other spelling is not offered, but what follows it is.
+      ...options.flatMap(({ spellings: [, other], value }) => {
+        if (other === undefined || value === undefined || value === "free") return [];
+        const used = `__${name}_at ${quote(path)}; and __${name}_used ${other}`;
+        return [`complete -c ${program} -n ${quote(used)} -l ${quote(other.slice(2))}${expectOf(value, name)}`];
+      }),
     ];
   });
   return `# Completion of ${program} for fish.
@@ -54,6 +60,10 @@ end
 
 function __${name}_at
     test (__${name}_place) = "$argv[1]"
+end
+
+function __${name}_used
+    contains -- $argv[1] (commandline -opc) (commandline -ct | string replace -r '=.*' '')
 end
 
 function __${name}_documents
