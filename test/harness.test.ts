@@ -24,7 +24,7 @@ function answering(outcome: Partial<Outcome>, act: (input: Input) => Promise<voi
     await act(input);
     return { exit: 0, stdout: '{"a":1}\n', stderr: "", ...outcome };
   };
-  return { name: "fake", version: "1.2.3", hostile: false, run };
+  return { name: "fake", version: "1.2.3", hostile: false, command: [], run };
 }
 
 const plain = '$ ledger-enterprise-cli x\n{"a": 1}\n';

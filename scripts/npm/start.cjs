@@ -12,7 +12,8 @@ function proxySettings(env) {
   const first = (...names) =>
     names.map((name) => env[name]?.trim()).find((value) => value !== undefined && value !== "");
   const proxy = first("https_proxy", "HTTPS_PROXY");
-  if (proxy === undefined || !URL.canParse(proxy)) return undefined;
+  // What is no proxy URL is left to the program, which names the variable (B20); the runtime would only crash.
+  if (proxy === undefined || !/^https?:\/\//i.test(proxy) || !URL.canParse(proxy)) return undefined;
   return { https_proxy: proxy, no_proxy: first("no_proxy", "NO_PROXY") ?? "" };
 }
 
