@@ -4,6 +4,8 @@ import { createServer, type Server, type Socket } from "node:net";
 export interface RawRequest {
   readonly method: string;
   readonly path: string;
+  /** Path and query as they came. */
+  readonly target: string;
   readonly headers: ReadonlyMap<string, string>;
   readonly body: string;
   /** How many requests of this method and path came before. */
@@ -111,7 +113,7 @@ export class RawApi implements AsyncDisposable {
       lines.map((header) => [header.split(": ")[0]?.toLowerCase() ?? "", header.slice(header.indexOf(": ") + 2)]),
     );
     const route = `${method} ${path}`;
-    const request: RawRequest = { method, path, headers, body: rest.join("\r\n\r\n"), before: this.count(route) };
+    const request: RawRequest = { method, path, target, headers, body: rest.join("\r\n\r\n"), before: this.count(route) };
     this.requests.push(request);
     const answers = this.routes[route] ?? [http("404 Not Found", "{}")];
     const answer = answers[Math.min(request.before, answers.length - 1)] ?? "";
