@@ -32,7 +32,7 @@ export function stateDirectory(
   const paths = platform === "win32" ? win32 : posix;
   const own = env.LEDGER_ENTERPRISE_STATE_DIR?.trim() ?? "";
   if (own !== "") {
-    if (paths.isAbsolute(own)) return paths.normalize(own);
+    if (paths.isAbsolute(own)) return paths.resolve(own);
     const message = "LEDGER_ENTERPRISE_STATE_DIR must be an absolute path.";
     throw new CliError("INVALID_PATH", { message, field: "LEDGER_ENTERPRISE_STATE_DIR" });
   }
@@ -104,7 +104,14 @@ function judge(path: string, stats: Stats, uid: number | undefined): void {
 }
 
 async function judgeDirectory(directory: string, uid: number | undefined): Promise<void> {
-  judgeRights(directory, await stat(directory), uid, "700");
+  const stats = await stat(directory);
+  if (!stats.isDirectory()) {
+    throw new CliError("SESSION_IO", {
+      message: "A file lies where the state directory belongs.",
+      details: { path: directory },
+    });
+  }
+  judgeRights(directory, stats, uid, "700");
 }
 
 function judgeRights(path: string, stats: Stats, uid: number | undefined, mode: string): void {
