@@ -83,7 +83,8 @@ function isNewer(version: string, other: string): boolean {
 }
 
 /**
- * Puts the skill into the folder of skills `target`, each file by rename, the record last. A current copy is left untouched. Throws
+ * Puts the skill into the folder of skills `target`: everything is written beside its place before the first file is replaced, the record
+ * last. A current copy is left untouched. Throws
  * INVALID_PATH (a file or a symbolic link in the way), FILE_EXISTS (something that is not ours; `force` replaces it), IO_ERROR.
  */
 export async function install(skill: Skill, target: Target, force: boolean): Promise<Installed> {
@@ -96,11 +97,10 @@ export async function install(skill: Skill, target: Target, force: boolean): Pro
     return { ...result, changed: false };
   if (!force) await refuseForeign(found, [...skill.files.keys(), RECORD]);
   for (const folder of [target.path, found.path, join(found.path, "references")]) await makeFolder(folder);
-  for (const [name, text] of skill.files) await replaceFile(join(found.path, name), text);
+  await replaceFiles(found.path, [...skill.files, [RECORD, `${JSON.stringify(record)}\n`]]);
   for (const name of Object.keys(stale?.files ?? {})) {
     if (!skill.files.has(name) && !found.foreign.includes(name)) await rm(join(found.path, name), { force: true });
   }
-  await replaceFile(join(found.path, RECORD), `${JSON.stringify(record)}\n`);
   return { ...result, changed: true };
 }
 
@@ -166,14 +166,19 @@ async function makeFolder(path: string): Promise<void> {
   await guarded(path, () => mkdir(path, { recursive: true, mode: 0o755 }));
 }
 
-/** SES-2's recipe with mode 0644: a new file beside the old one, synchronised, then renamed over it. */
-async function replaceFile(path: string, text: string): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path)}.${crypto.randomUUID()}.tmp`);
+/** SES-2's recipe with mode 0644: new files beside the old ones, synchronised, then renamed over them; none is replaced before all stand. */
+async function replaceFiles(folder: string, files: readonly (readonly [name: string, text: string])[]): Promise<void> {
+  const staged: (readonly [temporary: string, path: string])[] = [];
   try {
-    await writeNewFile(temporary, new TextEncoder().encode(text), 0o644);
-    await guarded(path, () => rename(temporary, path));
+    for (const [name, text] of files) {
+      const path = join(folder, name);
+      const temporary = join(dirname(path), `.${basename(path)}.${crypto.randomUUID()}.tmp`);
+      staged.push([temporary, path]);
+      await writeNewFile(temporary, new TextEncoder().encode(text), 0o644);
+    }
+    for (const [temporary, path] of staged) await guarded(path, () => rename(temporary, path));
   } catch (cause) {
-    await rm(temporary, { force: true }).catch(() => undefined);
+    for (const [temporary] of staged) await rm(temporary, { force: true }).catch(() => undefined);
     throw cause;
   }
 }

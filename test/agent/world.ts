@@ -1,0 +1,62 @@
+/** A home, a folder and a sandbox for one test, and the program to run in them. */
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Form, type Outcome, SOURCE } from "../support/forms.ts";
+import { openSandbox } from "../support/sandbox.ts";
+import { PROGRAM, splitCommand } from "../support/script.ts";
+
+export interface Answer extends Outcome {
+  /** The document on stdout; undefined when it is text or nothing. */
+  readonly document: unknown;
+}
+
+export interface World extends AsyncDisposable {
+  /** Changed by a test as it likes. */
+  readonly env: Record<string, string>;
+  readonly home: string;
+  readonly cwd: string;
+  /** A line for the sandbox (test/support/sandbox.ts). */
+  control(verb: string, rest: string): Promise<void>;
+  /** Runs a line as a shell would, with or without the program's name before it. */
+  run(line: string, stdin?: string): Promise<Answer>;
+}
+
+export async function openWorld(form: Form = SOURCE): Promise<World> {
+  const folder = await mkdtemp(join(tmpdir(), "world-"));
+  const [home, cwd] = [join(folder, "home"), join(folder, "work")];
+  for (const path of [home, cwd]) await mkdir(path);
+  const sandbox = await openSandbox();
+  const env: Record<string, string> = { ...sandbox.environment, HOME: home };
+  return {
+    env,
+    home,
+    cwd,
+    control: (verb, rest) => sandbox.control(verb, rest),
+    async run(line, stdin) {
+      const words = splitCommand(line, new Map(Object.entries(env)));
+      const argv = words[0] === PROGRAM ? words.slice(1) : words;
+      const outcome = await form.run({ argv, env: { ...env }, stdin, cwd });
+      return { ...outcome, document: parse(outcome.stdout) };
+    },
+    async [Symbol.asyncDispose]() {
+      await sandbox[Symbol.asyncDispose]();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The member at a dotted path of a document, or undefined. */
+export function at(document: unknown, path: string): unknown {
+  return path.split(".").reduce<unknown>((found, name) => {
+    return typeof found === "object" && found !== null ? (found as Record<string, unknown>)[name] : undefined;
+  }, document);
+}
