@@ -41,7 +41,7 @@ const FOREIGN: readonly (readonly [form: RegExp, code: ErrorCode, message: strin
   [
     /^(?!.*PRIVATE KEY-----)-----BEGIN /s,
     "INVALID_PRIVATE_KEY",
-    "The value is a public key or certificate, not a private key.",
+    "The PEM holds no private key; it may be a public key or certificate.",
   ],
 ];
 
