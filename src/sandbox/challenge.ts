@@ -159,9 +159,15 @@ export function verifyJws(jws: string, payload: Buffer, publicKey: string): void
     throw wrong("The JWS payload is not the challenge that was issued");
   const raw = Buffer.from(signature, "base64url");
   if (raw.length !== 64) throw wrong("The JWS signature is not 64 bytes");
-  const key = { key: publicKeyOf(publicKey), dsaEncoding: "ieee-p1363" } as const;
-  if (!verify("sha256", Buffer.from(`${header}.${body}`, "ascii"), key, raw)) {
+  if (!isSignedBy(publicKey, `${header}.${body}`, raw))
     throw wrong("The signature does not verify with the registered public key");
+}
+
+function isSignedBy(publicKey: string, text: string, signature: Buffer): boolean {
+  try {
+    return verify("sha256", Buffer.from(text), { key: publicKeyOf(publicKey), dsaEncoding: "ieee-p1363" }, signature);
+  } catch {
+    return false; // the registered key is no point of the curve
   }
 }
 

@@ -2,6 +2,7 @@
  * The governance engine: requests, steps, quorums, policies, expiry, execution. It knows no dialect and no HTTP. Nothing runs by
  * timer: `advance()` carries out, with their own times, all events that fell due since the last call.
  */
+import { snake } from "./challenge.ts";
 import { effectOf, REQUEST_TYPES } from "./effects.ts";
 import { type JsonObject, textAt } from "./json.ts";
 import { invalid, Refusal } from "./schema.ts";
@@ -48,6 +49,7 @@ export class Governance {
   ): VaultRequest {
     if (creator.role === "READ_ONLY_API_KEY") throw new Refusal(403, "A read-only user raises no requests");
     if (!REQUEST_TYPES.has(type)) throw invalid("request.type: no such type");
+    snake(data); // what could not be put into a challenge is refused before anybody is asked
     const plan = type === "CREATE_TRANSACTION" ? planTransaction(this.workspace, data) : undefined;
     const effect = effectOf(this.workspace, type, data);
     const policy = plan === undefined ? this.workspace.adminSteps : this.#policySteps(plan);

@@ -1,5 +1,6 @@
 /** The seed: a workspace as plain JSON, checked strictly. fixtures.ts holds the one that is used when none is given. */
 import { fromPlain } from "./json.ts";
+import { readKeyPair } from "./keys.ts";
 import { choice, flag, list, nullable, number, type Of, object, record, text } from "./schema.ts";
 
 /** A seed that cannot be served; `issues` name each fault. */
@@ -122,6 +123,9 @@ function danglingReferences(seed: Seed): string[] {
     if (new Set([...userIds, ...members]).size < quorum)
       issues.push(`a step has fewer reviewers than its quorum ${quorum}`);
   }
+  for (const { id, privateKey } of seed.users) {
+    if (privateKey !== undefined && !isKey(privateKey)) issues.push(`the private key of ${id} is no P-256 key`);
+  }
   for (const group of seed.groups) refer("users", group.userIds);
   for (const policy of seed.policies) for (const { whitelistIds } of policy.rules) refer("whitelists", whitelistIds);
   refer(
@@ -145,6 +149,14 @@ function danglingReferences(seed: Seed): string[] {
     seed.requests?.flatMap((one) => [one.createdBy, one.rejectedBy, ...(one.approvedBy ?? [])]),
   );
   return issues;
+}
+
+function isKey(privateKey: string): boolean {
+  try {
+    return readKeyPair(privateKey).publicKey !== "";
+  } catch {
+    return false;
+  }
 }
 
 function stepsOf(policy: Seed["policies"][number]): SeedStep[] {

@@ -99,7 +99,7 @@ export class Workspace {
   readonly #random: Random;
   #legacyId = 0;
 
-  /** Requests of the seed are left to the engine. Throws an Error when a private key is none. */
+  /** Requests of the seed are left to the engine. */
   constructor(seed: Seed, now: number, random: Random) {
     this.#random = random;
     const rows = <S extends { id: string }, T>(given: readonly S[], make: (one: S, row: Row) => T) => {
