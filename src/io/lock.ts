@@ -23,6 +23,7 @@ export interface LockOptions {
   readonly signal?: AbortSignal;
   readonly timeoutMs?: number;
   readonly staleMs?: number;
+  readonly beatMs?: number;
 }
 
 const TIMEOUT_MS = 20_000;
@@ -124,7 +125,7 @@ function create(path: string, options: LockOptions): Held | undefined {
   const startedAt = options.clock();
   const descriptor = makeFile(path, token, options, startedAt);
   if (descriptor === undefined) return undefined;
-  const beat = setInterval(() => showLife(descriptor, token, options, startedAt), BEAT_MS).unref();
+  const beat = setInterval(() => showLife(descriptor, token, options, startedAt), options.beatMs ?? BEAT_MS).unref();
   const lock = { path, token, options, descriptor, beat };
   held.set(token, lock);
   // Was this process stopped before it could describe the file, for so long that another took it for a wreck?
