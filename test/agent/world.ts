@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { type Form, type Outcome, SOURCE } from "../support/forms.ts";
 import { openSandbox } from "../support/sandbox.ts";
 import { PROGRAM, splitCommand } from "../support/script.ts";
+import { breaches } from "./contract.ts";
 
 export interface Answer extends Outcome {
   /** The document on stdout; undefined when it is text or nothing. */
@@ -18,7 +19,7 @@ export interface World extends AsyncDisposable {
   readonly cwd: string;
   /** A line for the sandbox (test/support/sandbox.ts). */
   control(verb: string, rest: string): Promise<void>;
-  /** Runs a line as a shell would, with or without the program's name before it. */
+  /** Runs a line as a shell would, with or without the program's name before it. Throws when the answer is not what `schema` promises. */
   run(line: string, stdin?: string): Promise<Answer>;
 }
 
@@ -37,6 +38,8 @@ export async function openWorld(form: Form = SOURCE): Promise<World> {
       const words = splitCommand(line, new Map(Object.entries(env)));
       const argv = words[0] === PROGRAM ? words.slice(1) : words;
       const outcome = await form.run({ argv, env: { ...env }, stdin, cwd });
+      const broken = breaches(argv, outcome);
+      if (broken.length > 0) throw new Error(`${line}: ${broken.join(" ")}\n${outcome.stdout}`);
       return { ...outcome, document: parse(outcome.stdout) };
     },
     async [Symbol.asyncDispose]() {
