@@ -2,7 +2,7 @@
  * Which codes a command can fail with, as they follow from what it takes, needs and changes. Shown to readers of schema and skill; a
  * test compares it with what commands really answer.
  */
-import type { ArgumentMap } from "../cli/argument.ts";
+import type { Argument, ArgumentMap } from "../cli/argument.ts";
 import type { Effect } from "../cli/command.ts";
 import type { Capabilities } from "../context.ts";
 import { ERRORS, type ErrorCode } from "../errors.ts";
@@ -67,13 +67,14 @@ interface Facts {
   readonly effect: Effect;
   readonly needs: readonly string[];
   readonly args: ArgumentMap;
+  readonly operands?: Argument<readonly string[]>;
   readonly ungated: boolean;
   readonly fails?: Codes;
 }
 
 /** The codes of a command in the order of the error table, each once. */
-export function failuresOf({ effect, needs, args, ungated, fails = [] }: Facts): ErrorCode[] {
-  const taken = Object.values(args);
+export function failuresOf({ effect, needs, args, operands, ungated, fails = [] }: Facts): ErrorCode[] {
+  const taken = [...Object.values(args), ...(operands === undefined ? [] : [operands])];
   const found = new Set<string>([
     ...EVERY,
     ...fails,

@@ -102,6 +102,7 @@ export const schema = command({
   args: {},
   operands: many(text("Words of a command or group, or 'errors'.", "<command…>", 64)),
   output: v.union([Index, Description, Failures, v.looseObject({ commands: v.array(Entry) })]),
+  fails: ["UNKNOWN_COMMAND"],
   ungated: true,
   examples: [
     { line: "schema", means: "Every command in one line each" },

@@ -53,6 +53,12 @@ async function examine(host: Host, args: SignArguments): Promise<Reviewed> {
     );
   }
   const matched = known && review?.match === true;
+  if (matched && review.unverified.length > 0) {
+    host.log.warn(
+      "UNVERIFIED_FIELDS",
+      "Part of the challenge, or of the request, had nothing to be compared with; see 'unverified'.",
+    );
+  }
   return { challenge, review: matched ? "matched" : "none", unverified: matched ? review.unverified : [] };
 }
 

@@ -1,0 +1,40 @@
+/** LEDGER_ENTERPRISE_READ_ONLY follows from a command's effect: whatever writes or signs is refused, also what is added later. */
+import { expect, test } from "bun:test";
+import { manifest } from "../../src/cli/manifest.ts";
+import { commands } from "../../src/commands/index.ts";
+import { at, openWorld } from "./world.ts";
+
+const { commands: COMMANDS } = manifest(commands);
+const CHANGING = COMMANDS.filter(({ effect }) => effect === "write" || effect === "sign");
+
+test("there are commands that write, and commands that sign", () => {
+  expect(new Set(CHANGING.map(({ effect }) => effect))).toEqual(new Set(["write", "sign"]));
+});
+
+test.each(CHANGING)("$name is refused before anything is read or sent", async ({ name }) => {
+  await using world = await openWorld();
+  await world.run("login api");
+  await world.control("forget", "");
+  world.env.LEDGER_ENTERPRISE_READ_ONLY = "1";
+  // Every option is missing, and a file that is named does not exist: the mode comes first.
+  for (const line of [name, `${name} --dryRun`]) {
+    const { exit, document } = await world.run(line);
+    expect({ line, exit, code: at(document, "error.code") }).toEqual({ line, exit: 2, code: "READ_ONLY" });
+  }
+  await world.control("calls", "none");
+});
+
+test.each(COMMANDS.filter(({ effect }) => effect !== "write" && effect !== "sign"))(
+  "$name is not refused",
+  async ({ name }) => {
+    await using world = await openWorld();
+    world.env.LEDGER_ENTERPRISE_READ_ONLY = "1";
+    // An option that no command has ends the run before it does anything.
+    const { document } = await world.run(`${name} --noSuchOption`);
+    expect(at(document, "error.code")).toBe("UNKNOWN_OPTION");
+    const { document: missing } = await world.run(
+      name === "sandbox start" ? `${name} --port 0` : name === "upgrade" ? `${name} --help` : name,
+    );
+    expect(at(missing, "error.code")).not.toBe("READ_ONLY");
+  },
+);
