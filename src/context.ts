@@ -212,7 +212,9 @@ async function openSigner(config: Config, redactor: Redactor): Promise<Signer> {
   ]);
   const key = parsePrivateKey(await config.privateKey());
   redactor.learn(Buffer.from(key.scalar).toString("hex"));
-  return softwareSigner(key);
+  const signer = await softwareSigner(key);
+  // A process signs once; then the scalar is overwritten (SIG-9).
+  return { publicKey: signer.publicKey, sign: (message) => signer.sign(message).finally(() => key.wipe()) };
 }
 
 async function configuredPublicKey(config: Config): Promise<Uint8Array | undefined> {

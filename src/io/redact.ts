@@ -76,7 +76,8 @@ function isNumberStart(code: number): boolean {
   return code === MINUS || (code >= ZERO && code <= NINE);
 }
 
-const PEM_LINE = /[A-Za-z0-9+/=]{8,}/g;
+/** A whole line of base64: the words of a PEM's headers ("Proc-Type: 4,ENCRYPTED") are no secret and stand in our own messages. */
+const PEM_LINE = /^[A-Za-z0-9+/=]{8,}(?=\r?$)/gm;
 
 /** The value, and what it holds: the PEM behind hexadecimal digits, the lines of a PEM (its line ends vary), its base64 in one piece. */
 function* partsOf(value: string): Generator<string> {

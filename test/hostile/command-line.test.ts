@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import ids from "../vectors/ids.json";
 import pages from "../vectors/page_numbers.json";
-import { type Failure, builtForms, Program } from "./program.ts";
+import { builtForms, type Failure, Program } from "./program.ts";
 import { http, RawApi } from "./raw-api.ts";
 
 interface Row {
@@ -39,8 +39,18 @@ const REFUSED: readonly Row[] = [
     code: "UNKNOWN_OPTION",
     check: (failure) => expect(failure.hint).toContain("--pageSize"),
   },
-  { name: "A05 option without a value at the end", argv: ["accounts", "list", "--page"], exit: 2, code: "MISSING_OPTION_VALUE" },
-  { name: "A06 an option where a value belongs", argv: [...GET, "--id", "--pretty"], exit: 2, code: "MISSING_OPTION_VALUE" },
+  {
+    name: "A05 option without a value at the end",
+    argv: ["accounts", "list", "--page"],
+    exit: 2,
+    code: "MISSING_OPTION_VALUE",
+  },
+  {
+    name: "A06 an option where a value belongs",
+    argv: [...GET, "--id", "--pretty"],
+    exit: 2,
+    code: "MISSING_OPTION_VALUE",
+  },
   {
     name: "A07 required option missing",
     argv: GET,
@@ -52,8 +62,18 @@ const REFUSED: readonly Row[] = [
   { name: "A10 empty value", argv: [...GET, "--id="], exit: 2, code: "INVALID_ARGUMENT" },
   { name: "A11 surplus positional", argv: ["accounts", "list", "foo"], exit: 2, code: "UNEXPECTED_ARGUMENT" },
   { name: "A12 a flag with a value", argv: ["accounts", "list", "--pretty=false"], exit: 2, code: "INVALID_ARGUMENT" },
-  { name: "A12 a flag with a word behind it", argv: ["accounts", "list", "--pretty", "no"], exit: 2, code: "UNEXPECTED_ARGUMENT" },
-  { name: "A16 -- and something like an option", argv: ["accounts", "list", "--", "--all"], exit: 2, code: "UNEXPECTED_ARGUMENT" },
+  {
+    name: "A12 a flag with a word behind it",
+    argv: ["accounts", "list", "--pretty", "no"],
+    exit: 2,
+    code: "UNEXPECTED_ARGUMENT",
+  },
+  {
+    name: "A16 -- and something like an option",
+    argv: ["accounts", "list", "--", "--all"],
+    exit: 2,
+    code: "UNEXPECTED_ARGUMENT",
+  },
   { name: "A18 a very long argument", argv: [...GET, "--id", "a".repeat(131_000)], exit: 2, code: "INVALID_ARGUMENT" },
   ...["--apiKeySecret", "--privateKey", "--api-key-secret"].map((option) => ({
     name: `A19 ${option}`,
@@ -65,7 +85,12 @@ const REFUSED: readonly Row[] = [
       expect(failure.hint).toContain("environment");
     },
   })),
-  { name: "A22 a JSON option in the wrong place", argv: [...SIGN, "--requestData", "{}"], exit: 2, code: "UNKNOWN_OPTION" },
+  {
+    name: "A22 a JSON option in the wrong place",
+    argv: [...SIGN, "--requestData", "{}"],
+    exit: 2,
+    code: "UNKNOWN_OPTION",
+  },
   ...["\u2013\u2013id", "\uff0d\uff0did", "\u2014id", "\u2212id"].map((argument) => ({
     name: `A23 a dash that is none: U+${argument.codePointAt(0)?.toString(16)}`,
     argv: [...GET, argument, "1"],
@@ -88,7 +113,12 @@ const REFUSED: readonly Row[] = [
   { name: "D06 pageSize 31", argv: ["accounts", "list", "--pageSize", "31"], exit: 2, code: "INVALID_ARGUMENT" },
   ...ids.cases
     .filter(({ expect: wanted, value }) => wanted === "reject" && !value.includes("\u0000"))
-    .map(({ value }) => ({ name: `D01 id ${JSON.stringify(value.slice(0, 20))}`, argv: [...GET, `--id=${value}`], exit: 2, code: "INVALID_ARGUMENT" })),
+    .map(({ value }) => ({
+      name: `D01 id ${JSON.stringify(value.slice(0, 20))}`,
+      argv: [...GET, `--id=${value}`],
+      exit: 2,
+      code: "INVALID_ARGUMENT",
+    })),
   ...pages.cases
     .filter(({ expect: wanted }) => wanted === "reject")
     .flatMap(({ value }) =>
@@ -101,8 +131,10 @@ const REFUSED: readonly Row[] = [
     ),
 ];
 
-const page = (results: string, next = "null"): string => `{"page":1,"next":${next},"prev":null,"pageSize":30,"total":0,"results":${results}}`;
-const account = (id: string): Uint8Array => http("200 OK", `{"id":"${id}","name":"n${id}","currency":"bitcoin","balance":{"total":"${id}0","pending":"0"}}`);
+const page = (results: string, next = "null"): string =>
+  `{"page":1,"next":${next},"prev":null,"pageSize":30,"total":0,"results":${results}}`;
+const account = (id: string): Uint8Array =>
+  http("200 OK", `{"id":"${id}","name":"n${id}","currency":"bitcoin","balance":{"total":"${id}0","pending":"0"}}`);
 
 for (const form of await builtForms()) {
   describe(form.name, () => {
@@ -138,7 +170,16 @@ for (const form of await builtForms()) {
 
     test("A09 repeated ids give a result each, in input order", async () => {
       api.serve({ "GET /accounts/1": [account("1")], "GET /accounts/2": [account("2")] });
-      const { results } = (await program.succeed(["accounts", "getBalance", "--id", "1", "--id", "2", "--id", "1"])) as {
+      const { results } = (await program.succeed([
+        "accounts",
+        "getBalance",
+        "--id",
+        "1",
+        "--id",
+        "2",
+        "--id",
+        "1",
+      ])) as {
         results: { id: string }[];
       };
       expect(results.map(({ id }) => id)).toEqual(["1", "2", "1"]);
@@ -215,7 +256,11 @@ for (const form of await builtForms()) {
 
     test("D08 a cursor is one encoded query value", async () => {
       const targets: string[] = [];
-      api.serve({ "GET /accounts/1/transactions": [(socket, request) => socket.end(http("200 OK", '{"next":null,"results":[]}')) && targets.push(request.target)] });
+      api.serve({
+        "GET /accounts/1/transactions": [
+          (socket, request) => socket.end(http("200 OK", '{"next":null,"results":[]}')) && targets.push(request.target),
+        ],
+      });
       await program.succeed(["transactions", "list", "--accountId", "1", "--cursor=a&b=c#d%00"]);
       expect(targets).toEqual(["/accounts/1/transactions?cursor=a%26b%3Dc%23d%2500"]);
     });
@@ -226,7 +271,12 @@ for (const form of await builtForms()) {
     });
 
     test("D10 a list that changes between pages is not silently mended", async () => {
-      api.serve({ "GET /accounts": [http("200 OK", page('[{"id":"1"},{"id":"2"}]', "2")), http("200 OK", page('[{"id":"2"},{"id":"3"}]'))] });
+      api.serve({
+        "GET /accounts": [
+          http("200 OK", page('[{"id":"1"},{"id":"2"}]', "2")),
+          http("200 OK", page('[{"id":"2"},{"id":"3"}]')),
+        ],
+      });
       const { results } = (await program.succeed(["accounts", "list", "--all"])) as { results: { id: string }[] };
       expect(results.map(({ id }) => id)).toEqual(["1", "2", "2", "3"]);
     });

@@ -113,7 +113,14 @@ export class RawApi implements AsyncDisposable {
       lines.map((header) => [header.split(": ")[0]?.toLowerCase() ?? "", header.slice(header.indexOf(": ") + 2)]),
     );
     const route = `${method} ${path}`;
-    const request: RawRequest = { method, path, target, headers, body: rest.join("\r\n\r\n"), before: this.count(route) };
+    const request: RawRequest = {
+      method,
+      path,
+      target,
+      headers,
+      body: rest.join("\r\n\r\n"),
+      before: this.count(route),
+    };
     this.requests.push(request);
     const answers = this.routes[route] ?? [http("404 Not Found", "{}")];
     const answer = answers[Math.min(request.before, answers.length - 1)] ?? "";

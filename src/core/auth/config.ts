@@ -13,7 +13,8 @@ const SETTINGS = [
   ...["API_URL", "WORKSPACE", "API_KEY_ID", "API_KEY_SECRET", "API_PRIVATE_KEY", "REPORTING_API_KEY"],
   ...["STATE_DIR", "READ_ONLY", "NPM_REGISTRY", "RELEASES_URL"],
 ] as const;
-const SECRET_FILE_MAX_BYTES = 64 * 1024;
+/** Far above any secret, so that a wrong file is judged by its content. */
+const SECRET_FILE_MAX_BYTES = 2 * 1024 * 1024;
 
 /** Where a login goes and with what. */
 export interface ApiCredentials {
