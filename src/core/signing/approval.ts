@@ -4,10 +4,10 @@
  */
 import { createHash } from "node:crypto";
 import { CliError } from "../../errors.ts";
-import { Exact, member, value } from "../../io/json.ts";
+import { type Exact, member, value } from "../../io/json.ts";
 import type { Reader } from "../api/api.ts";
-import { fingerprint, publicKeyFromHex } from "../auth/key.ts";
 import { registeredKeys } from "../auth/claims.ts";
+import { fingerprint, publicKeyFromHex } from "../auth/key.ts";
 import type { Session } from "../auth/session.ts";
 import { type Challenge, challengeOf, decodeChallenge } from "./challenge.ts";
 import { parseJws, verifyJws } from "./jws.ts";
@@ -33,7 +33,11 @@ export async function askChallenge({ reader, records }: ApprovalHost, id: string
 }
 
 /** Compares with the request on the server, the account it names, and the record kept when it was created here. */
-export async function reviewOnline({ reader, records }: ApprovalHost, id: string, challenge: Challenge): Promise<Review> {
+export async function reviewOnline(
+  { reader, records }: ApprovalHost,
+  id: string,
+  challenge: Challenge,
+): Promise<Review> {
   const request = await reader.read("requests.get", { id });
   const created = await records.created(await reader.session(), id);
   const accountName = await nameOfAccount(reader, request);
@@ -47,14 +51,17 @@ export async function reviewOnline({ reader, records }: ApprovalHost, id: string
 /** Compares with what was kept when the request was created here; undefined when nothing was. Needs no network. */
 export async function reviewOffline(records: Records, challenge: Challenge): Promise<Review | undefined> {
   const created = await records.createdForChallenge(challenge.payloadSha256);
-  return created === undefined ? undefined : reviewChallenge({ challenge, sources: [{ request: created, source: "record" }] });
+  return created === undefined
+    ? undefined
+    : reviewChallenge({ challenge, sources: [{ request: created, source: "record" }] });
 }
 
 /** The name of the account that a request names, or undefined when it names none or the account may not be read. */
 async function nameOfAccount(reader: Reader, request: Exact): Promise<string | undefined> {
   const data = fieldsOf(fieldsOf(value(request)).data);
   const id = data.accountId ?? data.account_id;
-  if ((typeof id !== "string" && typeof id !== "number") || !/^[A-Za-z0-9._~-]{1,128}$/.test(String(id))) return undefined;
+  if ((typeof id !== "string" && typeof id !== "number") || !/^[A-Za-z0-9._~-]{1,128}$/.test(String(id)))
+    return undefined;
   if (/^\.{1,2}$/.test(String(id))) return undefined;
   try {
     const { name } = fieldsOf(value(await reader.read("accounts.get", { id: String(id) })));
@@ -76,7 +83,11 @@ export function reviewReport(id: string, challenge: Challenge, review: Review): 
 
 /** The challenge, what it says, and its digest. `decoded` is null for what is no JSON object. */
 export function shown(challenge: Challenge): { challenge: string; decoded: Exact | null; payloadSha256: string } {
-  return { challenge: challenge.base64url, decoded: challenge.document ?? null, payloadSha256: challenge.payloadSha256 };
+  return {
+    challenge: challenge.base64url,
+    decoded: challenge.document ?? null,
+    payloadSha256: challenge.payloadSha256,
+  };
 }
 
 /** Throws CHALLENGE_MISMATCH with the whole review under `details` when it found a difference. */
@@ -99,8 +110,14 @@ export function mismatch(details: Record<string, unknown>, differences: readonly
  */
 export function requireExpected(challenge: Challenge, { expect, expectPayloadSha256 }: Expectations): void {
   if (expectPayloadSha256 !== undefined && expectPayloadSha256.toLowerCase() !== challenge.payloadSha256) {
-    const facts = { field: "sha256(payload)", challenge: challenge.payloadSha256, expected: expectPayloadSha256.toLowerCase() };
-    throw mismatch({ differences: [{ ...facts, source: "expectPayloadSha256" }], ...shown(challenge) }, [{ ...facts, source: "rule" }]);
+    const facts = {
+      field: "sha256(payload)",
+      challenge: challenge.payloadSha256,
+      expected: expectPayloadSha256.toLowerCase(),
+    };
+    throw mismatch({ differences: [{ ...facts, source: "expectPayloadSha256" }], ...shown(challenge) }, [
+      { ...facts, source: "rule" },
+    ]);
   }
   const differences = expect === undefined ? [] : expectLeaves(challenge, expect);
   if (differences.length > 0) throw mismatch({ differences, ...shown(challenge) }, differences);
@@ -140,7 +157,10 @@ export function requireRegistered(publicKey: Uint8Array, session: Session | unde
   const registered = publicKeyFromHex(other);
   throw new CliError("KEY_MISMATCH", {
     message: "The configured private key does not belong to the user of the session.",
-    details: { configured: fingerprint(publicKey), registered: registered === undefined ? null : fingerprint(registered) },
+    details: {
+      configured: fingerprint(publicKey),
+      registered: registered === undefined ? null : fingerprint(registered),
+    },
   });
 }
 

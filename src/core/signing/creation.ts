@@ -1,6 +1,6 @@
 /** The document that creates a request, checked as far as the client may: the payload itself is the API's business. */
 import { CliError } from "../../errors.ts";
-import { Exact, member, value } from "../../io/json.ts";
+import { type Exact, member, value } from "../../io/json.ts";
 
 /** Gives the request itself, out of its envelope if it has one. Throws INVALID_REQUEST_DATA without a usable `type` (C04). */
 export function readNewRequest(document: Exact): Exact {

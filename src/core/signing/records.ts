@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import * as v from "valibot";
 import { CliError } from "../../errors.ts";
 import { ensurePrivateDirectory, readPrivateFile, sweepLeftovers, writePrivateFile } from "../../io/files.ts";
-import { encode, Exact, exact } from "../../io/json.ts";
+import { type Exact, encode, exact } from "../../io/json.ts";
 import type { Log } from "../../io/log.ts";
 
 /** The workspace a request id belongs to: ids of two workspaces must not meet. */
@@ -59,7 +59,9 @@ export class Records {
   }
 
   /** The request that a remembered challenge was received for; whether it is `scope`'s `id` is the caller's question. */
-  async ownerOf(payloadSha256: string): Promise<{ readonly id: string; isFor(scope: Scope, id: string): boolean } | undefined> {
+  async ownerOf(
+    payloadSha256: string,
+  ): Promise<{ readonly id: string; isFor(scope: Scope, id: string): boolean } | undefined> {
     const found = await this.read("seen", payloadSha256, Seen);
     if (found === undefined || !this.isRecent(found.seenAt)) return undefined;
     return { id: found.id, isFor: (scope, id) => keyOf(scope, id) === found.key };
@@ -96,12 +98,19 @@ export class Records {
       await sweepLeftovers(directory, this.host.now, lifeMs, () => true);
     } catch (cause) {
       if (!(cause instanceof CliError)) throw cause;
-      this.host.log.warn("RECORD_NOT_KEPT", "What later reviews compare with could not be stored in the state directory.");
+      this.host.log.warn(
+        "RECORD_NOT_KEPT",
+        "What later reviews compare with could not be stored in the state directory.",
+      );
     }
   }
 
   /** A record that is not ours to trust (wrong owner, mode or content) is refused, not ignored: it guards signatures. */
-  private async read<S extends v.GenericSchema>(kind: string, name: string, schema: S): Promise<v.InferOutput<S> | undefined> {
+  private async read<S extends v.GenericSchema>(
+    kind: string,
+    name: string,
+    schema: S,
+  ): Promise<v.InferOutput<S> | undefined> {
     const bytes = await readPrivateFile(this.pathOf(kind, name), { maxBytes: RECORD_MAX_BYTES, uid: this.host.uid });
     if (bytes === undefined) return undefined;
     const parsed = v.safeParse(schema, parseJson(bytes));
