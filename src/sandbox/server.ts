@@ -176,13 +176,13 @@ function readDocument(headers: IncomingMessage["headers"], bytes: Buffer, method
   }
 }
 
-const MESSAGES: Readonly<Record<number, string>> = { 420: "Too many requests" };
+const MESSAGES: Readonly<Record<number, string>> = { 420: "Too many requests", 500: "Internal server error" };
 
 /** The error answer of the dialect that serves `path`: of a refusal, of a bare status, or of a bug (500). */
 function failure(dialects: readonly Dialect[], path: string, error: unknown, bareStatus = 500): Answer {
   const { errorBody } = dialectOf(dialects, path);
   if (error instanceof Refusal) return json(error.status, errorBody(error.status, error.message, error.issues));
-  return json(bareStatus, errorBody(bareStatus, MESSAGES[bareStatus] ?? "Internal server error", []));
+  return json(bareStatus, errorBody(bareStatus, MESSAGES[bareStatus] ?? "Answer on demand", []));
 }
 
 function json(status: number, document: unknown): Answer {
@@ -242,7 +242,7 @@ function replaced(honest: Answer, fault: Fault, isExecuted: boolean): Answer {
   const given =
     bodyBase64 !== undefined ? Buffer.from(bodyBase64, "base64") : body === undefined ? undefined : Buffer.from(body);
   const { "content-type": honestType, ...others } = honest.headers;
-  const type = contentType ?? honestType ?? "";
+  const type = contentType ?? (redirect !== undefined && given === undefined ? "" : (honestType ?? ""));
   return {
     status: redirect?.status ?? fault.status ?? (isExecuted ? honest.status : 200),
     headers: {
