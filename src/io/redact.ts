@@ -87,9 +87,8 @@ function* partsOf(value: string): Generator<string> {
   const body = /-----BEGIN [A-Z ]+-----([\s\S]*?)-----END/.exec(text)?.[1];
   if (body === undefined) return;
   yield text;
-  const lines = body.match(PEM_LINE) ?? [];
-  yield lines.join("");
-  yield* lines;
+  yield body.replace(/\s/g, "");
+  yield* body.match(PEM_LINE) ?? [];
 }
 
 /** The spellings of one value; each is long enough to be looked for. */

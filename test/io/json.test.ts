@@ -115,6 +115,7 @@ describe("refusals", () => {
     ['"\udd10"', "surrogate", 1],
     ['"\\ud83d\\u0041"', "surrogate", 1],
     ['"\\udd10"', "surrogate", 1],
+    ['"\\udd10\\udd10"', "surrogate", 1],
     ['"\\ud83d\\ud83d\\udd10"', "surrogate", 1],
     ['{"\\ud83d":1}', "surrogate", 2],
   ])("%j → %s at %d", (text, reason, position) => {

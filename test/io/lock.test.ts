@@ -270,6 +270,19 @@ describe("stale locks", () => {
     expect([await world.take(), world.left()]).toEqual(["done", []]);
   });
 
+  test("a faster process's fresh lock is not removed in the place of the stale one", async () => {
+    const world = new World();
+    world.leave({ pid: DEAD, token: "aaaa" });
+    // The other takes over between our look at the holder and our claim.
+    const isAlive = (pid: number): boolean => {
+      if (pid === DEAD) world.leave({ token: "bbbb" });
+      return world.alive.has(pid);
+    };
+    expect((await failureOf(() => world.take({ isAlive, timeoutMs: 3_000 }))).code).toBe("LOCK_TIMEOUT");
+    expect(JSON.parse(readFileSync(world.lock, "utf8")).token).toBe("bbbb");
+    expect(world.left()).toEqual(["session.lock"]);
+  });
+
   test("a claim that a live process holds keeps others away from the stale lock", async () => {
     const world = new World();
     world.leave({ pid: DEAD, token: "aaaa" });

@@ -70,6 +70,11 @@ describe("SEC-1 a private key", () => {
     }
   });
 
+  test("its base64 in one piece is masked as one, with its last characters", () => {
+    const shortTail = "-----BEGIN PRIVATE KEY-----\nabcdefghijklmnop\nqrs=\n-----END PRIVATE KEY-----\n";
+    expect(knowing(shortTail).clean("<abcdefghijklmnopqrs=>")).toBe(`<${REDACTED}>`);
+  });
+
   test("given as PEM, its hexadecimal form is known, too", () => {
     expect(knowing(pem).clean(hex)).toBe(REDACTED);
   });
