@@ -38,9 +38,8 @@ export class Challenges {
     const { challengeShape, alterChallenge, duplicateInChallenge, challengeBytes } = this.#switches;
     const made = JSON.stringify([challengeShape, alterChallenge, duplicateInChallenge, challengeBytes]);
     const open = this.#open.get(key);
-    if (open !== undefined && open.made === made && !this.#switches.freshChallenges)
-      return open.payload.toString("base64url");
-    const payload = this.#payload(request);
+    const isKept = open?.made === made && !this.#switches.freshChallenges;
+    const payload = isKept ? open.payload : this.#payload(request);
     this.#open.set(key, { payload, made });
     return payload.toString("base64url");
   }
@@ -153,14 +152,12 @@ export function verifyJws(jws: string, payload: Buffer, publicKey: string): void
   if (surplus.length > 0 || [header, body, signature].some((part) => !isBase64Url(part))) {
     throw wrong("The signature is not a compact JWS of three base64url parts");
   }
-  if (!isExpectedHeader(Buffer.from(header, "base64url")))
-    throw wrong('The JWS header must be {"alg":"ES256","typ":"JWT"}');
-  if (!Buffer.from(body, "base64url").equals(payload))
-    throw wrong("The JWS payload is not the challenge that was issued");
-  const raw = Buffer.from(signature, "base64url");
-  if (raw.length !== 64) throw wrong("The JWS signature is not 64 bytes");
-  if (!isSignedBy(publicKey, `${header}.${body}`, raw))
-    throw wrong("The signature does not verify with the registered public key");
+  const [head, signed, raw] = [header, body, signature].map((part) => Buffer.from(part, "base64url"));
+  if (head === undefined || !isExpectedHeader(head)) throw wrong('The JWS header must be {"alg":"ES256","typ":"JWT"}');
+  if (!signed?.equals(payload)) throw wrong("The JWS payload is not the challenge that was issued");
+  if (raw?.length !== 64) throw wrong("The JWS signature is not 64 bytes");
+  if (isSignedBy(publicKey, `${header}.${body}`, raw)) return;
+  throw wrong("The signature does not verify with the registered public key");
 }
 
 function isSignedBy(publicKey: string, text: string, signature: Buffer): boolean {

@@ -36,7 +36,7 @@ import {
 } from "./schema.ts";
 
 const whole = number(0, 1e9);
-const status = number(0, 999);
+const status = number(100, 999);
 const base64 = text(/^[A-Za-z0-9+/]*={0,2}$/, "base64");
 const oneOrMore: Check<string | string[]> = (value, at) => (Array.isArray(value) ? list(text()) : text())(value, at);
 

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { type Controls, executes, type Fault, type LogEntry } from "./faults.ts";
 import { encodeJson, type Json, JsonSyntaxError, readJson } from "./json.ts";
 import { checkBody, type Dialect, findRoute, readQuery, type World } from "./routes.ts";
-import { Refusal } from "./schema.ts";
+import { invalid, Refusal } from "./schema.ts";
 
 const CONTROL = "/_sandbox";
 const LARGEST_BODY = 2 * 1024 * 1024;
@@ -64,16 +64,11 @@ async function serve(
   stop: AbortSignal,
 ): Promise<void> {
   const [path = "", ...query] = (request.url ?? "").split("?");
-  const bytes = await readBody(request);
-  const received: Received = {
-    method: request.method ?? "",
-    path,
-    query: query.join("?"),
-    headers: request.headers,
-    bytes,
-  };
-  if (!isLoopbackName(request.headers.host))
+  const { method = "", headers } = request;
+  const received: Received = { method, path, query: query.join("?"), headers, bytes: await readBody(request) };
+  if (!isLoopbackName(headers.host)) {
     return send(response, failure(served.dialects, path, new Refusal(403, "Loopback only")));
+  }
   if (path.startsWith(`${CONTROL}/`)) return send(response, control(served, received));
   const dialect = dialectOf(served.dialects, path);
   const entry = logEntry(served.world, received);
@@ -165,14 +160,14 @@ function readDocument(headers: IncomingMessage["headers"], bytes: Buffer, method
   const type = headers["content-type"];
   const isJson = type !== undefined && /^application\/json(?:\s*;\s*charset=utf-8)?$/i.test(type);
   if (type === undefined ? method === "POST" : !isJson) {
-    throw new Refusal(400, "Input validation failed", ["Content-Type must be application/json"]);
+    throw invalid("Content-Type must be application/json");
   }
   if (bytes.length === 0) return undefined;
   try {
     return readJson(bytes);
   } catch (error) {
     if (!(error instanceof JsonSyntaxError)) throw error;
-    throw new Refusal(400, "Input validation failed", [error.message]);
+    throw invalid(error.message);
   }
 }
 

@@ -1,23 +1,23 @@
 /** API V2 as a table of routes. Facts and inferences: the reconstructed OpenAPI document, against which test/sandbox checks both ways. */
+import {
+  showAccount,
+  showDescribed,
+  showGroup,
+  showPolicy,
+  showRequest,
+  showTokens,
+  showTransaction,
+  showUser,
+  showWhitelist,
+} from "./documents.ts";
 import { type Decision, pendingReviews } from "./governance.ts";
 import { type JsonObject, memberAt, textAt } from "./json.ts";
+import { found, resource } from "./pages.ts";
 import type { Call, Dialect, Route } from "./routes.ts";
-import { type Checks, choice, digits, invalid, object, Refusal, record, text } from "./schema.ts";
-import { ACCESS_SECONDS, REFRESH_SECONDS, type TokenPair } from "./sessions.ts";
-import { CURRENCIES, estimateFee, reserved } from "./transactions.ts";
-import type {
-  Account,
-  Group,
-  Policy,
-  Row,
-  Transaction,
-  User,
-  VaultRequest,
-  Whitelist,
-  Workspace,
-} from "./workspace.ts";
+import { choice, invalid, object, Refusal, record, text } from "./schema.ts";
+import { CURRENCIES, estimateFee } from "./transactions.ts";
+import type { Account, Group, Policy, Row, User, VaultRequest } from "./workspace.ts";
 
-const LARGEST_PAGE = 30;
 const CURSOR_PAGE = 20;
 
 const any = text();
@@ -25,73 +25,6 @@ const bool = choice("true", "false");
 const status = choice("ACTIVE", "INACTIVE");
 const role = choice("ADMIN", "OPERATOR", "READ_ONLY_API_KEY");
 const date = text(/^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/, "an ISO 8601 date or time");
-const paging: Checks = {
-  page: digits(1, Number.MAX_SAFE_INTEGER),
-  pageSize: digits(1, LARGEST_PAGE),
-  sortBy: choice("createdAt", "updatedAt", "id", "legacyId", "name", "status", "state", "type"),
-  sortOrder: choice("asc", "desc"),
-};
-
-type Listed = Pick<Row, "id" | "legacyId">;
-
-interface Source<T> {
-  readonly filters?: Checks;
-  readonly repeatable?: readonly string[];
-  /** Query of the single row. */
-  readonly options?: Checks;
-  rows(call: Call): Iterable<T>;
-  fits?(row: T, call: Call): boolean;
-  show(row: T, call: Call): unknown;
-}
-
-/** A list and its single rows: the most common pair of routes. */
-function resource<T extends Listed>(path: string, source: Source<T>): Route[] {
-  const { filters = {}, repeatable = [], options = {}, rows, fits = () => true, show } = source;
-  const list = (call: Call) =>
-    page(
-      call,
-      [...rows(call)].filter((row) => fits(row, call)),
-      show,
-    );
-  const get = (call: Call) => {
-    const id = path === "/users" && call.params.id === "me" ? call.user.id : call.params.id;
-    return show(found([...rows(call)].find((row) => row.id === id)), call);
-  };
-  return [
-    { method: "GET", path, query: { ...paging, ...filters }, repeatable, handle: list },
-    { method: "GET", path: `${path}/{id}`, query: options, handle: get },
-  ];
-}
-
-function found<T>(row: T | undefined, status: 400 | 404 = 404): T {
-  if (row === undefined) throw new Refusal(status, "There is nothing with this id");
-  return row;
-}
-
-function page<T extends Listed>(call: Call, rows: T[], show: Source<T>["show"]): unknown {
-  const { query } = call;
-  const [number, pageSize] = [query.number("page", 1), query.number("pageSize", LARGEST_PAGE)];
-  const by = query.text("sortBy") ?? "createdAt";
-  const keyOf = (row: T) => new Map<string, unknown>(Object.entries(row)).get(by);
-  if (rows.some((row) => keyOf(row) === undefined)) throw invalid(`query.sortBy: rows have no ${by}`);
-  const sign = query.text("sortOrder") === "desc" ? -1 : 1;
-  rows.sort((a, b) => sign * (compare(keyOf(a), keyOf(b)) || a.legacyId - b.legacyId));
-  const start = (number - 1) * pageSize;
-  return {
-    page: number,
-    next: start + pageSize < rows.length ? number + 1 : null,
-    prev: number > 1 ? number - 1 : null,
-    pageSize,
-    total: rows.length,
-    results: rows.slice(start, start + pageSize).map((row) => show(row, call)),
-  };
-}
-
-function compare(a: unknown, b: unknown): number {
-  if (typeof a === "number" && typeof b === "number") return a - b;
-  return String(a) < String(b) ? -1 : Number(String(a) > String(b));
-}
-
 function hasStatus(row: Row, { query }: Call): boolean {
   return (query.text("status") ?? row.status) === row.status;
 }
@@ -106,123 +39,12 @@ function visibleUsers({ world, user }: Call): User[] {
   return user.role === "ADMIN" || user.legacyViewAll ? users : users.filter((one) => one === user);
 }
 
-function iso(time: number): string {
-  return new Date(time).toISOString();
-}
-
-/** What all objects begin with. Members that are undefined are left out of an answer. */
-function showRow({ id, legacyId, name, status, createdAt, updatedAt }: Row & { readonly name: string }) {
-  return { id, legacyId, name, status, createdAt: iso(createdAt), updatedAt: iso(updatedAt) };
-}
-
-function showDescribed(row: Row & { readonly name: string; readonly description?: string }) {
-  return { ...showRow(row), description: row.description ?? null };
-}
-
-function showUser(user: User, { name: workspaceName }: Workspace) {
-  const { legacyViewAll, deviceType, role, isSuspended } = user;
-  const [deviceUserId, pubKey] = [user.deviceUserId ?? null, user.pubKey === "" ? undefined : user.pubKey];
-  return { ...showRow(user), legacyViewAll, workspaceName, deviceUserId, deviceType, role, pubKey, isSuspended };
-}
-
-function showGroup(group: Group, workspace: Workspace) {
-  return {
-    ...showDescribed(group),
-    users: pick(workspace.users, group.userIds).map((user) => showUser(user, workspace)),
-  };
-}
-
-function showWhitelist(whitelist: Whitelist) {
-  return { ...showDescribed(whitelist), addresses: whitelist.addresses };
-}
-
-function showPolicy(policy: Policy, workspace: Workspace) {
-  const { rules, isPrivate = false, currency = null } = policy;
-  const steps = rules.flatMap((rule) => rule.reviewSteps);
-  const [userIds, groupIds] = [
-    steps.flatMap((step) => step.userIds ?? []),
-    steps.flatMap((step) => step.groupId ?? []),
-  ];
-  const whitelistIds = rules.flatMap((rule) => rule.whitelistIds ?? []);
-  return {
-    ...showDescribed(policy),
-    status: undefined,
-    currency,
-    network: currency,
-    isPrivate,
-    type: "ACCOUNT_POLICY",
-    rules,
-    whitelists: pick(workspace.whitelists, whitelistIds).map(showWhitelist),
-    users: pick(workspace.users, userIds).map((user) => showUser(user, workspace)),
-    groups: pick(workspace.groups, groupIds).map((group) => showGroup(group, workspace)),
-  };
-}
-
-function pick<T>(rows: ReadonlyMap<string, T>, ids: readonly string[]): T[] {
-  return [...new Set(ids)].flatMap((id) => rows.get(id) ?? []);
-}
-
-function showAccount(account: Account, { world, query }: Call) {
-  const { currency, contractAddress, index = 0, derivationPath, address, parentId, policyId } = account;
-  const live = { total: `${account.balance}`, pending: `${reserved(world.workspace, account)}` };
-  return {
-    ...showRow(account),
-    currency,
-    network: currency,
-    contractAddress: contractAddress ?? null,
-    index,
-    derivationPath,
-    balance: query.isTrue("skipLiveData") ? undefined : live,
-    asset: { type: contractAddress === undefined ? "NATIVE" : "TOKEN", address, parentId },
-    governance: { type: account.governanceType, policyId },
-  };
-}
-
-function showTransaction(transaction: Transaction, now: number) {
-  const { amount, fees, maxFees, createdAt, confirmedAt, ...row } = transaction;
-  const isConfirmed = confirmedAt !== null;
-  return {
-    ...row,
-    amount: `${amount}`,
-    fees: isConfirmed ? `${fees}` : null,
-    maxFees: maxFees === null ? null : `${maxFees}`,
-    confirmations: isConfirmed ? 1 + Math.floor((now - confirmedAt) / BLOCK_MS) : 0,
-    block: isConfirmed ? { height: Math.floor(confirmedAt / BLOCK_MS), time: iso(confirmedAt) } : null,
-    createdAt: iso(createdAt),
-  };
-}
-
-const BLOCK_MS = 600_000;
-
-function showRequest(request: VaultRequest, { query }: Call) {
-  const { type, data, id, legacyId, state, steps, currentStepIndex, targetId, note, createdBy } = request;
-  const times = <T extends { readonly createdAt: number; readonly updatedAt: number }>(row: T) => {
-    return { createdAt: iso(row.createdAt), updatedAt: iso(row.updatedAt) };
-  };
-  return {
-    type,
-    data,
-    id,
-    legacyId,
-    state,
-    reviewSteps: steps.map(({ stageName, quorum }) => ({ stageName, quorum })),
-    currentStepIndex,
-    expiredAt: iso(request.expiresAt),
-    targetId,
-    note,
-    createdBy,
-    reviews: request.reviews.map((one) => ({ ...one, ...times(one) })),
-    ...times(request),
-    inflight: query.isTrue("withInflight") ? { numFailed: 0 } : undefined,
-  };
-}
-
 function fitsRequest(request: VaultRequest, { query, user }: Call): boolean {
   const person = (name: string) => (query.text(name) === "me" ? user.id : query.text(name));
   const oneOf = (name: string, value: string) => query.all(name).length === 0 || query.all(name).includes(value);
   const [creator, reviewer, pending] = ["createdBy", "reviewedBy", "pendingBy"].map(person);
   const hasReviewed = request.reviews.some(({ userId, status }) => userId === reviewer && status !== "PENDING");
-  const from = Date.parse(query.text("fromDate") ?? iso(0));
+  const from = Date.parse(query.text("fromDate") ?? "1970-01-01");
   const to = Date.parse(query.text("toDate") ?? "9999-12-31");
   return (
     oneOf("type", request.type) &&
@@ -234,10 +56,6 @@ function fitsRequest(request: VaultRequest, { query, user }: Call): boolean {
     from <= request.createdAt &&
     request.createdAt <= to
   );
-}
-
-function tokens({ accessToken, refreshToken }: TokenPair) {
-  return { accessToken, expiresInSeconds: ACCESS_SECONDS, refreshToken, refreshExpiresInSeconds: REFRESH_SECONDS };
 }
 
 function accountOf({ world, params }: Call): Account {
@@ -283,8 +101,7 @@ function review(decision: Decision) {
     if (world.challenges.isUsed(request, user, jws)) throw new Refusal(400, "This challenge was used before");
     world.governance.pendingReview(request, user.id);
     const type = textAt(body, "data", "challengeType");
-    if (type !== user.deviceType)
-      throw invalid(`body.data.challengeType: the user's device type is ${user.deviceType}`);
+    if (type !== user.deviceType) throw invalid(`body.data.challengeType: the user's device is ${user.deviceType}`);
     world.challenges.spend(request, user, jws);
     world.governance.decide(request, user.id, decision);
     return showRequest(request, call);
@@ -354,21 +171,17 @@ const ROUTES: readonly Route[] = [
     method: "POST",
     path: "/auth/token",
     body: record({ workspace: any, apiKeyId: any, apiKeySecret: any }),
-    open: (world, body) =>
-      tokens(
-        world.sessions.login(
-          textAt(body, "workspace") ?? "",
-          textAt(body, "apiKeyId") ?? "",
-          textAt(body, "apiKeySecret") ?? "",
-        ),
-      ),
+    open: (world, body) => {
+      const [workspace, id, secret] = ["workspace", "apiKeyId", "apiKeySecret"].map((name) => textAt(body, name) ?? "");
+      return showTokens(world.sessions.login(workspace ?? "", id ?? "", secret ?? ""));
+    },
   },
   {
     method: "POST",
     path: "/auth/token/refresh",
     body: record({ refreshToken: any }, { workspace: any }),
     open: (world, body) =>
-      tokens(world.sessions.refresh(textAt(body, "refreshToken") ?? "", textAt(body, "workspace"))),
+      showTokens(world.sessions.refresh(textAt(body, "refreshToken") ?? "", textAt(body, "workspace"))),
   },
   ...resource<User>("/users", {
     filters: { role, status },

@@ -363,7 +363,7 @@ test("PSD is refused for an API operator, and a request that is not there is a 4
   const refused = await bench.post(`/requests/${id}/approve`, review(jws, "PSD"));
   expect({ status: refused.status, issue: refused.body.issues[0].message }).toEqual({
     status: 400,
-    issue: "body.data.challengeType: the user's device type is API",
+    issue: "body.data.challengeType: the user's device is API",
   });
   expect((await bench.post("/requests/nothing/approve", review(jws))).status).toBe(400);
   expect((await bench.get("/requests/nothing/challenge")).status).toBe(404);

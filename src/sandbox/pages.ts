@@ -1,0 +1,74 @@
+/** Lists of V2: pages, order, and the pair of routes that most objects have. */
+import type { Call, Route } from "./routes.ts";
+import { type Checks, choice, digits, invalid, Refusal } from "./schema.ts";
+import type { Row } from "./workspace.ts";
+
+const LARGEST_PAGE = 30;
+
+const PAGING: Checks = {
+  page: digits(1, Number.MAX_SAFE_INTEGER),
+  pageSize: digits(1, LARGEST_PAGE),
+  sortBy: choice("createdAt", "updatedAt", "id", "legacyId", "name", "status", "state", "type"),
+  sortOrder: choice("asc", "desc"),
+};
+
+type Listed = Pick<Row, "id" | "legacyId">;
+
+interface Source<T> {
+  readonly filters?: Checks;
+  readonly repeatable?: readonly string[];
+  /** Query of the single row. */
+  readonly options?: Checks;
+  rows(call: Call): Iterable<T>;
+  fits?(row: T, call: Call): boolean;
+  show(row: T, call: Call): unknown;
+}
+
+/** A list and its single rows: the most common pair of routes. */
+export function resource<T extends Listed>(path: string, source: Source<T>): Route[] {
+  const { filters = {}, repeatable = [], options = {}, rows, fits = () => true, show } = source;
+  const list = (call: Call) =>
+    page(
+      call,
+      [...rows(call)].filter((row) => fits(row, call)),
+      show,
+    );
+  const get = (call: Call) => {
+    const id = path === "/users" && call.params.id === "me" ? call.user.id : call.params.id;
+    return show(found([...rows(call)].find((row) => row.id === id)), call);
+  };
+  return [
+    { method: "GET", path, query: { ...PAGING, ...filters }, repeatable, handle: list },
+    { method: "GET", path: `${path}/{id}`, query: options, handle: get },
+  ];
+}
+
+/** `row`, or Refusal for the one that is not there. */
+export function found<T>(row: T | undefined, status: 400 | 404 = 404): T {
+  if (row === undefined) throw new Refusal(status, "There is nothing with this id");
+  return row;
+}
+
+function page<T extends Listed>(call: Call, rows: T[], show: Source<T>["show"]): unknown {
+  const { query } = call;
+  const [number, pageSize] = [query.number("page", 1), query.number("pageSize", LARGEST_PAGE)];
+  const by = query.text("sortBy") ?? "createdAt";
+  const keyOf = (row: T) => new Map<string, unknown>(Object.entries(row)).get(by);
+  if (rows.some((row) => keyOf(row) === undefined)) throw invalid(`query.sortBy: rows have no ${by}`);
+  const sign = query.text("sortOrder") === "desc" ? -1 : 1;
+  rows.sort((a, b) => sign * (compare(keyOf(a), keyOf(b)) || a.legacyId - b.legacyId));
+  const start = (number - 1) * pageSize;
+  return {
+    page: number,
+    next: start + pageSize < rows.length ? number + 1 : null,
+    prev: number > 1 ? number - 1 : null,
+    pageSize,
+    total: rows.length,
+    results: rows.slice(start, start + pageSize).map((row) => show(row, call)),
+  };
+}
+
+function compare(a: unknown, b: unknown): number {
+  if (typeof a === "number" && typeof b === "number") return a - b;
+  return String(a) < String(b) ? -1 : Number(String(a) > String(b));
+}
