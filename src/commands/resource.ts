@@ -67,7 +67,7 @@ function listCommand<A extends ArgumentMap>(spec: ListSpec<A>, paging: ArgumentM
     fields: "results",
     examples: spec.examples,
     run: ({ reader }, args) => {
-      const { all, limit, ...parameters } = args as Values<typeof WALKING> & Parameters;
+      const { all, limit, fields: _, ...parameters } = args as Values<typeof WALKING> & Parameters;
       if (!all && limit === undefined) return reader.read(spec.operation, parameters);
       const start = by === "pages" ? "page" : "cursor";
       if (parameters[start] !== undefined) {
@@ -102,6 +102,9 @@ export function getOf(spec: GetSpec): Command {
     output: spec.item,
     fields: "object",
     examples: spec.examples,
-    run: ({ reader }, args) => reader.read(spec.operation, args as unknown as Parameters),
+    run: ({ reader }, args) => {
+      const { fields: _, ...parameters } = args as unknown as Parameters;
+      return reader.read(spec.operation, parameters);
+    },
   });
 }

@@ -6,10 +6,11 @@ import { CliError } from "../../errors.ts";
 import { type Exact, value } from "../../io/json.ts";
 import type { Config } from "../auth/config.ts";
 import { sameEndpoint } from "../auth/config.ts";
+import { refuseReporting, reportingHeaders } from "../auth/reporting.ts";
 import { endpointOf, type Session, type SessionStore, type TokenSet } from "../auth/session.ts";
 import { Client, type ClientHost, type HttpRequest } from "./client.ts";
 import { chooseVersion, dialectOf } from "./dialect.ts";
-import type { Dialect, Operation, OperationName, Parameters } from "./operation.ts";
+import type { Dialect, Operation, OperationName, Parameter, Parameters } from "./operation.ts";
 import { askTokens } from "./tokens.ts";
 
 export interface Reader {
@@ -66,7 +67,7 @@ export function createDraft(host: ApiHost): Draft {
   return {
     async describe(name, parameters, document) {
       const { endpoint, dialect, headers } = await addressOf(host);
-      const request = requestOf(operationOf(dialect, name), parameters, document);
+      const request = requestOf(dialect, operationOf(dialect, name), parameters, document);
       const url = new Client(endpoint, host).urlOf(request).href;
       return { method: request.method, url, headers, body: request.body ?? null };
     },
@@ -80,6 +81,7 @@ async function addressOf(
   const session = await host.sessions.read();
   if (session !== undefined) {
     checkSession(session, host.config);
+    refuseReporting(session);
     const dialect = dialectOf(session.apiVersion);
     const headers = dialect.authorize({ workspace: session.workspace, accessToken: "[redacted]" });
     return { endpoint: endpointOf(session), dialect, headers: { ...common, ...headers } };
@@ -115,11 +117,13 @@ class Connection {
     document: Exact | undefined,
     writing: boolean,
   ): Promise<Exact> {
-    const dialect = dialectOf((await this.session()).apiVersion);
+    const session = await this.session();
+    if (writing) refuseReporting(session);
+    const dialect = dialectOf(session.apiVersion);
     const operation = operationOf(dialect, name);
     if ((operation.writes ?? false) !== writing)
       throw new Error(`${name} is ${writing ? "no" : "a"} writing operation`);
-    const answer = await this.send(requestOf(operation, parameters, document));
+    const answer = await this.send(requestOf(dialect, operation, parameters, document));
     return operation.read?.(answer, parameters) ?? answer;
   }
 
@@ -136,9 +140,14 @@ class Connection {
     return this.sendAs(second, request);
   }
 
-  private sendAs(session: Session, request: HttpRequest): Promise<Exact> {
+  private async sendAs(session: Session, request: HttpRequest): Promise<Exact> {
+    // Inside the lock the session may have become another one: whatever proves who calls goes to its own origin only.
+    checkSession(session, this.host.config);
     const { authorize } = dialectOf(session.apiVersion);
-    const headers = authorize({ workspace: session.workspace, accessToken: session.tokens?.access ?? "" });
+    const headers =
+      session.kind === "reporting"
+        ? await reportingHeaders(this.host.config, session)
+        : authorize({ workspace: session.workspace, accessToken: session.tokens?.access ?? "" });
     return new Client(endpointOf(session), this.host).send({ ...request, headers: { ...request.headers, ...headers } });
   }
 
@@ -161,20 +170,51 @@ function operationOf(dialect: Dialect, name: OperationName): Operation {
   if (operation !== undefined) return operation;
   throw new CliError("NOT_SUPPORTED", {
     message: `API ${dialect.version.toUpperCase()} has no operation for '${name}'.`,
+    ...hintOf(dialect.instead[name]),
   });
 }
 
-/** Parameters go where the table says, once each: into the path, the query or the body. */
-function requestOf(operation: Operation, parameters: Parameters, document: Exact | undefined): HttpRequest {
-  const path = operation.path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(parameters[name])));
+function hintOf(hint: string | undefined): { hint?: string } {
+  return hint === undefined ? {} : { hint };
+}
+
+/** Parameters go where the table says, once each: into the path, the query or the body. Throws NOT_SUPPORTED for a filter that has no place. */
+function requestOf(
+  dialect: Dialect,
+  operation: Operation,
+  parameters: Parameters,
+  document: Exact | undefined,
+): HttpRequest {
+  const placed = new Set<string>();
+  const path = operation.path.replace(/\{(\w+)\}/g, (_, name: string) => {
+    placed.add(name);
+    return encodeURIComponent(dialect.spellId(String(parameters[name]), `--${name}`));
+  });
   const query: [string, string][] = [];
   for (const [ours, theirs] of Object.entries(operation.query ?? {})) {
-    const given = parameters[ours];
-    if (given === undefined || given === false) continue;
-    for (const item of Array.isArray(given) ? given : [given]) query.push([theirs, String(item)]);
+    placed.add(ours);
+    const { name, spell } = typeof theirs === "string" ? { name: theirs, spell: String } : theirs;
+    for (const item of valuesOf(parameters[ours])) query.push([name, spell(item, `--${ours}`)]);
   }
+  const surplus = Object.keys(parameters).find((name) => !placed.has(name) && valuesOf(parameters[name]).length > 0);
+  if (operation.method === "GET" && surplus !== undefined) throw noFilter(dialect, surplus);
   const body = operation.body?.(document, parameters);
   return { method: operation.method, path, query, body, writes: operation.writes ?? false };
+}
+
+/** What a parameter sends: nothing when it is absent or a flag that was not set. */
+function valuesOf(parameter: Parameter): string[] {
+  if (parameter === undefined || parameter === false) return [];
+  return (Array.isArray(parameter) ? parameter : [parameter]).map(String);
+}
+
+/** A filter that is dropped silently would show what nobody asked for. */
+function noFilter({ version }: Dialect, name: string): CliError {
+  return new CliError("NOT_SUPPORTED", {
+    message: `API ${version.toUpperCase()} has nothing for --${name} here.`,
+    field: `--${name}`,
+    hint: "Leave the option out and choose among the results.",
+  });
 }
 
 /** The member `name` of an answer as text; throws INVALID_RESPONSE naming it (G15). */

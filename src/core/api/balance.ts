@@ -52,7 +52,7 @@ function naming(id: string, cause: unknown): unknown {
 }
 
 async function readBalance(reader: Reader, id: string): Promise<AccountBalance> {
-  const account = await reader.read("accounts.get", { id });
+  const account = await reader.read("accounts.balance", { id });
   return {
     id,
     name: memberOf(account, "name") ?? null,

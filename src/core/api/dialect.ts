@@ -1,7 +1,7 @@
 /** Which table serves a session or a login. */
-import { CliError } from "../../errors.ts";
 import type { Endpoint } from "../auth/endpoint.ts";
 import type { Dialect } from "./operation.ts";
+import { V1 } from "./v1.ts";
 import { V2 } from "./v2.ts";
 
 export type ApiVersion = Dialect["version"];
@@ -15,6 +15,5 @@ export function chooseVersion(endpoint: Endpoint, option: ApiVersion | undefined
 
 /** The table of a generation. */
 export function dialectOf(version: ApiVersion): Dialect {
-  if (version === "v2") return V2;
-  throw new CliError("NOT_SUPPORTED", { message: "This version of the program serves API V2 only." });
+  return version === "v1" ? V1 : V2;
 }

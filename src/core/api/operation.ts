@@ -5,13 +5,18 @@ import type { Exact } from "../../io/json.ts";
 export type OperationName =
   | "accounts.list"
   | "accounts.get"
+  | "accounts.balance"
   | "transactions.list"
   | "transactions.estimate"
   | "requests.list"
   | "requests.get"
   | "requests.create"
+  | "requests.content"
+  | "requests.governanceStatus"
   | "requests.challenge"
   | "requests.approve"
+  | "requests.rejectChallenge"
+  | "requests.reject"
   | "users.list"
   | "users.get"
   | "groups.list"
@@ -30,12 +35,19 @@ export type OperationName =
 export type Parameter = string | number | boolean | readonly string[] | undefined;
 export type Parameters = Readonly<Record<string, Parameter>>;
 
+/** A query parameter whose values this generation spells, or limits, in its own way. */
+export interface Query {
+  readonly name: string;
+  /** The value as the API takes it; `option` is ours, for messages. Throws INVALID_ARGUMENT, NOT_SUPPORTED. */
+  spell(value: string, option: string): string;
+}
+
 export interface Operation {
   readonly method: "GET" | "POST";
   /** Path below the base path; `{name}` stands for a parameter of that name. */
   readonly path: string;
-  /** Our parameter name → the API's query name. A parameter that is not listed here is never sent. */
-  readonly query?: Readonly<Record<string, string>>;
+  /** Our parameter name → the API's query name. A GET's parameter with no place here or in the path is NOT_SUPPORTED. */
+  readonly query?: Readonly<Record<string, string | Query>>;
   /** True for operations that change something: never repeated, outcome unknown when the answer is lost (NET-6). */
   readonly writes?: boolean;
   /** Builds the body from the parameters and the document that the command was given. */
@@ -49,10 +61,16 @@ export interface Dialect {
   readonly version: "v1" | "v2";
   /** What this generation lacks is missing here and answers NOT_SUPPORTED. */
   readonly operations: Readonly<Partial<Record<OperationName, Operation>>>;
+  /** What to do instead, for operations that are missing. */
+  readonly instead: Readonly<Partial<Record<OperationName, string>>>;
   readonly login: TokenCall;
   readonly refresh: TokenCall;
+  /** An id as it stands in a path. Throws INVALID_ARGUMENT, NOT_SUPPORTED. */
+  spellId(value: string, option: string): string;
   /** Headers that carry the session on each call. */
   authorize(credentials: { readonly workspace: string; readonly accessToken: string }): Record<string, string>;
+  /** The same for a reporting key; absent where the generation has none. */
+  authorizeReport?(credentials: { readonly workspace: string; readonly reportingKey: string }): Record<string, string>;
 }
 
 /** How tokens are asked for and where they stand in the answer. No bearer header is sent. */

@@ -45,6 +45,7 @@ export const V2: Dialect = {
   operations: {
     "accounts.list": list("/accounts", "status", "name", "governanceType", "skipLiveData"),
     "accounts.get": get("/accounts/{id}"),
+    "accounts.balance": get("/accounts/{id}"),
     "transactions.list": get("/accounts/{accountId}/transactions", "cursor"), // assumed (§9 row 7)
     "transactions.estimate": {
       method: "POST",
@@ -73,6 +74,11 @@ export const V2: Dialect = {
     "assets.tokens": get("/assets/tokens"),
     "permissions.allowedActions": get("/permissions/allowed-actions", "userId", "resourceType", "resourceId"),
   },
+  instead: {
+    "requests.governanceStatus": "'requests get' shows reviewSteps, currentStepIndex and reviews.",
+    "requests.rejectChallenge":
+      "How V2's challenge for a rejection looks is not public; reject in the web application, or let it expire.",
+  },
   login: {
     path: "/auth/token",
     headers: () => ({}),
@@ -85,5 +91,6 @@ export const V2: Dialect = {
     body: ({ workspace, refreshToken }) => ({ workspace, refreshToken }), // assumed (§9 row 9)
     names: TOKEN_NAMES,
   },
+  spellId: (value) => value,
   authorize: ({ accessToken }) => ({ authorization: `Bearer ${accessToken}` }),
 };

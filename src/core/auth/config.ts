@@ -11,7 +11,7 @@ const PREFIX = "LEDGER_ENTERPRISE_";
 /** Every documented variable (SPEC §2), without the prefix and the `_FILE` forms. */
 const SETTINGS = [
   ...["API_URL", "WORKSPACE", "API_KEY_ID", "API_KEY_SECRET", "API_PRIVATE_KEY", "REPORTING_API_KEY"],
-  ...["STATE_DIR", "READ_ONLY", "NPM_REGISTRY", "RELEASES_URL"],
+  ...["WEBHOOK_SECRET", "STATE_DIR", "READ_ONLY", "NPM_REGISTRY", "RELEASES_URL"],
 ] as const;
 /** Far above any secret, so that a wrong file is judged by its content. */
 const SECRET_FILE_MAX_BYTES = 2 * 1024 * 1024;
@@ -28,6 +28,8 @@ export interface LoginOptions {
   readonly baseUrl: string | undefined;
   readonly workspace: string | undefined;
 }
+
+type SecretName = "API_KEY_SECRET" | "API_PRIVATE_KEY" | "REPORTING_API_KEY" | "WEBHOOK_SECRET";
 
 interface Sources {
   readonly env: Environment;
@@ -122,10 +124,7 @@ export class Config {
   }
 
   /** A secret from its variable or from the file that its `_FILE` form names. Throws CONFIG_CONFLICT when both are set. */
-  async secret(
-    name: "API_KEY_SECRET" | "API_PRIVATE_KEY" | "REPORTING_API_KEY",
-    linesAllowed = false,
-  ): Promise<string | undefined> {
+  async secret(name: SecretName, linesAllowed = false): Promise<string | undefined> {
     const [variable, fileVariable] = [`${PREFIX}${name}`, `${PREFIX}${name}_FILE`];
     const inline = clean(this.sources.env[variable], variable, linesAllowed);
     const path = clean(this.sources.env[fileVariable], fileVariable, false);
@@ -137,6 +136,13 @@ export class Config {
     }
     const value = path === undefined ? inline : await this.fromFile(path, fileVariable, linesAllowed);
     if (value !== undefined) this.sources.learn(value);
+    return value;
+  }
+
+  /** The same, where a command cannot do without. Throws MISSING_CREDENTIALS. */
+  async requiredSecret(name: SecretName): Promise<string> {
+    const value = await this.secret(name);
+    if (value === undefined) throw missing([`${PREFIX}${name}`]);
     return value;
   }
 

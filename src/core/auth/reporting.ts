@@ -1,0 +1,75 @@
+/**
+ * Reporting keys of V1: they read what their entities may see, and nothing else. The session keeps the key's fingerprint; the key is read
+ * from the environment at each use and is never stored.
+ */
+import { createHash } from "node:crypto";
+import { CliError } from "../../errors.ts";
+import type { ApiHost } from "../api/api.ts";
+import { Client } from "../api/client.ts";
+import { type ApiVersion, chooseVersion, dialectOf } from "../api/dialect.ts";
+import type { Config, LoginOptions } from "./config.ts";
+import { type Session, TOKEN } from "./session.ts";
+
+/**
+ * Tries the key with one read, then stores a session without tokens. Throws MISSING_CREDENTIALS, NOT_SUPPORTED on V2, UNAUTHORIZED, SESSION_IO and
+ * the network codes; on each of them the session that was there is untouched (SES-8).
+ */
+export async function loginWithReportingKey(
+  host: ApiHost,
+  request: LoginOptions & { readonly apiVersion: ApiVersion | undefined },
+): Promise<Session> {
+  const { endpoint, workspace } = host.config.target(request);
+  const apiVersion = chooseVersion(endpoint, request.apiVersion);
+  const { authorizeReport } = dialectOf(apiVersion);
+  if (authorizeReport === undefined) {
+    throw new CliError("NOT_SUPPORTED", {
+      message: "API V2 has no reporting keys.",
+      hint: "Reporting keys belong to V1, https://api.vault.ledger.com; for another address add --apiVersion v1.",
+    });
+  }
+  const reportingKey = await readKey(host.config);
+  const headers = authorizeReport({ workspace, reportingKey });
+  const query = [["page_size", "1"]] as const;
+  await new Client(endpoint, host).send({ method: "GET", path: "/accounts", query, headers });
+  const session: Session = {
+    version: 1,
+    kind: "reporting",
+    apiVersion,
+    ...endpoint,
+    workspace,
+    keyFingerprint: fingerprintOf(reportingKey),
+  };
+  await host.sessions.replace(session);
+  return session;
+}
+
+/** The headers of a reporting session's calls. Throws MISSING_CREDENTIALS, and SESSION_MISMATCH when the key is another one than at login. */
+export async function reportingHeaders(config: Config, session: Session): Promise<Record<string, string>> {
+  const reportingKey = await readKey(config);
+  const headers = dialectOf(session.apiVersion).authorizeReport?.({ workspace: session.workspace, reportingKey });
+  if (headers !== undefined && fingerprintOf(reportingKey) === session.keyFingerprint) return headers;
+  throw new CliError("SESSION_MISMATCH", {
+    message: "The configured reporting key is not the one of the session; nothing was sent.",
+    hint: "Run 'login reporting' again for the configured key.",
+  });
+}
+
+/** A reporting session changes nothing. Throws WRONG_SESSION_KIND, before anything is sent. */
+export function refuseReporting({ kind }: Session): void {
+  if (kind !== "reporting") return;
+  throw new CliError("WRONG_SESSION_KIND", {
+    message: "The session was opened by 'login reporting', which only reads; nothing was sent.",
+    hint: "Log in with 'login api' or 'login device' first.",
+  });
+}
+
+async function readKey(config: Config): Promise<string> {
+  const key = await config.requiredSecret("REPORTING_API_KEY");
+  if (TOKEN.test(key)) return key;
+  const field = "LEDGER_ENTERPRISE_REPORTING_API_KEY";
+  throw new CliError("INVALID_ARGUMENT", { message: `${field} holds characters that no key has.`, field });
+}
+
+function fingerprintOf(key: string): string {
+  return createHash("sha256").update(key).digest("hex");
+}
