@@ -124,7 +124,7 @@ function parseRun(command: string, line: number, lines: Lines): Run {
       else text = content;
     } else if (json.length === 0 && /^exit \d+$/.test(next)) exit = Number(next.slice("exit ".length));
     else if (json.length === 0 && next.startsWith("stderr ")) stderr.push(next.slice("stderr ".length));
-    else if (json.length > 0 || /^[[{]/.test(next)) json.push(next);
+    else if (json.length > 0 || /^[[{"]/.test(next)) json.push(next);
     else throw new Error(`Line ${lines.number - 1} is not understood: ${next}`);
   }
   if (text !== undefined && json.length > 0) throw new Error(`Line ${line}: stdout is either JSON or text.`);
