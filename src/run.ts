@@ -31,6 +31,9 @@ export async function run(argv: readonly string[], context: Context): Promise<nu
     return await execute(argv, context, { redactor, output, log });
   } catch (cause) {
     return await fail(cause, context, output, log);
+  } finally {
+    // A signal may end the process right after this.
+    await log.flush();
   }
 }
 

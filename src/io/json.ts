@@ -223,8 +223,10 @@ export function pretty(text: string, depth = 0): string {
   const parts: string[] = [];
   let level = depth;
   let copied = 0;
+  const breaks: string[] = [];
   const breakLine = (at: number): void => {
-    parts.push(text.slice(copied, at), "\n", "  ".repeat(level));
+    breaks[level] ??= `\n${"  ".repeat(level)}`;
+    parts.push(text.slice(copied, at), breaks[level] ?? "");
     copied = at;
   };
   for (let at = 0; at < text.length; ) {
