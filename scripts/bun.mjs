@@ -42,7 +42,9 @@ function main() {
     process.exitCode = 1;
     return;
   }
-  const child = spawn(bun, process.argv.slice(2), { stdio: "inherit" });
+  // Nothing is to be left in the developer's home: Bun keeps translated sources there unless told otherwise.
+  const env = { ...process.env, BUN_RUNTIME_TRANSPILER_CACHE_PATH: "0" };
+  const child = spawn(bun, process.argv.slice(2), { stdio: "inherit", env });
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"];
   for (const signal of signals) process.on(signal, () => child.kill(signal));
   child.on("error", (error) => {

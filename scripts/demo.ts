@@ -65,7 +65,7 @@ function environmentOf({ baseUrls, workspace, operator }: Description, home: str
 
 /** Runs one command and shows it and its result. Throws StepFailed unless it exits with 0. */
 async function runStep(stage: Stage, ...argv: string[]): Promise<Record<string, unknown>> {
-  say(`\n$ ${PROGRAM} ${argv.map((word) => (/^[\w@:./-]+$/.test(word) ? word : `'${word}'`)).join(" ")} --pretty`);
+  say(`\n$ ${PROGRAM} ${argv.map((word) => (/^[\w@:.,/-]+$/.test(word) ? word : `'${word}'`)).join(" ")} --pretty`);
   const child = Bun.spawn([hostExecutable(), ...argv, "--pretty"], {
     cwd: stage.folder,
     env: stage.env,

@@ -36,7 +36,10 @@ export function judge(report: Tally | undefined, exitCode: number | null): Tally
 function cleanEnvironment(): Record<string, string> {
   const foreign = /^(LEDGER_|.*_proxy$|NODE_|BUN_)/i;
   const kept = Object.entries(process.env).filter(([name]) => !foreign.test(name));
-  return { ...Object.fromEntries(kept), [READY]: "1" } as Record<string, string>;
+  return { ...Object.fromEntries(kept), BUN_RUNTIME_TRANSPILER_CACHE_PATH: "0", [READY]: "1" } as Record<
+    string,
+    string
+  >;
 }
 
 async function runTests(args: readonly string[]): Promise<Tally> {
