@@ -82,8 +82,7 @@ const PEM_LINE = /^[A-Za-z0-9+/=]{8,}(?=\r?$)/gm;
 /** The value, and what it holds: the PEM behind hexadecimal digits, the lines of a PEM (its line ends vary), its base64 in one piece. */
 function* partsOf(value: string): Generator<string> {
   yield value;
-  const isHex = value.length % 2 === 0 && /^[0-9A-Fa-f]+$/.test(value);
-  const text = isHex ? Buffer.from(value, "hex").toString("latin1") : value;
+  const text = isHexadecimal(value) ? Buffer.from(value, "hex").toString("latin1") : value;
   const body = /-----BEGIN [A-Z ]+-----([\s\S]*?)-----END/.exec(text)?.[1];
   if (body === undefined) return;
   yield text;
@@ -99,10 +98,18 @@ function* formsOf(value: string): Generator<string> {
   const encoded = encodeURIComponent(text);
   const form = new URLSearchParams([["", text]]).toString().slice(1);
   yield* [value, JSON.stringify(value).slice(1, -1), encoded, lowerEscapes(encoded), form, lowerEscapes(form)];
-  if (/^[0-9A-Fa-f]+$/.test(text)) yield* [text.toLowerCase(), text.toUpperCase()];
   const hex = bytes.toString("hex");
   const derived = [hex, hex.toUpperCase(), ...base64Forms(bytes)];
+  if (isHexadecimal(text)) {
+    yield* [text.toLowerCase(), text.toUpperCase()];
+    // The bytes themselves, as in the "d" of a JWK.
+    derived.push(...base64Forms(Buffer.from(text, "hex")));
+  }
   yield* derived.filter((spelling) => spelling.length >= SHORTEST_ANYWHERE);
+}
+
+function isHexadecimal(text: string): boolean {
+  return text.length % 2 === 0 && /^[0-9A-Fa-f]+$/.test(text);
 }
 
 function lowerEscapes(encoded: string): string {

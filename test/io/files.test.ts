@@ -58,7 +58,7 @@ describe("SES-1 state directory", () => {
     [{ XDG_STATE_HOME: "/x" }, "/Users/a", "darwin", "/x/ledger-enterprise-cli"],
     [{ LOCALAPPDATA: "C:\\L" }, "C:\\Users\\a", "win32", "C:\\L\\ledger-enterprise-cli"],
     [{}, "C:\\Users\\a", "win32", "C:\\Users\\a\\AppData\\Local\\ledger-enterprise-cli"],
-  ] as const)("%j, home %j on %s → %s", (env, home, platform, expected) => {
+  ] as const)("%j, home %j on %s → %j", (env, home, platform, expected) => {
     expect(stateDirectory(env, home, platform)).toBe(expected);
   });
 

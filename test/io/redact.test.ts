@@ -75,6 +75,21 @@ describe("SEC-1 a private key", () => {
     expect(knowing(shortTail).clean("<abcdefghijklmnopqrs=>")).toBe(`<${REDACTED}>`);
   });
 
+  test("a scalar in hexadecimal is known as the bytes that it stands for, alone and inside a key file", () => {
+    const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+    const { d = "" } = privateKey.export({ format: "jwk" });
+    const redactor = knowing(Buffer.from(d, "base64url").toString("hex"));
+    expect(redactor.clean(`{"d":"${d}"}`)).toBe(`{"d":"${REDACTED}"}`);
+    for (const type of ["sec1", "pkcs8"] as const) {
+      const der = privateKey.export({ type, format: "der" });
+      for (const text of [der.toString("base64"), der.toString("hex")]) {
+        const cleaned = redactor.clean(text);
+        expect(cleaned).toContain(REDACTED);
+        expect(cleaned.length).toBeLessThan(text.length - 28);
+      }
+    }
+  });
+
   test("given as PEM, its hexadecimal form is known, too", () => {
     expect(knowing(pem).clean(hex)).toBe(REDACTED);
   });
