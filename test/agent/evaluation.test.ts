@@ -19,23 +19,16 @@ const forms = (await allForms()).filter(({ name }) => name === "source" || name 
 /** Plays the recording and gives what the task's judge says of it. */
 async function judged(task: Task, recording: string, form: (typeof forms)[number]): Promise<string[]> {
   let now = Date.now();
-  const { sandbox, env } = await openTask(task, () => now);
-  const releases = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("", { status: 404 }) });
-  const nothingPublished = `http://127.0.0.1:${releases.port}`;
-  const urls = { LEDGER_ENTERPRISE_NPM_REGISTRY: nothingPublished, LEDGER_ENTERPRISE_RELEASES_URL: nothingPublished };
-  try {
-    await play(parseScript(await Bun.file(join(FOLDER, recording)).text()), form, {
-      environment: { ...env, ...urls },
-      async control(verb, rest) {
-        if (verb !== "advance") throw new Error(`'sandbox ${verb}' is not for tasks.`);
-        now += Number(rest) * 1000;
-      },
-      async [Symbol.asyncDispose]() {},
-    });
-    return task.judge(sandbox.control.log);
-  } finally {
-    await Promise.all([sandbox.close(), releases.stop(true)]);
-  }
+  await using opened = await openTask(task, () => now);
+  await play(parseScript(await Bun.file(join(FOLDER, recording)).text()), form, {
+    environment: opened.env,
+    async control(verb, rest) {
+      if (verb !== "advance") throw new Error(`'sandbox ${verb}' is not for tasks.`);
+      now += Number(rest) * 1000;
+    },
+    async [Symbol.asyncDispose]() {},
+  });
+  return task.judge(opened.sandbox.control.log);
 }
 
 describe.each(TASKS.map((task) => ({ task, name: task.name })))("$name", ({ task }) => {

@@ -164,13 +164,17 @@ before me: 700000 satoshi to ${SUPPLIER}, fees at most 4018. If the challenge sa
   },
 ];
 
-/** A sandbox for a task. Without a clock of its own it is the real one, and people approve after some seconds. */
-export async function openTask(
-  task: Task,
-  clock?: () => number,
-): Promise<{ sandbox: Sandbox; env: Record<string, string> }> {
+export interface OpenTask extends AsyncDisposable {
+  readonly sandbox: Sandbox;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** A sandbox for a task, and the environment that points the program at it. Without a clock of its own it is the real one. */
+export async function openTask(task: Task, clock?: () => number): Promise<OpenTask> {
   const sandbox = await startSandbox({ autoApproveSeconds: 5, ...(clock === undefined ? {} : { clock }) });
   task.prepare?.(sandbox);
+  // Where newer versions would be published, none is.
+  const releases = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("", { status: 404 }) });
   const { baseUrls, workspace, operator } = sandbox.description;
   const settings: Record<string, string | undefined> = {
     LEDGER_ENTERPRISE_API_URL: baseUrls.v2,
@@ -178,10 +182,18 @@ export async function openTask(
     LEDGER_ENTERPRISE_API_KEY_ID: operator.apiKeyId,
     LEDGER_ENTERPRISE_API_KEY_SECRET: operator.apiKeySecret,
     LEDGER_ENTERPRISE_API_PRIVATE_KEY: operator.privateKey,
+    LEDGER_ENTERPRISE_NPM_REGISTRY: releases.url.origin,
+    LEDGER_ENTERPRISE_RELEASES_URL: releases.url.origin,
     ...task.env,
   };
-  const env = Object.entries(settings).flatMap(([name, value]) =>
+  const set = Object.entries(settings).flatMap(([name, value]) =>
     value === undefined ? [] : [[name, value] as const],
   );
-  return { sandbox, env: Object.fromEntries(env) };
+  return {
+    sandbox,
+    env: Object.fromEntries(set),
+    async [Symbol.asyncDispose]() {
+      await Promise.all([sandbox.close(), releases.stop(true)]);
+    },
+  };
 }

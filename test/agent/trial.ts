@@ -45,20 +45,19 @@ async function main([name, given]: readonly string[]): Promise<void> {
   }
   if (!existsSync(hostExecutable())) throw new Error("There is no executable: run 'npm run build' first.");
   const folder = resolve(given);
-  const { sandbox, env } = await openTask(task);
-  await layOut(task, folder, env);
+  await using opened = await openTask(task);
+  await layOut(task, folder, opened.env);
   process.stdout.write(`Ready: ${folder}/TASK.md, ${folder}/env. Interrupt (Ctrl-C) when the agent is done.\n`);
   await new Promise<void>((done) => {
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => done());
   });
-  const { log } = sandbox.control;
+  const { log } = opened.sandbox.control;
   const faults = task.judge(log);
   const calls = log.map(({ method, path, query, status }) => ({ method, path, query, status }));
   await writeFile(
     join(folder, "verdict.json"),
     `${JSON.stringify({ task: task.name, right: faults.length === 0, faults, calls }, null, 2)}\n`,
   );
-  await sandbox.close();
   process.stdout.write(`${faults.length === 0 ? "Right." : faults.join("\n")}\n`);
 }
 
