@@ -246,4 +246,25 @@ describe("its command lines", () => {
     const doctorLast = runnable.toSorted((a, b) => last(a) - last(b));
     for (const line of doctorLast) await reader.run(line);
   });
+
+  test("a server that makes a new challenge at each asking is told apart, and the second way works with it", async () => {
+    await using world = await openWorld();
+    const reader = new Reader(world);
+    const [, document = ""] = /```json request\.json\n([\s\S]*?)```/.exec(BODY) ?? [];
+    await writeFile(join(world.cwd, "request.json"), reader.fill(document));
+    await world.control("set", '{"freshChallenges":true}');
+    const line = (beginning: string): string =>
+      runnable.find((one) => one.startsWith(`${PROGRAM} ${beginning}`) && !one.includes("--dryRun")) ?? "";
+    for (const beginning of ["login api", "requests create --requestData @request.json", "requests review"])
+      await reader.run(line(beginning));
+    const { exit, document: refused } = await world.run(
+      reader.fill(line("requests approve api --id REQUEST_ID --sign")),
+    );
+    expect([exit, at(refused, "error.code")]).toEqual([2, "CHALLENGE_MISMATCH"]);
+    expect((at(refused, "error.details.differences") as { field: string }[]).map(({ field }) => field)).toEqual([
+      "sha256(payload)",
+    ]);
+    for (const beginning of ["requests sign", "requests approve api --id REQUEST_ID --signature"])
+      await reader.run(line(beginning));
+  });
 });
