@@ -218,6 +218,16 @@ export function material(description: string): Argument<string | undefined> {
   });
 }
 
+/** Bytes exactly as they lie in a file or come through standard input: `@file` or `-`. At most 1 MiB. */
+export function bytes(description: string): Argument<Uint8Array | undefined> {
+  const limits = { maxBytes: DOCUMENT_MAX_BYTES };
+  return optional("material", description, "<@file|->", limits, async (raw, option, reader) => {
+    if (raw === "-") return reader.stdin(DOCUMENT_MAX_BYTES);
+    if (raw.startsWith("@")) return reader.file(raw.slice(1), DOCUMENT_MAX_BYTES);
+    throw invalid(option, "takes @file, or - for standard input: a shell would change the bytes");
+  });
+}
+
 async function readText(raw: string, reader: InputReader, maxBytes: number): Promise<string> {
   if (raw !== "-" && !raw.startsWith("@")) {
     if (Buffer.byteLength(raw) > maxBytes)

@@ -103,6 +103,8 @@ interface SchemaNode {
   readonly entries?: Readonly<Record<string, SchemaNode>>;
   readonly wrapped?: SchemaNode;
   readonly item?: SchemaNode;
+  /** Of a union. */
+  readonly options?: readonly SchemaNode[];
 }
 
 /** The dotted names that an output schema declares for the thing that `--fields` projects. */
@@ -119,6 +121,7 @@ function unwrap(node: SchemaNode | undefined): SchemaNode | undefined {
 function* namesOf(node: SchemaNode | undefined, prefix: string): Generator<string> {
   for (const [name, child] of Object.entries(node?.entries ?? {})) {
     yield `${prefix}${name}`;
-    yield* namesOf(unwrap(child), `${prefix}${name}.`);
+    const inner = unwrap(child);
+    for (const shape of inner?.options ?? [inner]) yield* namesOf(shape, `${prefix}${name}.`);
   }
 }

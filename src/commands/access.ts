@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { oneOf, text } from "../cli/argument.ts";
 import { group } from "../cli/command.ts";
 import { loginWithApiKey } from "../core/auth/login.ts";
+import { loginWithReportingKey } from "../core/auth/reporting.ts";
 import { describeSession } from "../core/auth/session.ts";
 import { command } from "./command.ts";
 import { User } from "./schemas.ts";
@@ -15,6 +16,7 @@ const Session = v.looseObject({
   workspace: v.string(),
   user: v.nullable(v.looseObject({ id: v.nullable(v.string()), name: v.nullable(v.string()) })),
   expiresAt: v.nullable(v.string()),
+  keyFingerprint: v.optional(v.string()),
 });
 
 /** Where to log in; every login takes these. */
@@ -39,6 +41,21 @@ export const login = group("Log in to a workspace.", {
     output: SessionResult,
     examples: [{ line: "login api", means: "Address, workspace and key from the environment" }],
     run: async ({ host }, args) => ({ session: describeSession(await loginWithApiKey(host, args)) }),
+  }),
+  reporting: command({
+    summary: "Log in with a reporting key, which only reads (API V1).",
+    notes: [
+      "Reads LEDGER_ENTERPRISE_REPORTING_API_KEY or its _FILE form, now and at each later command; only its fingerprint is stored.",
+      "Commands that write or sign answer WRONG_SESSION_KIND in such a session.",
+    ],
+    effect: "session",
+    needs: ["host"],
+    args: LOGIN_ARGS,
+    output: SessionResult,
+    examples: [
+      { line: "login reporting --baseUrl https://api.vault.ledger.com", means: "Read-only access for reports" },
+    ],
+    run: async ({ host }, args) => ({ session: describeSession(await loginWithReportingKey(host, args)) }),
   }),
 });
 

@@ -1,22 +1,16 @@
 /** `requests approve …`: sending a signature, made before or in the same command. */
 import { flag, id, material, required } from "../cli/argument.ts";
 import { group } from "../cli/command.ts";
-import type { Capabilities } from "../context.ts";
 import { missingPrivateKey } from "../core/auth/config.ts";
 import {
-  askChallenge,
   checkSignature,
   type Expectations,
-  requireExpected,
+  examine,
   requireKind,
   requireRegistered,
-  requireVerified,
-  reviewOnline,
   reviewReport,
 } from "../core/signing/approval.ts";
-import type { Challenge } from "../core/signing/challenge.ts";
 import { signJws } from "../core/signing/jws.ts";
-import type { Review } from "../core/signing/review.ts";
 import { CliError } from "../errors.ts";
 import { command } from "./command.ts";
 import { EXPECTATIONS } from "./expectation.ts";
@@ -37,18 +31,6 @@ function givenSignature({ signature, sign }: ApproveArguments): string | undefin
     });
   }
   return signature?.trim();
-}
-
-/** Fetches and reviews; throws unless everything is verified or confirmed by the caller. */
-async function examine(
-  host: Pick<Capabilities, "reader" | "records">,
-  args: ApproveArguments,
-): Promise<{ challenge: Challenge; review: Review }> {
-  const challenge = await askChallenge(host, args.id);
-  requireExpected(challenge, args);
-  const review = await reviewOnline(host, args.id, challenge);
-  requireVerified(args.id, challenge, review, args);
-  return { challenge, review };
 }
 
 const api = command({
@@ -86,7 +68,7 @@ const api = command({
     }
     const key = await signer();
     requireRegistered(key.publicKey, session);
-    const { challenge } = await examine(host, args);
+    const { challenge } = await examine(host, args.id, args);
     const signature = await signJws(challenge.bytes, key);
     return connection.write("requests.approve", { id: args.id, signature });
   },
@@ -104,7 +86,7 @@ const api = command({
       }
       if (key === undefined) throw missingPrivateKey();
       requireRegistered(key, session);
-      const { challenge, review } = await examine({ reader, records }, args);
+      const { challenge, review } = await examine({ reader, records }, args.id, args);
       const request = await draft.describe("requests.approve", { id: args.id, signature: "[not made]" });
       return { dryRun: true, request, review: reviewReport(args.id, challenge, review) };
     },

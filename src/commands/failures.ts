@@ -46,9 +46,9 @@ const DEVICE = Object.keys(ERRORS).filter((code): code is ErrorCode => code.star
 
 /** What asking for a capability can end in. */
 const BY_NEED: { readonly [K in keyof Capabilities]?: Codes } = {
-  reader: [...SESSION, ...CALLS],
-  api: [...SESSION, ...CALLS, "OUTCOME_UNKNOWN"],
-  draft: [...SESSION, ...CONFIGURED, "MISSING_CREDENTIALS"],
+  reader: [...SESSION, ...CALLS, "MISSING_CREDENTIALS"],
+  api: [...SESSION, ...CALLS, "MISSING_CREDENTIALS", "WRONG_SESSION_KIND", "OUTCOME_UNKNOWN"],
+  draft: [...SESSION, ...CONFIGURED, "MISSING_CREDENTIALS", "WRONG_SESSION_KIND"],
   host: [...STATE, ...CALLS, "MISSING_CREDENTIALS", "SESSION_MISMATCH", "LOCK_TIMEOUT", "NOT_SUPPORTED"],
   sessions: [...STATE, "LOCK_TIMEOUT"],
   records: STATE,

@@ -7,6 +7,7 @@ import { entities, groups, policies, users, whitelists } from "./directory.ts";
 import { doctor } from "./doctor.ts";
 import { keys } from "./keys.ts";
 import { api, assets, permissions } from "./lookup.ts";
+import { notifications } from "./notifications.ts";
 import { requests } from "./requests.ts";
 import { sandbox } from "./sandbox.ts";
 import { schema } from "./schema.ts";
@@ -30,6 +31,7 @@ export const commands = group(
     assets,
     permissions,
     api,
+    notifications,
     keys,
     sandbox,
     skill,

@@ -9,8 +9,9 @@ import { readNewRequest } from "../core/signing/creation.ts";
 import { CliError } from "../errors.ts";
 import { approve } from "./approve.ts";
 import { command } from "./command.ts";
+import { reject } from "./reject.ts";
 import { getOf, listOf } from "./resource.ts";
-import { DryRun, Request, Review } from "./schemas.ts";
+import { DryRun, GovernanceStatus, Request, Review } from "./schemas.ts";
 import { sign } from "./sign.ts";
 
 const requestId = required(id("Id of the request."));
@@ -122,7 +123,7 @@ const wait = command({
 
 export const requests = group("Requests: create, review, sign, approve, wait.", {
   list: listOf({
-    summary: "List requests, the oldest first.",
+    summary: "List requests; API V2 gives the oldest first, V1 the newest.",
     operation: "requests.list",
     item: Request,
     filters: {
@@ -148,10 +149,19 @@ export const requests = group("Requests: create, review, sign, approve, wait.", 
     args: { withInflight: flag("Add the progress of what follows the last approval.") },
     examples: [{ line: "requests get --id REQUEST_ID", means: "State, steps and reviews" }],
   }),
+  governanceStatus: getOf({
+    summary: "Steps, quorums and approvals of a request (API V1).",
+    operation: "requests.governanceStatus",
+    item: GovernanceStatus,
+    of: "request",
+    notes: ["On API V2 'requests get' shows the same."],
+    examples: [{ line: "requests governanceStatus --id REQUEST_ID", means: "Who has approved, and who may" }],
+  }),
   create,
   getChallenge,
   review,
   sign,
   approve,
+  reject,
   wait,
 });

@@ -18,8 +18,8 @@ const WALKING = {
 const PAGING = {
   page: integer("Page to fetch, from 1.", 1, MAX_PAGE),
   pageSize: integer("Results on a page.", 1, 30),
-  sortBy: text("Field to sort by; the API's default is createdAt.", "<field>", 64),
-  sortOrder: oneOf("Direction; the API's default is asc, the oldest first.", ["asc", "desc"]),
+  sortBy: text("Field to sort by; the API's default is createdAt (V1: its own names).", "<field>", 64),
+  sortOrder: oneOf("Direction; V2's default is asc, the oldest first, V1's desc.", ["asc", "desc"]),
 };
 
 const AllOrLimit = 'With --all or --limit the result is {"results","total","complete"}, written as it arrives.';

@@ -1,13 +1,15 @@
 /**
  * The fields of the API's objects that this program reads or promises. Always loose: the API's own fields are relayed, and unknown
- * ones survive. Names and nullability from the V2 document; optional where versions of it differ.
+ * ones survive. Names and nullability from the V2 document; optional where versions of it differ, and where V1 has other names.
  */
 import * as v from "valibot";
 
 const text = v.string();
 const maybe = v.optional(v.nullable(text));
-const times = { createdAt: v.optional(text), updatedAt: v.optional(text) };
-const base = { id: text, legacyId: v.optional(v.number()) };
+const whole = v.optional(v.nullable(v.number()));
+const times = { createdAt: v.optional(text), updatedAt: v.optional(text), created_on: v.optional(text) };
+/** V1's ids are numbers. */
+const base = { id: v.union([text, v.number()]), legacyId: v.optional(v.number()) };
 
 export const Balance = v.looseObject({ total: text, pending: v.optional(text) });
 
@@ -21,7 +23,10 @@ export const Account = v.looseObject({
   derivationPath: v.optional(text),
   status: v.optional(text),
   ...times,
-  balance: v.optional(Balance),
+  /** V1: the total alone. */
+  balance: v.optional(v.union([Balance, text])),
+  available_balance: v.optional(text),
+  pending_balance: v.optional(text),
   asset: v.optional(v.looseObject({})),
   governance: v.optional(v.looseObject({})),
 });
@@ -31,6 +36,7 @@ export const User = v.looseObject({
   legacyViewAll: v.optional(v.boolean()),
   workspaceName: v.optional(text),
   name: v.optional(text),
+  username: v.optional(text),
   deviceUserId: maybe,
   deviceType: v.optional(text),
   role: v.optional(text),
@@ -46,6 +52,7 @@ export const Group = v.looseObject({
   description: maybe,
   status: v.optional(text),
   users: v.optional(v.array(v.looseObject({}))),
+  members: v.optional(v.array(v.nullable(v.number()))),
   ...times,
 });
 
@@ -78,6 +85,7 @@ export const Entity = v.looseObject({ ...base, name: v.optional(text), status: v
 export const Transaction = v.looseObject({
   ...base,
   accountId: v.optional(text),
+  account_id: v.optional(v.number()),
   type: v.optional(text),
   status: v.optional(text),
   amount: maybe,
@@ -92,13 +100,21 @@ export const Transaction = v.looseObject({
   createdAt: v.optional(text),
 });
 
-export const Estimate = v.looseObject({ maxFees: v.optional(text), coinFields: v.optional(v.looseObject({})) });
+export const Estimate = v.looseObject({
+  maxFees: v.optional(text),
+  coinFields: v.optional(v.looseObject({})),
+  max_fees: v.optional(text),
+  coin_fields: v.optional(v.looseObject({})),
+});
 
 export const Request = v.looseObject({
   ...base,
   type: v.optional(text),
   data: v.optional(v.looseObject({})),
   state: v.optional(text),
+  status: v.optional(text),
+  target_id: whole,
+  target_type: v.optional(text),
   reviewSteps: v.optional(v.array(v.looseObject({}))),
   currentStepIndex: v.optional(v.number()),
   expiredAt: v.optional(text),
@@ -107,6 +123,12 @@ export const Request = v.looseObject({
   reviews: v.optional(v.array(v.looseObject({}))),
   ...times,
   inflight: v.optional(v.looseObject({})),
+});
+
+export const GovernanceStatus = v.looseObject({
+  governance_steps: v.array(v.looseObject({ quorum: v.number() })),
+  is_complete: v.boolean(),
+  request: v.looseObject({}),
 });
 
 /** What the dry run of a command that writes prints: the request as it would be sent, secrets masked. */

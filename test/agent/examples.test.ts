@@ -13,7 +13,8 @@ import { at, openWorld, type World } from "./world.ts";
 const NOT_RUN: readonly (readonly [words: RegExp, reason: string])[] = [
   [/^sandbox start/, "serves until it is stopped"],
   [/device/, "needs a device and a person"],
-  [/^login reporting/, "needs the other API generation"],
+  [/^login reporting|^requests (reject|governanceStatus)/, "needs the other API generation"],
+  [/^notifications/, "needs a webhook"],
   [/^upgrade/, "replaces the program"],
   [/^api /, "asks for a resource that the sandbox does not have"],
 ];

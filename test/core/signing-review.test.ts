@@ -474,8 +474,9 @@ describe("SIG-6 E24 altered challenge, field by field", () => {
     const withType = (type: string): string => pair.challenge.replace("APPROVE_TRANSACTION", type);
     for (const type of ["CREATE_TRANSACTION", "TRANSACTION"])
       expect(review(withType(type), pair.request).match).toBe(true);
+    for (const type of ["REJECT_TRANSACTION", "ABORT_TRANSACTION"])
+      expect(told(review(withType(type), pair.request))).toEqual([`type: "${type}" ≠ "an approval" (rule)`]);
     for (const type of [
-      "REJECT_TRANSACTION",
       "CREATE_APPROVE_TRANSACTION",
       "approve_TRANSACTION",
       "APPROVE_ACCOUNT",

@@ -18,8 +18,8 @@ export interface Reader {
   read(name: OperationName, parameters?: Parameters, document?: Exact): Promise<Exact>;
   /** Any GET below the base path (`api --path`). */
   get(path: string, query: readonly (readonly [string, string])[]): Promise<Exact>;
-  /** The session behind the calls, checked against the configuration. */
-  session(): Promise<Session>;
+  /** The session behind the calls, checked against the configuration; NOT_SUPPORTED when its generation lacks the operation `needed`. */
+  session(needed?: OperationName): Promise<Session>;
 }
 
 export interface Api extends Reader {
@@ -51,7 +51,7 @@ export function createReader(host: ApiHost): Reader {
   return {
     read: (name, parameters = {}, document = undefined) => connection.run(name, parameters, document, false),
     get: (path, query) => connection.send({ method: "GET", path, query }),
-    session: () => connection.session(),
+    session: (needed) => connection.session(needed),
   };
 }
 
@@ -105,9 +105,10 @@ export function checkSession(session: Session, config: Config): void {
 class Connection {
   constructor(private readonly host: ApiHost) {}
 
-  async session(): Promise<Session> {
+  async session(needed?: OperationName): Promise<Session> {
     const session = await this.host.sessions.require();
     checkSession(session, this.host.config);
+    if (needed !== undefined) operationOf(dialectOf(session.apiVersion), needed);
     return session;
   }
 

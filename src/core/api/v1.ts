@@ -24,8 +24,8 @@ function idOf(name: string): Query {
   return { name, spell: spellId };
 }
 
-/** A filter with a closed list of values. */
-function choice(name: string, ...known: readonly string[]): Query {
+/** A filter with a closed list of values; `hint` says where the others are. */
+function choice(name: string, hint: string, ...known: readonly string[]): Query {
   return {
     name,
     spell(given, option) {
@@ -33,11 +33,15 @@ function choice(name: string, ...known: readonly string[]): Query {
       throw new CliError("NOT_SUPPORTED", {
         message: `API V1 does not know this value of ${option}.`,
         field: option,
-        hint: `V1 takes one of ${known.join(", ")}.`,
+        hint,
       });
     },
   };
 }
+
+/** V1 knows more values than the option, which is V2's. */
+const REACH = "Ask for V1's own values with 'api', such as: api --path /accounts --query status=VIEW_ONLY";
+const STATUS = choice("status", REACH, "ACTIVE");
 
 /** A moment, as V1 takes it: RFC 3339. A day alone is its first moment, UTC. */
 function moment(name: string): Query {
@@ -215,16 +219,8 @@ function signed(_document: Exact | undefined, { signature }: Parameters): Exact 
   return new Exact(encode({ jws: signature }));
 }
 
-const PENDING = ["ACTIVE", "PENDING", "REJECTED", "REVOKED"];
-const ACCOUNT = [
-  ...["ACTIVATION_ABORTED", "ACTIVE", "APPROVED", "HSM_COIN_UPDATED", "PENDING", "PENDING_ACTIVATION"],
-  ...["PENDING_CREATE_IN_HSM", "PENDING_VIEW_ONLY", "REJECTED", "VIEW_ONLY"],
-];
-const USER = [
-  ...["ACCESS_SUSPENDED", "ACTIVE", "APPROVED", "PENDING_APPROVAL", "PENDING_REGISTRATION", "PENDING_REVOCATION"],
-  ...["REJECTED", "REVOKED"],
-];
-const REQUEST = [
+/** Statuses of a request; V1 says `status` where V2 says `state`. */
+const STATES = [
   ...["ACTIVE", "APPROVED", "BLOCKED", "EXPIRED", "PENDING_APPROVAL", "PENDING_FIRST_APPROVAL", "PENDING_REGISTRATION"],
   ...["REJECTED", "SIGNED", "SUBMITTED"],
 ];
@@ -240,7 +236,7 @@ const NO_POLICIES = "V1 has no policies: 'accounts get' shows an account's gover
 export const V1: Dialect = {
   version: "v1",
   operations: {
-    "accounts.list": list("/accounts", { status: choice("status", ...ACCOUNT), name: "name" }),
+    "accounts.list": list("/accounts", { status: STATUS, name: "name" }),
     "accounts.get": get("/accounts/{id}"),
     "accounts.balance": { ...get("/accounts/{id}"), read: readBalance },
     "transactions.list": {
@@ -252,7 +248,7 @@ export const V1: Dialect = {
     "transactions.estimate": { method: "POST", path: "/transactions/estimate-fees", body: estimation },
     "requests.list": list("/requests", {
       type: "type",
-      state: choice("status", ...REQUEST),
+      state: choice("status", `One of ${STATES.join(", ")}.`, ...STATES),
       targetId: idOf("target_id"),
       createdBy: idOf("created_by"),
       pendingBy: idOf("pending_by"),
@@ -268,13 +264,13 @@ export const V1: Dialect = {
     "requests.rejectChallenge": get("/requests/{id}/challenge/reject"),
     "requests.reject": { method: "POST", path: "/requests/{id}/reject", writes: true, body: signed },
     "users.list": list("/users", {
-      role: choice("role", "ADMIN", "ADMIN_SYSTEM", "OPERATOR", "SHARED_OWNER", "WRAPPING_KEYS"),
-      status: choice("status", ...USER),
+      role: choice("role", REACH, "ADMIN", "OPERATOR"),
+      status: STATUS,
     }),
     "users.get": get("/users/{id}"),
-    "groups.list": list("/groups", { status: choice("status", ...PENDING) }),
+    "groups.list": list("/groups", { status: STATUS }),
     "groups.get": get("/groups/{id}"),
-    "whitelists.list": list("/whitelists", { status: choice("status", ...PENDING) }),
+    "whitelists.list": list("/whitelists", { status: STATUS }),
     "whitelists.get": get("/whitelists/{id}"),
     "entities.list": list("/entities"),
     "entities.get": get("/entities/{id}"),

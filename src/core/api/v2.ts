@@ -76,7 +76,7 @@ export const V2: Dialect = {
   },
   instead: {
     "requests.governanceStatus": "'requests get' shows reviewSteps, currentStepIndex and reviews.",
-    "requests.rejectChallenge":
+    "requests.reject":
       "How V2's challenge for a rejection looks is not public; reject in the web application, or let it expire.",
   },
   login: {

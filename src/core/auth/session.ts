@@ -187,7 +187,7 @@ function isRefusal(error: CliError): boolean {
 
 /** Facts about a session that may be shown: no token among them. */
 export function describeSession(session: Session): Record<string, unknown> {
-  const { kind, apiVersion, origin, basePath, workspace, user, tokens } = session;
+  const { kind, apiVersion, origin, basePath, workspace, user, tokens, keyFingerprint } = session;
   return {
     kind,
     apiVersion,
@@ -196,6 +196,7 @@ export function describeSession(session: Session): Record<string, unknown> {
     workspace,
     user: user === undefined ? null : { id: user.id ?? null, name: user.name ?? null },
     expiresAt: tokens === undefined ? null : endOf(tokens),
+    ...(keyFingerprint === undefined ? {} : { keyFingerprint }),
   };
 }
 

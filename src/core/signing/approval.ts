@@ -4,12 +4,13 @@
  */
 import { createHash } from "node:crypto";
 import { CliError } from "../../errors.ts";
-import { type Exact, member, value } from "../../io/json.ts";
+import { Exact, encode, member, value } from "../../io/json.ts";
 import type { Reader } from "../api/api.ts";
 import { registeredKeys } from "../auth/claims.ts";
 import { fingerprint, publicKeyFromHex } from "../auth/key.ts";
 import type { Session } from "../auth/session.ts";
 import { type Challenge, challengeOf, decodeChallenge } from "./challenge.ts";
+import type { Decision } from "./field.ts";
 import { parseJws, verifyJws } from "./jws.ts";
 import type { Records } from "./records.ts";
 import { type Difference, expectLeaves, type Review, reviewChallenge } from "./review.ts";
@@ -25,8 +26,16 @@ export interface Expectations {
   readonly expectPayloadSha256: string | undefined;
 }
 
-/** Asks the server for the request's challenge and remembers its digest as the newest for this request. */
-export async function askChallenge({ reader, records }: ApprovalHost, id: string): Promise<Challenge> {
+/**
+ * Asks the server for the request's challenge. That of an approval is remembered, by its digest, as the newest for this request; that of a
+ * rejection (V1) never leaves the command.
+ */
+export async function askChallenge(
+  { reader, records }: ApprovalHost,
+  id: string,
+  decision: Decision = "APPROVE",
+): Promise<Challenge> {
+  if (decision === "REJECT") return decodeChallenge(challengeOf(await reader.read("requests.rejectChallenge", { id })));
   const challenge = decodeChallenge(challengeOf(await reader.read("requests.challenge", { id })));
   await records.keepChallenge(await reader.session(), id, challenge.payloadSha256);
   return challenge;
@@ -37,15 +46,39 @@ export async function reviewOnline(
   { reader, records }: ApprovalHost,
   id: string,
   challenge: Challenge,
+  decision: Decision = "APPROVE",
 ): Promise<Review> {
-  const request = await reader.read("requests.get", { id });
+  const request = await withContent(reader, await reader.read("requests.get", { id }));
   const created = await records.created(await reader.session(), id);
   const accountName = await nameOfAccount(reader, request);
   const sources = [
     { request, source: "server" as const },
     ...(created === undefined ? [] : [{ request: created, source: "record" as const }]),
   ];
-  return reviewChallenge({ challenge, sources, ...(accountName === undefined ? {} : { accountName }) });
+  return reviewChallenge({ challenge, sources, decision, ...(accountName === undefined ? {} : { accountName }) });
+}
+
+/** Asks, holds against what the caller expects and against all that is known. Throws unless everything is verified or confirmed. */
+export async function examine(
+  host: ApprovalHost,
+  id: string,
+  expectations: Expectations,
+  decision: Decision = "APPROVE",
+): Promise<{ readonly challenge: Challenge; readonly review: Review }> {
+  const challenge = await askChallenge(host, id, decision);
+  requireExpected(challenge, expectations);
+  const review = await reviewOnline(host, id, challenge, decision);
+  requireVerified(id, challenge, review, expectations);
+  return { challenge, review };
+}
+
+/** V2 shows what a request would do in the request itself, V1 only in the transaction that it is about. */
+async function withContent(reader: Reader, request: Exact): Promise<Exact> {
+  const [kind, target] = [member(request, "target_type"), member(request, "target_id")];
+  const isShown = member(request, "data") !== undefined || kind?.text.endsWith('TRANSACTION"') !== true;
+  if (isShown || target === undefined || !/^\d+$/.test(target.text)) return request;
+  const data = await reader.read("requests.content", { targetId: target.text });
+  return new Exact(encode({ type: member(request, "type"), data }));
 }
 
 /** Compares with what was kept when the request was created here; undefined when nothing was. Needs no network. */
@@ -62,7 +95,7 @@ async function nameOfAccount(reader: Reader, request: Exact): Promise<string | u
   const id = data.accountId ?? data.account_id;
   if ((typeof id !== "string" && typeof id !== "number") || !/^[A-Za-z0-9._~-]{1,128}$/.test(String(id)))
     return undefined;
-  if (/^\.{1,2}$/.test(String(id))) return undefined;
+  if (/^\.{1,2}$/.test(String(id)) || (typeof id === "number" && !Number.isSafeInteger(id))) return undefined;
   try {
     const { name } = fieldsOf(value(await reader.read("accounts.get", { id: String(id) })));
     return typeof name === "string" ? name : undefined;

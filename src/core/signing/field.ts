@@ -104,10 +104,22 @@ function isSameConstant(one: Node, other: Node): boolean {
   return one.kind === other.kind;
 }
 
-/** What is approved, whether it is asked for or confirmed: `CREATE_TRANSACTION` and `APPROVE_TRANSACTION` → `TRANSACTION`. */
+/** What a signature over a challenge does. */
+export type Decision = "APPROVE" | "REJECT";
+
+const DECIDES = /^(CREATE|APPROVE|REJECT|ABORT)_/;
+
+/** The decision that the type of a challenge names, or undefined when it names none. */
+export function decisionOf(node: Node): Decision | undefined {
+  const word = node.kind === "string" ? DECIDES.exec(node.value)?.[1] : undefined;
+  if (word === undefined) return undefined;
+  return word === "REJECT" || word === "ABORT" ? "REJECT" : "APPROVE";
+}
+
+/** What is decided, whether it is asked for or confirmed: `CREATE_TRANSACTION` and `APPROVE_TRANSACTION` → `TRANSACTION`. */
 export function bareType(node: Node): Node {
   if (node.kind !== "string") return node;
-  const value = node.value.replace(/^(CREATE|APPROVE)_/, "");
+  const value = node.value.replace(DECIDES, "");
   return { kind: "string", value, raw: JSON.stringify(value) };
 }
 

@@ -5,7 +5,20 @@
 import { type Exact, type Node, tree } from "../../io/json.ts";
 import { type Challenge, PROPERTIES } from "./challenge.ts";
 import { compareMembers, type Difference, differ, type Findings } from "./comparison.ts";
-import { byName, type Field, fieldOf, leavesOf, membersOf, pathOf, ROOT, show, snakeCase, WHOLE } from "./field.ts";
+import {
+  byName,
+  type Decision,
+  decisionOf,
+  type Field,
+  fieldOf,
+  leavesOf,
+  membersOf,
+  pathOf,
+  ROOT,
+  show,
+  snakeCase,
+  WHOLE,
+} from "./field.ts";
 
 export type { Difference } from "./comparison.ts";
 export { expectLeaves } from "./expectation.ts";
@@ -22,6 +35,8 @@ export interface ReviewInput {
   readonly sources: readonly ReviewSource[];
   /** Name of the account that the request names, read from the server. */
   readonly accountName?: string;
+  /** What the signature is for; an approval when absent. */
+  readonly decision?: Decision;
 }
 
 export interface Review {
@@ -38,14 +53,15 @@ export interface Review {
  * Holds the challenge against every source: a field is verified when one agrees and none contradicts. A shape that is not known is not
  * compared at all: everything in it is `unverified` and it never matches.
  */
-export function reviewChallenge({ challenge, sources, accountName }: ReviewInput): Review {
+export function reviewChallenge({ challenge, sources, accountName, decision = "APPROVE" }: ReviewInput): Review {
   const nothing = { match: false, differences: [], requestOnly: [] };
   if (challenge.document === undefined) return { ...nothing, unverified: [WHOLE] };
   const root = fieldOf(tree(challenge.document));
   const leaves = leavesOf(root);
-  if (challenge.shape !== "transaction" && challenge.shape !== "properties")
-    return { ...nothing, unverified: list(leaves) };
   const found: Findings = { differences: [], compared: new Set(), verified: new Set(), requestOnly: [] };
+  checkDecision(challenge.shape, root, decision, found);
+  if (challenge.shape !== "transaction" && challenge.shape !== "properties")
+    return { ...nothing, differences: found.differences, unverified: list(leaves) };
   const content = contentOf(challenge.shape, root);
   for (const { request, source } of sources) {
     const members = membersOf(fieldOf(unwrap(tree(request))));
@@ -122,6 +138,21 @@ function checkNonce(shape: Shape, root: Field, found: Findings): void {
     else differ(nonce, expected, "rule", found);
   }
 }
+
+/**
+ * Nothing that approves is signed as a rejection, nor the other way round. A rejection must say that it is one, unless its shape is unknown:
+ * that needs the confirmed digest anyway.
+ */
+function checkDecision(shape: Challenge["shape"], root: Field, decision: Decision, found: Findings): void {
+  const types = membersOf(root).filter(({ place }) => place.name === "type");
+  const says = types.map(({ node }) => decisionOf(node));
+  const wrong = types.filter((_, index) => says[index] !== undefined && says[index] !== decision);
+  const isUnsaid = decision === "REJECT" && shape !== "unknown" && !says.includes("REJECT");
+  const faults = wrong.length === 0 && isUnsaid ? [types[0] ?? root] : wrong;
+  for (const fault of faults) differ(fault, DECISIONS[decision], "rule", found);
+}
+
+const DECISIONS = { APPROVE: "an approval", REJECT: "a rejection" };
 
 /** Two spellings of one name in one object (`maxFees`, `max_fees`): whoever reads the challenge may take either, so neither is taken. */
 function checkSpellings(field: Field, found: Findings): void {

@@ -1,0 +1,49 @@
+/** `requests reject …`: a rejection is signed like an approval, over a challenge of its own that says so. */
+import { id, required } from "../cli/argument.ts";
+import { group } from "../cli/command.ts";
+import { missingPrivateKey } from "../core/auth/config.ts";
+import { examine, requireKind, requireRegistered, reviewReport } from "../core/signing/approval.ts";
+import { signJws } from "../core/signing/jws.ts";
+import { command } from "./command.ts";
+import { EXPECTATIONS } from "./expectation.ts";
+import { DryRun, Request } from "./schemas.ts";
+
+const api = command({
+  summary: "Reject a request with the API operator's signature (API V1).",
+  notes: [
+    "Fetches the challenge of the rejection, reviews it, signs it and rejects; refused unless every field is verified or --expect… confirms it.",
+    "A challenge that would approve is never signed here. On API V2 the answer is NOT_SUPPORTED.",
+  ],
+  effect: "sign",
+  needs: ["api", "records", "signer"],
+  args: { id: required(id("Id of the request.")), ...EXPECTATIONS },
+  output: Request,
+  fails: ["INVALID_CHALLENGE", "CHALLENGE_MISMATCH", "UNVERIFIED_CHALLENGE", "KEY_MISMATCH", "WRONG_SESSION_KIND"],
+  fields: "object",
+  examples: [{ line: "requests reject api --id REQUEST_ID", means: "Review, sign and reject in one command" }],
+  run: async ({ api: connection, records, signer }, args) => {
+    const session = await connection.session("requests.reject");
+    requireKind(session, "api");
+    const key = await signer();
+    requireRegistered(key.publicKey, session);
+    const { challenge } = await examine({ reader: connection, records }, args.id, args, "REJECT");
+    const signature = await signJws(challenge.bytes, key);
+    return connection.write("requests.reject", { id: args.id, signature });
+  },
+  rehearsal: {
+    needs: ["reader", "records", "draft", "publicKey"],
+    output: DryRun,
+    run: async ({ reader, records, draft, publicKey }, args) => {
+      const session = await reader.session("requests.reject");
+      requireKind(session, "api");
+      const request = await draft.describe("requests.reject", { id: args.id, signature: "[not made]" });
+      const key = await publicKey();
+      if (key === undefined) throw missingPrivateKey();
+      requireRegistered(key, session);
+      const { challenge, review } = await examine({ reader, records }, args.id, args, "REJECT");
+      return { dryRun: true, request, review: reviewReport(args.id, challenge, review) };
+    },
+  },
+});
+
+export const reject = group("Reject a request.", { api });
