@@ -476,13 +476,7 @@ describe("SIG-6 E24 altered challenge, field by field", () => {
       expect(review(withType(type), pair.request).match).toBe(true);
     for (const type of ["REJECT_TRANSACTION", "ABORT_TRANSACTION"])
       expect(told(review(withType(type), pair.request))).toEqual([`type: "${type}" ≠ "an approval" (rule)`]);
-    for (const type of [
-      "CREATE_APPROVE_TRANSACTION",
-      "approve_TRANSACTION",
-      "APPROVE_ACCOUNT",
-      "APPROVE_",
-      "",
-    ]) {
+    for (const type of ["CREATE_APPROVE_TRANSACTION", "approve_TRANSACTION", "APPROVE_ACCOUNT", "APPROVE_", ""]) {
       expect(told(review(withType(type), pair.request))).toEqual([`type: "${type}" ≠ "CREATE_TRANSACTION" (server)`]);
     }
   });
