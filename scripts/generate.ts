@@ -6,12 +6,13 @@ import { join } from "node:path";
 import { type CommandFacts, type Manifest, manifest } from "../src/cli/manifest.ts";
 import { commands } from "../src/commands/index.ts";
 import { ROOT, VERSION } from "./build.ts";
-import { references } from "./references.ts";
+import { referenceModule, references } from "./references.ts";
 
 /** Each generated file: its path, and its content made from the manifest and from what the file holds now. */
 const GENERATED: readonly (readonly [path: string, make: (facts: Manifest, current: string) => string])[] = [
   ["README.md", (facts, current) => replaceBetween(current, "commands", commandTable(facts.commands))],
   ["skill/SKILL.md", (_facts, current) => current.replace(/^ {2}version: ".*"$/m, `  version: "${VERSION}"`)],
+  ["src/core/skill/references.ts", () => referenceModule(references(commands).keys())],
   ...[...references(commands)].map(([name, text]) => [`skill/references/${name}`, () => text] as const),
 ];
 

@@ -94,3 +94,15 @@ function errorPage(): string {
     ["| code | exit | try again | what to do |", "|---|---|---|---|", ...rows].join("\n"),
   ].join("\n\n")}\n`;
 }
+
+/** The module that carries the reference files into the program, as text. */
+export function referenceModule(names: Iterable<string>): string {
+  const words = [...names].map((name) => name.replace(/\.md$/, "")).sort();
+  return `/** Generated: the skill's reference files as text, by name. Run \`npm run generate\` when a group of commands comes or goes. */
+${words.map((word) => `import ${word} from "../../../skill/references/${word}.md" with { type: "text" };`).join("\n")}
+
+export const REFERENCES: Readonly<Record<string, string>> = {
+${words.map((word) => `  ${word},`).join("\n")}
+};
+`;
+}

@@ -14,7 +14,7 @@ const ALLOWED: readonly (readonly [file: RegExp, values: RegExp, types: RegExp])
     /^(?!run|main)/,
   ],
   // The skill's text is data that core/skill carries.
-  [/^core\/skill\/content\.ts$/, /^skill\/.*\.md$/, /^$/],
+  [/^core\/skill\/(content|references)\.ts$/, /^skill\/.*\.md$|^core\/skill\/references\.ts$/, /^$/],
   [/^core\//, /^(core\/|io\/|errors|version)/, /^(core\/|io\/|result|errors|version)/],
   [/^io\//, /^(io\/|errors)/, /^(io\/|errors)/],
   [/^sandbox\//, /^(sandbox\/|version)/, /^(sandbox\/|version|errors)/],

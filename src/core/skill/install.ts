@@ -37,7 +37,7 @@ const Record = v.object({
   skill: v.string(),
   version: v.pipe(v.string(), v.regex(/^\d{1,9}\.\d{1,9}\.\d{1,9}$/)),
   sha256: Sha256,
-  files: v.record(v.pipe(v.string(), v.regex(/^(SKILL|references\/[a-z]{1,32})\.md$/)), Sha256),
+  files: v.record(v.pipe(v.string(), v.regex(/^(SKILL|references\/[A-Za-z]{1,32})\.md$/)), Sha256),
 });
 type Record = v.InferOutput<typeof Record>;
 
