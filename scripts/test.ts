@@ -5,7 +5,7 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeArtifacts, READY } from "../test/support/artifacts.ts";
 import { ROOT } from "./build.ts";
@@ -46,7 +46,8 @@ async function runTests(args: readonly string[]): Promise<Tally> {
   const folder = await mkdtemp(join(tmpdir(), "report-"));
   const report = join(folder, "junit.xml");
   try {
-    const flags = ["--timeout", "30000", "--reporter=junit", `--reporter-outfile=${report}`];
+    const workers = Math.min(4, Math.max(2, availableParallelism()));
+    const flags = [`--parallel=${workers}`, "--timeout=30000", "--reporter=junit", `--reporter-outfile=${report}`];
     const run = Bun.spawn([process.execPath, "test", ...flags, ...args], {
       cwd: ROOT,
       env: cleanEnvironment(),
