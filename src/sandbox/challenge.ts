@@ -5,6 +5,7 @@
  */
 import { verify } from "node:crypto";
 import type { Switches } from "./faults.ts";
+import type { Decision } from "./governance.ts";
 import { encodeJson, fromPlain, type Json, type JsonObject, memberAt, readJson } from "./json.ts";
 import { publicKeyOf } from "./keys.ts";
 import { invalid, Refusal } from "./schema.ts";
@@ -32,26 +33,26 @@ export class Challenges {
     this.#switches = switches;
   }
 
-  /** The challenge of one request for one user, in unpadded base64url. */
-  issue(request: VaultRequest, user: User): string {
-    const key = keyOf(request, user);
+  /** The challenge of one request for one user, in unpadded base64url. V1 has another one for a rejection; V2 signs the same for both. */
+  issue(request: VaultRequest, user: User, decision: Decision = "APPROVE"): string {
+    const key = keyOf(request, user, decision);
     const { challengeShape, alterChallenge, duplicateInChallenge, challengeBytes } = this.#switches;
     const made = JSON.stringify([challengeShape, alterChallenge, duplicateInChallenge, challengeBytes]);
     const open = this.#open.get(key);
     const isKept = open?.made === made && !this.#switches.freshChallenges;
-    const payload = isKept ? open.payload : this.#payload(request);
+    const payload = isKept ? open.payload : this.#payload(request, decision);
     this.#open.set(key, { payload, made });
     return payload.toString("base64url");
   }
 
   /** True when this JWS was accepted before, for this request and user. */
-  isUsed(request: VaultRequest, user: User, jws: string): boolean {
-    return this.#used.has(`${keyOf(request, user)} ${jws.split(".")[1]}`);
+  isUsed(request: VaultRequest, user: User, jws: string, decision: Decision = "APPROVE"): boolean {
+    return this.#used.has(`${keyOf(request, user, decision)} ${jws.split(".")[1]}`);
   }
 
   /** Accepts a JWS over the issued payload and voids it. Throws Refusal 400 that says which part is wrong. */
-  spend(request: VaultRequest, user: User, jws: string): void {
-    const key = keyOf(request, user);
+  spend(request: VaultRequest, user: User, jws: string, decision: Decision = "APPROVE"): void {
+    const key = keyOf(request, user, decision);
     const open = this.#open.get(key);
     if (open === undefined) throw new Refusal(400, "No challenge of this request is open for this user");
     verifyJws(jws, open.payload, user.pubKey);
@@ -59,11 +60,12 @@ export class Challenges {
     this.#used.add(`${key} ${jws.split(".")[1]}`);
   }
 
-  #payload(request: VaultRequest): Buffer {
+  #payload(request: VaultRequest, decision: Decision): Buffer {
     const { challengeShape, challengeBytes, alterChallenge, duplicateInChallenge } = this.#switches;
     if (challengeBytes !== null) return Buffer.from(challengeBytes, "base64");
     const antireplay = Buffer.from(this.#random(32)).toString("hex").toUpperCase();
-    const honest = challengeShape === "data" ? dataShape(request, antireplay) : propertiesShape(request, antireplay);
+    const honest =
+      challengeShape === "data" ? dataShape(request, antireplay, decision) : propertiesShape(request, antireplay);
     const altered = Object.entries(alterChallenge ?? {}).reduce(
       (json, [path, value]) => alter(json, path.split("."), value),
       honest,
@@ -72,17 +74,17 @@ export class Challenges {
   }
 }
 
-function keyOf(request: VaultRequest, user: User): string {
-  return `${request.id} ${user.id}`;
+function keyOf(request: VaultRequest, user: User, decision: Decision): string {
+  return `${request.id} ${user.id} ${decision}`;
 }
 
 /** Of a transaction only what it moves: fee strategy, ids and note are not part of the challenge. */
-function dataShape({ type, data }: VaultRequest, antireplay: string): Json {
+function dataShape({ type, data }: VaultRequest, antireplay: string, decision: Decision): Json {
   const shown = type === "CREATE_TRANSACTION" ? transactionOf(data) : (snake(data) as JsonObject);
   return new Map<string, Json>([
     ["antireplay", antireplay],
     ["data", shown],
-    ["type", `APPROVE_${type.replace(/^CREATE_/, "")}`],
+    ["type", `${decision}_${type.replace(/^CREATE_/, "")}`],
   ]);
 }
 

@@ -12,6 +12,7 @@ import type { World } from "./routes.ts";
 import { checkSeed, InvalidSeed, type Seed } from "./seed.ts";
 import { listen } from "./server.ts";
 import { Sessions } from "./sessions.ts";
+import { V1 } from "./v1.ts";
 import { V2 } from "./v2.ts";
 import { type Random, Workspace } from "./workspace.ts";
 
@@ -37,7 +38,7 @@ export interface SandboxOptions {
 /** What `sandbox start` prints. */
 export interface SandboxDescription {
   /** Base URLs by API generation. */
-  readonly baseUrls: { readonly v2: string };
+  readonly baseUrls: { readonly v1: string; readonly v2: string };
   readonly workspace: string;
   readonly operator: {
     readonly userId: string;
@@ -48,6 +49,8 @@ export interface SandboxDescription {
     /** 130 hexadecimal digits. */
     readonly publicKey: string;
   };
+  /** Reads on V1; absent when the seed has no read-only credential. */
+  readonly reportingKey?: string;
   /** Lines for a POSIX shell. */
   readonly environment: readonly string[];
   /** Root of the control path (faults.ts). */
@@ -87,13 +90,15 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     ahead += milliseconds;
   };
   const controls = new Controls(world, operator.id, switches, options.clock === undefined ? advance : undefined);
-  const { port, close } = await listen({ world, controls, dialects: [V2] }, options.port ?? 0);
+  const { port, close } = await listen({ world, controls, dialects: [V1, V2] }, options.port ?? 0);
   const root = `http://127.0.0.1:${port}`;
   const { apiKeyId, apiKeySecret, userId } = credential;
+  const reporting = workspace.credentials.find((one) => workspace.users.get(one.userId)?.role === "READ_ONLY_API_KEY");
   const description: SandboxDescription = {
-    baseUrls: { v2: `${root}${V2.base}` },
+    baseUrls: { v1: `${root}${V1.base}`, v2: `${root}${V2.base}` },
     workspace: workspace.name,
     operator: { userId, apiKeyId, apiKeySecret, ...pair },
+    ...(reporting === undefined ? {} : { reportingKey: reporting.apiKeySecret }),
     environment: environmentOf({
       API_URL: `${root}${V2.base}`,
       WORKSPACE: workspace.name,

@@ -38,7 +38,13 @@ interface Shape {
 
 /** Gives the document of a 200, for an authenticated caller (`handle`) or without a bearer (`open`: the calls that open a session). */
 export type Route = Shape &
-  ({ readonly handle: (call: Call) => unknown } | { readonly open: (world: World, body: Json) => unknown });
+  (
+    | { readonly handle: (call: Call) => unknown }
+    | { readonly open: (world: World, body: Json, headers: Headers) => unknown }
+  );
+
+/** As they came; repeated ones in a list. */
+export type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
 export interface Dialect {
   readonly base: string;
@@ -46,7 +52,7 @@ export interface Dialect {
   /** The error document of a status, as this generation writes it. */
   errorBody(status: number, message: string, issues: readonly string[]): unknown;
   /** The caller. Throws Refusal 401, 403. */
-  authenticate(world: World, headers: Readonly<Record<string, string | string[] | undefined>>): User;
+  authenticate(world: World, headers: Headers): User;
 }
 
 /** Checked query values: text, as it came. */
