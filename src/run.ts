@@ -67,6 +67,8 @@ async function execute(argv: readonly string[], context: Context, parts: Parts):
       acting.needs.map((need) => [need, providers[need as keyof typeof providers]()]),
     );
     const projection = projectionOf(target, values.fields);
+    // An answer that nobody can read must not be caused: a closed stdout is found before anything changes (OUT-7).
+    if (target.effect === "write" || target.effect === "sign") await context.stdout.write("");
     const result = await acting.run(capabilities as never, values as never);
     return await deliver(result, target, acting === target ? projection : undefined, context, parts);
   } finally {

@@ -2,7 +2,7 @@
  * The redactor (SEC-1): every write to stdout and stderr passes it. It knows secrets by value, in the spellings in which they travel;
  * a second layer masks by name what is shown of headers and bodies.
  */
-import { decodeString, endOfScalar, endOfString, escapeUnsafe, type Node } from "./json.ts";
+import { decodeString, Exact, endOfScalar, endOfString, escapeUnsafe, type Node, print, tree } from "./json.ts";
 
 export const REDACTED = "[redacted]";
 
@@ -227,6 +227,13 @@ export function maskNamed(node: Node): Node {
     return [key, isKept ? maskNamed(child) : MASK] as const;
   });
   return { kind: "object", members: masked };
+}
+
+/** The same for a document; one without such names stays as it is, to the byte. */
+export function masked(document: Exact): Exact {
+  const before = tree(document);
+  const after = maskNamed(before);
+  return print(after) === print(before) ? document : new Exact(print(after));
 }
 
 /** Headers with the values of secret ones masked. In a header's name, unlike in a body's, "token" always means a credential. */

@@ -4,6 +4,7 @@
  */
 import { CliError } from "../../errors.ts";
 import { type Exact, value } from "../../io/json.ts";
+import { masked, maskHeaders } from "../../io/redact.ts";
 import type { Config } from "../auth/config.ts";
 import { sameEndpoint } from "../auth/config.ts";
 import { refuseReporting, reportingHeaders } from "../auth/reporting.ts";
@@ -69,7 +70,8 @@ export function createDraft(host: ApiHost): Draft {
       const { endpoint, dialect, headers } = await addressOf(host);
       const request = requestOf(dialect, operationOf(dialect, name), parameters, document);
       const url = new Client(endpoint, host).urlOf(request).href;
-      return { method: request.method, url, headers, body: request.body ?? null };
+      const body = request.body === undefined ? null : masked(request.body);
+      return { method: request.method, url, headers: maskHeaders(headers), body };
     },
   };
 }

@@ -7,6 +7,7 @@ import { createFetch } from "ofetch";
 import { CliError } from "../../errors.ts";
 import { decodeUtf8, Exact, exact, JsonError } from "../../io/json.ts";
 import type { Log } from "../../io/log.ts";
+import { masked } from "../../io/redact.ts";
 import type { Endpoint } from "../auth/endpoint.ts";
 import { classify, codeOfStatus, retryAfter } from "./failure.ts";
 
@@ -360,7 +361,7 @@ const API_ERROR_MAX_BYTES = 8 * 1024;
 function apiErrorOf(bytes: Uint8Array, code: string): { api?: unknown } {
   if (bytes.length === 0 || code === "REDIRECT_BLOCKED") return {};
   try {
-    const document = readDocument(bytes);
+    const document = masked(readDocument(bytes));
     if (bytes.length <= API_ERROR_MAX_BYTES) return { api: document };
     return { api: { truncated: true, text: document.text.slice(0, API_ERROR_MAX_BYTES / 2) } };
   } catch {
