@@ -45,6 +45,8 @@ export interface Command {
   /** Works while the version gate refuses (VER-5). */
   readonly ungated: boolean;
   readonly examples: readonly Example[];
+  /** Facts for `schema` beyond the options, as they are. */
+  readonly reference: Readonly<Record<string, unknown>> | undefined;
   readonly rehearsal: Rehearsal | undefined;
   run(capabilities: never, args: never): unknown;
 }

@@ -43,7 +43,7 @@ export const login = group("Log in to a workspace.", {
     run: async ({ host }, args) => ({ session: describeSession(await loginWithApiKey(host, args)) }),
   }),
   reporting: command({
-    summary: "Log in with a reporting key, which only reads (API V1).",
+    summary: "Log in with a reporting key, which only reads, on API V1.",
     notes: [
       "Reads LEDGER_ENTERPRISE_REPORTING_API_KEY or its _FILE form, now and at each later command; only its fingerprint is stored.",
       "Commands that write or sign answer WRONG_SESSION_KIND in such a session.",

@@ -20,6 +20,7 @@ interface Spec<N extends Need, A extends ArgumentMap, R extends Need> {
   readonly fields?: "results" | "object";
   readonly ungated?: boolean;
   readonly examples: readonly Example[];
+  readonly reference?: Command["reference"];
   /** Codes of its own, beyond those that follow from what it needs, takes and changes. */
   readonly fails?: readonly ErrorCode[];
   run(capabilities: Pick<Capabilities, N>, args: Values<A> & Operands): unknown;
@@ -76,6 +77,7 @@ export function command<const N extends Need, A extends ArgumentMap, const R ext
     fields: spec.fields,
     ungated,
     examples: spec.examples,
+    reference: spec.reference,
     rehearsal: spec.rehearsal as Command["rehearsal"],
     run: spec.run as Command["run"],
   };

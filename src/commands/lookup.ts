@@ -2,7 +2,9 @@
 import * as v from "valibot";
 import { id, many, oneOf, pair, required, text } from "../cli/argument.ts";
 import { group } from "../cli/command.ts";
+import { missingFrom } from "../core/api/dialect.ts";
 import { checkPath } from "../core/api/path.ts";
+import { V1_READS } from "../core/api/v1reads.ts";
 import { command } from "./command.ts";
 
 const LooseList = v.union([v.array(v.looseObject({})), v.looseObject({ results: v.array(v.looseObject({})) })]);
@@ -36,6 +38,7 @@ const RESOURCE_TYPES = [
 export const permissions = group("What a user may do.", {
   allowedActions: command({
     summary: "Actions that a user may take, on everything or on one resource.",
+    notes: missingFrom("permissions.allowedActions"),
     effect: "read",
     needs: ["reader"],
     args: {
@@ -58,6 +61,11 @@ export const permissions = group("What a user may do.", {
 
 export const api = command({
   summary: "Any GET of the configured API, relayed as it comes.",
+  notes: [
+    `API V1 has ${Object.keys(V1_READS).length} of them, among them balance history, addresses, NFTs, staking, compliance: 'schema api' lists all with their queries.`,
+    "Pages: --query page=2, as the API itself counts them.",
+  ],
+  reference: { v1: V1_READS },
   effect: "read",
   needs: ["reader"],
   args: {
@@ -65,6 +73,9 @@ export const api = command({
     query: many(pair("One query parameter.")),
   },
   output: v.unknown(),
-  examples: [{ line: "api --path /tradelink/network", means: "A resource without a command of its own" }],
+  examples: [
+    { line: "api --path /tradelink/network", means: "A resource without a command of its own" },
+    { line: "api --path /accounts/7/nfts --query page=2", means: "The second page of an account's NFTs on V1" },
+  ],
   run: ({ reader }, { path, query }) => reader.get(checkPath(path), query),
 });

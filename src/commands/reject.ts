@@ -1,6 +1,7 @@
 /** `requests reject …`: a rejection is signed like an approval, over a challenge of its own that says so. */
 import { id, required } from "../cli/argument.ts";
 import { group } from "../cli/command.ts";
+import { missingFrom } from "../core/api/dialect.ts";
 import { missingPrivateKey } from "../core/auth/config.ts";
 import { examine, requireKind, requireRegistered, reviewReport } from "../core/signing/approval.ts";
 import { signJws } from "../core/signing/jws.ts";
@@ -9,10 +10,11 @@ import { EXPECTATIONS } from "./expectation.ts";
 import { DryRun, Request } from "./schemas.ts";
 
 const api = command({
-  summary: "Reject a request with the API operator's signature (API V1).",
+  summary: "Reject a request with the API operator's signature on API V1.",
   notes: [
     "Fetches the challenge of the rejection, reviews it, signs it and rejects; refused unless every field is verified or --expect… confirms it.",
-    "A challenge that would approve is never signed here. On API V2 the answer is NOT_SUPPORTED.",
+    "A challenge that would approve is never signed here.",
+    ...missingFrom("requests.reject"),
   ],
   effect: "sign",
   needs: ["api", "records", "signer"],

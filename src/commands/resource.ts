@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import { type ArgumentMap, cursor, flag, id, integer, oneOf, required, text, type Values } from "../cli/argument.ts";
 import type { Command, Example } from "../cli/command.ts";
+import { missingFrom } from "../core/api/dialect.ts";
 import type { OperationName, Parameters } from "../core/api/operation.ts";
 import { type Walk, walkPages } from "../core/api/pages.ts";
 import { CliError } from "../errors.ts";
@@ -59,7 +60,7 @@ export function cursorListOf<A extends ArgumentMap>(spec: ListSpec<A>): Command 
 function listCommand<A extends ArgumentMap>(spec: ListSpec<A>, paging: ArgumentMap, by: Walk): Command {
   return command({
     summary: spec.summary,
-    notes: [...(spec.notes ?? []), AllOrLimit],
+    notes: [...(spec.notes ?? []), ...missingFrom(spec.operation), AllOrLimit],
     effect: "read",
     needs: ["reader"],
     args: { ...spec.filters, ...paging, ...WALKING },
@@ -95,7 +96,7 @@ interface GetSpec {
 export function getOf(spec: GetSpec): Command {
   return command({
     summary: spec.summary,
-    notes: spec.notes ?? [],
+    notes: [...(spec.notes ?? []), ...missingFrom(spec.operation)],
     effect: "read",
     needs: ["reader"],
     args: { id: required(id(`Id of the ${spec.of}.`)), ...spec.args },

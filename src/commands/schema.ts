@@ -31,6 +31,7 @@ const Description = v.looseObject({
   dryRunResult: v.optional(v.looseObject({})),
   errors: v.record(v.string(), v.array(v.string())),
   examples: v.array(v.looseObject({ line: v.string(), means: v.string() })),
+  reference: v.optional(v.looseObject({})),
 });
 
 const Failures = v.looseObject({
@@ -74,6 +75,7 @@ function describe(words: readonly string[], target: Command, convert: Convert): 
     ...(target.rehearsal === undefined ? {} : { dryRunResult: convert(target.rehearsal.output) }),
     errors: byExit(target.fails),
     examples,
+    ...(target.reference === undefined ? {} : { reference: target.reference }),
   };
 }
 

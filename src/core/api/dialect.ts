@@ -1,6 +1,6 @@
 /** Which table serves a session or a login. */
 import type { Endpoint } from "../auth/endpoint.ts";
-import type { Dialect } from "./operation.ts";
+import type { Dialect, OperationName } from "./operation.ts";
 import { V1 } from "./v1.ts";
 import { V2 } from "./v2.ts";
 
@@ -16,4 +16,12 @@ export function chooseVersion(endpoint: Endpoint, option: ApiVersion | undefined
 /** The table of a generation. */
 export function dialectOf(version: ApiVersion): Dialect {
   return version === "v1" ? V1 : V2;
+}
+
+/** What help says of an operation that a generation does not offer. */
+export function missingFrom(name: OperationName): string[] {
+  const lacking = [V1, V2].filter(({ operations }) => operations[name] === undefined);
+  return lacking.map(({ version, instead }) => {
+    return [`Not offered by API ${version.toUpperCase()}.`, instead[name] ?? ""].join(" ").trimEnd();
+  });
 }
