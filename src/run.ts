@@ -44,6 +44,7 @@ interface Parts {
 }
 
 async function execute(argv: readonly string[], context: Context, parts: Parts): Promise<number> {
+  const config = createConfig(context, parts.redactor);
   const invocation = parse(argv, commands);
   const { target, words } = invocation;
   if (invocation.asks === "version") return text(parts.output, `${VERSION}\n`);
@@ -53,7 +54,6 @@ async function execute(argv: readonly string[], context: Context, parts: Parts):
   }
   if (target.kind === "group") throw missingCommand(target, words);
   const globals = interpretGlobals(invocation);
-  const config = createConfig(context, parts.redactor);
   if (config.readOnly && (target.effect === "write" || target.effect === "sign")) {
     throw new CliError("READ_ONLY", { message: `'${words.join(" ")}' would ${target.effect}, which is switched off.` });
   }

@@ -15,6 +15,7 @@ const SETTINGS = [
 ] as const;
 /** Far above any secret, so that a wrong file is judged by its content. */
 const SECRET_FILE_MAX_BYTES = 2 * 1024 * 1024;
+const SECRETS = ["API_KEY_SECRET", "API_PRIVATE_KEY", "REPORTING_API_KEY"] as const;
 
 /** Where a login goes and with what. */
 export interface ApiCredentials {
@@ -39,7 +40,13 @@ interface Sources {
 }
 
 export class Config {
-  constructor(private readonly sources: Sources) {}
+  constructor(private readonly sources: Sources) {
+    // Known from the start: a secret typed in the wrong place would be quoted back before anything asks for it (SEC-1).
+    for (const name of SECRETS) {
+      const value = sources.env[`${PREFIX}${name}`]?.trim() ?? "";
+      if (value !== "") sources.learn(value);
+    }
+  }
 
   /** `LEDGER_ENTERPRISE_READ_ONLY`: any value but empty, `0` or `false` switches writing and signing off. */
   get readOnly(): boolean {
