@@ -1,13 +1,9 @@
 /**
  * The only file that touches `process`: builds the real context, runs, sets the exit code, and dies by the signal that ended the run.
  */
-import { hostname } from "node:os";
 import process from "node:process";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Context } from "./context.ts";
-import { releaseAllSync } from "./io/lock.ts";
-import { streamSink } from "./io/stdout.ts";
-import { run } from "./run.ts";
+import { VERSION } from "./version.ts";
 
 /**
  * Switches of the runtimes that would weaken us (CFG-7, NET-10). Certificate checks stay on; request tracing stays off; plain http goes
@@ -41,6 +37,8 @@ function isAlive(pid: number): boolean {
 }
 
 const interrupt = new AbortController();
+/** Set as soon as there can be a lock. */
+let releaseLocks = (): void => undefined;
 let endedBy: NodeJS.Signals | undefined;
 
 /** The first signal lets the run clean up; a second one ends it at once. */
@@ -51,13 +49,21 @@ function onSignal(signal: NodeJS.Signals): void {
 }
 
 function dieBy(signal: NodeJS.Signals): void {
-  releaseAllSync();
+  releaseLocks();
   process.removeListener(signal, onSignal);
   process.kill(process.pid, signal);
 }
 
 async function main(): Promise<void> {
   neutralise(process.env);
+  const [{ hostname }, { setTimeout: sleep }, { releaseAllSync }, { streamSink }, { run }] = await Promise.all([
+    import("node:os"),
+    import("node:timers/promises"),
+    import("./io/lock.ts"),
+    import("./io/stdout.ts"),
+    import("./run.ts"),
+  ]);
+  releaseLocks = releaseAllSync;
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, onSignal);
   const context: Context = {
     env: process.env,
@@ -81,4 +87,16 @@ async function main(): Promise<void> {
   if (endedBy !== undefined) dieBy(endedBy);
 }
 
-await main();
+/** The one answer that needs nothing of the program, and so must not wait for it to be loaded. */
+async function printVersion(): Promise<void> {
+  const { streamSink } = await import("./io/stdout.ts");
+  try {
+    await streamSink(process.stdout).write(`${VERSION}\n`);
+  } catch {
+    process.exitCode = 1; // OUTPUT_ERROR
+  }
+}
+
+const [only, ...others] = process.argv.slice(2);
+if (others.length === 0 && (only === "--version" || only === "-v")) await printVersion();
+else await main();
