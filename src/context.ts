@@ -31,6 +31,7 @@ import {
   sweepLeftovers,
   writeNewFile,
 } from "./io/files.ts";
+import { errnoOf } from "./io/ioerror.ts";
 import { withLock } from "./io/lock.ts";
 import type { Log } from "./io/log.ts";
 import type { Redactor } from "./io/redact.ts";
@@ -169,9 +170,31 @@ export function createProviders(context: Context, config: Config, parts: RunPart
       };
       return { host: doctorHost, examine };
     },
-    sandbox: () => async (options) => (await import("./sandbox/index.ts")).startSandbox(options),
+    sandbox: () => openSandbox,
   };
 }
+
+/** Throws INVALID_ARGUMENT with every fault of the seed, IO_ERROR when the port cannot be had. */
+const openSandbox: Capabilities["sandbox"] = async (options) => {
+  const { InvalidSeed, startSandbox } = await import("./sandbox/index.ts");
+  try {
+    return await startSandbox(options);
+  } catch (cause) {
+    if (cause instanceof InvalidSeed) {
+      const message = "--seed is no workspace that can be served.";
+      throw new CliError("INVALID_ARGUMENT", { message, field: "--seed", details: { issues: cause.issues }, cause });
+    }
+    const reason = errnoOf(cause);
+    if (reason === "") throw cause;
+    throw new CliError("IO_ERROR", {
+      message: "The sandbox cannot listen on that port.",
+      hint: "Choose another --port, or leave it out to get a free one.",
+      field: "--port",
+      details: { reason },
+      cause,
+    });
+  }
+};
 
 function createSkills(home: string | undefined): Skills {
   const load = () => Promise.all([import("./core/skill/content.ts"), import("./core/skill/install.ts")]);
