@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Canaries } from "../support/canaries.ts";
 import { allForms, type Form, type Outcome } from "../support/forms.ts";
+import { ACCESS_TOKEN, REFRESH_TOKEN } from "./raw-api.ts";
 
 /** The compiled binary and the npm package on both Nodes. */
 export async function builtForms(): Promise<Form[]> {
@@ -20,6 +21,9 @@ export interface Failure {
   readonly hint: string;
   readonly [fact: string]: unknown;
 }
+
+/** A process of the program with both streams read by the test. */
+export type Running = Bun.Subprocess<"ignore", "pipe", "pipe">;
 
 export const SECRET = "canary-secret-5f1d0c7a9b";
 
@@ -44,6 +48,8 @@ export class Program implements AsyncDisposable {
       ...env,
     };
     this.canaries = Canaries.of(this.env);
+    this.canaries.add("access token", ACCESS_TOKEN);
+    this.canaries.add("refresh token", REFRESH_TOKEN);
   }
 
   static async at(form: Form, env: Readonly<Record<string, string>>): Promise<Program> {
@@ -58,10 +64,49 @@ export class Program implements AsyncDisposable {
     return join(this.home, ".local/state/ledger-enterprise-cli");
   }
 
-  /** Runs a command. Always checked: one JSON document or nothing on stdout, no secret anywhere, no stack trace. */
+  get sessionFile(): string {
+    return join(this.stateDirectory, "session.json");
+  }
+
+  /** Runs a command, checked as below. */
   async run(argv: readonly string[], extra: { env?: Record<string, string>; stdin?: string } = {}): Promise<Outcome> {
     const env = { ...this.env, ...extra.env };
-    const outcome = await this.form.run({ argv, env, stdin: extra.stdin, cwd: this.home });
+    return this.check(argv, await this.form.run({ argv, env, stdin: extra.stdin, cwd: this.home }));
+  }
+
+  /** Starts a command that the test will signal, stop or kill; its end is `finish`ed. */
+  start(argv: readonly string[], env: Readonly<Record<string, string>> = {}): Running {
+    return Bun.spawn([...this.form.command, ...argv], {
+      cwd: this.home,
+      env: { ...this.env, ...env },
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+  }
+
+  /** Waits for the end of a started command, and checks what it wrote. */
+  async finish(argv: readonly string[], child: Running): Promise<Outcome & { readonly signal: string | null }> {
+    const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
+    await child.exited;
+    const outcome = await this.check(argv, { exit: child.exitCode, stdout, stderr });
+    return { ...outcome, signal: child.signalCode === null ? null : String(child.signalCode) };
+  }
+
+  /** Runs bash with `script`, in which `"$@"` is the program without arguments; what it writes is checked like a command's. */
+  async shell(script: string, env: Readonly<Record<string, string>> = {}): Promise<Outcome> {
+    const child = Bun.spawn(["bash", "-c", script, "bash", ...this.form.command], {
+      cwd: this.home,
+      env: { ...this.env, PATH: "/usr/sbin:/usr/bin:/sbin:/bin", ...env },
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    return this.finish([], child);
+  }
+
+  /** What holds for every outcome: one JSON document or nothing on stdout, no secret anywhere, no stack trace. */
+  async check(argv: readonly string[], outcome: Outcome): Promise<Outcome> {
     const { stdout, stderr } = outcome;
     expect(await this.canaries.findLeaks({ stdout, stderr }, this.home)).toEqual([]);
     if (!argv.includes("--debug")) expect(stderr).not.toMatch(/^\s+at .*:\d+/m);
