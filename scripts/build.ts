@@ -94,8 +94,24 @@ export async function compile(target: Target, folder: string, seal: object = AUT
     minify: true,
     define: definitions("binary"),
     compile: requireSealed({ ...options, ...seal }),
+    plugins: [embedAddon(target)],
   });
   return outfile;
+}
+
+/** node-hid looks for its native half in folders that an executable has not: exactly the target's own is put into it (SPEC §9). */
+function embedAddon({ hid }: Target): Bun.BunPlugin {
+  const missing = `throw Object.assign(new Error("No USB addon is made for this platform"), { code: "ERR_ADDON_MISSING" })`;
+  const contents =
+    hid === undefined
+      ? `module.exports = () => { ${missing}; };`
+      : `module.exports = () => require("node-hid/prebuilds/${hid}/node-napi-v4.node");`;
+  return {
+    name: "device addon",
+    setup: (build) => {
+      build.onLoad({ filter: /pkg-prebuilds[\\/]bindings\.js$/ }, () => ({ contents, loader: "js" }));
+    },
+  };
 }
 
 async function bundle(options: Partial<Bun.BuildConfig>): Promise<void> {
@@ -192,8 +208,11 @@ async function notices(): Promise<string> {
     const folder = join(ROOT, "node_modules", name);
     const { version, license } = await readPackage(folder);
     const file = ["LICENSE", "LICENSE.md", "LICENSE.txt"].map((candidate) => join(folder, candidate)).find(existsSync);
-    if (file === undefined) throw new Error(`${name} has no licence file to pass on.`);
-    texts.push(`${name} ${version} (${license})\n\n${(await readFile(file, "utf8")).trim()}\n`);
+    const text =
+      file === undefined
+        ? "(The package names this licence but carries no file with its text.)"
+        : await readFile(file, "utf8");
+    texts.push(`${name} ${version} (${license})\n\n${text.trim()}\n`);
   }
   return texts.join(`\n${"-".repeat(80)}\n\n`);
 }

@@ -1,8 +1,10 @@
 /**
  * The only file that touches `process`: builds the real context, runs, sets the exit code, and dies by the signal that ended the run.
  */
+import { writeSync } from "node:fs";
 import process from "node:process";
 import type { Context } from "./context.ts";
+import { descriptorSink, isClosedAtStart } from "./io/descriptor.ts";
 import { VERSION } from "./version.ts";
 
 /**
@@ -64,14 +66,22 @@ async function main(): Promise<void> {
     import("./run.ts"),
   ]);
   releaseLocks = releaseAllSync;
+  const isWindows = process.platform === "win32";
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, onSignal);
   const context: Context = {
     env: process.env,
-    stdout: streamSink(process.stdout),
-    stderr: streamSink(process.stderr),
-    stdin: process.stdin,
-    stdoutIsTerminal: process.stdout.isTTY === true,
-    stderrIsTerminal: process.stderr.isTTY === true,
+    // A Windows console takes text, not bytes.
+    stdout: isWindows ? streamSink(process.stdout) : descriptorSink(1),
+    stderr: isWindows ? streamSink(process.stderr) : descriptorSink(2),
+    get stdin() {
+      return process.stdin;
+    },
+    get stdoutIsTerminal() {
+      return process.stdout.isTTY === true;
+    },
+    get stderrIsTerminal() {
+      return process.stderr.isTTY === true;
+    },
     fetch: globalThis.fetch,
     platform: process.platform,
     home: await homeFolder(process.env),
@@ -88,15 +98,15 @@ async function main(): Promise<void> {
 }
 
 /** The one answer that needs nothing of the program, and so must not wait for it to be loaded. */
-async function printVersion(): Promise<void> {
-  const { streamSink } = await import("./io/stdout.ts");
+function printVersion(): void {
+  if (isClosedAtStart()) process.exitCode = 1; // OUTPUT_ERROR
   try {
-    await streamSink(process.stdout).write(`${VERSION}\n`);
+    writeSync(1, `${VERSION}\n`);
   } catch {
-    process.exitCode = 1; // OUTPUT_ERROR
+    process.exitCode = 1;
   }
 }
 
 const [only, ...others] = process.argv.slice(2);
-if (others.length === 0 && (only === "--version" || only === "-v")) await printVersion();
+if (others.length === 0 && (only === "--version" || only === "-v")) printVersion();
 else await main();

@@ -2,16 +2,12 @@
  * The one way out (OUT-1, OUT-6, OUT-7): exactly one JSON document and a newline, escaped (OUT-4) and redacted (SEC-1), each write
  * awaited, so that nothing is lost and nothing lost goes unnoticed.
  */
-import { constants, readFileSync, readlinkSync } from "node:fs";
-import { CliError } from "../errors.ts";
+import type { CliError } from "../errors.ts";
+import { isClosedAtStart, outputError, type Sink } from "./descriptor.ts";
 import { type Exact, encode, escapeUnsafe, pretty } from "./json.ts";
 import type { Redactor } from "./redact.ts";
 
-/** Where text goes. */
-export interface Sink {
-  /** Resolves when the text was handed to the system; throws OUTPUT_ERROR, with the system's code in `details.reason`, when it is lost. */
-  write(text: string): Promise<void>;
-}
+export type { Sink } from "./descriptor.ts";
 
 /** A stream as a sink. A broken or closed stream fails each write; its error events are never unhandled. */
 export function streamSink(stream: NodeJS.WritableStream): Sink {
@@ -22,7 +18,7 @@ export function streamSink(stream: NodeJS.WritableStream): Sink {
   stream.on("close", () => {
     failure ??= outputError("CLOSED");
   });
-  if (wasClosedAtStart(stream)) failure = outputError("CLOSED");
+  if ("fd" in stream && stream.fd === 1 && isClosedAtStart()) failure = outputError("CLOSED");
   return {
     write: (text) =>
       new Promise((resolve, reject) => {
@@ -40,36 +36,6 @@ export function streamSink(stream: NodeJS.WritableStream): Sink {
         });
       }),
   };
-}
-
-function outputError(cause: unknown): CliError {
-  const code = cause instanceof Error && "code" in cause ? cause.code : cause;
-  const reason = typeof code === "string" && /^[A-Z0-9_]+$/.test(code) ? code : "CLOSED";
-  return new CliError("OUTPUT_ERROR", { message: "The output could not be written.", details: { reason }, cause });
-}
-
-/**
- * True when stdout was closed before the program began (L05, Linux). Node and Bun put /dev/null in its place, open for reading too and
- * closed on exec; a shell's `>/dev/null` is open for writing only. Parents that discard all output look like that under Node: for them
- * stderr is the same, and nothing was lost that anybody wanted.
- */
-function wasClosedAtStart(stream: object): boolean {
-  return "fd" in stream && stream.fd === 1 && isPlaceholder(1) && !isPlaceholder(2);
-}
-
-const CLOSE_ON_EXEC = 0o2000000;
-
-function isPlaceholder(descriptor: number): boolean {
-  try {
-    if (readlinkSync(`/proc/self/fd/${descriptor}`) !== "/dev/null") return false;
-    const flags = Number.parseInt(
-      /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${descriptor}`, "latin1"))?.[1] ?? "",
-      8,
-    );
-    return (flags & CLOSE_ON_EXEC) !== 0 && (flags & constants.O_RDWR) !== 0;
-  } catch {
-    return false;
-  }
 }
 
 /** A list written as it arrives (SPEC §1, `--all`): batches of items, then the members that close the document. */
