@@ -207,7 +207,9 @@ async function notices(): Promise<string> {
   for (const name of await bundledPackages()) {
     const folder = join(ROOT, "node_modules", name);
     const { version, license } = await readPackage(folder);
-    const file = ["LICENSE", "LICENSE.md", "LICENSE.txt"].map((candidate) => join(folder, candidate)).find(existsSync);
+    const file = ["LICENSE", "LICENSE.md", "LICENSE.txt", "LICENSE-bsd.txt"]
+      .map((candidate) => join(folder, candidate))
+      .find(existsSync);
     const text =
       file === undefined
         ? "(The package names this licence but carries no file with its text.)"
