@@ -47,7 +47,7 @@ async function runTests(args: readonly string[]): Promise<Tally> {
   const report = join(folder, "junit.xml");
   try {
     const workers = Math.min(4, Math.max(2, availableParallelism()));
-    const flags = [`--parallel=${workers}`, "--timeout=30000", "--reporter=junit", `--reporter-outfile=${report}`];
+    const flags = [`--parallel=${workers}`, "--timeout=120000", "--reporter=junit", `--reporter-outfile=${report}`];
     const run = Bun.spawn([process.execPath, "test", ...flags, ...args], {
       cwd: ROOT,
       env: cleanEnvironment(),
