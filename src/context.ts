@@ -5,19 +5,14 @@
 import type { GenericSchema } from "valibot";
 import type { InputReader } from "./cli/argument.ts";
 import type { Group } from "./cli/command.ts";
-import {
-  type Api,
-  type ApiHost,
-  createApi,
-  createDraft,
-  createReader,
-  type Draft,
-  type Reader,
-} from "./core/api/api.ts";
+import type { Api, ApiHost, Draft, Reader } from "./core/api/api.ts";
 import { Config, type Environment } from "./core/auth/config.ts";
+import type { loginWithApiKey } from "./core/auth/login.ts";
+import type { loginWithReportingKey } from "./core/auth/reporting.ts";
 import { SessionStore } from "./core/auth/session.ts";
 import type { DoctorHost, examine } from "./core/doctor.ts";
-import { Records } from "./core/signing/records.ts";
+import type * as Approval from "./core/signing/approval.ts";
+import type { Records } from "./core/signing/records.ts";
 import type { Signer } from "./core/signing/signer.ts";
 import type { Skill } from "./core/skill/content.ts";
 import type { Inspection, Installed } from "./core/skill/install.ts";
@@ -73,6 +68,13 @@ export interface Capabilities {
   readonly sessions: SessionStore;
   readonly host: ApiHost;
   readonly config: Config;
+  /** Exchanging credentials for a session. */
+  readonly logins: {
+    readonly loginWithApiKey: typeof loginWithApiKey;
+    readonly loginWithReportingKey: typeof loginWithReportingKey;
+  };
+  /** Challenges, their review, and making a signature out of a signer. */
+  readonly approval: typeof Approval;
   readonly records: Records;
   /** Makes the signer when it is asked for: parses the configured key and loads the curve. */
   readonly signer: () => Promise<Signer>;
@@ -108,7 +110,7 @@ export interface RunParts {
 }
 
 /** How each capability is made; nothing is made before a command that needs it runs. */
-export type Providers = { readonly [K in keyof Capabilities]: () => Capabilities[K] };
+export type Providers = { readonly [K in keyof Capabilities]: () => Capabilities[K] | Promise<Capabilities[K]> };
 
 export function createConfig(context: Context, redactor: Redactor): Config {
   return new Config({
@@ -136,13 +138,21 @@ export function createProviders(context: Context, config: Config, parts: RunPart
   });
   const files = { writeNew: writeNewFile };
   return {
-    reader: once(() => createReader(host())),
-    api: once(() => createApi(host())),
-    draft: once(() => createDraft(host())),
+    reader: async () => (await import("./core/api/api.ts")).createReader(host()),
+    api: async () => (await import("./core/api/api.ts")).createApi(host()),
+    draft: async () => (await import("./core/api/api.ts")).createDraft(host()),
     sessions,
     host,
     config: () => config,
-    records: once(() => new Records({ directory: directory(), now: context.now, uid: context.uid, log: parts.log })),
+    logins: async () => ({
+      ...(await import("./core/auth/login.ts")),
+      ...(await import("./core/auth/reporting.ts")),
+    }),
+    approval: () => import("./core/signing/approval.ts"),
+    records: async () => {
+      const { Records } = await import("./core/signing/records.ts");
+      return new Records({ directory: directory(), now: context.now, uid: context.uid, log: parts.log });
+    },
     signer: () => once(() => openSigner(config, parts.redactor)),
     publicKey: () => once(() => configuredPublicKey(config)),
     log: () => parts.log,

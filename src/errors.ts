@@ -107,11 +107,6 @@ export const ERRORS = {
     retryable: false,
     hint: "Do not approve. The challenge does not say what the request says; show error.details to a person.",
   },
-  UNVERIFIED_CHALLENGE: {
-    exit: 2,
-    retryable: false,
-    hint: "Show the decoded challenge to a person, then repeat with --expectPayloadSha256 (or --expect) for what they confirmed.",
-  },
   INVALID_SIGNATURE: { exit: 2, retryable: false, hint: "Pass the signature exactly as 'requests sign' printed it." },
 
   // Session

@@ -15,6 +15,7 @@ function neutralise(env: NodeJS.ProcessEnv): void {
   if (env.NODE_TLS_REJECT_UNAUTHORIZED !== undefined) env.NODE_TLS_REJECT_UNAUTHORIZED = "1";
   if (env.BUN_CONFIG_VERBOSE_FETCH !== undefined) env.BUN_CONFIG_VERBOSE_FETCH = "0";
   for (const name of ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]) delete env[name];
+  for (const name of ["HTTPS_PROXY", "https_proxy"]) if (env[name]?.trim() === "") delete env[name];
 }
 
 /** The home folder; the password database answers when HOME is unset (B14). */
@@ -38,6 +39,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
+const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 const interrupt = new AbortController();
 /** Set as soon as there can be a lock. */
 let releaseLocks = (): void => undefined;
@@ -67,7 +69,7 @@ async function main(): Promise<void> {
   ]);
   releaseLocks = releaseAllSync;
   const isWindows = process.platform === "win32";
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, onSignal);
+  for (const signal of SIGNALS) process.on(signal, onSignal);
   const context: Context = {
     env: process.env,
     // A Windows console takes text, not bytes.
@@ -95,6 +97,8 @@ async function main(): Promise<void> {
   };
   process.exitCode = await run(process.argv.slice(2), context);
   if (endedBy !== undefined) dieBy(endedBy);
+  // What the runtime may still hold open must not outlive a signal.
+  for (const signal of SIGNALS) process.removeListener(signal, onSignal);
 }
 
 /** The one answer that needs nothing of the program, and so must not wait for it to be loaded. */

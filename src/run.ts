@@ -63,9 +63,8 @@ async function execute(argv: readonly string[], context: Context, parts: Parts):
     const values = await interpret(invocation, target, createInputReader(context, deadline.signal));
     const providers = createProviders(context, config, { ...parts, registry: commands, stop: deadline.signal });
     const acting = values.dryRun === true && target.rehearsal !== undefined ? target.rehearsal : target;
-    const capabilities = Object.fromEntries(
-      acting.needs.map((need) => [need, providers[need as keyof typeof providers]()]),
-    );
+    const capabilities: Record<string, unknown> = {};
+    for (const need of acting.needs) capabilities[need] = await providers[need as keyof typeof providers]();
     const projection = projectionOf(target, values.fields);
     // An answer that nobody can read must not be caused: a closed stdout is found before anything changes (OUT-7).
     if (target.effect === "write" || target.effect === "sign") await context.stdout.write("");

@@ -2,8 +2,6 @@
 import * as v from "valibot";
 import { oneOf, text } from "../cli/argument.ts";
 import { group } from "../cli/command.ts";
-import { loginWithApiKey } from "../core/auth/login.ts";
-import { loginWithReportingKey } from "../core/auth/reporting.ts";
 import { describeSession } from "../core/auth/session.ts";
 import { command } from "./command.ts";
 import { User } from "./schemas.ts";
@@ -36,11 +34,11 @@ export const login = group("Log in to a workspace.", {
       "The new session replaces the old one only when the login succeeded.",
     ],
     effect: "session",
-    needs: ["host"],
+    needs: ["host", "logins"],
     args: LOGIN_ARGS,
     output: SessionResult,
     examples: [{ line: "login api", means: "Address, workspace and key from the environment" }],
-    run: async ({ host }, args) => ({ session: describeSession(await loginWithApiKey(host, args)) }),
+    run: async ({ host, logins }, args) => ({ session: describeSession(await logins.loginWithApiKey(host, args)) }),
   }),
   reporting: command({
     summary: "Log in with a reporting key, which only reads, on API V1.",
@@ -49,13 +47,15 @@ export const login = group("Log in to a workspace.", {
       "Commands that write or sign answer WRONG_SESSION_KIND in such a session.",
     ],
     effect: "session",
-    needs: ["host"],
+    needs: ["host", "logins"],
     args: LOGIN_ARGS,
     output: SessionResult,
     examples: [
       { line: "login reporting --baseUrl https://api.vault.ledger.com", means: "Read-only access for reports" },
     ],
-    run: async ({ host }, args) => ({ session: describeSession(await loginWithReportingKey(host, args)) }),
+    run: async ({ host, logins }, args) => ({
+      session: describeSession(await logins.loginWithReportingKey(host, args)),
+    }),
   }),
 });
 

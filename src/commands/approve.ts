@@ -2,15 +2,7 @@
 import { flag, id, material, required } from "../cli/argument.ts";
 import { group } from "../cli/command.ts";
 import { missingPrivateKey } from "../core/auth/config.ts";
-import {
-  checkSignature,
-  type Expectations,
-  examine,
-  requireKind,
-  requireRegistered,
-  reviewReport,
-} from "../core/signing/approval.ts";
-import { signJws } from "../core/signing/jws.ts";
+import type { Expectations } from "../core/signing/approval.ts";
 import { CliError } from "../errors.ts";
 import { command } from "./command.ts";
 import { EXPECTATIONS } from "./expectation.ts";
@@ -40,7 +32,7 @@ const api = command({
     "--sign: fetch, review, sign and approve at once; refused unless every field of the challenge is verified or --expect… confirms it.",
   ],
   effect: "sign",
-  needs: ["api", "records", "signer", "publicKey"],
+  needs: ["approval", "api", "records", "signer", "publicKey"],
   args: {
     id: required(id("Id of the request.")),
     signature: material("Signature as 'requests sign' printed it."),
@@ -49,7 +41,7 @@ const api = command({
   },
   output: Request,
   fails: [
-    ...(["INVALID_CHALLENGE", "CHALLENGE_MISMATCH", "UNVERIFIED_CHALLENGE", "INVALID_SIGNATURE"] as const),
+    ...(["INVALID_CHALLENGE", "CHALLENGE_MISMATCH", "INVALID_SIGNATURE"] as const),
     ...(["KEY_MISMATCH", "WRONG_SESSION_KIND"] as const),
   ],
   fields: "object",
@@ -57,38 +49,38 @@ const api = command({
     { line: "requests approve api --id REQUEST_ID --signature SIGNATURE", means: "Send a signature made before" },
     { line: "requests approve api --id REQUEST_ID --sign", means: "Review, sign and approve in one command" },
   ],
-  run: async ({ api: connection, records, signer, publicKey }, args) => {
+  run: async ({ approval, api: connection, records, signer, publicKey }, args) => {
     const given = givenSignature(args);
     const host = { reader: connection, records };
     const session = await connection.session();
-    requireKind(session, "api");
+    approval.requireKind(session, "api");
     if (given !== undefined) {
-      await checkSignature(host, args.id, given, await publicKey(), args);
+      await approval.checkSignature(host, args.id, given, await publicKey(), args);
       return connection.write("requests.approve", { id: args.id, signature: given });
     }
     const key = await signer();
-    requireRegistered(key.publicKey, session);
-    const { challenge } = await examine(host, args.id, args);
-    const signature = await signJws(challenge.bytes, key);
+    approval.requireRegistered(key.publicKey, session);
+    const { challenge } = await approval.examine(host, args.id, args);
+    const signature = await approval.signJws(challenge.bytes, key);
     return connection.write("requests.approve", { id: args.id, signature });
   },
   rehearsal: {
-    needs: ["reader", "records", "draft", "publicKey"],
+    needs: ["approval", "reader", "records", "draft", "publicKey"],
     output: DryRun,
-    run: async ({ reader, records, draft, publicKey }, args) => {
+    run: async ({ approval, reader, records, draft, publicKey }, args) => {
       const given = givenSignature(args);
       const session = await reader.session();
-      requireKind(session, "api");
+      approval.requireKind(session, "api");
       const key = await publicKey();
       if (given !== undefined) {
-        await checkSignature({ reader, records }, args.id, given, key, args);
+        await approval.checkSignature({ reader, records }, args.id, given, key, args);
         return { dryRun: true, request: await draft.describe("requests.approve", { id: args.id, signature: given }) };
       }
       if (key === undefined) throw missingPrivateKey();
-      requireRegistered(key, session);
-      const { challenge, review } = await examine({ reader, records }, args.id, args);
+      approval.requireRegistered(key, session);
+      const { challenge, review } = await approval.examine({ reader, records }, args.id, args);
       const request = await draft.describe("requests.approve", { id: args.id, signature: "[not made]" });
-      return { dryRun: true, request, review: reviewReport(args.id, challenge, review) };
+      return { dryRun: true, request, review: approval.reviewReport(args.id, challenge, review) };
     },
   },
 });

@@ -3,8 +3,6 @@ import { id, required } from "../cli/argument.ts";
 import { group } from "../cli/command.ts";
 import { missingFrom } from "../core/api/dialect.ts";
 import { missingPrivateKey } from "../core/auth/config.ts";
-import { examine, requireKind, requireRegistered, reviewReport } from "../core/signing/approval.ts";
-import { signJws } from "../core/signing/jws.ts";
 import { command } from "./command.ts";
 import { EXPECTATIONS } from "./expectation.ts";
 import { DryRun, Request } from "./schemas.ts";
@@ -17,33 +15,33 @@ const api = command({
     ...missingFrom("requests.reject"),
   ],
   effect: "sign",
-  needs: ["api", "records", "signer"],
+  needs: ["approval", "api", "records", "signer"],
   args: { id: required(id("Id of the request.")), ...EXPECTATIONS },
   output: Request,
-  fails: ["INVALID_CHALLENGE", "CHALLENGE_MISMATCH", "UNVERIFIED_CHALLENGE", "KEY_MISMATCH", "WRONG_SESSION_KIND"],
+  fails: ["INVALID_CHALLENGE", "CHALLENGE_MISMATCH", "KEY_MISMATCH", "WRONG_SESSION_KIND"],
   fields: "object",
   examples: [{ line: "requests reject api --id REQUEST_ID", means: "Review, sign and reject in one command" }],
-  run: async ({ api: connection, records, signer }, args) => {
+  run: async ({ approval, api: connection, records, signer }, args) => {
     const session = await connection.session("requests.reject");
-    requireKind(session, "api");
+    approval.requireKind(session, "api");
     const key = await signer();
-    requireRegistered(key.publicKey, session);
-    const { challenge } = await examine({ reader: connection, records }, args.id, args, "REJECT");
-    const signature = await signJws(challenge.bytes, key);
+    approval.requireRegistered(key.publicKey, session);
+    const { challenge } = await approval.examine({ reader: connection, records }, args.id, args, "REJECT");
+    const signature = await approval.signJws(challenge.bytes, key);
     return connection.write("requests.reject", { id: args.id, signature });
   },
   rehearsal: {
-    needs: ["reader", "records", "draft", "publicKey"],
+    needs: ["approval", "reader", "records", "draft", "publicKey"],
     output: DryRun,
-    run: async ({ reader, records, draft, publicKey }, args) => {
+    run: async ({ approval, reader, records, draft, publicKey }, args) => {
       const session = await reader.session("requests.reject");
-      requireKind(session, "api");
+      approval.requireKind(session, "api");
       const request = await draft.describe("requests.reject", { id: args.id, signature: "[not made]" });
       const key = await publicKey();
       if (key === undefined) throw missingPrivateKey();
-      requireRegistered(key, session);
-      const { challenge, review } = await examine({ reader, records }, args.id, args, "REJECT");
-      return { dryRun: true, request, review: reviewReport(args.id, challenge, review) };
+      approval.requireRegistered(key, session);
+      const { challenge, review } = await approval.examine({ reader, records }, args.id, args, "REJECT");
+      return { dryRun: true, request, review: approval.reviewReport(args.id, challenge, review) };
     },
   },
 });

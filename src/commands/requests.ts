@@ -3,9 +3,7 @@ import * as v from "valibot";
 import { flag, id, json, many, material, required, seconds, text, withDefault } from "../cli/argument.ts";
 import { group } from "../cli/command.ts";
 import { waitForState } from "../core/api/wait.ts";
-import { askChallenge, requestIdOf, reviewOnline, reviewReport, shown } from "../core/signing/approval.ts";
-import { decodeChallenge } from "../core/signing/challenge.ts";
-import { readNewRequest } from "../core/signing/creation.ts";
+import { readNewRequest, requestIdOf } from "../core/signing/creation.ts";
 import { CliError } from "../errors.ts";
 import { approve } from "./approve.ts";
 import { command } from "./command.ts";
@@ -54,7 +52,7 @@ const getChallenge = command({
   summary: "Fetch what has to be signed to approve a request, and show what it says.",
   notes: ["Read `decoded` before signing. Asking again may void a challenge that was fetched before."],
   effect: "read",
-  needs: ["reader", "records"],
+  needs: ["approval", "reader", "records"],
   args: { id: requestId },
   output: v.looseObject({
     requestId: Review.requestId,
@@ -65,7 +63,10 @@ const getChallenge = command({
   fails: ["INVALID_CHALLENGE"],
   fields: "object",
   examples: [{ line: "requests getChallenge --id REQUEST_ID", means: "Challenge and its decoded content" }],
-  run: async (host, args) => ({ requestId: args.id, ...shown(await askChallenge(host, args.id)) }),
+  run: async ({ approval, ...host }, args) => {
+    const challenge = await approval.askChallenge(host, args.id);
+    return { requestId: args.id, ...approval.shown(challenge) };
+  },
 });
 
 const review = command({
@@ -75,17 +76,19 @@ const review = command({
     "Exit 0 means that everything compared is equal; `unverified` lists what had nothing to be compared with.",
   ],
   effect: "read",
-  needs: ["reader", "records"],
+  needs: ["approval", "reader", "records"],
   args: { id: requestId, challenge: material("A challenge fetched before; without it a new one is asked for.") },
   output: v.looseObject({ ...Review, match: v.literal(true) }),
   fails: ["INVALID_CHALLENGE", "CHALLENGE_MISMATCH"],
   fields: "object",
   examples: [{ line: "requests review --id REQUEST_ID", means: "Does the challenge say what the request says?" }],
-  run: async (host, args) => {
+  run: async ({ approval, ...host }, args) => {
     const challenge =
-      args.challenge === undefined ? await askChallenge(host, args.id) : decodeChallenge(args.challenge);
-    const found = await reviewOnline(host, args.id, challenge);
-    const report = reviewReport(args.id, challenge, found);
+      args.challenge === undefined
+        ? await approval.askChallenge(host, args.id)
+        : approval.decodeChallenge(args.challenge);
+    const found = await approval.reviewOnline(host, args.id, challenge);
+    const report = approval.reviewReport(args.id, challenge, found);
     if (found.match) return report;
     throw new CliError("CHALLENGE_MISMATCH", {
       message:

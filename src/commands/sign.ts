@@ -3,22 +3,13 @@ import * as v from "valibot";
 import { id, material, required } from "../cli/argument.ts";
 import type { Capabilities } from "../context.ts";
 import { missingPrivateKey } from "../core/auth/config.ts";
-import {
-  type Expectations,
-  requireExpected,
-  requireKind,
-  requireNoDifference,
-  requireRegistered,
-  reviewOffline,
-  reviewOnline,
-} from "../core/signing/approval.ts";
-import { type Challenge, decodeChallenge, looksLikeToken } from "../core/signing/challenge.ts";
-import { signJws } from "../core/signing/jws.ts";
+import type { Expectations } from "../core/signing/approval.ts";
+import type { Challenge } from "../core/signing/challenge.ts";
 import { CliError } from "../errors.ts";
 import { command } from "./command.ts";
 import { EXPECTATIONS } from "./expectation.ts";
 
-type Host = Pick<Capabilities, "reader" | "records" | "sessions" | "log">;
+type Host = Pick<Capabilities, "approval" | "reader" | "records" | "sessions" | "log">;
 
 interface SignArguments extends Expectations {
   readonly challenge: string;
@@ -33,20 +24,23 @@ interface Reviewed {
 
 /** Everything that must hold before a signature exists. Throws the challenge and review codes. */
 async function examine(host: Host, args: SignArguments): Promise<Reviewed> {
-  const challenge = decodeChallenge(args.challenge);
-  requireExpected(challenge, args);
-  requireKind(await host.sessions.read(), "api");
+  const { approval } = host;
+  const challenge = approval.decodeChallenge(args.challenge);
+  approval.requireExpected(challenge, args);
+  approval.requireKind(await host.sessions.read(), "api");
   if (args.id !== undefined) await requireOwnChallenge(host, args.id, challenge);
   const known = challenge.shape === "transaction" || challenge.shape === "properties";
   const review =
-    args.id === undefined ? await reviewOffline(host.records, challenge) : await reviewOnline(host, args.id, challenge);
-  if (review !== undefined) requireNoDifference(args.id ?? "", challenge, review);
+    args.id === undefined
+      ? await approval.reviewOffline(host.records, challenge)
+      : await approval.reviewOnline(host, args.id, challenge);
+  if (review !== undefined) approval.requireNoDifference(args.id ?? "", challenge, review);
   if (!known)
     host.log.warn(
       "UNKNOWN_CHALLENGE",
       "The challenge has an unknown shape: nothing in it was compared with a request.",
     );
-  if (challenge.document !== undefined && looksLikeToken(challenge.document)) {
+  if (challenge.document !== undefined && approval.looksLikeToken(challenge.document)) {
     host.log.warn(
       "TOKEN_LIKE",
       "The payload looks like the claims of an access token; a signature over it could pass as one.",
@@ -97,7 +91,7 @@ export const sign = command({
     "`review` says whether that happened: matched, or none. The key comes from LEDGER_ENTERPRISE_API_PRIVATE_KEY.",
   ],
   effect: "sign",
-  needs: ["reader", "records", "sessions", "log", "signer"],
+  needs: ["approval", "reader", "records", "sessions", "log", "signer"],
   args: {
     challenge: required(material("The challenge as 'requests getChallenge' printed it.")),
     id: id("Request to review the challenge against; reads the request, asks for no challenge."),
@@ -115,18 +109,18 @@ export const sign = command({
   run: async (host, args) => {
     const reviewed = await examine(host, args);
     const signer = await host.signer();
-    requireRegistered(signer.publicKey, await host.sessions.read());
-    const signature = await signJws(reviewed.challenge.bytes, signer);
+    host.approval.requireRegistered(signer.publicKey, await host.sessions.read());
+    const signature = await host.approval.signJws(reviewed.challenge.bytes, signer);
     return { signature, ...facts(reviewed, signer.publicKey) };
   },
   rehearsal: {
-    needs: ["reader", "records", "sessions", "log", "publicKey"],
+    needs: ["approval", "reader", "records", "sessions", "log", "publicKey"],
     output: v.looseObject({ dryRun: v.literal(true), wouldSign: v.looseObject(Signed) }),
     run: async (host, args) => {
       const reviewed = await examine(host, args);
       const publicKey = await host.publicKey();
       if (publicKey === undefined) throw missingPrivateKey();
-      requireRegistered(publicKey, await host.sessions.read());
+      host.approval.requireRegistered(publicKey, await host.sessions.read());
       return { dryRun: true, wouldSign: facts(reviewed, publicKey) };
     },
   },

@@ -2,13 +2,13 @@
  * Files of ours: the state directory and what lies in it (SES-1…4, SES-9), and files that the user asks for. Secret files are judged on the
  * descriptor before they are believed, and replaced whole or not at all. On Windows (no uid) owner and mode say nothing and are not judged.
  */
-import { randomBytes } from "node:crypto";
 import { constants, type Stats } from "node:fs";
 import { type FileHandle, lstat, mkdir, open, readdir, rename, stat, unlink } from "node:fs/promises";
 import { basename, dirname, join, posix, win32 } from "node:path";
 import { CliError, type ErrorCode } from "../errors.ts";
 import { readAtMost } from "./input.ts";
 import { errnoOf, ioError } from "./ioerror.ts";
+import { randomName } from "./random.ts";
 import { visible } from "./unsafe.ts";
 
 export { readInputFile, readStream } from "./input.ts";
@@ -184,7 +184,7 @@ export async function writePrivateFile(
  * in its place is replaced, not followed. On failure the new file is removed and the old one untouched; throws `code`.
  */
 export async function replaceFile(path: string, bytes: Uint8Array, mode: number, code: ErrorCode): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(8).toString("hex")}.tmp`);
+  const temporary = join(dirname(path), `.${basename(path)}.${randomName(8)}.tmp`);
   try {
     await createFile(temporary, bytes, mode);
     try {

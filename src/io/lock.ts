@@ -6,10 +6,10 @@
  * with token T is removed only by the process that holds the *claim* on T, a second file made with O_EXCL and named by T, and only after
  * looking again. Releasing goes the same way. All steps are synchronous: cheap when hundreds wait, and a signal can release, too.
  */
-import { randomBytes } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, readlinkSync, readSync, unlinkSync, writeSync } from "node:fs";
 import { CliError } from "../errors.ts";
 import { errnoOf, ioError } from "./ioerror.ts";
+import { randomName } from "./random.ts";
 
 export interface LockOptions {
   /** Milliseconds since 1970. */
@@ -121,7 +121,7 @@ function isStale(holder: Holder, options: LockOptions, isConfirmed: boolean): bo
 
 /** Makes the lock file and begins to show life; undefined when somebody else's is there. */
 function create(path: string, options: LockOptions): Held | undefined {
-  const token = randomBytes(8).toString("hex");
+  const token = randomName(8);
   const startedAt = options.clock();
   const descriptor = makeFile(path, token, options, startedAt);
   if (descriptor === undefined) return undefined;
@@ -175,7 +175,7 @@ function discard(path: string): void {
 /** A claim is held for a few system calls; one that a killed process left is removed by the same rule, with a claim on the claim. */
 function takeClaim(claim: string, options: LockOptions): boolean {
   for (let isRetry = false; ; isRetry = true) {
-    const token = randomBytes(8).toString("hex");
+    const token = randomName(8);
     const descriptor = makeFile(claim, token, options, options.clock());
     if (descriptor !== undefined) {
       closeSync(descriptor);

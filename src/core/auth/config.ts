@@ -105,7 +105,7 @@ export class Config {
       const value = this.sources.env[name]?.trim();
       if (value === undefined || value === "") continue;
       isSet = true;
-      if (!/^https?:\/\/[^/\s]/i.test(value) || !URL.canParse(value)) {
+      if (!/^https?:\/\/[\x21-\x2e\x30-\x7e][\x21-\x7e]*$/i.test(value) || !URL.canParse(value)) {
         throw new CliError("INVALID_PROXY", { message: `${name} is not a proxy URL.`, field: name });
       }
       const { username, password } = new URL(value);

@@ -15,6 +15,11 @@ import { parseJws, verifyJws } from "./jws.ts";
 import type { Records } from "./records.ts";
 import { type Difference, expectLeaves, type Review, reviewChallenge } from "./review.ts";
 
+// What a command needs of the neighbours beside this file; together they are one capability, loaded only where something is signed.
+export { looksLikeToken } from "./challenge.ts";
+export { signJws } from "./jws.ts";
+export { decodeChallenge };
+
 export interface ApprovalHost {
   readonly reader: Reader;
   readonly records: Records;
@@ -250,11 +255,4 @@ export async function checkSignature(
 function knownKeys(ownKey: Uint8Array | undefined, session: Session): Uint8Array[] {
   const registered = registeredKeys(session).flatMap((key) => publicKeyFromHex(key) ?? []);
   return ownKey === undefined ? registered : [ownKey, ...registered];
-}
-
-/** The id that an answer gives a request: V2's text, V1's integer. */
-export function requestIdOf(answer: Exact): string | undefined {
-  const id = answer.text.startsWith("{") ? member(answer, "id") : undefined;
-  const found = id === undefined ? undefined : value(id);
-  return typeof found === "string" ? found : id !== undefined && /^[0-9]+$/.test(id.text) ? id.text : undefined;
 }

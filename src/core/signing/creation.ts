@@ -10,3 +10,10 @@ export function readNewRequest(document: Exact): Exact {
   if (type !== undefined && typeof value(type) === "string" && value(type) !== "") return request;
   throw new CliError("INVALID_REQUEST_DATA", { message: "The request has no 'type'.", field: "--requestData" });
 }
+
+/** The id that an answer gives a request: V2's text, V1's integer. */
+export function requestIdOf(answer: Exact): string | undefined {
+  const id = answer.text.startsWith("{") ? member(answer, "id") : undefined;
+  const found = id === undefined ? undefined : value(id);
+  return typeof found === "string" ? found : id !== undefined && /^[0-9]+$/.test(id.text) ? id.text : undefined;
+}
