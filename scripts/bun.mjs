@@ -42,8 +42,8 @@ function main() {
     process.exitCode = 1;
     return;
   }
-  // Nothing is to be left in the developer's home: Bun keeps translated sources there unless told otherwise.
-  const env = { ...process.env, BUN_RUNTIME_TRANSPILER_CACHE_PATH: "0" };
+  // Nothing is to be left behind: Bun keeps translated sources in the home, and npm compiled ones among the temporary files.
+  const env = { ...process.env, BUN_RUNTIME_TRANSPILER_CACHE_PATH: "0", NODE_DISABLE_COMPILE_CACHE: "1" };
   const child = spawn(bun, process.argv.slice(2), { stdio: "inherit", env });
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"];
   for (const signal of signals) process.on(signal, () => child.kill(signal));
