@@ -178,7 +178,9 @@ async function layOutPackage(folder: string): Promise<void> {
   });
   await mkdir(join(folder, "bin"));
   await copyFile(join(ROOT, "scripts/npm/entry.cjs"), join(folder, "bin", `${PROGRAM}.cjs`));
-  await copyFile(join(ROOT, "scripts/npm/start.cjs"), join(folder, "bin", "start.cjs"));
+  for (const file of ["start.cjs", "tunnel.cjs"]) {
+    await copyFile(join(ROOT, "scripts/npm", file), join(folder, "bin", file));
+  }
   for (const file of ["README.md", "LICENSE"]) await copyFile(join(ROOT, file), join(folder, file));
   if (existsSync(join(ROOT, "skill", "SKILL.md")))
     await cp(join(ROOT, "skill"), join(folder, "skill"), { recursive: true });

@@ -18,5 +18,5 @@ function refuse(message) {
   process.exitCode = failure.exitCode;
 }
 
-if (parseInt(process.versions.node, 10) >= MINIMUM) require("./start.cjs").start(refuse);
+if (parseInt(process.versions.node, 10) >= MINIMUM) require("./start.cjs").start();
 else refuse("This program needs Node.js " + MINIMUM + " or newer; this is " + process.versions.node + ".");

@@ -1,5 +1,7 @@
 /** An API that answers with exactly the bytes a test says: real sockets that lie, break and trickle. */
 import { createServer, type Server, type Socket } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
+import type { Identity } from "./certificates.ts";
 
 export interface RawRequest {
   readonly method: string;
@@ -55,6 +57,8 @@ const LOGIN: RawRoutes = {
 
 export class RawApi implements AsyncDisposable {
   readonly requests: RawRequest[] = [];
+  /** How many connections were opened since the answers were set. */
+  connections = 0;
   private routes: RawRoutes = LOGIN;
   private readonly sockets = new Set<Socket>();
 
@@ -63,13 +67,18 @@ export class RawApi implements AsyncDisposable {
     readonly url: string,
   ) {}
 
-  static async start(): Promise<RawApi> {
-    const server = createServer();
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  /** Plain, or with TLS when it has an identity to show. */
+  static async start({ identity, host = "127.0.0.1" }: { identity?: Identity; host?: string } = {}): Promise<RawApi> {
+    const server = identity === undefined ? createServer() : createTlsServer({ ...identity });
+    await new Promise<void>((resolve) => server.listen(0, host, resolve));
     const address = server.address();
     const port = typeof address === "object" && address !== null ? address.port : 0;
-    const api = new RawApi(server, `http://127.0.0.1:${port}`);
-    server.on("connection", (socket) => api.accept(socket));
+    const authority = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+    const api = new RawApi(server, `${identity === undefined ? "http" : "https"}://${authority}`);
+    server.on(identity === undefined ? "connection" : "secureConnection", (socket: Socket) => api.accept(socket));
+    server.on("connection", () => {
+      api.connections += 1;
+    });
     return api;
   }
 
@@ -77,6 +86,7 @@ export class RawApi implements AsyncDisposable {
   serve(routes: RawRoutes): void {
     this.routes = { ...LOGIN, ...routes };
     this.requests.length = 0;
+    this.connections = 0;
   }
 
   count(route: string): number {
