@@ -238,7 +238,8 @@ for (const form of await builtForms()) {
 
     test("D02 D03 an unknown id is what the API says", async () => {
       api.serve({ "GET /accounts/7": [http("404 X", "{}")], "GET /accounts/8": [http("403 X", "{}")] });
-      await program.fail(["accounts", "get", "--id", "7"], 4, "NOT_FOUND");
+      const unknown = await program.fail(["accounts", "get", "--id", "7"], 4, "NOT_FOUND");
+      expect(unknown.details).toEqual({ kind: "account", id: "7" });
       await program.fail(["accounts", "get", "--id", "8"], 3, "FORBIDDEN");
     });
 

@@ -126,7 +126,9 @@ class Connection {
     const operation = operationOf(dialect, name);
     if ((operation.writes ?? false) !== writing)
       throw new Error(`${name} is ${writing ? "no" : "a"} writing operation`);
-    const answer = await this.send(requestOf(dialect, operation, parameters, document));
+    const answer = await this.send(requestOf(dialect, operation, parameters, document)).catch((cause: unknown) => {
+      throw naming(cause, name, parameters);
+    });
     return operation.read?.(answer, parameters) ?? answer;
   }
 
@@ -162,6 +164,15 @@ class Connection {
     const { refresh } = dialectOf(session.apiVersion);
     return askTokens(client, refresh, { workspace: session.workspace, refreshToken }, () => this.host.now());
   }
+}
+
+/** An object that is not there is named by kind and id (D02). */
+function naming(cause: unknown, name: OperationName, parameters: Parameters): unknown {
+  const id = parameters.id ?? parameters.accountId;
+  if (!(cause instanceof CliError) || cause.code !== "NOT_FOUND" || typeof id !== "string") return cause;
+  const group = parameters.id === undefined ? "accounts" : (name.split(".")[0] ?? "");
+  const kind = { entities: "entity", policies: "policy" }[group] ?? group.replace(/s$/, "");
+  return new CliError("NOT_FOUND", { ...cause.facts, details: { kind, id }, cause });
 }
 
 function isUnauthorized(cause: unknown): boolean {
