@@ -170,18 +170,26 @@ export const ERRORS = {
   },
 
   // Network
-  DNS_ERROR: { exit: 1, retryable: true, hint: "The host name was not found; check the base URL and the network." },
+  DNS_ERROR: {
+    exit: 1,
+    retryable: true,
+    hint: "The host name was not found; check base URL, network and proxy.",
+  },
   NETWORK_ERROR: {
     exit: 1,
     retryable: true,
     hint: "The server could not be reached; check base URL, network and proxy.",
   },
-  CONNECTION_RESET: { exit: 1, retryable: true, hint: "The connection broke; try again." },
+  CONNECTION_RESET: {
+    exit: 1,
+    retryable: true,
+    hint: "The connection broke; try again. If it always does, check proxy and base URL, and whether both sides speak https.",
+  },
   TIMEOUT: { exit: 1, retryable: true, hint: "No complete answer in time; try again, or raise --timeout." },
   TLS_ERROR: {
     exit: 1,
     retryable: false,
-    hint: "The server's certificate was not accepted; for a private authority set NODE_EXTRA_CA_CERTS, and check this machine's clock.",
+    hint: "The server's certificate or protocol was not accepted: for a private authority set NODE_EXTRA_CA_CERTS to its PEM file; check this machine's clock; the server must speak TLS 1.2 or newer on this port.",
   },
   PROXY_ERROR: { exit: 1, retryable: false, hint: "The proxy refused the connection; check HTTPS_PROXY and NO_PROXY." },
 

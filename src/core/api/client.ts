@@ -9,7 +9,7 @@ import { decodeUtf8, Exact, exact, JsonError } from "../../io/json.ts";
 import type { Log } from "../../io/log.ts";
 import { masked } from "../../io/redact.ts";
 import type { Endpoint } from "../auth/endpoint.ts";
-import { classify, codeOfStatus, retryAfter } from "./failure.ts";
+import { classify, codeOfStatus, retryAfter, type TransportFailure } from "./failure.ts";
 
 export const ANSWER_MAX_BYTES = 32 * 1024 * 1024;
 const REQUEST_MS = 30_000;
@@ -103,8 +103,7 @@ export class Client {
       void response.body?.cancel().catch(() => undefined);
       return { status: response.status, date: response.headers.get("date") };
     } catch (cause) {
-      const { code, message } = guard.failure() ?? classify(cause, false);
-      throw new CliError(code, { message, cause });
+      throw this.lost(guard.failure() ?? classify(cause, false), cause);
     } finally {
       guard.release();
     }
@@ -210,10 +209,15 @@ export class Client {
       const unknown = "The answer was lost: the request may or may not have been carried out.";
       return { error: new CliError("OUTCOME_UNKNOWN", { message: unknown, details: facts, cause }), waitMs: undefined };
     }
-    const error = cause instanceof CliError ? cause : new CliError(code, { message, cause });
+    const error = cause instanceof CliError ? cause : this.lost({ code, message }, cause);
     const repeatable =
       code === "CONNECTION_RESET" || code === "NETWORK_ERROR" || code === "DNS_ERROR" || code === "TIMEOUT";
     return { error, waitMs: repeatable && !guard.stopped ? backoffMs(attempt) : undefined };
+  }
+
+  /** H01: which host it was; a proxy may stand between. */
+  private lost({ code, message }: Pick<TransportFailure, "code" | "message">, cause: unknown): CliError {
+    return new CliError(code, { message, details: { host: new URL(this.endpoint.origin).host }, cause });
   }
 }
 
