@@ -133,7 +133,7 @@ for (const form of await twoForms()) {
       "K06 SES-1 SES-2 with umask %s the file has mode 0600 and its directory 0700",
       async (umask) => {
         const state = `${work}/umask-${umask}`;
-        const { exit, stdout } = await program.shell(`umask ${umask}; exec "$@" login api`, {
+        const { exit } = await program.shell(`umask ${umask}; exec "$@" login api`, {
           LEDGER_ENTERPRISE_STATE_DIR: state,
         });
         expect(exit).toBe(0);

@@ -4,6 +4,8 @@ import { readdir, readFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 
 export const SESSION_FILE = "session.json";
+/** The same while another process replaces it. */
+const SESSION_ON_ITS_WAY = /\.session\.json\.[0-9a-f]{16}\.tmp$/;
 
 /** Collects what must never appear; tokens are added as sessions come and go. */
 export class Canaries {
@@ -42,7 +44,7 @@ export class Canaries {
   async findLeaks(streams: Readonly<Record<string, string>>, home: string): Promise<string[]> {
     const files = await readFiles(home);
     for (const [name, content] of files) if (name.endsWith(SESSION_FILE)) this.learnTokens(content);
-    const others = files.filter(([name]) => !name.endsWith(SESSION_FILE));
+    const others = files.filter(([name]) => !name.endsWith(SESSION_FILE) && !SESSION_ON_ITS_WAY.test(name));
     return [...Object.entries(streams), ...others].flatMap(([place, content]) => this.leaksIn(place, content));
   }
 
@@ -63,6 +65,16 @@ async function readFiles(folder: string): Promise<[string, string][]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
   return await Promise.all(
-    files.map(async (path) => [relative(folder, path), await readFile(path, "latin1")] as [string, string]),
+    files.map(async (path) => [relative(folder, path), await readIfThere(path)] as [string, string]),
   );
+}
+
+/** Other processes of the program may be at work: a lock or a temporary file is gone in a moment. */
+async function readIfThere(path: string): Promise<string> {
+  try {
+    return await readFile(path, "latin1");
+  } catch (cause) {
+    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return "";
+    throw cause;
+  }
 }

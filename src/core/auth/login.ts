@@ -24,7 +24,7 @@ export async function loginWithApiKey(host: ApiHost, request: LoginRequest): Pro
   const tokens = await askTokens(client, dialect.login, { workspace, apiKeyId, apiKeySecret }, () => host.now());
   checkWorkspaceClaim(tokens.access, workspace);
   const headers = dialect.authorize({ workspace, accessToken: tokens.access });
-  const user = dialect.version === "v2" ? await currentUser(client, headers) : userOfClaims(tokens);
+  const user = dialect.version === "v2" ? await currentUser(host, client, headers) : userOfClaims(tokens);
   const session: Session = {
     version: 1,
     kind: "api",
@@ -39,11 +39,16 @@ export async function loginWithApiKey(host: ApiHost, request: LoginRequest): Pro
 }
 
 /** Who logged in, as far as the server tells; a refusal does not fail the login (SPEC §4). */
-async function currentUser(client: Client, headers: Record<string, string>): Promise<Session["user"]> {
+async function currentUser(
+  { stop }: ApiHost,
+  client: Client,
+  headers: Record<string, string>,
+): Promise<Session["user"]> {
   try {
     return readUser(await client.send({ method: "GET", path: "/users/me", headers }));
   } catch (cause) {
-    if (cause instanceof CliError) return undefined;
+    // An interrupt, and the end of the command's time, are no refusals: they end the login.
+    if (cause instanceof CliError && !stop.aborted) return undefined;
     throw cause;
   }
 }

@@ -1,0 +1,277 @@
+/** Catalogue L (processes, signals, streams) and OUT-6…8 on the built program: real signals, closed streams, slow readers, many at once. */
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { type Sandbox, startSandbox } from "../../src/sandbox/index.ts";
+import { Program, twoForms } from "./program.ts";
+import { ACCESS_TOKEN, http, type RawAnswer, RawApi } from "./raw-api.ts";
+import { age, readSession, tokenAnswer } from "./session-file.ts";
+
+const LIST = ["accounts", "list"];
+const CREATE = ["requests", "create", "--requestData", '{"type":"CREATE_TRANSACTION","data":{}}'];
+const REFRESH = "POST /auth/token/refresh";
+const EMPTY = '{"page":1,"next":null,"prev":null,"pageSize":30,"total":0,"results":[]}';
+const OK = http("200 OK", EMPTY);
+/** Far more than a pipe holds. */
+const LARGE = `{"results":[${Array.from({ length: 50_000 }, (_, at) => `{"id":"${at}","note":"${"x".repeat(80)}"}`).join(",")}]}`;
+
+/** An answer that never comes, and the moment when the request arrived. */
+function hanging(): { readonly answer: RawAnswer; readonly arrived: Promise<void> } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  return { answer: () => resolve(), arrived: promise };
+}
+
+for (const form of await twoForms()) {
+  describe(form.name, () => {
+    let api: RawApi;
+    let program: Program;
+    const login = () => program.succeed(["login", "api"]);
+    const leftovers = () => readdirSync(program.stateDirectory).filter((name) => name !== "session.json");
+
+    beforeAll(async () => {
+      api = await RawApi.start();
+      program = await Program.at(form, { LEDGER_ENTERPRISE_API_URL: api.url });
+    });
+    beforeEach(async () => {
+      api.serve({});
+      await login();
+      api.serve({ "GET /accounts": [OK] });
+    });
+    afterAll(async () => {
+      await Promise.all([api, program].map((resource) => resource[Symbol.asyncDispose]()));
+    });
+
+    test.each(["SIGINT", "SIGTERM"] as const)("L01 OUT-8 %s while waiting for an answer to a GET", async (signal) => {
+      const { answer, arrived } = hanging();
+      api.serve({ "GET /accounts": [answer] });
+      const child = program.start(LIST);
+      await arrived;
+      child.kill(signal);
+      expect(await program.finish(LIST, child)).toMatchObject({ signal, stdout: "", stderr: "" });
+      expect(leftovers()).toEqual([]);
+    });
+
+    test.each(["SIGINT", "SIGTERM"] as const)(
+      "L02 OUT-8 %s during a POST: stderr says that the outcome is unknown",
+      async (signal) => {
+        const { answer, arrived } = hanging();
+        api.serve({ "POST /requests": [answer] });
+        const child = program.start(CREATE);
+        await arrived;
+        child.kill(signal);
+        const { stdout, stderr, signal: died } = await program.finish(CREATE, child);
+        expect({ stdout, died }).toEqual({ stdout: "", died: signal });
+        expect(stderr).toStartWith("OUTCOME_UNKNOWN: ");
+        expect(api.count("POST /requests")).toBe(1);
+      },
+    );
+
+    test.each(["POST /auth/token", "GET /users/me"])(
+      "L03 OUT-8 SIGTERM during a login at %s: no session or a complete one",
+      async (route) => {
+        for (const before of [true, false]) {
+          if (!before) await program.succeed(["logout"]);
+          const { answer, arrived } = hanging();
+          api.serve({ [route]: [answer] });
+          const child = program.start(["login", "api"]);
+          await arrived;
+          child.kill("SIGTERM");
+          expect(await program.finish(["login", "api"], child)).toMatchObject({ signal: "SIGTERM", stdout: "" });
+          if (existsSync(program.sessionFile))
+            expect(readSession(program.sessionFile).tokens.access).toBe(ACCESS_TOKEN);
+          else expect(before).toBe(false);
+          expect(leftovers()).toEqual([]);
+        }
+      },
+    );
+
+    test("L03 OUT-8 SIGTERM during a refresh releases the lock and keeps the session", async () => {
+      const { answer, arrived } = hanging();
+      age(program.sessionFile, 400);
+      api.serve({ "GET /accounts": [OK], [REFRESH]: [answer, http("200 OK", tokenAnswer())] });
+      const child = program.start(LIST);
+      await arrived;
+      expect(leftovers()).toEqual(["session.lock"]);
+      child.kill("SIGTERM");
+      expect(await program.finish(LIST, child)).toMatchObject({ signal: "SIGTERM", stdout: "" });
+      expect(leftovers()).toEqual([]);
+      await program.succeed(LIST);
+    });
+
+    test("a second signal ends it at once, whatever the first one began", async () => {
+      const { answer, arrived } = hanging();
+      api.serve({ "GET /accounts": [answer] });
+      const child = program.start(LIST);
+      await arrived;
+      child.kill("SIGINT");
+      child.kill("SIGINT");
+      expect((await program.finish(LIST, child)).signal).toBe("SIGINT");
+    });
+
+    test("L04 OUT-7 a reader that leaves after one byte: quiet, no trace, not 0", async () => {
+      api.serve({ "GET /accounts": [http("200 OK", LARGE)] });
+      const { exit, stdout, stderr } = await program.shell(
+        `"$@" accounts list | head -c 1 >/dev/null; exit "${"$"}{PIPESTATUS[0]}"`,
+      );
+      expect([1, 141]).toContain(exit ?? 0);
+      expect({ stdout, stderr }).toEqual({ stdout: "", stderr: "" });
+    });
+
+    test.each([
+      ["L05 OUT-7 standard output closed", ">&-"],
+      ["L05 OUT-7 standard output on a full device", ">/dev/full"],
+    ])("%s: exit 1, quiet", async (_name, redirection) => {
+      const { exit, stdout, stderr } = await program.shell(`exec "$@" accounts list ${redirection}`);
+      expect({ exit, stdout, stderr }).toEqual({ exit: 1, stdout: "", stderr: "" });
+      const failing = await program.shell(`exec "$@" accounts get ${redirection}`);
+      expect(failing.exit).not.toBe(0);
+      expect(failing.stderr).toBe("");
+    });
+
+    test.each(["2>&-", "2>/dev/full", "--debug 2>&-", "--debug 2>/dev/full"])(
+      "L06 standard error %s changes nothing",
+      async (redirection) => {
+        const { exit, stdout } = await program.shell(`exec "$@" accounts list ${redirection}`);
+        expect({ exit, stdout }).toEqual({ exit: 0, stdout: `${EMPTY}\n` });
+        expect((await program.shell(`exec "$@" accounts get ${redirection}`)).exit).toBe(2);
+      },
+    );
+
+    test.each(["<&-", "</dev/null", "< <(cat)", "<>/dev/zero"])(
+      "L07 standard input %s is never read unless asked for",
+      async (redirection) => {
+        const { exit, stdout } = await program.shell(`"$@" accounts list ${redirection}`);
+        expect({ exit, stdout }).toEqual({ exit: 0, stdout: `${EMPTY}\n` });
+      },
+    );
+
+    test("L07 all three streams on a terminal", async () => {
+      const { exit, stdout } = await program.shell(
+        `printf -v line '%q ' "$@" accounts list; script -qec "$line" /dev/null </dev/null`,
+      );
+      expect({ exit, stdout }).toEqual({ exit: 0, stdout: `${EMPTY}\r\n` });
+    });
+
+    test("L08 OUT-6 5 MB into a slow reader arrive whole", async () => {
+      expect(LARGE.length).toBeGreaterThan(5_000_000);
+      api.serve({ "GET /accounts": [http("200 OK", LARGE)] });
+      const slow = "{ sleep 0.5; dd bs=65536 count=3 status=none; sleep 0.5; cat; }";
+      const { exit, stdout } = await program.shell(`set -o pipefail; "$@" accounts list | ${slow}`);
+      expect({ exit, isWhole: stdout === `${LARGE}\n` }).toEqual({ exit: 0, isWhole: true });
+    });
+
+    test("L08 OUT-6 so does a failure after 5 MB", async () => {
+      const first = `{"page":1,"next":2,"prev":null,"pageSize":30,"total":2,"results":${LARGE.slice(11, -1)}}`;
+      api.serve({ "GET /accounts": [http("200 OK", first), http("500 X", "{}")] });
+      const { exit, stdout } = await program.shell(`set -o pipefail; "$@" accounts list --all | { sleep 0.5; cat; }`);
+      const document = JSON.parse(stdout);
+      expect({ exit, count: document.results.length, complete: document.complete, code: document.error.code }).toEqual({
+        exit: 5,
+        count: 50_000,
+        complete: false,
+        code: "SERVER_ERROR",
+      });
+    });
+
+    test("L09 two processes read at once", async () => {
+      await Promise.all([program.succeed(LIST), program.succeed(LIST)]);
+    });
+
+    test("L11 login and logout at once: a valid session or none", async () => {
+      for (let round = 0; round < 4; round += 1) {
+        await Promise.all([login(), program.succeed(["logout"]), login(), program.succeed(["logout"])]);
+        if (existsSync(program.sessionFile)) expect(readSession(program.sessionFile).tokens.access).toBe(ACCESS_TOKEN);
+        expect(leftovers()).toEqual([]);
+      }
+    });
+
+    test("L12 50 parallel lists, no lock time-out and no corrupt file", async () => {
+      age(program.sessionFile, 290);
+      await Promise.all(Array.from({ length: 50 }, () => program.succeed(LIST)));
+      expect({ lists: api.count("GET /accounts"), refreshes: api.count(REFRESH), rest: leftovers() }).toEqual({
+        lists: 50,
+        refreshes: 1,
+        rest: [],
+      });
+    });
+
+    test("L13 a process that is stopped until its time is over answers TIMEOUT", async () => {
+      const { answer, arrived } = hanging();
+      api.serve({ "GET /accounts": [answer] });
+      const argv = [...LIST, "--timeout", "1"];
+      const child = program.start(argv);
+      await arrived;
+      child.kill("SIGSTOP");
+      await Bun.sleep(1200);
+      child.kill("SIGCONT");
+      const { exit, stdout } = await program.finish(argv, child);
+      expect({ exit, code: JSON.parse(stdout).error.code }).toEqual({ exit: 1, code: "TIMEOUT" });
+    });
+
+    test("L13 SES-6 a holder that was stopped for a minute lost its lock to another, and destroys nothing when it goes on", async () => {
+      const sockets: (() => void)[] = [];
+      const { promise: arrived, resolve } = Promise.withResolvers<void>();
+      api.serve({
+        "GET /accounts": [OK],
+        [REFRESH]: [
+          (socket) => {
+            sockets.push(() => socket.end(http("401 X", "{}")));
+            resolve();
+          },
+          http("200 OK", tokenAnswer()),
+        ],
+      });
+      age(program.sessionFile, 400);
+      const child = program.start(LIST);
+      await arrived;
+      child.kill("SIGSTOP");
+      // What a holder's file says that has shown no life for ten minutes, without waiting so long.
+      const lock = `${program.stateDirectory}/session.lock`;
+      const holder = JSON.parse(await Bun.file(lock).text());
+      expect(holder).toMatchObject({ pid: child.pid, host: hostname() });
+      writeFileSync(lock, `${JSON.stringify({ ...holder, aliveAt: holder.aliveAt - 600_000 })}\n`);
+      await program.succeed(LIST);
+      for (const answer of sockets) answer();
+      child.kill("SIGCONT");
+      expect((await program.finish(LIST, child)).exit).toBe(0);
+      expect(readSession(program.sessionFile).tokens.access).toBe(`${ACCESS_TOKEN}-2`);
+      expect(leftovers()).toEqual([]);
+    });
+  });
+
+  describe(`${form.name}, one-time refresh tokens`, () => {
+    let sandbox: Sandbox;
+    let program: Program;
+    beforeAll(async () => {
+      sandbox = await startSandbox();
+      const { baseUrls, workspace, operator } = sandbox.description;
+      program = await Program.at(form, {
+        LEDGER_ENTERPRISE_API_URL: baseUrls.v2,
+        LEDGER_ENTERPRISE_WORKSPACE: workspace,
+        LEDGER_ENTERPRISE_API_KEY_ID: operator.apiKeyId,
+        LEDGER_ENTERPRISE_API_KEY_SECRET: operator.apiKeySecret,
+      });
+      await program.succeed(["login", "api"]);
+    });
+    afterAll(async () => {
+      await Promise.all([sandbox.close(), program[Symbol.asyncDispose]()]);
+    });
+
+    test.each([2, 24])(
+      "L10 SES-5 %i processes need a refresh at once: exactly one refresh, all succeed",
+      async (count) => {
+        for (const expire of [
+          () => sandbox.control.addFault({ match: { path: "/accounts" }, expireTokens: true }),
+          () => age(program.sessionFile, 400),
+        ]) {
+          expire();
+          sandbox.control.clearLog();
+          await Promise.all(Array.from({ length: count }, () => program.succeed(LIST)));
+          const refreshes = sandbox.control.log.filter(({ path }) => path.endsWith("/auth/token/refresh"));
+          expect(refreshes.map(({ status }) => status)).toEqual([200]);
+          expect(readdirSync(program.stateDirectory)).toEqual(["session.json"]);
+        }
+      },
+    );
+  });
+}
