@@ -37,6 +37,7 @@ export const login = group("Log in to a workspace.", {
     needs: ["host", "logins"],
     args: LOGIN_ARGS,
     output: SessionResult,
+    fields: "object",
     examples: [{ line: "login api", means: "Address, workspace and key from the environment" }],
     run: async ({ host, logins }, args) => ({ session: describeSession(await logins.loginWithApiKey(host, args)) }),
   }),
@@ -50,6 +51,7 @@ export const login = group("Log in to a workspace.", {
     needs: ["host", "logins"],
     args: LOGIN_ARGS,
     output: SessionResult,
+    fields: "object",
     examples: [
       { line: "login reporting --baseUrl https://api.vault.ledger.com", means: "Read-only access for reports" },
     ],

@@ -44,6 +44,7 @@ const publicKey = command({
   needs: ["publicKey"],
   args: {},
   output: v.looseObject(PublicHalf),
+  fields: "object",
   ungated: true,
   examples: [{ line: "keys public", means: "Compare with what the administrator registered" }],
   run: async ({ publicKey: read }) => {

@@ -34,7 +34,7 @@ async function examine(host: Host, args: SignArguments): Promise<Reviewed> {
     args.id === undefined
       ? await approval.reviewOffline(host.records, challenge)
       : await approval.reviewOnline(host, args.id, challenge);
-  if (review !== undefined) approval.requireNoDifference(args.id ?? "", challenge, review);
+  if (review !== undefined) approval.requireNoDifference(args.id ?? null, challenge, review);
   if (!known)
     host.log.warn(
       "UNKNOWN_CHALLENGE",
@@ -98,6 +98,7 @@ export const sign = command({
     ...EXPECTATIONS,
   },
   output: v.looseObject({ signature: v.string(), ...Signed }),
+  fields: "object",
   fails: ["INVALID_CHALLENGE", "CHALLENGE_MISMATCH", "KEY_MISMATCH", "WRONG_SESSION_KIND"],
   examples: [
     { line: "requests sign --id REQUEST_ID --challenge CHALLENGE", means: "Review against the request, then sign" },

@@ -170,6 +170,8 @@ class Connection {
 function naming(cause: unknown, name: OperationName, parameters: Parameters): unknown {
   const id = parameters.id ?? parameters.accountId;
   if (!(cause instanceof CliError) || cause.code !== "NOT_FOUND" || typeof id !== "string") return cause;
+  // Without the API's own words, what is missing is the API.
+  if (cause.facts.api === undefined) return cause;
   const group = parameters.id === undefined ? "accounts" : (name.split(".")[0] ?? "");
   const kind = { entities: "entity", policies: "policy" }[group] ?? group.replace(/s$/, "");
   return new CliError("NOT_FOUND", { ...cause.facts, details: { kind, id }, cause });

@@ -171,6 +171,7 @@ export class Client {
       ...(unknown
         ? { hint: "Do not repeat before 'requests list' or 'requests get' showed whether it was carried out." }
         : {}),
+      ...(request.writes === true && !unknown && code === "SERVER_ERROR" ? { hint: AFTER_A_FAILED_WRITE } : {}),
       ...(request.writes === true ? { retryable: code === "RATE_LIMITED" } : {}),
       ...(wait === undefined ? {} : { retryAfterSeconds: wait.seconds }),
       ...requestIdOf(headers),
@@ -220,6 +221,9 @@ export class Client {
     return new CliError(code, { message, details: { host: new URL(this.endpoint.origin).host }, cause });
   }
 }
+
+const AFTER_A_FAILED_WRITE =
+  "It was not repeated. Look with 'requests list' or 'requests get' whether it was carried out before trying again.";
 
 function known(error: CliError): { code: CliError["code"]; message: string; notSent: boolean } {
   return { code: error.code, message: error.message, notSent: false };

@@ -114,8 +114,8 @@ function fieldsOf(document: unknown): Record<string, unknown> {
   return typeof document === "object" && document !== null ? (document as Record<string, unknown>) : {};
 }
 
-/** The review as commands print it, beside what was reviewed. */
-export function reviewReport(id: string, challenge: Challenge, review: Review): Record<string, unknown> {
+/** The review as commands print it, beside what was reviewed; `id` is null where no request was named. */
+export function reviewReport(id: string | null, challenge: Challenge, review: Review): Record<string, unknown> {
   return { requestId: id, ...review, ...shown(challenge) };
 }
 
@@ -129,7 +129,7 @@ export function shown(challenge: Challenge): { challenge: string; decoded: Exact
 }
 
 /** Throws CHALLENGE_MISMATCH with the whole review under `details` when it found a difference. */
-export function requireNoDifference(id: string, challenge: Challenge, review: Review): void {
+export function requireNoDifference(id: string | null, challenge: Challenge, review: Review): void {
   if (review.differences.length === 0) return;
   throw mismatch(reviewReport(id, challenge, review), review.differences);
 }
