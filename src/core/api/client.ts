@@ -12,6 +12,8 @@ import type { Endpoint } from "../auth/endpoint.ts";
 import { classify, codeOfStatus, retryAfter, type TransportFailure } from "./failure.ts";
 
 export const ANSWER_MAX_BYTES = 32 * 1024 * 1024;
+/** What Node's own parser allows; Bun's allows far more (H20). */
+const HEADERS_MAX_BYTES = 16 * 1024;
 const REQUEST_MS = 30_000;
 const SILENCE_MS = 15_000;
 const REPEATS = 2;
@@ -137,7 +139,9 @@ export class Client {
       this.logAnswer(request, url, response, bytes.length, startedAt);
       return response.ok ? readAnswer(response, bytes) : this.refused(request, response, bytes, attempt);
     } catch (cause) {
-      return this.broken(request, cause, guard, response, attempt);
+      const failure = this.broken(request, cause, guard, response, attempt);
+      guard.abandon();
+      return failure;
     } finally {
       guard.release();
     }
@@ -274,6 +278,11 @@ class Guard {
     this.stop.removeEventListener("abort", this.onStop);
   }
 
+  /** What still comes is not wanted; a connection left open would keep the program from ending. */
+  abandon(): void {
+    this.controller.abort();
+  }
+
   private trip(why: "total" | "silence" | "stop"): void {
     this.tripped ??= why;
     this.controller.abort();
@@ -284,6 +293,7 @@ async function readBody(response: Response, guard: Guard): Promise<Uint8Array> {
   guard.touch();
   const encoding = response.headers.get("content-encoding")?.trim().toLowerCase() ?? "";
   if (!ENCODINGS.has(encoding)) throw invalid("The answer has an unknown content encoding.");
+  if (sizeOf(response.headers) > HEADERS_MAX_BYTES) throw invalid("The answer's headers are too long.");
   const chunks: Uint8Array[] = [];
   let size = 0;
   const reader = response.body?.getReader();
@@ -300,6 +310,10 @@ async function readBody(response: Response, guard: Guard): Promise<Uint8Array> {
   }
   const bytes = chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
   return encoding === "zstd" ? unpackZstd(bytes) : bytes;
+}
+
+function sizeOf(headers: Headers): number {
+  return [...headers].reduce((size, [name, value]) => size + name.length + value.length, 0);
 }
 
 /** Some runtimes' fetch leaves zstd packed; its frames begin with bytes that no JSON begins with. */
