@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Sandbox, startSandbox } from "../src/sandbox/index.ts";
 import { allForms, type Outcome } from "./support/forms.ts";
+import { NOTHING_PUBLISHED } from "./support/releases.ts";
 
 const vectors = join(import.meta.dir, "vectors", "tls");
 const AUTHORITY = join(vectors, "authority.pem");
@@ -90,15 +91,13 @@ afterAll(async () => {
 async function login(form: (typeof forms)[number], env: Record<string, string>): Promise<Outcome> {
   asked = [];
   const { workspace, operator } = sandbox.description;
-  const nothing = `http://127.0.0.1:${new URL(sandbox.description.baseUrls.v2).port}`;
   const configured = {
     HOME: home,
     LEDGER_ENTERPRISE_API_URL: `https://${HOST}/v1/rest`,
     LEDGER_ENTERPRISE_WORKSPACE: workspace,
     LEDGER_ENTERPRISE_API_KEY_ID: operator.apiKeyId,
     LEDGER_ENTERPRISE_API_KEY_SECRET: operator.apiKeySecret,
-    LEDGER_ENTERPRISE_NPM_REGISTRY: nothing,
-    LEDGER_ENTERPRISE_RELEASES_URL: nothing,
+    ...NOTHING_PUBLISHED,
   };
   return form.run({ argv: ["login", "api"], env: { ...configured, ...env }, stdin: undefined, cwd: home });
 }

@@ -1,4 +1,4 @@
-/** Catalogue B (environment and configuration, but for proxies: test/network.test.ts) and CFG-1…8 on the executable and the npm package. */
+/** Catalogue B (environment and configuration, but for proxies: proxy.test.ts) and CFG-1…8 on the executable and the npm package. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";

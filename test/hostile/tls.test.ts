@@ -1,0 +1,131 @@
+/** Catalogue H09–H15 and CFG-7: every built form against TLS servers that show certificates of a test's own authority. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { Certificates } from "./certificates.ts";
+import { builtForms, Program } from "./program.ts";
+import { RawApi } from "./raw-api.ts";
+
+const LOGIN = ["login", "api"];
+type Shown = Parameters<Certificates["identity"]>[0];
+
+const REFUSED: readonly [name: string, shown: Shown, wanted: RegExp][] = [
+  ["H10 a self-signed certificate; the hint says how to add an authority", "self", /NODE_EXTRA_CA_CERTS/],
+  ["H11 an expired certificate; the hint mentions the clock", "expired", /clock/],
+  ["H11 a certificate that is not yet valid; the hint mentions the clock", "future", /clock/],
+  ["H12 a certificate for another host", "elsewhere", /certificate/],
+  ["H13 an incomplete chain", "intermediate", /certificate/],
+];
+
+const SWITCHES: Record<string, string>[] = [
+  {},
+  { NODE_TLS_REJECT_UNAUTHORIZED: "0" },
+  { NODE_TLS_REJECT_UNAUTHORIZED: "false", NODE_NO_WARNINGS: "1" },
+  { GIT_SSL_NO_VERIFY: "1", PYTHONHTTPSVERIFY: "0", npm_config_strict_ssl: "false" },
+];
+
+let certificates: Certificates;
+beforeAll(async () => {
+  certificates = await Certificates.make();
+});
+afterAll(() => certificates[Symbol.asyncDispose]());
+
+async function startPlain(): Promise<Server> {
+  const server = createServer((_request, response) => response.end("{}"));
+  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
+  return server;
+}
+
+/** A server of OpenSSL's that speaks one old protocol, and its port. */
+async function startOld(protocol: string): Promise<{ port: string } & AsyncDisposable> {
+  const { key, cert } = certificates.files("good");
+  const old = [protocol, "-cipher", "ALL:@SECLEVEL=0"];
+  const child = Bun.spawn(["openssl", "s_server", ...old, "-accept", "127.0.0.1:0", "-key", key, "-cert", cert], {
+    stdio: ["pipe", "pipe", "ignore"],
+  });
+  let said = "";
+  for await (const chunk of child.stdout) {
+    said += new TextDecoder().decode(chunk);
+    const port = /ACCEPT \S*:(\d+)/.exec(said)?.[1];
+    if (port === undefined) continue;
+    return {
+      port,
+      async [Symbol.asyncDispose]() {
+        child.kill();
+        await child.exited;
+      },
+    };
+  }
+  throw new Error(`openssl s_server did not start: ${said}`);
+}
+
+for (const form of await builtForms()) {
+  describe(form.name, () => {
+    const at = (url: string, env: Record<string, string> = {}): Promise<Program> =>
+      Program.at(form, { LEDGER_ENTERPRISE_API_URL: url, NODE_EXTRA_CA_CERTS: certificates.authority, ...env });
+
+    test.each(REFUSED)("%s, and nothing is sent", async (_name, shown, wanted) => {
+      await using api = await RawApi.start({ identity: await certificates.identity(shown) });
+      api.serve({});
+      await using program = await at(api.url);
+      const failure = await program.fail(LOGIN, 1, "TLS_ERROR");
+      expect(failure.hint).toMatch(wanted);
+      expect(failure.hint).not.toMatch(/insecure|REJECT_UNAUTHORIZED/i);
+      expect(failure.retryable).toBe(false);
+      expect({ requests: api.requests.length, connections: api.connections }).toEqual({ requests: 0, connections: 1 });
+    });
+
+    test.each(SWITCHES)("CFG-7 certificates are checked whatever is switched: %j", async (env) => {
+      await using api = await RawApi.start({ identity: await certificates.identity("self") });
+      api.serve({});
+      await using program = await Program.at(form, { LEDGER_ENTERPRISE_API_URL: api.url, ...env });
+      const { exit, stdout, stderr } = await program.run(LOGIN);
+      expect({ exit, code: JSON.parse(stdout).error.code, stderr }).toEqual({ exit: 1, code: "TLS_ERROR", stderr: "" });
+      expect(api.requests).toEqual([]);
+    });
+
+    test("H09 plain http behind an https URL", async () => {
+      const plain = await startPlain();
+      const { port } = plain.address() as AddressInfo;
+      await using program = await at(`https://127.0.0.1:${port}`);
+      const failure = await program.fail(LOGIN, 1, "TLS_ERROR");
+      expect(failure.hint).toContain("must speak TLS");
+      plain.close();
+    });
+
+    test("H09 https behind an http URL", async () => {
+      await using api = await RawApi.start({ identity: await certificates.identity("good") });
+      api.serve({});
+      await using program = await at(api.url.replace("https:", "http:"));
+      const failure = await program.fail(LOGIN, 1, "CONNECTION_RESET");
+      expect(failure.hint).toContain("whether both sides speak https");
+      expect(api.requests).toEqual([]);
+    });
+
+    test.each(["-tls1", "-tls1_1"])("H14 a server that speaks only %s", async (protocol) => {
+      await using old = await startOld(protocol);
+      await using program = await at(`https://127.0.0.1:${old.port}`);
+      const failure = await program.fail(LOGIN, 1, "TLS_ERROR");
+      expect(failure.hint).toContain("TLS 1.2");
+    });
+
+    test.each(["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"])("H15 a private authority through %s", async (name) => {
+      await using api = await RawApi.start({ identity: await certificates.identity("full") });
+      api.serve({});
+      await using program = await Program.at(form, {
+        LEDGER_ENTERPRISE_API_URL: api.url,
+        [name]: certificates.authority,
+      });
+      await program.succeed(LOGIN);
+      expect(api.requests.length).toBe(2);
+    });
+
+    test("H15 a file of authorities that is not there changes nothing and says nothing", async () => {
+      await using api = await RawApi.start({ identity: await certificates.identity("good") });
+      api.serve({});
+      await using program = await at(api.url, { NODE_EXTRA_CA_CERTS: "/nowhere/authority.pem" });
+      const { exit, stdout } = await program.run(LOGIN);
+      expect({ exit, code: JSON.parse(stdout).error.code }).toEqual({ exit: 1, code: "TLS_ERROR" });
+    });
+  });
+}
