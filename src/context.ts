@@ -7,10 +7,14 @@ import type { InputReader } from "./cli/argument.ts";
 import type { Group } from "./cli/command.ts";
 import type { Api, ApiHost, Draft, Reader } from "./core/api/api.ts";
 import { Config, type Environment } from "./core/auth/config.ts";
+import { parseEndpoint } from "./core/auth/endpoint.ts";
 import type { loginWithApiKey } from "./core/auth/login.ts";
 import type { loginWithReportingKey } from "./core/auth/reporting.ts";
 import { SessionStore } from "./core/auth/session.ts";
 import type { DoctorHost, examine } from "./core/doctor.ts";
+import { requireCurrent } from "./core/release/freshness.ts";
+import { NPM_REGISTRY, RELEASES_URL } from "./core/release/names.ts";
+import type { Addresses } from "./core/release/sources.ts";
 import type * as Approval from "./core/signing/approval.ts";
 import type { Records } from "./core/signing/records.ts";
 import type { Signer } from "./core/signing/signer.ts";
@@ -32,7 +36,7 @@ import type { Log } from "./io/log.ts";
 import type { Redactor } from "./io/redact.ts";
 import type { Sink } from "./io/stdout.ts";
 import type { SandboxDescription, SandboxOptions } from "./sandbox/index.ts";
-import { VERSION } from "./version.ts";
+import { CHANNEL, VERSION } from "./version.ts";
 
 /** Everything outside the program. main.ts builds the real one. */
 export interface Context {
@@ -120,6 +124,37 @@ export function createConfig(context: Context, redactor: Redactor): Config {
   });
 }
 
+const USER_AGENT = `ledger-enterprise-cli/${VERSION}`;
+
+/** The version gate, before anything that a command needs is made (VER-5). Throws VERSION_OUTDATED, and the codes of a mirror or proxy. */
+export function passGate(
+  context: Context,
+  config: Config,
+  { log, stop }: Pick<RunParts, "log" | "stop">,
+): Promise<void> {
+  const { fetch, now, uid } = context;
+  return requireCurrent({
+    version: VERSION,
+    channel: CHANNEL,
+    directory: () => stateDirectory(context.env, context.home, context.platform),
+    addresses: () => releaseAddresses(config),
+    sources() {
+      config.checkProxies();
+      return import("./core/release/sources.ts");
+    },
+    ...{ fetch, now, uid, log, stop, userAgent: USER_AGENT },
+  });
+}
+
+/** Where newer versions are looked for: the published places, or the mirrors that are configured. Throws INVALID_URL, INSECURE_URL. */
+function releaseAddresses(config: Config): Addresses {
+  const place = (name: "NPM_REGISTRY" | "RELEASES_URL", published: string): string => {
+    const { origin, basePath } = parseEndpoint(config.plain(name) ?? published, `LEDGER_ENTERPRISE_${name}`);
+    return `${origin}${basePath}`;
+  };
+  return { registry: place("NPM_REGISTRY", NPM_REGISTRY), releases: place("RELEASES_URL", RELEASES_URL) };
+}
+
 export function createProviders(context: Context, config: Config, parts: RunParts): Providers {
   const once = <T>(make: () => T): (() => T) => {
     let made: { value: T } | undefined;
@@ -133,8 +168,7 @@ export function createProviders(context: Context, config: Config, parts: RunPart
   const host = once((): ApiHost => {
     config.checkProxies();
     const { fetch, now, sleep } = context;
-    const userAgent = `ledger-enterprise-cli/${VERSION}`;
-    return { fetch, now, sleep, userAgent, config, sessions: sessions(), log: parts.log, stop: parts.stop };
+    return { fetch, now, sleep, userAgent: USER_AGENT, config, sessions: sessions(), log: parts.log, stop: parts.stop };
   });
   const files = { writeNew: writeNewFile };
   return {

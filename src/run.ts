@@ -6,7 +6,7 @@ import type { Command, Group } from "./cli/command.ts";
 import { declaredFields, Projection } from "./cli/fields.ts";
 import { interpret, interpretGlobals, parse } from "./cli/parse.ts";
 import { commands } from "./commands/index.ts";
-import { type Context, createConfig, createInputReader, createProviders } from "./context.ts";
+import { type Context, createConfig, createInputReader, createProviders, passGate } from "./context.ts";
 import { CliError, ERRORS } from "./errors.ts";
 import { Exact, encode } from "./io/json.ts";
 import { Log } from "./io/log.ts";
@@ -61,6 +61,7 @@ async function execute(argv: readonly string[], context: Context, parts: Parts):
   const deadline = new Deadline(ownTime ? undefined : globals.timeout * 1000, context.interrupt);
   try {
     const values = await interpret(invocation, target, createInputReader(context, deadline.signal));
+    if (!target.ungated) await passGate(context, config, { ...parts, stop: deadline.signal });
     const providers = createProviders(context, config, { ...parts, registry: commands, stop: deadline.signal });
     const acting = values.dryRun === true && target.rehearsal !== undefined ? target.rehearsal : target;
     const capabilities: Record<string, unknown> = {};

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Canaries } from "../support/canaries.ts";
 import { allForms, type Form, type Outcome } from "../support/forms.ts";
+import { NOTHING_PUBLISHED } from "../support/releases.ts";
 import { ACCESS_TOKEN, REFRESH_TOKEN } from "./raw-api.ts";
 
 /** The compiled binary and the npm package on both Nodes. */
@@ -45,8 +46,7 @@ export class Program implements AsyncDisposable {
     this.env = {
       HOME: home,
       PATH: "/usr/bin:/bin",
-      LEDGER_ENTERPRISE_NPM_REGISTRY: "http://127.0.0.1:9",
-      LEDGER_ENTERPRISE_RELEASES_URL: "http://127.0.0.1:9",
+      ...NOTHING_PUBLISHED,
       LEDGER_ENTERPRISE_WORKSPACE: "minivault",
       LEDGER_ENTERPRISE_API_KEY_ID: "key-id",
       LEDGER_ENTERPRISE_API_KEY_SECRET: SECRET,

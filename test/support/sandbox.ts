@@ -1,7 +1,8 @@
-/** The counterpart of a script: a sandbox that answers the same in every run, and a place where no newer version is published. */
+/** The counterpart of a script: a sandbox that answers the same in every run, and places where no newer version is published. */
 import { createHash } from "node:crypto";
 import { type Sandbox, startSandbox } from "../../src/sandbox/index.ts";
 import type { Counterpart } from "./play.ts";
+import { NOTHING_PUBLISHED } from "./releases.ts";
 
 /** The sandbox's clock stands still at this moment, but for `sandbox advance`. */
 const START = Date.parse("2026-03-02T10:00:00Z");
@@ -23,8 +24,6 @@ export function countedBytes(): (bytes: number) => Uint8Array {
 export async function openSandbox(): Promise<Counterpart> {
   let aheadSeconds = 0;
   const sandbox = await startSandbox({ clock: () => START + aheadSeconds * 1000, random: countedBytes() });
-  const releases = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("", { status: 404 }) });
-  const nothingPublished = `http://127.0.0.1:${releases.port}`;
   const { baseUrls, workspace, operator } = sandbox.description;
   const environment = {
     LEDGER_ENTERPRISE_API_URL: baseUrls.v2,
@@ -32,8 +31,7 @@ export async function openSandbox(): Promise<Counterpart> {
     LEDGER_ENTERPRISE_API_KEY_ID: operator.apiKeyId,
     LEDGER_ENTERPRISE_API_KEY_SECRET: operator.apiKeySecret,
     LEDGER_ENTERPRISE_API_PRIVATE_KEY: operator.privateKey,
-    LEDGER_ENTERPRISE_NPM_REGISTRY: nothingPublished,
-    LEDGER_ENTERPRISE_RELEASES_URL: nothingPublished,
+    ...NOTHING_PUBLISHED,
   };
   const verbs = verbsOf(sandbox, (seconds) => {
     aheadSeconds += seconds;
@@ -46,7 +44,7 @@ export async function openSandbox(): Promise<Counterpart> {
       act(rest);
     },
     async [Symbol.asyncDispose]() {
-      await Promise.all([sandbox.close(), releases.stop(true)]);
+      await sandbox.close();
     },
   };
 }

@@ -1,0 +1,132 @@
+/**
+ * The two places that know the newest version (VER-1): npm's dist-tags and the releases page. They are asked side by side, once, within
+ * three seconds in all, and told nothing about the user. From each answer one version is taken; nothing else is kept or shown (VER-2).
+ */
+import type { Log } from "../../io/log.ts";
+import { parseVersion, stableVersion } from "./gate.ts";
+import { PACKAGE } from "./names.ts";
+
+export interface Addresses {
+  /** Registry root and releases page, without a final slash. */
+  readonly registry: string;
+  readonly releases: string;
+}
+
+/** What a source says: its stable version, or null when it publishes none. */
+export interface Published {
+  readonly version: string | null;
+  /** To be sent back as `If-None-Match`. */
+  readonly etag: string | undefined;
+}
+
+/** Undefined: no answer, or none that makes sense. */
+export interface Answers {
+  readonly npm: Published | undefined;
+  readonly releases: Published | undefined;
+}
+
+export interface SourceHost {
+  readonly fetch: typeof globalThis.fetch;
+  readonly userAgent: string;
+  /** The end of the command's time, and the user's interrupt. */
+  readonly stop: AbortSignal;
+  readonly log: Log;
+}
+
+const BUDGET_MS = 3000;
+const ANSWER_MAX_BYTES = 1024 * 1024;
+const ETAG = /^(W\/)?"[\x21\x23-\x7e]{0,128}"$/;
+
+/** Asks both; `known` are earlier answers, which a source may confirm. Never throws. */
+export async function askSources(addresses: Addresses, known: Answers, host: SourceHost): Promise<Answers> {
+  const budget = new AbortController();
+  const timer = setTimeout(() => budget.abort(), BUDGET_MS);
+  const signal = AbortSignal.any([budget.signal, host.stop]);
+  try {
+    const [npm, releases] = await Promise.all([
+      guarded("npm", askRegistry(addresses.registry, known.npm, { ...host, stop: signal }), signal, host.log),
+      guarded("releases", askReleases(addresses.releases, { ...host, stop: signal }), signal, host.log),
+    ]);
+    return { npm, releases };
+  } finally {
+    clearTimeout(timer);
+    // Bodies that nobody waits for any more.
+    budget.abort();
+  }
+}
+
+/** A source that fails, or does not even notice that its time is over, has said nothing. */
+async function guarded(
+  name: string,
+  asking: Promise<Published | undefined>,
+  signal: AbortSignal,
+  log: Log,
+): Promise<Published | undefined> {
+  const over = new Promise<undefined>((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    signal.addEventListener("abort", () => resolve(undefined), { once: true });
+  });
+  const answer = await Promise.race([asking.catch(() => undefined), over]);
+  log.debug("asked for the newest version", { source: name, answered: answer !== undefined });
+  return answer;
+}
+
+async function askRegistry(
+  registry: string,
+  known: Published | undefined,
+  { fetch, userAgent, stop }: SourceHost,
+): Promise<Published | undefined> {
+  const response = await fetch(`${registry}/-/package/${PACKAGE}/dist-tags`, {
+    redirect: "manual",
+    signal: stop,
+    headers: {
+      accept: "application/json",
+      "user-agent": userAgent,
+      ...(known?.etag === undefined ? {} : { "if-none-match": known.etag }),
+    },
+  });
+  if (response.status !== 200) void response.body?.cancel().catch(() => undefined);
+  if (response.status === 304) return known;
+  if (response.status === 404) return { version: null, etag: undefined };
+  if (response.status !== 200) return undefined;
+  const tags: unknown = JSON.parse(await readText(response));
+  const isObject = typeof tags === "object" && tags !== null && Object.hasOwn(tags, "latest");
+  const latest = isObject ? (tags as { latest: unknown }).latest : undefined;
+  const etag = response.headers.get("etag") ?? "";
+  return typeof latest === "string" ? toPublished(latest, ETAG.test(etag) ? etag : undefined) : undefined;
+}
+
+/**
+ * The redirect of `releases/latest`, which is not rate-limited as the API is; it is read, not followed. GitHub sends a repository without
+ * releases back to the list.
+ */
+async function askReleases(releases: string, { fetch, userAgent, stop }: SourceHost): Promise<Published | undefined> {
+  const url = `${releases}/latest`;
+  const headers = { accept: "*/*", "user-agent": userAgent };
+  const response = await fetch(url, { redirect: "manual", signal: stop, headers });
+  void response.body?.cancel().catch(() => undefined);
+  if (response.status === 404) return { version: null, etag: undefined };
+  const location = response.headers.get("location") ?? "";
+  if (![301, 302, 303, 307, 308].includes(response.status) || !URL.canParse(location, url)) return undefined;
+  const { pathname } = new URL(location, url);
+  if (pathname === new URL(releases).pathname) return { version: null, etag: undefined };
+  const [, tag] = /\/tag\/v?([^/]{1,128})$/.exec(pathname) ?? [];
+  return tag === undefined ? undefined : toPublished(decodeURIComponent(tag), undefined);
+}
+
+/** A pre-release counts as "nothing stable here"; what is no version is no answer. */
+function toPublished(text: string, etag: string | undefined): Published | undefined {
+  return parseVersion(text) === undefined ? undefined : { version: stableVersion(text) ?? null, etag };
+}
+
+/** Counted after decompression (NET-4). Throws above 1 MiB. */
+async function readText(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of response.body ?? []) {
+    size += chunk.length;
+    if (size > ANSWER_MAX_BYTES) throw new Error("The answer is too large.");
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
