@@ -10,7 +10,10 @@ import { Config, type Environment } from "./core/auth/config.ts";
 import { parseEndpoint } from "./core/auth/endpoint.ts";
 import type { loginWithApiKey } from "./core/auth/login.ts";
 import type { loginWithReportingKey } from "./core/auth/reporting.ts";
-import { SessionStore } from "./core/auth/session.ts";
+import { type Session, SessionStore } from "./core/auth/session.ts";
+import type { DeviceApproval } from "./core/device/approve.ts";
+import type { DeviceLogin } from "./core/device/login.ts";
+import type { DeviceHost } from "./core/device/transport.ts";
 import type { DoctorHost, examine } from "./core/doctor.ts";
 import { requireCurrent } from "./core/release/freshness.ts";
 import { NPM_REGISTRY, RELEASES_URL } from "./core/release/names.ts";
@@ -31,6 +34,7 @@ import {
   writeNewFile,
 } from "./io/files.ts";
 import { errnoOf } from "./io/ioerror.ts";
+import type { Exact } from "./io/json.ts";
 import { withLock } from "./io/lock.ts";
 import type { Log } from "./io/log.ts";
 import type { Redactor } from "./io/redact.ts";
@@ -84,6 +88,8 @@ export interface Capabilities {
   readonly signer: () => Promise<Signer>;
   /** The configured private key's public half (65 bytes), or undefined when none is configured. */
   readonly publicKey: () => Promise<Uint8Array | undefined>;
+  /** A Ledger device by USB; what that needs is loaded when it is asked for. */
+  readonly device: () => Promise<Device>;
   readonly log: Log;
   readonly clock: Pick<Context, "now" | "sleep"> & { readonly stop: AbortSignal };
   readonly files: { writeNew(path: string, bytes: Uint8Array, mode: number): Promise<void> };
@@ -104,6 +110,11 @@ export interface Skills {
   install(target: Target, force: boolean): Promise<Installed>;
 }
 
+export interface Device {
+  login(host: ApiHost, request: DeviceLogin): Promise<Session>;
+  approve(api: Api, request: DeviceApproval): Promise<Exact>;
+}
+
 /** What one run adds to the context. */
 export interface RunParts {
   readonly redactor: Redactor;
@@ -111,6 +122,8 @@ export interface RunParts {
   readonly registry: Group;
   /** Interrupt, and the end of the command's time. */
   readonly stop: AbortSignal;
+  /** Runs what waits for a person; the command's time stands still meanwhile. */
+  patiently<T>(work: () => Promise<T>): Promise<T>;
 }
 
 /** How each capability is made; nothing is made before a command that needs it runs. */
@@ -189,6 +202,7 @@ export function createProviders(context: Context, config: Config, parts: RunPart
     },
     signer: () => once(() => openSigner(config, parts.redactor)),
     publicKey: () => once(() => configuredPublicKey(config)),
+    device: () => () => openDevice(deviceHost(context, directory(), parts)),
     log: () => parts.log,
     clock: () => ({ now: context.now, sleep: context.sleep, stop: parts.stop }),
     files: () => files,
@@ -270,6 +284,47 @@ function createSessions(context: Context, directory: string, parts: RunParts): S
     locked: (work) =>
       withLock(`${directory}/session.lock`, { clock: now, sleep, pid, host, isAlive, signal: parts.stop }, work),
   });
+}
+
+function deviceHost(context: Context, directory: string, parts: RunParts): DeviceHost {
+  const { pid, hostname: host, now, sleep, isAlive } = context;
+  const options = { clock: now, sleep, pid, host, isAlive, signal: parts.stop, timeoutMs: 0 };
+  return {
+    usb: async () => (await import("./core/device/addon.ts")).loadUsb(),
+    now,
+    sleep,
+    log: parts.log,
+    stop: parts.stop,
+    patiently: parts.patiently,
+    async alone(work) {
+      await ensurePrivateDirectory(directory, context.uid);
+      let isHeld = false;
+      const held = (): ReturnType<typeof work> => {
+        isHeld = true;
+        return work();
+      };
+      return withLock(`${directory}/device.lock`, options, held).catch((cause: unknown) => {
+        if (isHeld || !(cause instanceof CliError) || cause.code !== "LOCK_TIMEOUT") throw cause;
+        const { details } = cause.facts;
+        throw new CliError("DEVICE_BUSY", {
+          message: "Another process of this program uses the device.",
+          details,
+          cause,
+        });
+      });
+    },
+  };
+}
+
+async function openDevice(host: DeviceHost): Promise<Device> {
+  const [{ loginWithDevice }, { approveWithDevice }] = await Promise.all([
+    import("./core/device/login.ts"),
+    import("./core/device/approve.ts"),
+  ]);
+  return {
+    login: (api, request) => loginWithDevice(api, host, request),
+    approve: (api, request) => approveWithDevice(api, host, request),
+  };
 }
 
 async function openSigner(config: Config, redactor: Redactor): Promise<Signer> {

@@ -62,7 +62,12 @@ async function execute(argv: readonly string[], context: Context, parts: Parts):
   try {
     const values = await interpret(invocation, target, createInputReader(context, deadline.signal));
     if (!target.ungated) await passGate(context, config, { ...parts, stop: deadline.signal });
-    const providers = createProviders(context, config, { ...parts, registry: commands, stop: deadline.signal });
+    const providers = createProviders(context, config, {
+      ...parts,
+      registry: commands,
+      stop: deadline.signal,
+      patiently: (work) => deadline.pausedDuring(work),
+    });
     const acting = values.dryRun === true && target.rehearsal !== undefined ? target.rehearsal : target;
     const capabilities: Record<string, unknown> = {};
     for (const need of acting.needs) capabilities[need] = await providers[need as keyof typeof providers]();
@@ -137,16 +142,40 @@ async function* projected(items: List["items"], projection: Projection): List["i
 /** The end of the command's time and the user's interrupt, as one signal. */
 class Deadline {
   private readonly controller = new AbortController();
-  private readonly timer: NodeJS.Timeout | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private startedAt = 0;
+  private pauses = 0;
   readonly signal: AbortSignal;
 
-  constructor(ms: number | undefined, interrupt: AbortSignal) {
-    if (ms !== undefined) this.timer = setTimeout(() => this.controller.abort(), ms);
+  constructor(
+    private leftMs: number | undefined,
+    interrupt: AbortSignal,
+  ) {
     this.signal = AbortSignal.any([this.controller.signal, interrupt]);
+    this.start();
+  }
+
+  /** Runs what has a time of its own, such as waiting for a person. */
+  async pausedDuring<T>(work: () => Promise<T>): Promise<T> {
+    if (this.pauses === 0) this.clear();
+    this.pauses += 1;
+    try {
+      return await work();
+    } finally {
+      this.pauses -= 1;
+      if (this.pauses === 0) this.start();
+    }
   }
 
   clear(): void {
     clearTimeout(this.timer);
+    if (this.leftMs !== undefined) this.leftMs -= performance.now() - this.startedAt;
+  }
+
+  private start(): void {
+    if (this.leftMs === undefined) return;
+    this.startedAt = performance.now();
+    this.timer = setTimeout(() => this.controller.abort(), Math.max(0, this.leftMs));
   }
 }
 

@@ -1,30 +1,11 @@
 /** Logging in and out, and who is logged in. */
 import * as v from "valibot";
-import { oneOf, text } from "../cli/argument.ts";
 import { group } from "../cli/command.ts";
 import { describeSession } from "../core/auth/session.ts";
 import { command } from "./command.ts";
+import { loginDevice } from "./device.ts";
 import { User } from "./schemas.ts";
-
-const Session = v.looseObject({
-  kind: v.picklist(["api", "device", "reporting"]),
-  apiVersion: v.picklist(["v1", "v2"]),
-  origin: v.string(),
-  basePath: v.string(),
-  workspace: v.string(),
-  user: v.nullable(v.looseObject({ id: v.nullable(v.string()), name: v.nullable(v.string()) })),
-  expiresAt: v.nullable(v.string()),
-  keyFingerprint: v.optional(v.string()),
-});
-
-/** Where to log in; every login takes these. */
-export const LOGIN_ARGS = {
-  baseUrl: text("Base URL of the API; must agree with LEDGER_ENTERPRISE_API_URL when that is set.", "<url>", 2048),
-  workspace: text("Workspace; must agree with LEDGER_ENTERPRISE_WORKSPACE when that is set.", "<name>", 128),
-  apiVersion: oneOf("Generation of the API; found from the URL when absent.", ["v1", "v2"]),
-};
-
-const SessionResult = v.looseObject({ session: Session });
+import { LOGIN_ARGS, Session, SessionResult } from "./session.ts";
 
 export const login = group("Log in to a workspace.", {
   api: command({
@@ -41,6 +22,7 @@ export const login = group("Log in to a workspace.", {
     examples: [{ line: "login api", means: "Address, workspace and key from the environment" }],
     run: async ({ host, logins }, args) => ({ session: describeSession(await logins.loginWithApiKey(host, args)) }),
   }),
+  device: loginDevice,
   reporting: command({
     summary: "Log in with a reporting key, which only reads, on API V1.",
     notes: [

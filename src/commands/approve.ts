@@ -5,6 +5,7 @@ import { missingPrivateKey } from "../core/auth/config.ts";
 import type { Expectations } from "../core/signing/approval.ts";
 import { CliError } from "../errors.ts";
 import { command } from "./command.ts";
+import { approveDevice } from "./device.ts";
 import { EXPECTATIONS } from "./expectation.ts";
 import { DryRun, Request } from "./schemas.ts";
 
@@ -85,4 +86,4 @@ const api = command({
   },
 });
 
-export const approve = group("Approve a request.", { api });
+export const approve = group("Approve a request.", { api, device: approveDevice });

@@ -15,6 +15,8 @@ export type OperationName =
   | "requests.governanceStatus"
   | "requests.challenge"
   | "requests.approve"
+  | "requests.deviceChallenge"
+  | "requests.deviceApprove"
   | "requests.rejectChallenge"
   | "requests.reject"
   | "users.list"

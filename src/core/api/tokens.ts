@@ -29,7 +29,8 @@ export async function askTokens(
   return readTokens(value(answer), call.names, now());
 }
 
-function readTokens(answer: unknown, names: TokenCall["names"], receivedAt: number): TokenSet {
+/** The token pair of an answer, with the given time of receipt. Throws INVALID_RESPONSE. */
+export function readTokens(answer: unknown, names: TokenCall["names"], receivedAt: number): TokenSet {
   const fields = typeof answer === "object" && answer !== null ? (answer as Record<string, unknown>) : {};
   const refreshExpires =
     names.refreshExpires === undefined ? undefined : lifeOf(fields, names.refreshExpires, Infinity);

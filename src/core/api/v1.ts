@@ -4,6 +4,7 @@
  */
 import { CliError } from "../../errors.ts";
 import { Exact, elements, encode, member, members, value } from "../../io/json.ts";
+import { OPERATIONS } from "../device/endpoints.ts";
 import type { Dialect, Operation, Parameters, Query } from "./operation.ts";
 
 const DEFAULT_PAGE_SIZE = 20;
@@ -263,6 +264,7 @@ export const V1: Dialect = {
     "requests.approve": { method: "POST", path: "/requests/{id}/approve", writes: true, body: signed },
     "requests.rejectChallenge": get("/requests/{id}/challenge/reject"),
     "requests.reject": { method: "POST", path: "/requests/{id}/reject", writes: true, body: signed },
+    ...OPERATIONS.v1, // not public: device/endpoints.ts
     "users.list": list("/users", {
       role: choice("role", REACH, "ADMIN", "OPERATOR"),
       status: STATUS,

@@ -3,6 +3,7 @@
  * (README, "Not verified").
  */
 import { Exact, encode, member } from "../../io/json.ts";
+import { OPERATIONS } from "../device/endpoints.ts";
 import type { Dialect, Operation, Parameters } from "./operation.ts";
 
 const PAGE = { page: "page", pageSize: "pageSize", sortBy: "sortBy", sortOrder: "sortOrder" } as const;
@@ -60,6 +61,7 @@ export const V2: Dialect = {
     "requests.create": { method: "POST", path: "/requests", writes: true, body: wrapRequest },
     "requests.challenge": get("/requests/{id}/challenge"), // assumed (§9 row 2)
     "requests.approve": { method: "POST", path: "/requests/{id}/approve", writes: true, body: approval },
+    ...OPERATIONS.v2, // not public: device/endpoints.ts
     "users.list": list("/users", "role", "status"),
     "users.get": get("/users/{id}"),
     "groups.list": list("/groups", "status"),

@@ -4,6 +4,7 @@ import { type Exact, value } from "../../io/json.ts";
 import type { ApiHost } from "../api/api.ts";
 import { Client } from "../api/client.ts";
 import { type ApiVersion, chooseVersion, dialectOf } from "../api/dialect.ts";
+import type { Dialect } from "../api/operation.ts";
 import { askTokens } from "../api/tokens.ts";
 import { checkWorkspaceClaim, readClaims } from "./claims.ts";
 import type { LoginOptions } from "./config.ts";
@@ -23,8 +24,7 @@ export async function loginWithApiKey(host: ApiHost, request: LoginRequest): Pro
   const client = new Client(endpoint, host);
   const tokens = await askTokens(client, dialect.login, { workspace, apiKeyId, apiKeySecret }, () => host.now());
   checkWorkspaceClaim(tokens.access, workspace);
-  const headers = dialect.authorize({ workspace, accessToken: tokens.access });
-  const user = dialect.version === "v2" ? await currentUser(host, client, headers) : userOfClaims(tokens);
+  const user = await identify(host, client, dialect, { workspace, tokens });
   const session: Session = {
     version: 1,
     kind: "api",
@@ -36,6 +36,17 @@ export async function loginWithApiKey(host: ApiHost, request: LoginRequest): Pro
   };
   await host.sessions.replace(session);
   return session;
+}
+
+/** Who logged in: V2 is asked, of V1 only the token tells. */
+export async function identify(
+  host: ApiHost,
+  client: Client,
+  dialect: Dialect,
+  { workspace, tokens }: { readonly workspace: string; readonly tokens: TokenSet },
+): Promise<Session["user"]> {
+  if (dialect.version === "v1") return userOfClaims(tokens);
+  return currentUser(host, client, dialect.authorize({ workspace, accessToken: tokens.access }));
 }
 
 /** Who logged in, as far as the server tells; a refusal does not fail the login (SPEC §4). */
