@@ -4,6 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { Challenges } from "./challenge.ts";
+import { Devices } from "./device.ts";
 import { type Control, Controls, initialSwitches } from "./faults.ts";
 import { defaultSeed } from "./fixtures.ts";
 import { Governance } from "./governance.ts";
@@ -85,7 +86,8 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     options.freshChallenges ?? false,
   );
   const sessions = new Sessions(workspace, clock, random);
-  const world: World = { workspace, governance, sessions, challenges: new Challenges(random, switches), clock };
+  const [challenges, devices] = [new Challenges(random, switches), new Devices(random, clock)];
+  const world: World = { workspace, governance, sessions, challenges, devices, clock };
   const advance = (milliseconds: number) => {
     ahead += milliseconds;
   };

@@ -1,5 +1,6 @@
 /** What a dialect is made of: a table of routes, checked against strictly, and a way to say no. */
 import type { Challenges } from "./challenge.ts";
+import type { Devices } from "./device.ts";
 import type { Governance } from "./governance.ts";
 import type { Json } from "./json.ts";
 import { type Check, type Checks, checkOf, insist, invalid } from "./schema.ts";
@@ -12,6 +13,7 @@ export interface World {
   readonly governance: Governance;
   readonly sessions: Sessions;
   readonly challenges: Challenges;
+  readonly devices: Devices;
   readonly clock: () => number;
 }
 
@@ -40,7 +42,7 @@ interface Shape {
 export type Route = Shape &
   (
     | { readonly handle: (call: Call) => unknown }
-    | { readonly open: (world: World, body: Json, headers: Headers) => unknown }
+    | { readonly open: (world: World, body: Json, headers: Headers, params: Call["params"]) => unknown }
   );
 
 /** As they came; repeated ones in a list. */

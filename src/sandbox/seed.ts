@@ -36,6 +36,11 @@ const user = record(
     privateKey: text(/^(?:[0-9a-f]{2})+$/i, "hexadecimal bytes"),
     pubKey: text(/^04[0-9a-f]{128}$/i, "130 hexadecimal digits"),
     deviceUserId: text(),
+    /** What the registration of a device left here; without it the device cannot log in. The validation key is on secp256k1. */
+    device: record({
+      keyHandle: text(/^(?:[0-9a-f]{2}){1,255}$/, "hexadecimal bytes"),
+      validationKey: text(/^04[0-9a-f]{128}$/i, "130 hexadecimal digits"),
+    }),
     legacyViewAll: flag,
     status,
     isSuspended: flag,

@@ -150,7 +150,7 @@ function dispatch(world: World, dialect: Dialect, { method, path, query, headers
   const user = "open" in route ? undefined : dialect.authenticate(world, headers);
   const checkedQuery = readQuery(route, query);
   const body = checkBody(route, readDocument(headers, bytes, method));
-  if ("open" in route) return route.open(world, body, headers);
+  if ("open" in route) return route.open(world, body, headers, params);
   return user && route.handle({ world, user, params, query: checkedQuery, body });
 }
 

@@ -2,6 +2,7 @@
  * API V1 as a table of routes, over the same workspace and governance as V2, after the vendor's document. It reads V1's words into the
  * engine's (camelCase, opaque ids) and back; what a caller may say is checked here.
  */
+import { getChannels, loginRoutes } from "./device.ts";
 import type { Decision } from "./governance.ts";
 import { type Json, JsonNumber, type JsonObject, memberAt, textAt } from "./json.ts";
 import type { Call, Dialect, Headers, Query, Route, World } from "./routes.ts";
@@ -163,6 +164,18 @@ function review(decision: Decision) {
   };
 }
 
+/** An API user signs a challenge, a person's device what came through its channel. */
+function approve(call: Call): unknown {
+  const { world, user, body } = call;
+  if (textAt(body, "public_key") === undefined) return review("APPROVE")(call);
+  const request = requestOf(call);
+  world.governance.pendingReview(request, user.id);
+  if (user.pubKey.toUpperCase() !== textAt(body, "public_key")) throw invalid("body.public_key: not this user's");
+  world.devices.spend(request, user, textAt(body, "signature") ?? "");
+  world.governance.decide(request, user.id, "APPROVE");
+  return show.showChanged(request, world.workspace);
+}
+
 function create({ world, user, body }: Call): unknown {
   const type = textAt(body, "type") ?? "";
   const data = inEngineWords(memberAt(body, "data") ?? null, world.workspace) as JsonObject;
@@ -246,6 +259,9 @@ const CREATION = record({ type: any, data: object }, { note: NOTE });
 const accountData: Check = record({ account_id: tag, transaction_type: any, transaction_data: object }, {}, true);
 const ESTIMATION = record({ type: choice("CREATE_TRANSACTION"), data: accountData }, { note: NOTE });
 const REVIEW = record({ jws: any });
+const DEVICE_REVIEW = record({ signature: any, public_key: any });
+const APPROVAL: Check = (value, at) =>
+  (value instanceof Map && value.has("public_key") ? DEVICE_REVIEW : REVIEW)(value, at);
 const PENDING = choice("ACTIVE", "PENDING", "REJECTED", "REVOKED");
 
 const ROUTES: readonly Route[] = [
@@ -266,6 +282,7 @@ const ROUTES: readonly Route[] = [
       return tokens(world, world.sessions.refresh(textAt(body, "refresh_token") ?? "", workspaceOf(headers)));
     },
   },
+  ...loginRoutes(tokens),
   ...resource<Account>("/accounts", {
     filters: { name: any, currency: any, status: any },
     rows: ({ world }) => world.workspace.accounts.values(),
@@ -298,13 +315,19 @@ const ROUTES: readonly Route[] = [
   }),
   { method: "POST", path: "/requests", body: CREATION, handle: create },
   { method: "GET", path: "/requests/{id}/challenge", handle: challenge("APPROVE") },
+  {
+    method: "POST",
+    path: "/requests/{id}/challenge",
+    body: record({}),
+    handle: (call) => getChannels(call, requestOf(call)),
+  },
   { method: "GET", path: "/requests/{id}/challenge/reject", handle: challenge("REJECT") },
   {
     method: "GET",
     path: "/requests/{id}/governance-status",
     handle: (call) => show.showGovernance(requestOf(call), call.world.workspace),
   },
-  { method: "POST", path: "/requests/{id}/approve", body: REVIEW, handle: review("APPROVE") },
+  { method: "POST", path: "/requests/{id}/approve", body: APPROVAL, handle: approve },
   { method: "POST", path: "/requests/{id}/reject", body: REVIEW, handle: review("REJECT") },
   ...resource<User>("/users", {
     filters: { role: any, status: any },

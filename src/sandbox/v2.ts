@@ -1,4 +1,6 @@
 /** API V2 as a table of routes. Facts and inferences: the reconstructed OpenAPI document, against which test/sandbox checks both ways. */
+
+import { getChannels, loginRoutes } from "./device.ts";
 import {
   showAccount,
   showDescribed,
@@ -88,6 +90,7 @@ function requestOf({ world, params }: Call, missing: 400 | 404): VaultRequest {
 function getChallenge(call: Call): unknown {
   const { world, user } = call;
   const request = requestOf(call, 404);
+  if (user.deviceType === "PSD") return getChannels(call, request);
   world.governance.pendingReview(request, user.id);
   if (user.deviceType !== "API") throw new Refusal(403, "This challenge is for API operators");
   return { challengeType: "API", challenge: world.challenges.issue(request, user) };
@@ -97,12 +100,13 @@ function review(decision: Decision) {
   return (call: Call): unknown => {
     const { world, user, body } = call;
     const request = requestOf(call, 400);
-    const jws = textAt(body, "data", "signature") ?? "";
-    if (world.challenges.isUsed(request, user, jws)) throw new Refusal(400, "This challenge was used before");
+    const signature = textAt(body, "data", "signature") ?? "";
+    if (world.challenges.isUsed(request, user, signature)) throw new Refusal(400, "This challenge was used before");
     world.governance.pendingReview(request, user.id);
     const type = textAt(body, "data", "challengeType");
     if (type !== user.deviceType) throw invalid(`body.data.challengeType: the user's device is ${user.deviceType}`);
-    world.challenges.spend(request, user, jws);
+    if (type === "PSD") world.devices.spend(request, user, signature);
+    else world.challenges.spend(request, user, signature);
     world.governance.decide(request, user.id, decision);
     return showRequest(request, call);
   };
@@ -183,6 +187,7 @@ const ROUTES: readonly Route[] = [
     open: (world, body) =>
       showTokens(world.sessions.refresh(textAt(body, "refreshToken") ?? "", textAt(body, "workspace"))),
   },
+  ...loginRoutes((_, tokens) => showTokens(tokens)),
   ...resource<User>("/users", {
     filters: { role, status },
     rows: visibleUsers,
