@@ -4,7 +4,7 @@
  */
 import { constants, type Stats } from "node:fs";
 import { type FileHandle, lstat, mkdir, open, readdir, rename, stat, unlink } from "node:fs/promises";
-import { basename, dirname, join, posix, win32 } from "node:path";
+import { basename, dirname, join, posix, resolve, win32 } from "node:path";
 import { CliError, type ErrorCode } from "../errors.ts";
 import { readAtMost } from "./input.ts";
 import { errnoOf, ioError } from "./ioerror.ts";
@@ -152,11 +152,29 @@ export async function ensurePrivateDirectory(path: string, uid: number | undefin
           "use your own HOME, or set LEDGER_ENTERPRISE_STATE_DIR",
         );
       }
-      await mkdir(path, { recursive: true, mode: 0o700 });
+      await makeDirectories(path, 0o700);
     }
     await judgeDirectory(path, uid);
   } catch (cause) {
     throw ioError("SESSION_IO", "The state directory could not be made.", path, cause);
+  }
+}
+
+/**
+ * Makes a directory and its missing parents, each with `mode`. Not `recursive`: Node 22 never returns from that where the system says of a
+ * new folder that its parent is missing although it is there, as below /proc. Throws the system's error.
+ */
+export async function makeDirectories(path: string, mode: number): Promise<void> {
+  const missing: string[] = [];
+  const existing = await nearest(resolve(path));
+  for (let at = resolve(path); at !== existing.path; at = dirname(at)) missing.unshift(at);
+  // A file in the way is the system's to name.
+  if (!existing.stats.isDirectory()) await mkdir(existing.path);
+  for (const directory of missing) {
+    await mkdir(directory, { mode }).catch((cause: unknown) => {
+      // Another process was faster; whether it is a directory shows when it is used.
+      if (errnoOf(cause) !== "EEXIST") throw cause;
+    });
   }
 }
 

@@ -93,7 +93,7 @@ for (const form of await twoForms()) {
       expect(api.count(REFRESH)).toBe(1);
     });
 
-    test("I03 SES-10 when both tokens are over nobody logs in by itself", async () => {
+    test("I03 F05 SES-10 when both tokens are over nobody logs in by itself", async () => {
       age(program.sessionFile, 4000);
       api.serve({ [REFRESH]: [refused("401 X")] });
       const { hint } = await program.fail(LIST, 3, "SESSION_EXPIRED");
@@ -108,7 +108,7 @@ for (const form of await twoForms()) {
       expect(api.requests.map(({ path }) => path)).toEqual(["/auth/token/refresh", "/accounts"]);
     });
 
-    test("I05 a token that ends between two calls of one command is refreshed in between", async () => {
+    test("I05 F04 a token that ends between two calls of one command is refreshed in between", async () => {
       const page = (next: string) =>
         `{"page":1,"next":${next},"prev":null,"pageSize":1,"total":2,"results":[{"id":"1"}]}`;
       api.serve({ "GET /accounts": [http("200 OK", page("2")), refused("401 X"), http("200 OK", page("null"))] });
@@ -218,7 +218,7 @@ for (const form of await twoForms()) {
       expect(readdirSync(program.stateDirectory)).toEqual(["session.json"]);
     });
 
-    test("I11 SES-8 a login with a wrong secret leaves the session as it was", async () => {
+    test("I11 F03 SES-8 a login with a wrong secret leaves the session as it was", async () => {
       const before = bytes();
       api.serve({ "POST /auth/token": [refused("401 X")] });
       const { hint } = await program.fail(["login", "api"], 3, "UNAUTHORIZED");

@@ -70,7 +70,7 @@ for (const form of await builtForms()) {
     /** Logged out, so that the key of a vector is not held against the session's user. */
     const offline = { LEDGER_ENTERPRISE_STATE_DIR: "/nonexistent-state-directory" };
 
-    test.each(keyForms.cases.map((row) => [`E01 ${row.id} ${row.description}`, row] as const))(
+    test.each(keyForms.cases.map((row) => [`E01 KEY-1 ${row.id} ${row.description}`, row] as const))(
       "%s",
       async (_name, row) => {
         // One variable holds at most 128 KiB; the longest value comes from a file.
@@ -97,7 +97,7 @@ for (const form of await builtForms()) {
       },
     );
 
-    test("E02 other curves and kinds", async () => {
+    test("E02 KEY-3 other curves and kinds", async () => {
       const others = [
         generateKeyPairSync("ec", { namedCurve: "secp384r1" }),
         generateKeyPairSync("ec", { namedCurve: "secp521r1" }),
@@ -112,7 +112,7 @@ for (const form of await builtForms()) {
       }
     });
 
-    test("E03 a key with a pass-phrase, no prompt", async () => {
+    test("E03 KEY-2 a key with a pass-phrase, no prompt", async () => {
       const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
       const options = { format: "pem", cipher: "aes-256-cbc", passphrase: "x" } as const;
       for (const type of ["sec1", "pkcs8"] as const) {
@@ -146,7 +146,7 @@ for (const form of await builtForms()) {
       expect(posts()).toBe(before);
     });
 
-    test.each(challenges.cases.map((row) => [`E06 ${row.id} ${row.description}`, row] as const))(
+    test.each(challenges.cases.map((row) => [`E06 SIG-1 ${row.id} ${row.description}`, row] as const))(
       "%s",
       async (_name, row) => {
         const argv = row.value === "" ? ["requests", "sign", "--challenge="] : ["requests", "sign", "--challenge", "-"];
@@ -191,7 +191,7 @@ for (const form of await builtForms()) {
       await program.fail(argv, 2, "INVALID_CHALLENGE", { env: { [KEY]: DOCUMENTED_KEY, ...offline } });
     });
 
-    test("E11 E12 the sign vectors, twice each the same", async () => {
+    test("E11 E12 SIG-2 SIG-3 the sign vectors, twice each the same", async () => {
       for (const vector of vectors.vectors.filter(({ challenge_base64 }) =>
         Buffer.from(challenge_base64, "base64").toString().trimStart().startsWith("{"),
       )) {
@@ -208,7 +208,7 @@ for (const form of await builtForms()) {
       }
     });
 
-    test("E13 E14 signing sends nothing; jose and node:crypto accept the signature", async () => {
+    test("E13 E14 SIG-2 signing sends nothing; jose and node:crypto accept the signature", async () => {
       const env = { [KEY]: DOCUMENTED_KEY, ...offline, LEDGER_ENTERPRISE_API_URL: "http://127.0.0.1:9/v1/rest" };
       const before = sandbox.control.log.length;
       const { signature, publicKey } = (await program.succeed(

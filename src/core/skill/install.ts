@@ -2,11 +2,11 @@
  * Installs the skill and says how installed copies stand (INS-1, P01–P08). A file beside the copy records version and hashes of what was
  * written: what differs from it is somebody else's, and is never overwritten without being told to. Only fixed names are written.
  */
-import { lstat, mkdir, readFile, realpath, rename, rm } from "node:fs/promises";
+import { lstat, readFile, realpath, rename, rm } from "node:fs/promises";
 import { basename, dirname, join, relative, sep } from "node:path";
 import * as v from "valibot";
 import { CliError } from "../../errors.ts";
-import { writeNewFile } from "../../io/files.ts";
+import { makeDirectories, writeNewFile } from "../../io/files.ts";
 import { type Skill, sha256 } from "./content.ts";
 import { AGENTS, type Target, targetsOf } from "./targets.ts";
 
@@ -163,7 +163,7 @@ async function refuseForeign({ path, status, foreign }: Inspection, names: reado
 }
 
 async function makeFolder(path: string): Promise<void> {
-  await guarded(path, () => mkdir(path, { recursive: true, mode: 0o755 }));
+  await guarded(path, () => makeDirectories(path, 0o755));
 }
 
 /** SES-2's recipe with mode 0644: new files beside the old ones, synchronised, then renamed over them; none is replaced before all stand. */
