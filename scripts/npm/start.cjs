@@ -5,6 +5,8 @@
  */
 "use strict";
 
+const LINGER_MS = 100;
+
 /** The first of these variables that is not blank. */
 function first(env, ...names) {
   return names.map((name) => env[name]?.trim()).find((value) => value !== undefined && value !== "");
@@ -38,9 +40,22 @@ function prepareFetch(env) {
   };
 }
 
+/**
+ * Ends what should have ended by itself. A name that is being looked up keeps Node for as long as the resolver likes, and so does
+ * process.exit, which waits for its threads; only another program in this one's place does not, and it has nothing to do but to exit.
+ */
+function leave() {
+  const { exitCode = 0, execPath, platform } = process;
+  if (platform !== "win32" && process.execve !== undefined) {
+    process.execve(execPath, [execPath, "--eval", `process.exitCode = ${exitCode}`], {});
+  }
+  process.exit();
+}
+
 exports.start = () => {
   // Node's remarks about settings such as NODE_USE_ENV_PROXY; standard error is silent on success.
   process.removeAllListeners("warning");
   prepareFetch(process.env);
-  import("../dist/main.mjs");
+  // All output is written when the program is done; the timer itself keeps nothing waiting.
+  import("../dist/main.mjs").then(() => setTimeout(leave, LINGER_MS).unref());
 };

@@ -1,0 +1,136 @@
+/** Catalogue H01, H03 and H18, and NET-3: every built form in a network where names and addresses are as the test says. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { Certificates } from "./certificates.ts";
+import { FAR, Namespace } from "./namespace.ts";
+import { builtForms, Program, twoForms } from "./program.ts";
+import { type RawAnswer, RawApi } from "./raw-api.ts";
+
+const LOGIN = ["login", "api"];
+const LIST = ["accounts", "list"];
+
+/** Names by their addresses, in the order of the list. */
+const HOSTS: Readonly<Record<string, readonly string[]>> = {
+  "v4.far.test": [FAR.here4],
+  "v6.far.test": [FAR.here6],
+  "both.far.test": [FAR.here6, FAR.here4],
+  "dead-v6.far.test": [FAR.void6, FAR.here4],
+  "dead-v4.far.test": [FAR.void4, FAR.here6],
+  "dead-first.far.test": [FAR.void4, FAR.here4],
+  "dead.far.test": [FAR.void4],
+  "all-dead.far.test": [FAR.void6, FAR.void4],
+};
+
+type Server = "far4" | "far6" | "near4" | "near6";
+
+const REACHED: readonly [name: string, host: string, server: Server][] = [
+  ["IPv4 only", "v4.far.test", "far4"],
+  ["IPv6 only", "v6.far.test", "far6"],
+  ["two addresses, IPv6 refuses", "both.far.test", "far4"],
+  ["two addresses, IPv4 refuses", "both.far.test", "far6"],
+  ["two addresses, IPv6 is dead", "dead-v6.far.test", "far4"],
+  ["two addresses, IPv4 is dead", "dead-v4.far.test", "far6"],
+  ["two IPv4 addresses, the first is dead", "dead-first.far.test", "far4"],
+  ["localhost, served on 127.0.0.1 only", "localhost", "near4"],
+  ["localhost, served on ::1 only", "localhost", "near6"],
+  ["an IPv6 address", `[${FAR.here6}]`, "far6"],
+];
+
+let certificates: Certificates;
+let network: Namespace;
+let server: Bun.Subprocess<"ignore", "pipe", "inherit">;
+let ports: Record<Server, number>;
+
+beforeAll(async () => {
+  certificates = await Certificates.make();
+  const hosts = Object.entries(HOSTS).flatMap(([name, addresses]) => addresses.map((address) => `${address} ${name}`));
+  network = await Namespace.make({ hosts });
+  const { key, cert } = certificates.files("good");
+  server = Bun.spawn([...network.prefix, process.execPath, join(import.meta.dir, "far-api.ts"), key, cert], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const { value } = await server.stdout.getReader().read();
+  ports = JSON.parse(new TextDecoder().decode(value));
+});
+afterAll(async () => {
+  server.kill();
+  await server.exited;
+  for (const part of [network, certificates]) await part[Symbol.asyncDispose]();
+});
+
+for (const form of await builtForms()) {
+  describe(form.name, () => {
+    const at = (url: string): Promise<Program> =>
+      Program.at(network.inside(form), {
+        LEDGER_ENTERPRISE_API_URL: url,
+        NODE_EXTRA_CA_CERTS: certificates.authority,
+      });
+
+    test.each(REACHED)("H18 %s", async (_name, host, which) => {
+      await using program = await at(`${which.startsWith("far") ? "https" : "http"}://${host}:${ports[which]}`);
+      await program.succeed(LOGIN);
+      await program.succeed(LIST);
+    });
+
+    test("H01 a name that does not resolve is named", async () => {
+      await using program = await at("https://nowhere.far.test");
+      const failure = await program.fail(LOGIN, 1, "DNS_ERROR");
+      expect(failure.details).toEqual({ host: "nowhere.far.test" });
+      expect(failure.hint).toContain("base URL");
+    });
+
+    test.each(["dead.far.test", "all-dead.far.test"])(
+      "H03 %s: a connect that hangs ends with the command's time",
+      async (host) => {
+        await using program = await at(`https://${host}`);
+        const failure = await program.fail([...LOGIN, "--timeout", "1"], 1, "TIMEOUT");
+        expect(failure.message).toContain("command's time");
+      },
+    );
+
+    test("H01 a resolver that does not answer holds nothing beyond the command's time", async () => {
+      await using silent = await Namespace.make({ resolver: FAR.void4 });
+      await using program = await Program.at(silent.inside(form), {
+        LEDGER_ENTERPRISE_API_URL: "https://api.far.test",
+      });
+      const child = program.start([...LOGIN, "--timeout", "1"]);
+      // The resolver is asked for a minute; this only detects that somebody waits for it.
+      const slow = setTimeout(() => child.kill("SIGKILL"), 25_000);
+      const { exit, stdout, signal } = await program.finish(LOGIN, child);
+      clearTimeout(slow);
+      expect({ exit, signal, code: JSON.parse(stdout).error.code }).toEqual({ exit: 1, signal: null, code: "TIMEOUT" });
+    });
+  });
+}
+
+/** Sends a space each second for ever. */
+const trickle: RawAnswer = (socket) => {
+  socket.write("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n");
+  const timer = setInterval(() => socket.write("1\r\n \r\n"), 1000);
+  socket.on("close", () => clearInterval(timer));
+};
+
+/** The clocks of NET-3 themselves, all at once because they take their time. A login is never repeated. */
+const CLOCKS: readonly [name: string, url: (apis: readonly RawApi[]) => string, wanted: RegExp][] = [
+  ["H04 silence", ([silent]) => silent?.url ?? "", /within 15 seconds/],
+  ["NET-3 a trickle", ([, trickling]) => trickling?.url ?? "", /within 30 seconds/],
+  ["H03 a connect that hangs", () => "https://dead.far.test", /reached in time|within 15 seconds/],
+];
+
+for (const form of await twoForms()) {
+  test(`NET-3 H03 H04 15 seconds of silence, 30 seconds in all: ${form.name}`, async () => {
+    const apis = [await RawApi.start(), await RawApi.start()];
+    apis[0]?.serve({ "POST /auth/token": [() => undefined] });
+    apis[1]?.serve({ "POST /auth/token": [trickle] });
+    const runs = CLOCKS.map(async ([name, urlOf, wanted]) => {
+      const url = urlOf(apis);
+      const place = url.startsWith("https") ? network.inside(form) : form;
+      await using program = await Program.at(place, { LEDGER_ENTERPRISE_API_URL: url });
+      const failure = await program.fail([...LOGIN, "--timeout", "100"], 1, "TIMEOUT");
+      expect({ name, message: failure.message }).toEqual({ name, message: expect.stringMatching(wanted) });
+    });
+    await Promise.all(runs);
+    expect(apis.map((api) => api.count("POST /auth/token"))).toEqual([1, 1]);
+    for (const api of apis) await api[Symbol.asyncDispose]();
+  }, 60_000);
+}
