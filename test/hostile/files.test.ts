@@ -115,7 +115,7 @@ for (const form of await twoForms()) {
       mkdirSync(program.sessionFile, { mode: 0o700 });
       expect((await program.fail(LIST, 1, "SESSION_IO")).hint).toContain("rmdir");
       await program.fail(["login", "api"], 1, "SESSION_IO");
-      expect(readdirSync(program.stateDirectory)).toEqual(["session.json"]);
+      expect(program.stateFiles).toEqual(["session.json"]);
     });
 
     test.each([
@@ -194,7 +194,7 @@ for (const form of await twoForms()) {
       expect(existsSync(lockFile())).toBe(true);
       await program.succeed(LIST);
       expect(readSession(program.sessionFile).tokens.access).toBe(`${ACCESS_TOKEN}-3`);
-      expect(readdirSync(program.stateDirectory)).toEqual(["session.json"]);
+      expect(program.stateFiles).toEqual(["session.json"]);
     });
 
     test("K09 SES-6 so is one of another machine that showed no life for long, and one that is no lock", async () => {
@@ -210,7 +210,7 @@ for (const form of await twoForms()) {
         make();
         age(program.sessionFile, 400);
         await program.succeed(LIST);
-        expect(readdirSync(program.stateDirectory)).toEqual(["session.json"]);
+        expect(program.stateFiles).toEqual(["session.json"]);
       }
     });
 

@@ -1,6 +1,6 @@
 /** Catalogue L (processes, signals, streams) and OUT-6…8 on the built program: real signals, closed streams, slow readers, many at once. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { type Sandbox, startSandbox } from "../../src/sandbox/index.ts";
 import { Program, twoForms } from "./program.ts";
@@ -26,7 +26,7 @@ for (const form of await twoForms()) {
     let api: RawApi;
     let program: Program;
     const login = () => program.succeed(["login", "api"]);
-    const leftovers = () => readdirSync(program.stateDirectory).filter((name) => name !== "session.json");
+    const leftovers = () => program.stateFiles.filter((name) => name !== "session.json");
 
     beforeAll(async () => {
       api = await RawApi.start();
@@ -269,7 +269,7 @@ for (const form of await twoForms()) {
           await Promise.all(Array.from({ length: count }, () => program.succeed(LIST)));
           const refreshes = sandbox.control.log.filter(({ path }) => path.endsWith("/auth/token/refresh"));
           expect(refreshes.map(({ status }) => status)).toEqual([200]);
-          expect(readdirSync(program.stateDirectory)).toEqual(["session.json"]);
+          expect(program.stateFiles).toEqual(["session.json"]);
         }
       },
     );

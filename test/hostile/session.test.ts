@@ -1,15 +1,6 @@
 /** Catalogue I (login, tokens, session) and the rules SES-1…10: the executable and the npm package, real files, real clocks set wrong. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import {
-  chmodSync,
-  chownSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { Program, SECRET, twoForms } from "./program.ts";
 import { ACCESS_TOKEN, http, RawApi, REFRESH_TOKEN } from "./raw-api.ts";
@@ -215,7 +206,7 @@ for (const form of await twoForms()) {
       api.serve({ "POST /auth/token": [http("200 OK", tokenAnswer())] });
       await login();
       expect(readSession(program.sessionFile).tokens.access).toBe(`${ACCESS_TOKEN}-2`);
-      expect(readdirSync(program.stateDirectory)).toEqual(["session.json"]);
+      expect(program.stateFiles).toEqual(["session.json"]);
     });
 
     test("I11 F03 SES-8 a login with a wrong secret leaves the session as it was", async () => {
