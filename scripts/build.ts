@@ -10,8 +10,10 @@ import { existsSync } from "node:fs";
 import { copyFile, cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { findBun } from "./bun.mjs";
+import { findFormatFaults } from "./formats.ts";
 import { PROBE, tracePath, VARIABLES, writeHostileFolder } from "./hostile.ts";
+import { signAdHoc } from "./macho.ts";
+import { installRuntimes, runtimeOf } from "./runtimes.ts";
 import { hostTarget, isWindows, TARGETS, type Target } from "./targets.ts";
 
 export const ROOT = join(import.meta.dir, "..");
@@ -33,7 +35,7 @@ async function readPackage(folder: string): Promise<Package> {
 
 export const { version: VERSION } = await readPackage(ROOT);
 
-function executableName(target: Target): string {
+export function executableName(target: Target): string {
   return `${PROGRAM}-${target.name}${isWindows(target) ? ".exe" : ""}`;
 }
 
@@ -46,22 +48,24 @@ export function packageTarball(): string {
   return join(DIST, `${PROGRAM}-${VERSION}.tgz`);
 }
 
-function definitions(channel: "binary" | "npm"): Record<string, string> {
+/** What tests build otherwise than a release. */
+export interface Variant {
+  readonly seal?: object;
+  readonly version?: string;
+  /** As in core/release/names.ts. */
+  readonly releaseKey?: string;
+}
+
+function definitions(channel: "binary" | "npm", target?: Target, variant: Variant = {}): Record<string, string> {
   return {
-    __VERSION__: JSON.stringify(VERSION),
+    __VERSION__: JSON.stringify(variant.version ?? VERSION),
     __CHANNEL__: JSON.stringify(channel),
+    ...(target === undefined ? {} : { __TARGET__: JSON.stringify(target.name) }),
+    ...(variant.releaseKey === undefined ? {} : { __RELEASE_KEY__: JSON.stringify(variant.releaseKey) }),
     "process.env.NODE_ENV": '"production"',
     // CommonJS modules would otherwise carry the path of this checkout into the artefact.
     __dirname: '""',
   };
-}
-
-/** The runtime from the lock file (REL-2); the host's own may have been moved by Bun's install script. */
-function runtimeOf(target: Target): string {
-  const pinned = join(ROOT, "node_modules", "@oven", target.runtime, "bin", isWindows(target) ? "bun.exe" : "bun");
-  const found = existsSync(pinned) ? pinned : target === hostTarget() ? findBun() : undefined;
-  if (found === undefined) throw new Error(`The runtime of ${target.name} is missing: @oven/${target.runtime}.`);
-  return found;
 }
 
 const AUTOLOAD_OFF = {
@@ -80,7 +84,7 @@ export function requireSealed(options: Bun.CompileBuildOptions): Bun.CompileBuil
 }
 
 /** Compiles one executable into `folder` and gives its path. The file's name becomes part of its bytes, so it is never temporary. */
-export async function compile(target: Target, folder: string, seal: object = AUTOLOAD_OFF): Promise<string> {
+export async function compile(target: Target, folder: string, variant: Variant = {}): Promise<string> {
   const outfile = join(folder, executableName(target));
   const options = {
     target: target.bunTarget,
@@ -92,11 +96,23 @@ export async function compile(target: Target, folder: string, seal: object = AUT
     target: "bun",
     bytecode: true,
     minify: true,
-    define: definitions("binary"),
-    compile: requireSealed({ ...options, ...seal }),
+    define: definitions("binary", target, variant),
+    compile: requireSealed({ ...options, ...(variant.seal ?? AUTOLOAD_OFF) }),
     plugins: [embedAddon(target)],
   });
+  await finish(outfile, target);
   return outfile;
+}
+
+/** Signs what Bun leaves with a broken signature. Throws when the file is not what its name says. */
+async function finish(outfile: string, target: Target): Promise<void> {
+  let bytes: Uint8Array = await readFile(outfile);
+  if (target.name === "darwin-x64") {
+    bytes = signAdHoc(bytes, PROGRAM);
+    await writeFile(outfile, bytes);
+  }
+  const faults = findFormatFaults(bytes, target);
+  if (faults.length > 0) throw new Error(`${executableName(target)} cannot be shipped. ${faults.join(" ")}`);
 }
 
 /** node-hid looks for its native half in folders that an executable has not: exactly the target's own is put into it (SPEC §9). */
@@ -247,6 +263,7 @@ async function buildPackage(work: string): Promise<void> {
 
 /** Everything that `npm run build` makes. Throws, and leaves the former artefacts alone, when one cannot be made. */
 export async function build(targets: readonly Target[]): Promise<void> {
+  installRuntimes(targets);
   await mkdir(DIST, { recursive: true });
   const work = await mkdtemp(join(DIST, "work-"));
   try {

@@ -16,8 +16,9 @@ import type { DeviceLogin } from "./core/device/login.ts";
 import type { DeviceHost } from "./core/device/transport.ts";
 import type { DoctorHost, examine } from "./core/doctor.ts";
 import { requireCurrent } from "./core/release/freshness.ts";
-import { NPM_REGISTRY, RELEASES_URL } from "./core/release/names.ts";
+import { NPM_REGISTRY, RELEASE_KEY, RELEASES_URL } from "./core/release/names.ts";
 import type { Addresses } from "./core/release/sources.ts";
+import type { check, UpgradeHost, upgrade } from "./core/release/upgrade.ts";
 import type * as Approval from "./core/signing/approval.ts";
 import type { Records } from "./core/signing/records.ts";
 import type { Signer } from "./core/signing/signer.ts";
@@ -40,7 +41,7 @@ import type { Log } from "./io/log.ts";
 import type { Redactor } from "./io/redact.ts";
 import type { Sink } from "./io/stdout.ts";
 import type { SandboxDescription, SandboxOptions } from "./sandbox/index.ts";
-import { CHANNEL, VERSION } from "./version.ts";
+import { CHANNEL, TARGET, VERSION } from "./version.ts";
 
 /** Everything outside the program. main.ts builds the real one. */
 export interface Context {
@@ -55,6 +56,8 @@ export interface Context {
   readonly home: string | undefined;
   readonly uid: number | undefined;
   readonly pid: number;
+  /** The file that runs: the standalone executable, or the runtime. */
+  readonly executable: string;
   readonly hostname: string;
   now(): number;
   /** Waits; rejects with the signal's reason when it fires first. */
@@ -99,6 +102,7 @@ export interface Capabilities {
   readonly completion: () => Promise<typeof import("./cli/completion/shells.ts").SHELLS>;
   readonly skills: Skills;
   readonly diagnosis: () => Promise<{ host: DoctorHost; examine: typeof examine }>;
+  readonly upgrades: () => Promise<{ host: UpgradeHost; check: typeof check; upgrade: typeof upgrade }>;
   readonly sandbox: (options: SandboxOptions) => Promise<{ description: SandboxDescription; close(): Promise<void> }>;
 }
 
@@ -168,6 +172,18 @@ function releaseAddresses(config: Config): Addresses {
   return { registry: place("NPM_REGISTRY", NPM_REGISTRY), releases: place("RELEASES_URL", RELEASES_URL) };
 }
 
+async function openUpgrades(context: Context, config: Config, { log, stop }: RunParts) {
+  config.checkProxies();
+  const { check, upgrade } = await import("./core/release/upgrade.ts");
+  const { fetch, now, executable, platform } = context;
+  const host: UpgradeHost = {
+    ...{ version: VERSION, channel: CHANNEL, target: TARGET, releaseKey: RELEASE_KEY, userAgent: USER_AGENT },
+    ...{ fetch, now, executable, platform, log, stop },
+    addresses: releaseAddresses(config),
+  };
+  return { host, check, upgrade };
+}
+
 export function createProviders(context: Context, config: Config, parts: RunParts): Providers {
   const once = <T>(make: () => T): (() => T) => {
     let made: { value: T } | undefined;
@@ -228,6 +244,7 @@ export function createProviders(context: Context, config: Config, parts: RunPart
       };
       return { host: doctorHost, examine };
     },
+    upgrades: () => () => openUpgrades(context, config, parts),
     sandbox: () => openSandbox,
   };
 }

@@ -89,6 +89,7 @@ async function main(): Promise<void> {
     home: await homeFolder(process.env),
     uid: process.getuid?.(),
     pid: process.pid,
+    executable: process.execPath,
     hostname: hostname(),
     now: Date.now,
     sleep: (ms, signal) => sleep(ms, undefined, signal === undefined ? {} : { signal }),

@@ -1,6 +1,7 @@
-/** Name, version and install channel. The build replaces the latter two; a run from source is a development build. */
+/** Name, version, install channel and platform. The build replaces the latter three; a run from source is a development build. */
 declare const __VERSION__: string | undefined;
 declare const __CHANNEL__: string | undefined;
+declare const __TARGET__: string | undefined;
 
 export const PROGRAM = "ledger-enterprise-cli";
 
@@ -8,3 +9,5 @@ export type Channel = "binary" | "npm" | "source";
 
 export const VERSION: string = typeof __VERSION__ === "string" ? __VERSION__ : "0.0.0-dev";
 export const CHANNEL: Channel = typeof __CHANNEL__ === "string" ? (__CHANNEL__ as Channel) : "source";
+/** Which of the executables this is, such as `linux-x64-musl`; undefined for a package and for the source. */
+export const TARGET: string | undefined = typeof __TARGET__ === "string" ? __TARGET__ : undefined;

@@ -13,6 +13,7 @@ import { sandbox } from "./sandbox.ts";
 import { schema } from "./schema.ts";
 import { skill } from "./skill.ts";
 import { transactions } from "./transactions.ts";
+import { upgrade } from "./upgrade.ts";
 
 export const commands = group(
   "Ledger Enterprise from a terminal: read accounts, raise requests, review, sign and approve.",
@@ -38,5 +39,6 @@ export const commands = group(
     schema,
     completion,
     doctor,
+    upgrade,
   },
 );

@@ -83,6 +83,7 @@ function testContext({ env, stdin, stdout, stderr }: World): Context {
     home: env.HOME,
     uid: process.getuid?.(),
     pid: process.pid,
+    executable: process.execPath,
     hostname: hostname(),
     now: () => Date.now() + skippedMs,
     async sleep(ms, signal) {

@@ -31,7 +31,7 @@ const MEMBERS: readonly (readonly [name: string, pattern: RegExp, files: RegExp]
   ["the environment", /\benv(\.[A-Z_]+\b|\[)/, /^(main|core\/auth\/config|io\/files)\.ts$/],
   ["stdout", /\b(context|process)\.stdout\b/, /^(main|run|io\/stdout)\.ts$/],
   ["a global", /(?<!typeof )\bglobalThis\b/, /^main\.ts$/],
-  ["a child process", /child_process/, /^$/],
+  ["a child process", /child_process/, /^core\/release\/trial\.ts$/],
 ];
 
 interface Import {

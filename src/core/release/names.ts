@@ -13,11 +13,14 @@ export const RELEASES_URL = `https://github.com/${REPOSITORY}/releases`;
 export const DOWNLOAD_HOSTS = ["github.com", "objects.githubusercontent.com", "release-assets.githubusercontent.com"];
 export const RELEASE_WORKFLOW = ".github/workflows/release.yml";
 
+declare const __RELEASE_KEY__: string | undefined;
 /**
  * Public half of the key that signs SHA256SUMS of each release: SubjectPublicKeyInfo of a P-256 point, DER in base64. Undefined until the
- * maintainers have made theirs (`npm run release -- newKey`); then nothing can be installed or upgraded without naming a key.
+ * maintainers have made theirs (`npm run release -- newKey`): an executable then never upgrades itself, and install.sh wants `--key`.
  */
-export const RELEASE_KEY: string | undefined = undefined;
+export const PUBLISHED_KEY: string | undefined = undefined;
+/** The key that this build believes: an institution that signs its own mirror may build with its own. */
+export const RELEASE_KEY: string | undefined = typeof __RELEASE_KEY__ === "string" ? __RELEASE_KEY__ : PUBLISHED_KEY;
 
 /** What is signed (SHA-256 of each asset), and the signature over it: ECDSA P-256 with SHA-256, DER, as `openssl dgst` reads it. */
 export const SUMS = "SHA256SUMS";

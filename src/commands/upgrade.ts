@@ -1,0 +1,37 @@
+/** `upgrade`: the newest release in place of this program, or the command that brings it. */
+import * as v from "valibot";
+import { flag } from "../cli/argument.ts";
+import { command } from "./command.ts";
+
+const Channel = v.picklist(["binary", "npm", "source"]);
+const Check = v.looseObject({
+  current: v.string(),
+  channel: Channel,
+  status: v.picklist(["current", "ahead", "outdated", "unchecked", "frozen"]),
+  npm: v.nullable(v.string()),
+  releases: v.nullable(v.string()),
+  command: v.string(),
+});
+const Upgraded = v.looseObject({ changed: v.boolean(), current: v.string(), version: v.string(), path: v.string() });
+
+export const upgrade = command({
+  summary: "Replace this program by the newest release; for an npm package, show the command that does.",
+  notes: [
+    "A download is used only when its signature and checksum are right and it answers in place of the old program; otherwise the old one stays.",
+    "`status` is what the version gate makes of both sources: `outdated` stops commands, `ahead` (one source alone) only warns.",
+  ],
+  effect: "local",
+  needs: ["upgrades"],
+  args: { check: flag("Only say which version is the newest; change nothing.") },
+  output: v.union([Check, Upgraded]),
+  ungated: true,
+  fails: ["UPGRADE_FAILED", "INVALID_URL", "INSECURE_URL", "INVALID_PROXY"],
+  examples: [
+    { line: "upgrade --check", means: "Is there a newer version?" },
+    { line: "upgrade", means: "Replace this program by it" },
+  ],
+  run: async ({ upgrades }, { check }) => {
+    const { host, ...core } = await upgrades();
+    return check ? core.check(host) : core.upgrade(host);
+  },
+});

@@ -1,0 +1,125 @@
+/**
+ * Downloads from a releases page. What arrives is believed only after its signature and checksum; here it is bounded in size and
+ * silence, and redirects lead only within the page's own host or GitHub's (VER-1).
+ */
+import { CliError } from "../../errors.ts";
+import { classify } from "../api/failure.ts";
+import { DOWNLOAD_HOSTS } from "./names.ts";
+import type { SourceHost } from "./sources.ts";
+
+const SILENCE_MS = 30_000;
+const REDIRECTS = 5;
+const MEBIBYTE = 1024 * 1024;
+
+export interface Download {
+  readonly url: string;
+  readonly maxBytes: number;
+  /** Gets the bytes in their order. */
+  take(chunk: Uint8Array): void | Promise<void>;
+}
+
+/** Throws UPGRADE_FAILED with the kind of failure in `details.reason`; what `take` throws goes on. */
+export async function download({ url, maxBytes, take }: Download, host: SourceHost): Promise<void> {
+  const silence = new Silence();
+  const signal = AbortSignal.any([silence.signal, host.stop]);
+  const step = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await work;
+    } catch (cause) {
+      const reason = host.stop.aborted
+        ? "INTERRUPTED"
+        : silence.signal.aborted
+          ? "TIMEOUT"
+          : classify(cause, true).code;
+      throw failed(url, reason, cause);
+    } finally {
+      silence.touch();
+    }
+  };
+  try {
+    const response = await step(open(url, { ...host, stop: signal }));
+    const reader = response.body?.getReader();
+    let size = 0;
+    for (;;) {
+      const { done, value } = (await (reader === undefined ? undefined : step(reader.read()))) ?? { done: true };
+      if (done || value === undefined) return;
+      size += value.length;
+      if (size > maxBytes) throw failed(url, "RESPONSE_TOO_LARGE");
+      await take(value);
+    }
+  } finally {
+    silence.end();
+  }
+}
+
+/** A small file as a whole. Throws as above. */
+export async function downloadSmall(url: string, host: SourceHost): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  await download({ url, maxBytes: MEBIBYTE, take: (chunk) => void chunks.push(chunk) }, host);
+  return Buffer.concat(chunks);
+}
+
+async function open(url: string, { fetch, userAgent, stop }: SourceHost): Promise<Response> {
+  let at = new URL(url);
+  for (let hop = 0; hop <= REDIRECTS; hop += 1) {
+    const headers = { accept: "application/octet-stream", "user-agent": userAgent };
+    const response = await fetch(at.href, { redirect: "manual", signal: stop, headers });
+    if (response.status === 200) return response;
+    void response.body?.cancel().catch(() => undefined);
+    const next = isRedirect(response) ? nextPlace(response.headers.get("location") ?? "", at) : undefined;
+    if (next === undefined) {
+      const reason = isRedirect(response) ? "REDIRECT_BLOCKED" : "HTTP_ERROR";
+      throw failed(url, reason, undefined, response.status);
+    }
+    at = next;
+  }
+  throw failed(url, "REDIRECT_BLOCKED");
+}
+
+function isRedirect({ status }: Response): boolean {
+  return [301, 302, 303, 307, 308].includes(status);
+}
+
+function nextPlace(location: string, at: URL): URL | undefined {
+  if (location === "" || !URL.canParse(location, at)) return undefined;
+  const next = new URL(location, at);
+  const isGitHub = next.protocol === "https:" && [at, next].every(({ hostname }) => DOWNLOAD_HOSTS.includes(hostname));
+  return next.origin === at.origin || isGitHub ? next : undefined;
+}
+
+function failed(url: string, reason: string, cause?: unknown, httpStatus?: number): CliError {
+  if (cause instanceof CliError) return cause;
+  return new CliError("UPGRADE_FAILED", {
+    message:
+      httpStatus === 404
+        ? "The release has no such file: it may not be complete, or not made for this platform."
+        : "The release could not be downloaded.",
+    details: { reason, url },
+    ...(httpStatus === undefined ? {} : { httpStatus }),
+    cause,
+  });
+}
+
+/** Fires after thirty seconds without a byte. */
+class Silence {
+  private readonly controller = new AbortController();
+  private timer = this.start();
+
+  get signal(): AbortSignal {
+    return this.controller.signal;
+  }
+
+  touch(): void {
+    clearTimeout(this.timer);
+    if (!this.controller.signal.aborted) this.timer = this.start();
+  }
+
+  end(): void {
+    clearTimeout(this.timer);
+    this.controller.abort();
+  }
+
+  private start(): NodeJS.Timeout {
+    return setTimeout(() => this.controller.abort(), SILENCE_MS);
+  }
+}

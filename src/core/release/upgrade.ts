@@ -1,0 +1,215 @@
+/**
+ * Replaces a standalone executable by the newest release (INS-4): downloaded beside it, believed only after signature and checksum, tried before
+ * and after it takes the place. Whatever fails, the old program is there and runs.
+ */
+import { createHash } from "node:crypto";
+import { constants } from "node:fs";
+import { chmod, copyFile, link, lstat, open, rename, unlink } from "node:fs/promises";
+import { basename, dirname, extname, join } from "node:path";
+import { CliError } from "../../errors.ts";
+import { sweepLeftovers } from "../../io/files.ts";
+import { errnoOf } from "../../io/ioerror.ts";
+import { randomName } from "../../io/random.ts";
+import type { Channel } from "../../version.ts";
+import { download, downloadSmall } from "./download.ts";
+import { decide, isNewer, type Verdict } from "./gate.ts";
+import { assetName, assetUrl, SIGNATURE, SUMS, UPGRADE_COMMANDS } from "./names.ts";
+import { signedChecksum } from "./signature.ts";
+import { type Addresses, type Answers, askSources, type SourceHost } from "./sources.ts";
+import { versionOf } from "./trial.ts";
+
+export interface UpgradeHost extends SourceHost {
+  readonly version: string;
+  readonly channel: Channel;
+  /** Which of the release's executables this one is, such as `linux-x64-musl`; undefined for other channels. */
+  readonly target: string | undefined;
+  /** The running program's file. */
+  readonly executable: string;
+  /** As in names.ts. */
+  readonly releaseKey: string | undefined;
+  readonly platform: string;
+  readonly addresses: Addresses;
+  now(): number;
+}
+
+export interface Check {
+  readonly current: string;
+  readonly channel: Channel;
+  /** As the version gate would say it; "frozen" never comes of a fresh question. */
+  readonly status: Verdict["kind"];
+  /** What each source publishes; null when that is nothing, or when it did not answer. */
+  readonly npm: string | null;
+  readonly releases: string | null;
+  /** What brings the newest version; a constant for the channel. */
+  readonly command: string;
+}
+
+export interface Upgraded {
+  readonly changed: boolean;
+  readonly current: string;
+  readonly version: string;
+  readonly path: string;
+}
+
+/** Asks both sources; changes nothing. Throws UPGRADE_FAILED when neither answers. */
+export async function check(host: UpgradeHost): Promise<Check> {
+  return toCheck(await ask(host), host);
+}
+
+async function ask(host: UpgradeHost): Promise<Answers> {
+  const answers = await askSources(host.addresses, { npm: undefined, releases: undefined }, host);
+  if (answers.npm !== undefined || answers.releases !== undefined) return answers;
+  throw new CliError("UPGRADE_FAILED", {
+    message: "Neither npm nor the releases page says which version is the newest.",
+    hint: "Nothing was changed. Let this machine reach them, or name mirrors with LEDGER_ENTERPRISE_NPM_REGISTRY and LEDGER_ENTERPRISE_RELEASES_URL.",
+  });
+}
+
+function toCheck({ npm, releases }: Answers, { version, channel }: UpgradeHost): Check {
+  const { kind } = decide({ version, npm: npm?.version, releases: releases?.version, ageMs: 0 });
+  const published = { npm: npm?.version ?? null, releases: releases?.version ?? null };
+  return { current: version, channel, status: kind, ...published, command: UPGRADE_COMMANDS[channel] };
+}
+
+/**
+ * Replaces the running executable when the releases page publishes a newer version; otherwise, and for other channels, only says how things
+ * stand. Throws UPGRADE_FAILED.
+ */
+export async function upgrade(host: UpgradeHost): Promise<Check | Upgraded> {
+  const answers = await ask(host);
+  if (host.channel !== "binary" || host.target === undefined) return toCheck(answers, host);
+  const latest = answers.releases?.version ?? undefined;
+  if (answers.releases === undefined) throw refused("The releases page did not answer.", {});
+  if (latest === undefined || !isNewer(latest, host.version)) {
+    return { changed: false, current: host.version, version: host.version, path: host.executable };
+  }
+  await replace(latest, host.target, host);
+  return { changed: true, current: host.version, version: latest, path: host.executable };
+}
+
+async function replace(version: string, target: string, host: UpgradeHost): Promise<void> {
+  const { executable, releaseKey } = host;
+  if (releaseKey === undefined) {
+    throw refused("This build knows no release key, so no download could be verified.", {
+      hint: "Install the new version with install.sh and --key.",
+    });
+  }
+  const mode = await inspect(host);
+  const name = assetName(version, target);
+  const address = (file: string): string => assetUrl(host.addresses.releases, version, file);
+  const [list, signature] = [await downloadSmall(address(SUMS), host), await downloadSmall(address(SIGNATURE), host)];
+  const checksum = signedChecksum(list, signature, { key: releaseKey, name });
+  await sweepLeftovers(dirname(executable), host.now, undefined, isLeftover);
+  const candidate = besides(executable, "new");
+  try {
+    await fetchExecutable({ url: address(name), checksum, path: candidate }, host);
+    await guardFiles(chmod(candidate, mode), candidate);
+    await tryOut(candidate, version, host.stop);
+    await swap(candidate, version, host);
+  } finally {
+    await unlink(candidate).catch(() => undefined);
+  }
+}
+
+/** The rights of the running program's file. Whether that file is this program is asked of it: without /proc a runtime may not know its path. */
+async function inspect({ executable, version, stop }: UpgradeHost): Promise<number> {
+  const stats = await lstat(executable).catch(() => undefined);
+  if (stats?.isFile() !== true || (await versionOf(executable, stop)) !== version) {
+    throw refused("The file of the running program was not found.", { path: executable });
+  }
+  return stats.mode & 0o777;
+}
+
+const LARGEST = 512 * 1024 * 1024;
+
+/** Written without rights to be executed, and only as far as its checksum may still turn out right. */
+async function fetchExecutable(
+  { url, checksum, path }: { readonly url: string; readonly checksum: string; readonly path: string },
+  host: UpgradeHost,
+): Promise<void> {
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0);
+  const file = await guardFiles(open(path, flags, 0o600), path);
+  const hash = createHash("sha256");
+  try {
+    const take = async (chunk: Uint8Array): Promise<void> => {
+      hash.update(chunk);
+      await guardFiles(file.writeFile(chunk), path);
+    };
+    await download({ url, maxBytes: LARGEST, take }, host);
+    await guardFiles(file.sync(), path);
+  } finally {
+    await file.close().catch(() => undefined);
+  }
+  const found = hash.digest("hex");
+  if (found === checksum) return;
+  throw new CliError("UPGRADE_FAILED", {
+    message: "The download is not what the release's signed list names: it was cut short or altered.",
+    details: { url, expected: checksum, found },
+  });
+}
+
+async function tryOut(path: string, version: string, stop: AbortSignal): Promise<void> {
+  const answer = await versionOf(path, stop);
+  if (answer === version) return;
+  throw refused("The new program does not run on this machine.", { path, version });
+}
+
+/** The old file stays under another name until the new one has answered in its place. */
+async function swap(candidate: string, version: string, { executable, platform, stop }: UpgradeHost): Promise<void> {
+  const kept = besides(executable, "old");
+  // Windows does not let a running program's file be replaced, but lets it be renamed.
+  if (platform === "win32") await guardFiles(rename(executable, kept), kept);
+  else await guardFiles(keep(executable, kept), kept);
+  try {
+    await guardFiles(rename(candidate, executable), executable);
+    await tryOut(executable, version, stop);
+  } catch (cause) {
+    await guardFiles(rename(kept, executable), executable);
+    throw cause;
+  }
+  // On Windows the running program's file stays until a later upgrade sweeps it.
+  await unlink(kept).catch(() => undefined);
+}
+
+/** A second name for the file, or a copy where the file system has no links. */
+async function keep(path: string, name: string): Promise<void> {
+  await link(path, name).catch(() => copyFile(path, name, constants.COPYFILE_EXCL));
+}
+
+function besides(executable: string, kind: "new" | "old"): string {
+  const extension = extname(executable) === ".exe" ? ".exe" : "";
+  return join(dirname(executable), `.${basename(executable, extension)}.${randomName(8)}.${kind}${extension}`);
+}
+
+function isLeftover(name: string): boolean {
+  return /^\..+\.[0-9a-f]{16}\.(new|old)(\.exe)?$/.test(name);
+}
+
+async function guardFiles<T>(work: Promise<T>, path: string): Promise<T> {
+  try {
+    return await work;
+  } catch (cause) {
+    const reason = errnoOf(cause);
+    const isForbidden = ["EACCES", "EPERM", "EROFS"].includes(reason);
+    throw new CliError("UPGRADE_FAILED", {
+      message: isForbidden
+        ? "This user may not replace the program's file."
+        : "The program's file could not be replaced.",
+      details: { reason, path },
+      ...(isForbidden
+        ? { hint: "Nothing was changed. Ask the owner of the folder, or install into one of yours: install.sh --dir." }
+        : {}),
+      retryable: !isForbidden,
+      cause,
+    });
+  }
+}
+
+function refused(message: string, { hint, ...details }: Readonly<Record<string, string>>): CliError {
+  return new CliError("UPGRADE_FAILED", {
+    message,
+    ...(hint === undefined ? {} : { hint }),
+    ...(Object.keys(details).length === 0 ? {} : { details }),
+    retryable: false,
+  });
+}
