@@ -1,6 +1,7 @@
 /** The built program as hostile tests meet it: run in its own empty home, its output checked for the rules that always hold. */
 
 import { expect } from "bun:test";
+import { readdirSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -63,6 +64,11 @@ export class Program implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await rm(this.home, { recursive: true, force: true });
+  }
+
+  /** What lies in the state directory, but for what the version gate keeps. */
+  get stateFiles(): string[] {
+    return readdirSync(this.stateDirectory).filter((name) => name !== "versions.json");
   }
 
   get stateDirectory(): string {
