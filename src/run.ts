@@ -59,8 +59,10 @@ async function execute(argv: readonly string[], context: Context, parts: Parts):
   }
   const ownTime = Object.hasOwn(target.args, "timeout") || target.effect === "local";
   const deadline = new Deadline(ownTime ? undefined : globals.timeout * 1000, context.interrupt);
+  // A command with a time of its own waits for standard input no longer than any other.
+  const reading = ownTime ? new Deadline(globals.timeout * 1000, context.interrupt) : deadline;
   try {
-    const values = await interpret(invocation, target, createInputReader(context, deadline.signal));
+    const values = await interpret(invocation, target, createInputReader(context, reading.signal));
     if (!target.ungated) await passGate(context, config, { ...parts, stop: deadline.signal });
     const providers = createProviders(context, config, {
       ...parts,
@@ -78,6 +80,7 @@ async function execute(argv: readonly string[], context: Context, parts: Parts):
     return await deliver(result, target, acting === target ? projection : undefined, context, parts);
   } finally {
     deadline.clear();
+    reading.clear();
   }
 }
 
