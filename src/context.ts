@@ -15,7 +15,7 @@ import type { DeviceApproval } from "./core/device/approve.ts";
 import type { DeviceLogin } from "./core/device/login.ts";
 import type { DeviceHost } from "./core/device/transport.ts";
 import type { DoctorHost, examine } from "./core/doctor.ts";
-import { requireCurrent } from "./core/release/freshness.ts";
+import { type FreshnessHost, inspectVersion, requireCurrent } from "./core/release/freshness.ts";
 import { NPM_REGISTRY, RELEASE_KEY, RELEASES_URL } from "./core/release/names.ts";
 import type { Addresses } from "./core/release/sources.ts";
 import type { check, UpgradeHost, upgrade } from "./core/release/upgrade.ts";
@@ -144,13 +144,13 @@ export function createConfig(context: Context, redactor: Redactor): Config {
 const USER_AGENT = `ledger-enterprise-cli/${VERSION}`;
 
 /** The version gate, before anything that a command needs is made (VER-5). Throws VERSION_OUTDATED, and the codes of a mirror or proxy. */
-export function passGate(
-  context: Context,
-  config: Config,
-  { log, stop }: Pick<RunParts, "log" | "stop">,
-): Promise<void> {
+export function passGate(context: Context, config: Config, parts: Pick<RunParts, "log" | "stop">): Promise<void> {
+  return requireCurrent(freshnessHost(context, config, parts));
+}
+
+function freshnessHost(context: Context, config: Config, { log, stop }: Pick<RunParts, "log" | "stop">): FreshnessHost {
   const { fetch, now, uid } = context;
-  return requireCurrent({
+  return {
     version: VERSION,
     channel: CHANNEL,
     directory: () => stateDirectory(context.env, context.home, context.platform),
@@ -160,7 +160,7 @@ export function passGate(
       return import("./core/release/sources.ts");
     },
     ...{ fetch, now, uid, log, stop, userAgent: USER_AGENT },
-  });
+  };
 }
 
 /** Where newer versions are looked for: the published places, or the mirrors that are configured. Throws INVALID_URL, INSECURE_URL. */
@@ -236,6 +236,7 @@ export function createProviders(context: Context, config: Config, parts: RunPart
         config,
         uid: context.uid,
         now: context.now,
+        versions: () => inspectVersion(freshnessHost(context, config, parts)),
         stateDirectory: directory,
         session: async () => sessions().read(),
         publicKey: () => configuredPublicKey(config),

@@ -105,7 +105,7 @@ export const ERRORS = {
   CHALLENGE_MISMATCH: {
     exit: 2,
     retryable: false,
-    hint: "Do not approve. The challenge does not say what the request says; show error.details to a person.",
+    hint: "Do not approve. Show error.details.differences to a person; the request stays open, and only a person decides what becomes of it.",
   },
   INVALID_SIGNATURE: { exit: 2, retryable: false, hint: "Pass the signature exactly as 'requests sign' printed it." },
 
@@ -166,7 +166,7 @@ export const ERRORS = {
   OUTCOME_UNKNOWN: {
     exit: 1,
     retryable: false,
-    hint: "Do not repeat. It may have been carried out: look with 'requests list' or 'requests get' first.",
+    hint: "Do not repeat. It may have been carried out: look first, with 'requests get --id', or 'requests list --createdBy me --sortOrder desc --pageSize 10', and compare account, recipient, amount and note.",
   },
 
   // Network

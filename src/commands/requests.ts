@@ -74,6 +74,8 @@ const review = command({
   notes: [
     "Compares with the request on the server and, when it was created here, with what was sent then.",
     "Exit 0 means that everything compared is equal; `unverified` lists what had nothing to be compared with.",
+    "`requestOnly` lists what a challenge never says: ids, note, fee strategy, and what the server keeps beside the request. It is no fault.",
+    "A difference's `source`: server (the request there), record (what was sent from here), account (its name), rule, expect.",
   ],
   effect: "read",
   needs: ["approval", "reader", "records"],
@@ -90,11 +92,9 @@ const review = command({
     const found = await approval.reviewOnline(host, args.id, challenge);
     const report = approval.reviewReport(args.id, challenge, found);
     if (found.match) return report;
+    if (found.differences.length > 0) throw approval.mismatch(report, found.differences);
     throw new CliError("CHALLENGE_MISMATCH", {
-      message:
-        found.differences.length > 0
-          ? "The challenge does not say what the request says."
-          : "Nothing in the challenge could be compared with the request.",
+      message: "Nothing in the challenge could be compared with the request.",
       details: report,
     });
   },
@@ -131,7 +131,7 @@ export const requests = group("Requests: create, review, sign, approve, wait.", 
     item: Request,
     filters: {
       type: many(text("Only this type.", "<TYPE>", 64)),
-      state: many(text("Only this state.", "<STATE>", 64)),
+      state: many(text("Only this state, such as PENDING_APPROVAL, APPROVED, REJECTED.", "<STATE>", 64)),
       targetId: id("Only requests that act on this object."),
       createdBy: userOrMe("created by this user"),
       reviewedBy: userOrMe("this user has reviewed"),

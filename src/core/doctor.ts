@@ -11,6 +11,9 @@ import { registeredKeys } from "./auth/claims.ts";
 import type { Config } from "./auth/config.ts";
 import { fingerprint } from "./auth/key.ts";
 import { endpointOf, type Session } from "./auth/session.ts";
+import { outdated } from "./release/freshness.ts";
+import type { Verdict } from "./release/gate.ts";
+import { UPGRADE_COMMANDS } from "./release/names.ts";
 import type { Inspection } from "./skill/install.ts";
 
 export interface Finding {
@@ -30,6 +33,8 @@ export interface DoctorHost {
   readonly config: Config;
   readonly uid: number | undefined;
   now(): number;
+  /** What npm and the releases page say of this version; undefined for a build that comes from no release. */
+  versions(): Promise<Verdict | undefined>;
   stateDirectory(): string;
   session(): Promise<Session | undefined>;
   publicKey(): Promise<Uint8Array | undefined>;
@@ -42,6 +47,7 @@ type Check = (host: DoctorHost) => Promise<readonly Finding[]> | readonly Findin
 const OFFLINE: readonly (readonly [name: string, check: Check])[] = [
   ["version", checkVersion],
   ["settings", checkSettings],
+  ["mode", checkMode],
   ["state", checkState],
   ["session", checkSessionFile],
   ["credentials", checkCredentials],
@@ -50,7 +56,10 @@ const OFFLINE: readonly (readonly [name: string, check: Check])[] = [
   ["skill", checkSkill],
 ];
 
-const ONLINE: readonly (readonly [name: string, check: Check])[] = [["network", checkNetwork]];
+const ONLINE: readonly (readonly [name: string, check: Check])[] = [
+  ["version", checkNewer],
+  ["network", checkNetwork],
+];
 
 /** Every finding, in the order of the table; with `offline`, nothing is sent. */
 export async function examine(host: DoctorHost, offline: boolean): Promise<Finding[]> {
@@ -87,16 +96,51 @@ function checkVersion(): Finding[] {
   ];
 }
 
+async function checkNewer(host: DoctorHost): Promise<Finding[]> {
+  const verdict = await host.versions();
+  if (verdict === undefined) return [];
+  switch (verdict.kind) {
+    case "current":
+      return [ok("version", "No newer version is published.")];
+    case "unchecked":
+      return [
+        warn(
+          "version",
+          "Neither npm nor the releases page says whether there is a newer version.",
+          "Let this machine reach npm or GitHub, or name mirrors with LEDGER_ENTERPRISE_NPM_REGISTRY and LEDGER_ENTERPRISE_RELEASES_URL.",
+        ),
+      ];
+    case "ahead":
+      return [
+        warn(
+          "version",
+          `One of two sources publishes ${verdict.latest}; commands are refused once both do.`,
+          `Upgrade soon: ${UPGRADE_COMMANDS[CHANNEL]}`,
+        ),
+      ];
+    default:
+      return [problem("version", outdated(verdict, { version: VERSION, channel: CHANNEL }))];
+  }
+}
+
 function checkSettings({ config }: DoctorHost): Finding[] {
   const { endpoint, workspace } = config.configured();
-  const mode = config.readOnly ? " Read-only mode is on: commands that write or sign are refused." : "";
   if (endpoint !== undefined && workspace !== undefined)
-    return [ok("settings", `Address and workspace are well formed.${mode}`)];
+    return [
+      ok("settings", "Address and workspace are set and well formed; only a login shows whether they are right."),
+    ];
   const missing = [...(endpoint ? [] : ["API_URL"]), ...(workspace ? [] : ["WORKSPACE"])].map(
     (name) => `LEDGER_ENTERPRISE_${name}`,
   );
   const fix = `Set ${missing.join(" and ")}, or give --baseUrl and --workspace at login.`;
-  return [warn("settings", `Not set: ${missing.join(", ")}.${mode}`, fix)];
+  return [warn("settings", `Not set: ${missing.join(", ")}.`, fix)];
+}
+
+function checkMode({ config }: DoctorHost): Finding[] {
+  if (!config.readOnly) return [ok("mode", "Commands that write or sign are allowed.")];
+  const message = "Read-only mode is on: every command that writes or signs is refused with READ_ONLY.";
+  const fix = "Meant as it is? Leave it. Only the person who set LEDGER_ENTERPRISE_READ_ONLY should unset it.";
+  return [warn("mode", message, fix)];
 }
 
 async function checkState(host: DoctorHost): Promise<Finding[]> {
@@ -126,7 +170,7 @@ async function checkSessionFile({ config, ...host }: DoctorHost): Promise<Findin
 async function checkCredentials(host: DoctorHost): Promise<Finding[]> {
   try {
     await host.config.apiCredentials({ baseUrl: undefined, workspace: undefined });
-    return [ok("credentials", "Everything that 'login api' needs is set.")];
+    return [ok("credentials", "Everything that 'login api' needs is set; only a login shows whether it is right.")];
   } catch (cause) {
     const found = problem("credentials", cause);
     const session = await host.session().catch(() => undefined);

@@ -57,6 +57,7 @@ test("all is well after a login: exit 0, every check ok, and nothing is written"
   expect(report.findings.map(({ check, status }) => [check, status])).toEqual([
     ["version", "ok"],
     ["settings", "ok"],
+    ["mode", "ok"],
     ["state", "ok"],
     ["session", "ok"],
     ["credentials", "ok"],
@@ -238,4 +239,19 @@ describe("one thing broken", () => {
       { status: "warn", details: { status: "modified" } },
     ]);
   });
+});
+
+test("read-only mode is a warning of its own, not a problem", async () => {
+  await using world = await openWorld();
+  await world.run("login api");
+  world.env.LEDGER_ENTERPRISE_READ_ONLY = "1";
+  const { exit, findings } = await doctor(world);
+  expect(exit).toBe(0);
+  const [warning, ...others] = findings.filter(({ status }) => status !== "ok");
+  expect(warning).toMatchObject({
+    check: "mode",
+    status: "warn",
+    fix: expect.stringContaining("LEDGER_ENTERPRISE_READ_ONLY"),
+  });
+  expect(others).toEqual([]);
 });

@@ -1,6 +1,6 @@
 /** The version gate on the built program: catalogue N and VER-1…6, with a registry and a releases page of the test's own. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { gzipSync } from "node:zlib";
 import { VERSION } from "../../scripts/build.ts";
@@ -105,6 +105,29 @@ for (const form of await twoForms()) {
         env: { LEDGER_ENTERPRISE_READ_ONLY: "1" },
       });
       expect(asked()).toEqual([]);
+    });
+
+    test("N01 N04 doctor is not stopped: it tells what the gate would do, and keeps nothing", async () => {
+      const found = async (): Promise<readonly unknown[]> => {
+        const document = JSON.parse((await program.run(["doctor"])).stdout);
+        const { findings } = document.error?.details ?? document;
+        return findings.filter(({ check }: { check: string }) => check === "version").slice(1);
+      };
+      publish(tagged("99.0.0"), released("99.1.0"));
+      expect(await found()).toEqual([
+        expect.objectContaining({
+          status: "problem",
+          code: "VERSION_OUTDATED",
+          details: expect.objectContaining({ latest: "99.0.0" }),
+        }),
+      ]);
+      publish(tagged("99.0.0"), released(VERSION));
+      expect(await found()).toEqual([
+        expect.objectContaining({ status: "warn", fix: expect.stringContaining("pgrade") }),
+      ]);
+      publish(tagged(VERSION), released(VERSION));
+      expect(await found()).toEqual([{ check: "version", status: "ok", message: "No newer version is published." }]);
+      expect(existsSync(memory())).toBe(false);
     });
 
     test("N02 N08 the same version is silent, and is asked for once an hour", async () => {

@@ -148,6 +148,15 @@ const SAYS: readonly (readonly [line: string, holds: (document: unknown) => bool
   ["whitelists list", (document) => at(document, "complete") === true],
   ["requests list --pendingBy me", (document) => Array.isArray(at(document, "results"))],
   ["requests list --createdBy me --sortOrder desc", (document) => Array.isArray(at(document, "results"))],
+  [
+    "requests list --type CREATE_TRANSACTION",
+    (document) => {
+      const results = at(document, "results") as unknown[];
+      return (
+        results.length > 0 && results.every((one) => typeof at(one, "data.transactionData.recipient") === "string")
+      );
+    },
+  ],
   ["transactions estimate", (document) => at(document, "maxFees") !== undefined],
   ["requests create --requestData @request.json --dryRun", (document) => at(document, "dryRun") === true],
   ["requests create", (document) => at(document, "state") === "PENDING_APPROVAL"],

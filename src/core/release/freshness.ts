@@ -31,13 +31,27 @@ export async function requireCurrent(host: FreshnessHost): Promise<void> {
   const isDue = known === undefined || !isWithin(known.answeredAt, FRESH_MS, host);
   const asks = isDue && !isWithin(known?.askedAt, RETRY_MS, host);
   const memory = asks ? await ask(addresses, known, host) : known;
-  const verdict = decide({
-    version: host.version,
+  // Who interrupts has learned nothing about the sources.
+  if (asks && memory !== undefined && (memory.answeredAt === memory.askedAt || !host.stop.aborted))
+    await remember(memory, addresses, host);
+  const verdict = judge(memory, host);
+  if (asks || verdict.kind !== "unchecked") act(verdict, host);
+}
+
+/** What the sources say now; keeps nothing. Undefined for a build that comes from no release. Throws what the host's members throw. */
+export async function inspectVersion(host: FreshnessHost): Promise<Verdict | undefined> {
+  if (host.version === DEVELOPMENT) return undefined;
+  const addresses = host.addresses();
+  return judge(await ask(addresses, await recall(addresses, host), host), host);
+}
+
+function judge(memory: Memory | undefined, { version, now }: FreshnessHost): Verdict {
+  return decide({
+    version,
     npm: memory?.npm?.version,
     releases: memory?.releases?.version,
-    ageMs: memory?.answeredAt === undefined ? undefined : host.now() - memory.answeredAt,
+    ageMs: memory?.answeredAt === undefined ? undefined : now() - memory.answeredAt,
   });
-  if (asks || verdict.kind !== "unchecked") act(verdict, host);
 }
 
 function isWithin(at: number | undefined, ms: number, host: FreshnessHost): boolean {
@@ -51,16 +65,12 @@ async function ask(addresses: Addresses, known: Memory | undefined, host: Freshn
   const answers = await askSources(addresses, before, host);
   const askedAt = host.now();
   const isAnswered = answers.npm !== undefined || answers.releases !== undefined;
-  const memory = isAnswered
+  return isAnswered
     ? { ...answers, askedAt, answeredAt: askedAt }
     : { ...before, askedAt, answeredAt: known?.answeredAt };
-  // Who interrupts has learned nothing about the sources.
-  if (isAnswered || !host.stop.aborted) await remember(memory, addresses, host);
-  return memory;
 }
 
 function act(verdict: Verdict, { version, channel, log }: FreshnessHost): void {
-  const command = UPGRADE_COMMANDS[channel];
   switch (verdict.kind) {
     case "current":
       return;
@@ -71,16 +81,27 @@ function act(verdict: Verdict, { version, channel, log }: FreshnessHost): void {
       log.warn("VERSION_AHEAD", `Only one of two sources publishes ${verdict.latest}; this is ${version}.`);
       return;
     case "outdated":
-      throw new CliError("VERSION_OUTDATED", {
-        message: `Version ${verdict.latest} is published; this is ${version}.`,
-        hint: `Upgrade, then run the command again: ${command}`,
-        details: { current: version, latest: verdict.latest, command },
-      });
     case "frozen":
-      throw new CliError("VERSION_OUTDATED", {
-        message: "For more than seven days nothing could be learned about newer versions.",
-        hint: "Let this machine reach npm or GitHub, or name mirrors with LEDGER_ENTERPRISE_NPM_REGISTRY and LEDGER_ENTERPRISE_RELEASES_URL.",
-        details: { current: version },
-      });
+      throw outdated(verdict, { version, channel });
   }
+}
+
+/** The refusal of an old version, or of one that has not learned for a week whether it is one. */
+export function outdated(
+  verdict: Extract<Verdict, { kind: "outdated" | "frozen" }>,
+  { version, channel }: Pick<FreshnessHost, "version" | "channel">,
+): CliError {
+  if (verdict.kind === "frozen") {
+    return new CliError("VERSION_OUTDATED", {
+      message: "For more than seven days nothing could be learned about newer versions.",
+      hint: "Let this machine reach npm or GitHub, or name mirrors with LEDGER_ENTERPRISE_NPM_REGISTRY and LEDGER_ENTERPRISE_RELEASES_URL.",
+      details: { current: version },
+    });
+  }
+  const command = UPGRADE_COMMANDS[channel];
+  return new CliError("VERSION_OUTDATED", {
+    message: `Version ${verdict.latest} is published; this is ${version}.`,
+    hint: `Upgrade, then run the command again: ${command}`,
+    details: { current: version, latest: verdict.latest, command },
+  });
 }

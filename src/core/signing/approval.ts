@@ -10,7 +10,7 @@ import { registeredKeys } from "../auth/claims.ts";
 import { fingerprint, publicKeyFromHex } from "../auth/key.ts";
 import type { Session } from "../auth/session.ts";
 import { type Challenge, challengeOf, decodeChallenge } from "./challenge.ts";
-import type { Decision } from "./field.ts";
+import { type Decision, snakeCase } from "./field.ts";
 import { parseJws, verifyJws } from "./jws.ts";
 import type { Records } from "./records.ts";
 import { type Difference, expectLeaves, type Review, reviewChallenge } from "./review.ts";
@@ -134,10 +134,32 @@ export function requireNoDifference(id: string | null, challenge: Challenge, rev
   throw mismatch(reviewReport(id, challenge, review), review.differences);
 }
 
-/** The failure that names the fields in which a challenge differs. */
+/** Names of fields that may stand in a message of ours; any other name was chosen by whoever made the challenge. */
+const NAMED = new Set(
+  [
+    ...[
+      "account_name",
+      "account_id",
+      "amount",
+      "antireplay",
+      "contract_address",
+      "currency",
+      "destination_tag",
+      "fees",
+    ],
+    ...["gas_limit", "gas_price", "max_fees", "memo", "network", "recipient", "tag", "transaction_type", "type"],
+  ].map(snakeCase),
+);
+
+/** The failure that says in which fields a challenge differs. */
 export function mismatch(details: Record<string, unknown>, differences: readonly Difference[]): CliError {
+  // Two sources may contradict one field.
+  const places = new Set(differences.map(({ field }) => field));
+  const count = places.size === 1 ? "one field" : `${places.size} fields`;
+  const names = new Set([...places].map((place) => snakeCase(place.replace(/^.*[.\]]/, ""))));
+  const known = [...names].filter((name) => NAMED.has(name)).join(", ");
   return new CliError("CHALLENGE_MISMATCH", {
-    message: `The challenge differs in ${differences.length === 1 ? "one field" : `${differences.length} fields`}; nothing was signed.`,
+    message: `The challenge differs from what was asked for in ${count}${known === "" ? "" : ` (${known})`}; nothing was signed.`,
     details,
   });
 }
