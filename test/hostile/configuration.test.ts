@@ -8,6 +8,7 @@ import { ROOT } from "../../scripts/build.ts";
 import { PROBE, tracePath, writeHostileFolder } from "../../scripts/hostile.ts";
 import { walk } from "../../src/cli/command.ts";
 import { commands } from "../../src/commands/index.ts";
+import { versionOf } from "../../src/core/release/trial.ts";
 import urls from "../vectors/base_urls.json";
 import { Program, SECRET, twoForms } from "./program.ts";
 import { ACCESS_TOKEN, http, RawApi } from "./raw-api.ts";
@@ -391,11 +392,27 @@ for (const form of await twoForms()) {
   });
 }
 
-test("CFG-8 nothing in the source can start a process", () => {
+test("CFG-8 one place in the source starts a process: the trial of an upgrade, by its path and with an empty environment", () => {
   const sources = readdirSync(join(ROOT, "src"), { recursive: true, encoding: "utf8" }).filter((name) =>
     name.endsWith(".ts"),
   );
   expect(sources.length).toBeGreaterThan(50);
   const starting = /child_process|worker_threads|node:cluster|\bexecFile|\bspawn(Sync)?\(|Bun\.spawn/;
-  expect(sources.filter((name) => starting.test(readFileSync(join(ROOT, "src", name), "utf8")))).toEqual([]);
+  const read = (name: string): string => readFileSync(join(ROOT, "src", name), "utf8");
+  expect(sources.filter((name) => starting.test(read(name)))).toEqual(["core/release/trial.ts"]);
+  expect(read("core/release/trial.ts")).not.toMatch(/\bexec\(|\bshell:/);
+});
+
+test("CFG-8 the program that an upgrade tries sees nothing of the environment", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "trial-"));
+  const program = join(folder, "program");
+  writeFileSync(program, '#!/bin/sh\nenv >"$0.saw"\necho 9.9.9\n', { mode: 0o755 });
+  expect(await versionOf(program, AbortSignal.timeout(20_000))).toBe("9.9.9");
+  // These are the shell's own.
+  const names = readFileSync(`${program}.saw`, "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => line.split("=")[0]);
+  expect(names.filter((name) => !["PWD", "OLDPWD", "SHLVL", "_"].includes(name ?? ""))).toEqual([]);
+  await rm(folder, { recursive: true });
 });

@@ -4,6 +4,7 @@ import { chownSync, existsSync, mkdirSync, readdirSync, statSync, utimesSync, wr
 import { mkdtemp, rm } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
+import { ROOT } from "../../scripts/build.ts";
 import { Program, twoForms } from "./program.ts";
 import { ACCESS_TOKEN, http, type RawAnswer, RawApi } from "./raw-api.ts";
 import { age, readSession } from "./session-file.ts";
@@ -12,6 +13,11 @@ const LIST = ["accounts", "list"];
 const OK = http("200 OK", '{"page":1,"next":null,"prev":null,"pageSize":30,"total":0,"results":[]}');
 const REFRESH = "POST /auth/token/refresh";
 const NOBODY = 65_534;
+
+function writeLock(program: Program, holder: Readonly<Record<string, unknown>>): void {
+  const lock = { host: hostname(), namespace: null, token: "0123456789abcdef", ...holder };
+  writeFileSync(join(program.stateDirectory, "session.lock"), `${JSON.stringify(lock)}\n`, { mode: 0o600 });
+}
 
 /** A shell of its own mounts: `$M` is a folder to mount on; what is mounted is gone when it ends. */
 const mounted = (script: string): string => `unshare -m bash -ec '
@@ -26,12 +32,6 @@ for (const form of await twoForms()) {
     const login = () => program.succeed(["login", "api"]);
     const codeOf = (stdout: string): unknown => (stdout === "" ? "" : (JSON.parse(stdout).error?.code ?? "OK"));
     const lockFile = () => `${program.stateDirectory}/session.lock`;
-    const writeLock = (holder: Readonly<Record<string, unknown>>) =>
-      writeFileSync(
-        lockFile(),
-        `${JSON.stringify({ host: hostname(), namespace: null, token: "0123456789abcdef", ...holder })}\n`,
-        { mode: 0o600 },
-      );
 
     beforeAll(async () => {
       api = await RawApi.start();
@@ -104,7 +104,8 @@ for (const form of await twoForms()) {
       expect({ exit, code: codeOf(stdout), stderr }).toEqual({
         exit: 1,
         code: "SESSION_IO",
-        stderr: "filler\nsession.json\n",
+        // The version gate's own list was made beside the session before the disk was full.
+        stderr: "filler\nsession.json\nversions.json\n",
       });
     });
 
@@ -201,7 +202,12 @@ for (const form of await twoForms()) {
       await login();
       for (const make of [
         () =>
-          writeLock({ pid: 1, host: "elsewhere", startedAt: Date.now() - 3_600_000, aliveAt: Date.now() - 3_600_000 }),
+          writeLock(program, {
+            pid: 1,
+            host: "elsewhere",
+            startedAt: Date.now() - 3_600_000,
+            aliveAt: Date.now() - 3_600_000,
+          }),
         () => {
           writeFileSync(lockFile(), "", { mode: 0o600 });
           utimesSync(lockFile(), 1, 1);
@@ -212,18 +218,6 @@ for (const form of await twoForms()) {
         await program.succeed(LIST);
         expect(program.stateFiles).toEqual(["session.json"]);
       }
-    });
-
-    test("K10 SES-6 the lock of a live process is respected for 20 s", async () => {
-      await login();
-      age(program.sessionFile, 400);
-      writeLock({ pid: process.pid, startedAt: Date.now(), aliveAt: Date.now() + 10_000 });
-      const failure = await program.fail([...LIST, "--timeout", "40"], 1, "LOCK_TIMEOUT");
-      expect(failure).toMatchObject({ retryable: true, details: { waitedSeconds: 20, holder: process.pid } });
-      expect(
-        api.requests.map(({ path }) => path).filter((path) => path !== "/auth/token" && path !== "/users/me"),
-      ).toEqual([]);
-      expect(existsSync(lockFile())).toBe(true);
     });
 
     test("K11 with too few files to open it succeeds or fails cleanly", async () => {
@@ -307,13 +301,16 @@ for (const form of await twoForms()) {
         LEDGER_ENTERPRISE_STATE_DIR: "/mnt/state",
         HOME: "/nonexistent",
         TMPDIR: "/nonexistent",
+        ROOT,
       };
-      const { exit, stdout, stderr } = await program.shell(
-        mounted(
-          'mount -t tmpfs -o mode=0700 tmpfs /mnt; mount --bind / /; mount -o remount,ro,bind /; mount -t tmpfs -o ro tmpfs /tmp; cd /; "$@" login api >&2; exec "$@" accounts list',
-        ),
-        env,
-      );
+      // What is tested may itself lie below /tmp; then it alone stays visible there.
+      const script = `mount -t tmpfs -o mode=0700 tmpfs /mnt; mkdir /mnt/root
+        mount --rbind "$ROOT" /mnt/root; mount --bind / /; mount -o remount,ro,bind /; mount -t tmpfs tmpfs /tmp
+        case $ROOT in /tmp/*) mkdir -p "$ROOT"; mount --rbind /mnt/root "$ROOT"; mount -o remount,ro,bind "$ROOT";; esac
+        mount -o remount,ro /tmp; cd /
+        for place in /tmp "$ROOT" /; do if touch "$place/x" 2>/dev/null; then exit 99; fi; done
+        "$@" login api >&2; exec "$@" accounts list`;
+      const { exit, stdout, stderr } = await program.shell(mounted(script), env);
       expect({ exit, code: codeOf(stdout), login: stderr.includes('"kind":"api"') }).toEqual({
         exit: 0,
         code: "OK",
@@ -331,11 +328,27 @@ for (const form of await twoForms()) {
     });
 
     test("K17 ordinary commands stay below 256 MiB", async () => {
-      for (const argv of [["login", "api"], LIST, ["schema"], ["requests", "sign", "--challenge", "e30"]]) {
-        const child = program.start(argv);
-        await program.finish(argv, child);
-        expect(child.resourceUsage()?.maxRSS ?? Number.NaN).toBeLessThan(256 * 1024 * 1024);
-      }
+      for (const argv of [["login", "api"], LIST, ["schema"], ["requests", "sign", "--challenge", "e30"]])
+        expect({ argv, peakMiB: (await program.measure(argv)).peakMiB < 256 }).toEqual({ argv, peakMiB: true });
     });
   });
 }
+
+test("K10 SES-6 the lock of a live process is respected for 20 s: executable, npm package", async () => {
+  const forms = await twoForms();
+  await Promise.all(
+    forms.map(async (form) => {
+      await using api = await RawApi.start();
+      await using program = await Program.at(form, { LEDGER_ENTERPRISE_API_URL: api.url });
+      await program.succeed(["login", "api"]);
+      age(program.sessionFile, 400);
+      const now = Date.now();
+      writeLock(program, { pid: process.pid, startedAt: now, aliveAt: now + 10_000 });
+      api.serve({ "GET /accounts": [OK] });
+      const failure = await program.fail([...LIST, "--timeout", "40"], 1, "LOCK_TIMEOUT");
+      expect(failure).toMatchObject({ retryable: true, details: { waitedSeconds: 20, holder: process.pid } });
+      expect(api.requests).toEqual([]);
+      expect(existsSync(join(program.stateDirectory, "session.lock"))).toBe(true);
+    }),
+  );
+});

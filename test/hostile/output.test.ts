@@ -119,10 +119,9 @@ for (const form of await twoForms()) {
       const large = Buffer.from(`{"results":["${"x".repeat(33 * 1024 * 1024)}"]}`);
       for (const answer of [http("200 OK", large), http("200 OK", gzipSync(large), { "content-encoding": "gzip" })]) {
         api.serve({ "GET /accounts": [answer] });
-        const child = program.start(LIST);
-        const { exit, stdout } = await program.finish(LIST, child);
+        const { exit, stdout, peakMiB } = await program.measure(LIST);
         expect({ exit, code: JSON.parse(stdout).error.code }).toEqual({ exit: 5, code: "RESPONSE_TOO_LARGE" });
-        expect((child.resourceUsage()?.maxRSS ?? Number.NaN) / 2 ** 20).toBeLessThan(256);
+        expect(peakMiB).toBeLessThan(256);
       }
     });
 

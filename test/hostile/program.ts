@@ -2,7 +2,7 @@
 
 import { expect } from "bun:test";
 import { readdirSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Canaries } from "../support/canaries.ts";
@@ -114,6 +114,25 @@ export class Program implements AsyncDisposable {
       stderr: "pipe",
     });
     return this.finish([], child);
+  }
+
+  /**
+   * Runs a command and tells its peak memory as GNU time saw it: what the system says of a direct child includes the peak of this very
+   * process, which forked it.
+   */
+  async measure(argv: readonly string[]): Promise<Outcome & { readonly peakMiB: number }> {
+    const report = join(this.home, "peak");
+    const child = Bun.spawn(["/usr/bin/time", "--quiet", "-f", "%M", "-o", report, ...this.form.command, ...argv], {
+      cwd: this.home,
+      env: this.env,
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    const outcome = await this.finish(argv, child);
+    const peakMiB = Number(await readFile(report, "utf8")) / 1024;
+    if (!(peakMiB > 5)) throw new Error(`A peak of ${peakMiB} MiB cannot be.`);
+    return { ...outcome, peakMiB };
   }
 
   /** What holds for every outcome: one JSON document or nothing on stdout, no secret anywhere, no stack trace. */
