@@ -7,6 +7,7 @@ import { mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { startSandbox } from "../src/sandbox/index.ts";
+import { NOTHING_PUBLISHED } from "../test/support/releases.ts";
 import { countedBytes } from "../test/support/sandbox.ts";
 import { DIST, hostExecutable, packageTarball, ROOT } from "./build.ts";
 
@@ -20,7 +21,8 @@ interface Subject {
 
 interface Figures {
   readonly ms: number;
-  readonly peakMb: number;
+  /** Processor time of all its threads. */
+  readonly cpuMs: number;
 }
 
 interface Row {
@@ -28,7 +30,9 @@ interface Row {
   readonly against: string;
   readonly ms: number;
   readonly baseMs: number;
+  /** Median over the rounds of this run's time divided by the time of its neighbour in the same round. */
   readonly ratio: number;
+  readonly cpuRatio: number;
   readonly peakMb: number;
   readonly peakRatio: number;
   readonly goal?: number;
@@ -58,11 +62,33 @@ async function once({ name, command, env, mayFail }: Subject): Promise<Figures> 
   const exit = await child.exited;
   const ms = (Bun.nanoseconds() - start) / 1e6;
   if (exit !== 0 && mayFail !== true) throw new Error(`'${name}' ended with ${exit}.`);
-  return { ms, peakMb: (child.resourceUsage()?.maxRSS ?? Number.NaN) / 1024 / 1024 };
+  return { ms, cpuMs: Number(child.resourceUsage()?.cpuTime.total ?? Number.NaN) / 1000 };
 }
 
-/** Interleaves the subjects, drops a first round, and gives each one's medians. */
-async function measure(subjects: readonly Subject[], times = rounds): Promise<Figures[]> {
+const TIME = "/usr/bin/time";
+
+/**
+ * Peak resident memory, median of three runs. A process begins with the peak of the one that forked it, which here is a runtime of
+ * many megabytes; so GNU time, which is small, starts the subject. NaN where it is not installed.
+ */
+async function peakOf({ command, env }: Subject): Promise<number> {
+  if (!existsSync(TIME)) return Number.NaN;
+  const peaks: number[] = [];
+  for (let run = 0; run < 3; run += 1) {
+    const child = Bun.spawn([TIME, "-f", "peak %M", ...command], {
+      env: { PATH: "/usr/bin:/bin", ...env },
+      stdin: "ignore",
+      stdout: "ignore",
+      stderr: "pipe",
+    });
+    const report = await new Response(child.stderr).text();
+    peaks.push(Number(/peak (\d+)/.exec(report)?.[1] ?? Number.NaN) / 1024);
+  }
+  return median(peaks);
+}
+
+/** Interleaves the subjects and drops a first round; gives the rounds of each. */
+async function measure(subjects: readonly Subject[], times: number): Promise<Figures[][]> {
   const runs: Figures[][] = subjects.map(() => []);
   for (let round = 0; round <= times; round += 1) {
     for (const [at, subject] of subjects.entries()) {
@@ -70,10 +96,11 @@ async function measure(subjects: readonly Subject[], times = rounds): Promise<Fi
       if (round > 0) runs[at]?.push(figures);
     }
   }
-  return runs.map((figures) => ({
-    ms: median(figures.map(({ ms }) => ms)),
-    peakMb: median(figures.map(({ peakMb }) => peakMb)),
-  }));
+  return runs;
+}
+
+function pairedRatio(runs: readonly Figures[], base: readonly Figures[], of: keyof Figures): number {
+  return median(runs.map((figures, at) => figures[of] / (base[at]?.[of] ?? Number.NaN)));
 }
 
 /** Each subject against the first one. */
@@ -82,18 +109,25 @@ async function compare(
   others: readonly (Subject & { goal?: number })[],
   times = rounds,
 ): Promise<Row[]> {
-  const [first, ...rest] = await measure([base, ...others], times);
-  if (first === undefined) throw new Error("nothing was measured");
-  return rest.map((figures, at) => ({
-    what: others[at]?.name ?? "",
-    against: base.name,
-    ms: figures.ms,
-    baseMs: first.ms,
-    ratio: figures.ms / first.ms,
-    peakMb: figures.peakMb,
-    peakRatio: figures.peakMb / first.peakMb,
-    ...(others[at]?.goal === undefined ? {} : { goal: others[at].goal }),
-  }));
+  const [first = [], ...rest] = await measure([base, ...others], times);
+  const basePeak = await peakOf(base);
+  const rows: Row[] = [];
+  for (const [at, other] of others.entries()) {
+    const runs = rest[at] ?? [];
+    const peakMb = await peakOf(other);
+    rows.push({
+      what: other.name,
+      against: base.name,
+      ms: median(runs.map(({ ms }) => ms)),
+      baseMs: median(first.map(({ ms }) => ms)),
+      ratio: pairedRatio(runs, first, "ms"),
+      cpuRatio: pairedRatio(runs, first, "cpuMs"),
+      peakMb,
+      peakRatio: peakMb / basePeak,
+      ...(other.goal === undefined ? {} : { goal: other.goal }),
+    });
+  }
+  return rows;
 }
 
 /** A list server that takes one millisecond a page, and relays of any size. */
@@ -161,7 +195,6 @@ interface Bench {
   readonly npm: readonly string[];
   readonly empty: Subject;
   readonly emptyNode: Subject;
-  readonly session: Readonly<Record<string, string>>;
 }
 
 async function login(binary: string, env: Readonly<Record<string, string>>): Promise<void> {
@@ -175,18 +208,12 @@ function environment(folder: string, name: string, url: string): Record<string, 
     LEDGER_ENTERPRISE_WORKSPACE: "sandbox",
     LEDGER_ENTERPRISE_API_KEY_ID: "id",
     LEDGER_ENTERPRISE_API_KEY_SECRET: "bench-secret-not-real",
-    // Nothing is published there, so that the version gate answers from its cache.
-    LEDGER_ENTERPRISE_NPM_REGISTRY: "http://127.0.0.1:9",
-    LEDGER_ENTERPRISE_RELEASES_URL: "http://127.0.0.1:9",
+    ...NOTHING_PUBLISHED,
   };
 }
 
-async function startUp(
-  bench: Bench,
-  sandboxEnv: Record<string, string>,
-  ids: { request: string; challenge: string },
-): Promise<Row[]> {
-  const env = sandboxEnv;
+async function startUp(bench: Bench): Promise<Row[]> {
+  const { env, ids, stop } = await prepare(bench.folder, bench.binary);
   const rows = (program: readonly string[], goals: Readonly<Record<string, number>>): (Subject & { goal?: number })[] =>
     [
       ["--version"],
@@ -206,6 +233,7 @@ async function startUp(
     rows([bench.binary], { "--version": 1.25, "accounts list": 3.5, "requests sign": 3.2 }),
   );
   const npm = await compare(bench.emptyNode, rows(bench.npm, { "--version": 1.1, "accounts list": 2.2 }));
+  await stop();
   return [...binary, ...npm];
 }
 
@@ -305,6 +333,7 @@ async function crowd(bench: Bench): Promise<{ row: Row; refreshes: number; failu
     ms,
     baseMs,
     ratio: ms / baseMs,
+    cpuRatio: Number.NaN,
     peakMb: Number.NaN,
     peakRatio: Number.NaN,
     goal: 1.3,
@@ -374,11 +403,11 @@ function table(rows: readonly Row[]): string {
   const fixed = (value: number, digits: number): string => (Number.isNaN(value) ? "-" : value.toFixed(digits));
   const lines = rows.map(
     (row) =>
-      `| ${row.what} | ${row.against} | ${fixed(row.ms, 1)} | ${fixed(row.baseMs, 1)} | ${fixed(row.ratio, 2)} | ${row.goal ?? ""} | ${fixed(row.peakMb, 0)} | ${fixed(row.peakRatio, 2)} |`,
+      `| ${row.what} | ${row.against} | ${fixed(row.ms, 1)} | ${fixed(row.baseMs, 1)} | ${fixed(row.ratio, 2)} | ${row.goal ?? ""} | ${fixed(row.cpuRatio, 2)} | ${fixed(row.peakMb, 0)} | ${fixed(row.peakRatio, 2)} |`,
   );
   return [
-    "| what | against | ms | ms there | ratio | goal | peak MB | peak ratio |",
-    "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    "| what | against | ms | ms there | ratio | goal | CPU ratio | peak MB | peak ratio |",
+    "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ...lines,
   ].join("\n");
 }
@@ -426,6 +455,39 @@ async function prepare(
   return { env, ids: { request: id, challenge }, stop: () => sandbox.close() };
 }
 
+/** Parts that can be asked for alone: `--only startup,lists`. */
+const PARTS = ["startup", "relay", "lists", "crowd", "peers"];
+
+function asked(): readonly string[] {
+  const only = option("--only")?.split(",") ?? PARTS;
+  const unknown = only.filter((part) => !PARTS.includes(part));
+  if (unknown.length > 0) throw new Error(`--only knows ${PARTS.join(", ")}; not ${unknown.join(", ")}`);
+  return only;
+}
+
+async function measureAll(bench: Bench): Promise<Record<string, unknown> & { rows: Row[] }> {
+  const rows: Row[] = [];
+  const facts: Record<string, unknown> = {};
+  for (const part of asked()) {
+    const start = Bun.nanoseconds();
+    if (part === "startup") rows.push(...(await startUp(bench)));
+    if (part === "relay") rows.push(...(await bigRelay(bench)));
+    if (part === "lists") rows.push(...(await longLists(bench)));
+    if (part === "crowd") {
+      const { row, ...counts } = await crowd(bench);
+      rows.push(row);
+      facts.crowd = counts;
+    }
+    if (part === "peers") {
+      const others = await peers(bench);
+      rows.push(...others.rows);
+      facts.absentPeers = others.absent;
+    }
+    process.stderr.write(`${part}: ${((Bun.nanoseconds() - start) / 1e9).toFixed(0)} s\n`);
+  }
+  return { rows, ...facts };
+}
+
 if (import.meta.main) {
   const folder = await mkdtemp(join(tmpdir(), "bench-"));
   try {
@@ -438,34 +500,19 @@ if (import.meta.main) {
       npm: [NODE, join(DIST, "npm/bin/ledger-enterprise-cli.cjs")],
       empty: { name: "empty compiled program", command: [empty] },
       emptyNode: { name: "empty Node 22 script", command: [NODE, join(folder, "empty.mjs")] },
-      session: {},
     };
-    const prepared = await prepare(folder, binary);
-    const rows = await startUp(bench, prepared.env, prepared.ids);
-    await prepared.stop();
-    rows.push(...(await bigRelay(bench)), ...(await longLists(bench)));
-    const crowded = await crowd(bench);
-    rows.push(crowded.row);
-    const others = await peers(bench);
     const machine = {
       cpu: cpus()[0]?.model ?? "",
       cores: cpus().length,
       bun: Bun.version,
-      node: "22",
+      node: Bun.spawnSync([NODE, "--version"]).stdout.toString().trim(),
       date: new Date().toISOString().slice(0, 10),
       rounds,
     };
-    const result = {
-      machine,
-      rows: [...rows, ...others.rows],
-      crowd: { refreshes: crowded.refreshes, failures: crowded.failures },
-      absentPeers: others.absent,
-      sizes: await sizes(empty),
-    };
+    const result = { machine, ...(await measureAll(bench)), sizes: await sizes(empty) };
     await writeFile(option("--out") ?? join(DIST, "bench.json"), `${JSON.stringify(result, null, 2)}\n`);
-    process.stdout.write(
-      `${table(result.rows)}\n\n${JSON.stringify({ ...result.sizes, ...result.crowd, absentPeers: others.absent, ...machine })}\n`,
-    );
+    const { rows, ...rest } = result;
+    process.stdout.write(`${table(rows)}\n\n${JSON.stringify(rest)}\n`);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
