@@ -15,6 +15,7 @@ import type { DeviceApproval } from "./core/device/approve.ts";
 import type { DeviceLogin } from "./core/device/login.ts";
 import type { DeviceHost } from "./core/device/transport.ts";
 import type { DoctorHost, examine } from "./core/doctor.ts";
+import type * as Notifications from "./core/notifications/signature.ts";
 import { type FreshnessHost, inspectVersion, requireCurrent } from "./core/release/freshness.ts";
 import { NPM_REGISTRY, RELEASE_KEY, RELEASES_URL } from "./core/release/names.ts";
 import type { Addresses } from "./core/release/sources.ts";
@@ -86,6 +87,7 @@ export interface Capabilities {
   };
   /** Challenges, their review, and making a signature out of a signer. */
   readonly approval: typeof Approval;
+  readonly notifications: typeof Notifications;
   readonly records: Records;
   /** Makes the signer when it is asked for: parses the configured key and loads the curve. */
   readonly signer: () => Promise<Signer>;
@@ -123,7 +125,7 @@ export interface Device {
 export interface RunParts {
   readonly redactor: Redactor;
   readonly log: Log;
-  readonly registry: Group;
+  registry(): Promise<Group>;
   /** Interrupt, and the end of the command's time. */
   readonly stop: AbortSignal;
   /** Runs what waits for a person; the command's time stands still meanwhile. */
@@ -212,6 +214,7 @@ export function createProviders(context: Context, config: Config, parts: RunPart
       ...(await import("./core/auth/reporting.ts")),
     }),
     approval: () => import("./core/signing/approval.ts"),
+    notifications: () => import("./core/notifications/signature.ts"),
     records: async () => {
       const { Records } = await import("./core/signing/records.ts");
       return new Records({ directory: directory(), now: context.now, uid: context.uid, log: parts.log });
@@ -222,7 +225,7 @@ export function createProviders(context: Context, config: Config, parts: RunPart
     log: () => parts.log,
     clock: () => ({ now: context.now, sleep: context.sleep, stop: parts.stop }),
     files: () => files,
-    registry: () => parts.registry,
+    registry: () => parts.registry(),
     jsonSchema: () => async () => (await import("./cli/jsonschema.ts")).toJsonSchema,
     completion: () => async () => (await import("./cli/completion/shells.ts")).SHELLS,
     skills: () => createSkills(context.home),

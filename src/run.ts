@@ -5,7 +5,7 @@
 import type { Command, Group } from "./cli/command.ts";
 import { declaredFields, Projection } from "./cli/fields.ts";
 import { interpret, interpretGlobals, parse } from "./cli/parse.ts";
-import { commands } from "./commands/index.ts";
+import { openRegistry } from "./commands/registry.ts";
 import { type Context, createConfig, createInputReader, createProviders, passGate } from "./context.ts";
 import { CliError, ERRORS } from "./errors.ts";
 import { Exact, encode } from "./io/json.ts";
@@ -45,7 +45,7 @@ interface Parts {
 
 async function execute(argv: readonly string[], context: Context, parts: Parts): Promise<number> {
   const config = createConfig(context, parts.redactor);
-  const invocation = parse(argv, commands);
+  const invocation = parse(argv, await openRegistry(argv[0]));
   const { target, words } = invocation;
   if (invocation.asks === "version") return text(parts.output, `${VERSION}\n`);
   if (invocation.asks === "help" || argv.length === 0) {
@@ -66,7 +66,7 @@ async function execute(argv: readonly string[], context: Context, parts: Parts):
     if (!target.ungated) await passGate(context, config, { ...parts, stop: deadline.signal });
     const providers = createProviders(context, config, {
       ...parts,
-      registry: commands,
+      registry: openRegistry,
       stop: deadline.signal,
       patiently: (work) => deadline.pausedDuring(work),
     });

@@ -1,7 +1,6 @@
 /** Login and approval with a Ledger Stax or Flex. */
 import { id, required, seconds, text, withDefault } from "../cli/argument.ts";
 import { describeSession } from "../core/auth/session.ts";
-import { requireKind } from "../core/signing/approval.ts";
 import { command } from "./command.ts";
 import { DryRun, Request } from "./schemas.ts";
 import { LOGIN_ARGS, SessionResult } from "./session.ts";
@@ -44,11 +43,11 @@ export const approveDevice = command({
   examples: [{ line: "requests approve device --id REQUEST_ID", means: "Read the request on the device and confirm" }],
   run: async ({ api, device }, args) => (await device()).approve(api, args),
   rehearsal: {
-    needs: ["reader", "draft"],
+    needs: ["approval", "reader", "draft"],
     output: DryRun,
-    run: async ({ reader, draft }, args) => {
+    run: async ({ approval, reader, draft }, args) => {
       const session = await reader.session();
-      requireKind(session, "device");
+      approval.requireKind(session, "device");
       const publicKey = session.user?.publicKey ?? "";
       const parameters = { id: args.id, signature: "[not made]", publicKey };
       return { dryRun: true, request: await draft.describe("requests.deviceApprove", parameters) };

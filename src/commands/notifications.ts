@@ -2,7 +2,6 @@
 import * as v from "valibot";
 import { bytes, required, text } from "../cli/argument.ts";
 import { group } from "../cli/command.ts";
-import { verifyNotification } from "../core/notifications/signature.ts";
 import { decodeUtf8, type Exact, exact, JsonError } from "../io/json.ts";
 import { command } from "./command.ts";
 
@@ -24,7 +23,7 @@ const verify = command({
     "`payload` names an object; fetch that object from the API, since the notification itself proves nothing about it.",
   ],
   effect: "local",
-  needs: ["config", "clock"],
+  needs: ["config", "clock", "notifications"],
   args: {
     header: required(text("The X-Ledger-Signature header, t=…,v1=….", "<t=…,v1=…>", 1024)),
     body: required(bytes("The body of the notification.")),
@@ -43,9 +42,9 @@ const verify = command({
       means: "Is this notification genuine?",
     },
   ],
-  run: async ({ config, clock }, { header, body }) => {
+  run: async ({ config, clock, notifications }, { header, body }) => {
     const secret = await config.requiredSecret("WEBHOOK_SECRET");
-    const verified = verifyNotification({ header, body }, secret, clock.now());
+    const verified = notifications.verifyNotification({ header, body }, secret, clock.now());
     return { verified: true, ...verified, payload: payloadOf(body) };
   },
 });

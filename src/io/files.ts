@@ -2,11 +2,10 @@
  * Files of ours: the state directory and what lies in it (SES-1…4, SES-9), and files that the user asks for. Secret files are judged on the
  * descriptor before they are believed, and replaced whole or not at all. On Windows (no uid) owner and mode say nothing and are not judged.
  */
-import { constants, type Stats } from "node:fs";
-import { type FileHandle, lstat, mkdir, open, readdir, rename, stat, unlink } from "node:fs/promises";
+import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, type Stats, statSync } from "node:fs";
+import { lstat, mkdir, open, readdir, rename, stat, unlink } from "node:fs/promises";
 import { basename, dirname, join, posix, resolve, win32 } from "node:path";
 import { CliError, type ErrorCode } from "../errors.ts";
-import { readAtMost } from "./input.ts";
 import { errnoOf, ioError } from "./ioerror.ts";
 import { randomName } from "./random.ts";
 import { visible } from "./unsafe.ts";
@@ -62,12 +61,12 @@ export async function readPrivateFile(
   options: { readonly maxBytes: number; readonly uid: number | undefined },
 ): Promise<Uint8Array | undefined> {
   const { maxBytes, uid } = options;
-  const file = await openPrivate(path, uid);
+  const file = openPrivate(path, uid);
   if (file === undefined) return undefined;
   try {
-    judge(path, await file.stat(), uid);
-    await judgeDirectory(dirname(path), uid);
-    const bytes = await readAtMost(file, maxBytes);
+    judge(path, fstatSync(file), uid);
+    judgeDirectory(dirname(path), uid);
+    const bytes = readWhole(file, maxBytes);
     if (bytes !== undefined) return bytes;
     throw new CliError("SESSION_CORRUPT", {
       message: "A file in the state directory is larger than any that this program writes.",
@@ -75,17 +74,18 @@ export async function readPrivateFile(
   } catch (cause) {
     throw ioError("SESSION_IO", "A file in the state directory could not be read.", path, cause);
   } finally {
-    await file.close();
+    closeSync(file);
   }
 }
 
-async function openPrivate(path: string, uid: number | undefined): Promise<FileHandle | undefined> {
+/** Small files of ours are read on the spot: a trip to the thread pool for each step costs a warm command more than its call to the API. */
+function openPrivate(path: string, uid: number | undefined): number | undefined {
   try {
-    return await open(path, constants.O_RDONLY | NO_FOLLOW | NO_WAIT);
+    return openSync(path, constants.O_RDONLY | NO_FOLLOW | NO_WAIT);
   } catch (cause) {
     if (errnoOf(cause) === "ENOENT") return undefined;
     // What cannot even be opened (a link, a socket, a stranger's file) is told apart by looking at it from outside.
-    const stats = await lstat(path).catch(() => undefined);
+    const stats = seenFromOutside(path);
     if (stats !== undefined) judge(path, stats, uid);
     throw ioError("SESSION_IO", "A file in the state directory could not be opened.", path, cause);
   }
@@ -103,8 +103,28 @@ function judge(path: string, stats: Stats, uid: number | undefined): void {
   judgeRights(path, stats, uid, "600");
 }
 
-async function judgeDirectory(directory: string, uid: number | undefined): Promise<void> {
-  const stats = await stat(directory);
+function seenFromOutside(path: string): Stats | undefined {
+  try {
+    return lstatSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The bytes of a regular file, or undefined when it has more than `maxBytes`. */
+function readWhole(file: number, maxBytes: number): Uint8Array | undefined {
+  const buffer = new Uint8Array(maxBytes + 1);
+  let size = 0;
+  for (;;) {
+    const read = readSync(file, buffer, size, buffer.length - size, null);
+    size += read;
+    if (size > maxBytes) return undefined;
+    if (read === 0) return buffer.slice(0, size);
+  }
+}
+
+function judgeDirectory(directory: string, uid: number | undefined): void {
+  const stats = statSync(directory);
   if (!stats.isDirectory()) {
     throw new CliError("SESSION_IO", {
       message: "A file lies where the state directory belongs.",
@@ -154,7 +174,7 @@ export async function ensurePrivateDirectory(path: string, uid: number | undefin
       }
       await makeDirectories(path, 0o700);
     }
-    await judgeDirectory(path, uid);
+    judgeDirectory(path, uid);
   } catch (cause) {
     throw ioError("SESSION_IO", "The state directory could not be made.", path, cause);
   }

@@ -51,7 +51,7 @@ function tooLarge(maxBytes: number): CliError {
 }
 
 /** Reads to the end; undefined when there is more than `maxBytes`. A pipe without data is asked again for 30 s (error EAGAIN). */
-export async function readAtMost(file: FileHandle, maxBytes: number): Promise<Uint8Array | undefined> {
+async function readAtMost(file: FileHandle, maxBytes: number): Promise<Uint8Array | undefined> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for (let silentMs = 0; size <= maxBytes; ) {

@@ -7,7 +7,6 @@ import { type Exact, value } from "../../io/json.ts";
 import { masked, maskHeaders } from "../../io/redact.ts";
 import type { Config } from "../auth/config.ts";
 import { sameEndpoint } from "../auth/config.ts";
-import { refuseReporting, reportingHeaders } from "../auth/reporting.ts";
 import { endpointOf, type Session, type SessionStore, type TokenSet } from "../auth/session.ts";
 import { Client, type ClientHost, type HttpRequest } from "./client.ts";
 import { chooseVersion, dialectOf } from "./dialect.ts";
@@ -104,6 +103,15 @@ export function checkSession(session: Session, config: Config): void {
   });
 }
 
+/** A reporting session changes nothing. Throws WRONG_SESSION_KIND, before anything is sent. */
+function refuseReporting({ kind }: Session): void {
+  if (kind !== "reporting") return;
+  throw new CliError("WRONG_SESSION_KIND", {
+    message: "The session was opened by 'login reporting', which only reads; nothing was sent.",
+    hint: "Log in with 'login api' or 'login device' first.",
+  });
+}
+
 class Connection {
   constructor(private readonly host: ApiHost) {}
 
@@ -134,7 +142,6 @@ class Connection {
 
   /** With the session's token; a 401 refreshes once and repeats once, also for a write, which was not carried out (NET-7). */
   async send(request: HttpRequest): Promise<Exact> {
-    await this.session();
     const first = await this.host.sessions.fresh((session) => this.refresh(session));
     try {
       return await this.sendAs(first, request);
@@ -151,7 +158,7 @@ class Connection {
     const { authorize } = dialectOf(session.apiVersion);
     const headers =
       session.kind === "reporting"
-        ? await reportingHeaders(this.host.config, session)
+        ? await (await import("../auth/reporting.ts")).reportingHeaders(this.host.config, session)
         : authorize({ workspace: session.workspace, accessToken: session.tokens?.access ?? "" });
     return new Client(endpointOf(session), this.host).send({ ...request, headers: { ...request.headers, ...headers } });
   }

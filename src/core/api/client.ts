@@ -2,7 +2,6 @@
  * One HTTP exchange with the configured API and nothing else (NET-1, NET-3, NET-4, NET-5, NET-8, NET-9, NET-11): no redirects, a
  * deadline, a size limit after decompression, repeated GETs, and every failure as a CliError. The only caller of `fetch` here.
  */
-import * as zlib from "node:zlib";
 import { createFetch } from "ofetch";
 import { CliError } from "../../errors.ts";
 import { decodeUtf8, Exact, exact, JsonError } from "../../io/json.ts";
@@ -317,9 +316,10 @@ function sizeOf(headers: Headers): number {
 }
 
 /** Some runtimes' fetch leaves zstd packed; its frames begin with bytes that no JSON begins with. */
-function unpackZstd(bytes: Uint8Array): Uint8Array {
+async function unpackZstd(bytes: Uint8Array): Promise<Uint8Array> {
   const isPacked = bytes[0] === 0x28 && bytes[1] === 0xb5 && bytes[2] === 0x2f && bytes[3] === 0xfd;
   if (!isPacked) return bytes;
+  const zlib = await import("node:zlib");
   try {
     return zlib.zstdDecompressSync(bytes, { maxOutputLength: ANSWER_MAX_BYTES });
   } catch (cause) {

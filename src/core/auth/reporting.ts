@@ -54,15 +54,6 @@ export async function reportingHeaders(config: Config, session: Session): Promis
   });
 }
 
-/** A reporting session changes nothing. Throws WRONG_SESSION_KIND, before anything is sent. */
-export function refuseReporting({ kind }: Session): void {
-  if (kind !== "reporting") return;
-  throw new CliError("WRONG_SESSION_KIND", {
-    message: "The session was opened by 'login reporting', which only reads; nothing was sent.",
-    hint: "Log in with 'login api' or 'login device' first.",
-  });
-}
-
 async function readKey(config: Config): Promise<string> {
   const key = await config.requiredSecret("REPORTING_API_KEY");
   if (TOKEN.test(key)) return key;

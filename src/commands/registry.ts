@@ -1,0 +1,42 @@
+/**
+ * The registry: every command, in the order in which help, schema and references show it. Each part is loaded when a command line names it,
+ * since building all of them costs more than most commands do.
+ */
+import { type Command, type Group, group } from "../cli/command.ts";
+
+type Loader = () => Promise<Command | Group>;
+
+const LOADERS: Readonly<Record<string, Loader>> = {
+  login: async () => (await import("./access.ts")).login,
+  logout: async () => (await import("./access.ts")).logout,
+  whoami: async () => (await import("./access.ts")).whoami,
+  accounts: async () => (await import("./accounts.ts")).accounts,
+  transactions: async () => (await import("./transactions.ts")).transactions,
+  requests: async () => (await import("./requests.ts")).requests,
+  users: async () => (await import("./directory.ts")).users,
+  groups: async () => (await import("./directory.ts")).groups,
+  policies: async () => (await import("./directory.ts")).policies,
+  whitelists: async () => (await import("./directory.ts")).whitelists,
+  entities: async () => (await import("./directory.ts")).entities,
+  assets: async () => (await import("./lookup.ts")).assets,
+  permissions: async () => (await import("./lookup.ts")).permissions,
+  api: async () => (await import("./lookup.ts")).api,
+  notifications: async () => (await import("./notifications.ts")).notifications,
+  keys: async () => (await import("./keys.ts")).keys,
+  sandbox: async () => (await import("./sandbox.ts")).sandbox,
+  skill: async () => (await import("./skill.ts")).skill,
+  schema: async () => (await import("./schema.ts")).schema,
+  completion: async () => (await import("./completion.ts")).completion,
+  doctor: async () => (await import("./doctor.ts")).doctor,
+  upgrade: async () => (await import("./upgrade.ts")).upgrade,
+};
+
+/** The part of the registry that a command line beginning with `word` can mean; all of it when that is no part's name. */
+export async function openRegistry(word?: string): Promise<Group> {
+  const names = word !== undefined && Object.hasOwn(LOADERS, word) ? [word] : Object.keys(LOADERS);
+  const members = names.map(async (name) => [name, await LOADERS[name]?.()] as const);
+  return group(
+    "Ledger Enterprise from a terminal: read accounts, raise requests, review, sign and approve.",
+    Object.fromEntries(await Promise.all(members)) as Record<string, Command | Group>,
+  );
+}
