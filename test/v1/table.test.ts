@@ -254,16 +254,30 @@ if (DOCUMENT === undefined) {
     );
   });
 
-  test.each(Object.entries(V1.operations))("%s stands in the document, with every name of its query", (_name, own) => {
-    const found = listed.find(({ method, path }) => method === own.method && bare(path) === bare(own.path));
-    const names = (found?.operation.parameters ?? []).map(({ name }) => name);
-    const sent = Object.values(own.query ?? {}).map((query) => (typeof query === "string" ? query : query.name));
-    expect({
-      path: own.path,
-      isThere: found !== undefined,
-      unknown: sent.filter((name) => !names.includes(name)),
-    }).toEqual({ path: own.path, isThere: true, unknown: [] });
+  /** Devices get their challenge by a call that is not public (core/device/endpoints.ts). */
+  const ASSUMED = ["requests.deviceChallenge"];
+
+  test("what is assumed is really not in the document", () => {
+    for (const name of ASSUMED) {
+      const own = V1.operations[name as keyof typeof V1.operations];
+      expect(own).toBeDefined();
+      expect(listed.some(({ method, path }) => method === own?.method && path === own.path)).toBe(false);
+    }
   });
+
+  test.each(Object.entries(V1.operations).filter(([name]) => !ASSUMED.includes(name)))(
+    "%s stands in the document, with every name of its query",
+    (_name, own) => {
+      const found = listed.find(({ method, path }) => method === own.method && bare(path) === bare(own.path));
+      const names = (found?.operation.parameters ?? []).map(({ name }) => name);
+      const sent = Object.values(own.query ?? {}).map((query) => (typeof query === "string" ? query : query.name));
+      expect({
+        path: own.path,
+        isThere: found !== undefined,
+        unknown: sent.filter((name) => !names.includes(name)),
+      }).toEqual({ path: own.path, isThere: true, unknown: [] });
+    },
+  );
 
   test("the tokens' calls stand in the document", () => {
     for (const { path } of [V1.login, V1.refresh])
