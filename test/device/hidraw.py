@@ -6,6 +6,7 @@ Run under `umockdev-wrapper`. One JSON document a line. In:
 Out: {"root":…} once, {"plugged":node}, {"unplugged":node}, {"hidden":node}, {"node":…,"write":hex} for each 65 bytes that came, {"sent":node}.
 """
 import ctypes
+import itertools
 import json
 import os
 import struct
@@ -26,6 +27,8 @@ bed = UMockdev.Testbed.new()
 libc = ctypes.CDLL(None, use_errno=True)
 SYS_IOCTL = 16 if os.uname().machine == "x86_64" else 29
 nodes = {}
+# A number that a device had is not given to the next.
+numbers = itertools.count()
 
 
 def say(**fields):
@@ -60,17 +63,21 @@ class Hidraw(UMockdev.IoctlBase):
 class Node:
     def __init__(self, name, product, serial):
         self.name, self.queue, self.taken, self.isSending = name, [], bytearray(), False
-        number = int(name.removeprefix("hidraw"))
+        number = next(numbers)
         self.usb = f"/devices/pci0000:00/usb1/1-{number + 1}"
         hid = f"{self.usb}/1-{number + 1}:1.0/0003:2C97:{product}.{number + 1:04}"
         self.sys = f"{hid}/hidraw/{name}"
+        # Removing the last node removes their folder, which is not made again.
+        os.makedirs(f"{bed.get_root_dir()}/dev/.node", exist_ok=True)
         bed.add_from_string(DESCRIPTION.format(
-            usb=self.usb, interface=hid.rsplit("/", 1)[0], hid=hid, sys=self.sys, name=name, product=product,
-            serial=serial, number=number + 2, short=product.lstrip("0") or "0", descriptor=DESCRIPTOR.hex().upper(),
-            leaf=hid.rsplit("/", 1)[1],
+            usb=self.usb, interface=hid.rsplit("/", 1)[0], hid=hid, leaf=hid.rsplit("/", 1)[1], sys=self.sys, name=name,
+            product=product, short=product.lstrip("0") or "0", serial=serial, address=number + 2, number=number,
+            descriptor=DESCRIPTOR.hex().upper(),
         ))
         self.master = bed.get_dev_fd(f"/dev/{name}")
         pts = os.readlink(f"{bed.get_root_dir()}/dev/{name}")
+        # The system gives a terminal's number again once it is closed; the note about it would be in the way.
+        self.note = f"{bed.get_root_dir()}/dev/.ptymap/{pts.replace('/', '_')}"
         minor = pts.rsplit("/", 1)[1]
         for key, value in (("MAJOR", "136"), ("MINOR", minor)):
             bed.set_property(f"/sys{self.sys}", key, value)
@@ -81,6 +88,8 @@ class Node:
         self.handler = Hidraw()
         self.handler.product = int(product, 16)
         bed.attach_ioctl(f"/dev/{name}", self.handler)
+        # Who may open the node is for the node to say.
+        os.chmod(f"{bed.get_root_dir()}/ioctl/dev/{name}", 0o777)
         self.slave = os.open(pts, os.O_RDWR | os.O_NOCTTY)
         self.watch = GLib.io_add_watch(self.master, GLib.IO_IN, self.read)
 
@@ -125,6 +134,7 @@ class Node:
         self.master = -1
         os.close(self.slave)
         os.unlink(self.link)
+        os.unlink(self.note)
         bed.remove_device(f"/sys{self.usb}")
 
 
@@ -134,7 +144,7 @@ E: SUBSYSTEM=usb
 E: DRIVER=usb
 E: PRODUCT=2c97/{short}/201
 A: busnum=1
-A: devnum={number}
+A: devnum={address}
 A: idVendor=2c97
 A: idProduct={product}
 A: manufacturer=Ledger
@@ -163,8 +173,8 @@ N: {name}
 E: SUBSYSTEM=hidraw
 E: DEVNAME=/dev/{name}
 E: MAJOR=242
-E: MINOR=0
-A: dev=242:0
+E: MINOR={number}
+A: dev=242:{number}
 L: device=../../../{leaf}
 
 """
