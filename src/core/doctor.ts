@@ -57,7 +57,7 @@ const OFFLINE: readonly (readonly [name: string, check: Check])[] = [
 ];
 
 const ONLINE: readonly (readonly [name: string, check: Check])[] = [
-  ["version", checkNewer],
+  ["updates", checkNewer],
   ["network", checkNetwork],
 ];
 
@@ -101,11 +101,11 @@ async function checkNewer(host: DoctorHost): Promise<Finding[]> {
   if (verdict === undefined) return [];
   switch (verdict.kind) {
     case "current":
-      return [ok("version", "No newer version is published.")];
+      return [ok("updates", "No newer version is published.")];
     case "unchecked":
       return [
         warn(
-          "version",
+          "updates",
           "Neither npm nor the releases page says whether there is a newer version.",
           "Let this machine reach npm or GitHub, or name mirrors with LEDGER_ENTERPRISE_NPM_REGISTRY and LEDGER_ENTERPRISE_RELEASES_URL.",
         ),
@@ -113,13 +113,13 @@ async function checkNewer(host: DoctorHost): Promise<Finding[]> {
     case "ahead":
       return [
         warn(
-          "version",
+          "updates",
           `One of two sources publishes ${verdict.latest}; commands are refused once both do.`,
           `Upgrade soon: ${UPGRADE_COMMANDS[CHANNEL]}`,
         ),
       ];
     default:
-      return [problem("version", outdated(verdict, { version: VERSION, channel: CHANNEL }))];
+      return [problem("updates", outdated(verdict, { version: VERSION, channel: CHANNEL }))];
   }
 }
 

@@ -111,7 +111,7 @@ for (const form of await twoForms()) {
       const found = async (): Promise<readonly unknown[]> => {
         const document = JSON.parse((await program.run(["doctor"])).stdout);
         const { findings } = document.error?.details ?? document;
-        return findings.filter(({ check }: { check: string }) => check === "version").slice(1);
+        return findings.filter(({ check }: { check: string }) => check === "updates");
       };
       publish(tagged("99.0.0"), released("99.1.0"));
       expect(await found()).toEqual([
@@ -126,7 +126,7 @@ for (const form of await twoForms()) {
         expect.objectContaining({ status: "warn", fix: expect.stringContaining("pgrade") }),
       ]);
       publish(tagged(VERSION), released(VERSION));
-      expect(await found()).toEqual([{ check: "version", status: "ok", message: "No newer version is published." }]);
+      expect(await found()).toEqual([{ check: "updates", status: "ok", message: "No newer version is published." }]);
       expect(existsSync(memory())).toBe(false);
     });
 
