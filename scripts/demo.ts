@@ -1,6 +1,6 @@
 /**
  * `npm run demo`: the executable, as a user would run it, through a whole approval against its own sandbox. Nothing leaves this machine and
- * nothing stays on it. Ends with exit 1 and the failing command's document when a step does not succeed.
+ * nothing stays on it; with `--device`, an approval with a simulated Ledger Stax. Ends with exit 1 and the failing command's document when a step does not succeed.
  */
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -118,6 +118,15 @@ async function playFlow(stage: Stage): Promise<string> {
   return `request ${id} is ${textOf(request as Record<string, unknown>, "state")}`;
 }
 
+async function demoWithDevice(): Promise<void> {
+  await build([hostTarget()]);
+  const { playDevice } = await import("./demo-device.ts");
+  const outcome = await playDevice(say).catch((cause: unknown) => {
+    throw new StepFailed(cause instanceof Error ? cause.message : String(cause));
+  });
+  say(`\nDemo complete: ${outcome}; nothing is left behind.`);
+}
+
 async function demo(): Promise<void> {
   const startedAt = performance.now();
   await build([hostTarget()]);
@@ -140,7 +149,7 @@ async function demo(): Promise<void> {
 }
 
 try {
-  await demo();
+  await (process.argv.includes("--device") ? demoWithDevice() : demo());
 } catch (failure) {
   if (!(failure instanceof StepFailed)) throw failure;
   process.stderr.write(`\nDemo failed: ${failure.message}\n`);

@@ -245,6 +245,8 @@ export function createProviders(context: Context, config: Config, parts: RunPart
         publicKey: () => configuredPublicKey(config),
         api: host,
         skills: () => inspectKnown(bundledSkill(), context.home),
+        device: async () =>
+          (await import("./core/device/reach.ts")).inspectDevice(deviceHost(context, directory(), parts)),
       };
       return { host: doctorHost, examine };
     },

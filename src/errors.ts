@@ -203,7 +203,7 @@ export const ERRORS = {
   DEVICE_PERMISSION: {
     exit: 1,
     retryable: false,
-    hint: "This user may not open the device; install the udev rule from the README.",
+    hint: "This user may not open the device; on Linux install the udev rule from the README's part on devices, then reconnect it.",
   },
   DEVICE_LOCKED: { exit: 1, retryable: true, hint: "Unlock the device and run the command again." },
   DEVICE_WRONG_APP: { exit: 1, retryable: true, hint: "Open the Vault application on the device." },

@@ -37,7 +37,7 @@ interface Operands {
 }
 
 const DRY_RUN = flag(
-  "Check everything and show what would happen; nothing is sent that changes anything, nothing is signed.",
+  "Check what can be checked from here and show what would be sent; nothing is sent that changes anything, nothing is signed.",
 );
 
 const FIELDS: Argument<readonly (readonly string[])[] | undefined> = {

@@ -11,6 +11,7 @@ import { registeredKeys } from "./auth/claims.ts";
 import type { Config } from "./auth/config.ts";
 import { fingerprint } from "./auth/key.ts";
 import { endpointOf, type Session } from "./auth/session.ts";
+import type { DeviceState } from "./device/reach.ts";
 import { outdated } from "./release/freshness.ts";
 import type { Verdict } from "./release/gate.ts";
 import { UPGRADE_COMMANDS } from "./release/names.ts";
@@ -40,6 +41,8 @@ export interface DoctorHost {
   publicKey(): Promise<Uint8Array | undefined>;
   api(): ApiHost;
   skills(): Promise<readonly Inspection[]>;
+  /** What stands between this program and the open Vault application of a device; throws the DEVICE_ codes. Sends nothing to a server. */
+  device(): Promise<DeviceState>;
 }
 
 type Check = (host: DoctorHost) => Promise<readonly Finding[]> | readonly Finding[];
@@ -54,6 +57,7 @@ const OFFLINE: readonly (readonly [name: string, check: Check])[] = [
   ["key", checkKey],
   ["proxy", checkProxy],
   ["skill", checkSkill],
+  ["device", checkDevice],
 ];
 
 const ONLINE: readonly (readonly [name: string, check: Check])[] = [
@@ -218,6 +222,32 @@ async function checkSkill(host: DoctorHost): Promise<Finding[]> {
       ? ok("skill", "The installed skill is current.", details)
       : warn("skill", `The installed skill is ${status}.`, fix, details);
   });
+}
+
+/** Only a session of a device makes an absent device a problem; most machines have none. */
+async function checkDevice(host: DoctorHost): Promise<Finding[]> {
+  const session = await host.session().catch(() => undefined);
+  const isNeeded = session?.kind === "device";
+  try {
+    const { model, path, app } = await host.device();
+    const details = { model, path, app: app.name, version: app.version };
+    if (app.isVault) return [ok("device", `A ${model} is connected, and its Vault application is open.`, details)];
+    const fix = "Nothing to do now: a device command asks for the application when it needs it.";
+    return [warn("device", `A ${model} is connected, with another application open.`, fix, details)];
+  } catch (cause) {
+    const found = problem("device", cause);
+    const isAbsent = found.code === "DEVICE_NOT_FOUND" || found.code === "DEVICE_UNSUPPORTED";
+    if (!isAbsent) return [{ ...found, status: isNeeded ? "problem" : "warn" }];
+    if (isNeeded) return [{ ...found, status: "warn" }];
+    return [
+      ok(
+        "device",
+        found.code === "DEVICE_NOT_FOUND"
+          ? "No Ledger device is connected."
+          : "USB is not available; only device commands need it.",
+      ),
+    ];
+  }
 }
 
 /** How far the clocks may differ before times of sessions and certificates stop making sense. */

@@ -64,6 +64,7 @@ test("all is well after a login: exit 0, every check ok, and nothing is written"
     ["key", "ok"],
     ["proxy", "ok"],
     ["skill", "ok"],
+    ["device", "ok"],
     ["network", "ok"],
     ["clock", "ok"],
     ["authorisation", "ok"],

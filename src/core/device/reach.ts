@@ -58,6 +58,28 @@ export async function findDevice(host: DeviceHost, path: string | undefined): Pr
   });
 }
 
+/** What `doctor` tells of the one connected device. */
+export interface DeviceState {
+  readonly model: string;
+  readonly path: string;
+  readonly app: { readonly name: string; readonly version: string; readonly isVault: boolean };
+}
+
+/** Looks at the device once: asks nobody for anything and opens nothing on it. Throws the DEVICE_ codes, DEVICE_LOCKED among them. */
+export async function inspectDevice(host: DeviceHost): Promise<DeviceState> {
+  const found = await findDevice(host, undefined);
+  return host.alone(async () => {
+    const connection = new Connection(await (await host.usb()).open(found.path), host, 0);
+    try {
+      const app = await askApp(connection);
+      const [name, version] = [app.name.slice(0, 64), app.version.slice(0, 64)];
+      return { model: modelOf(found) ?? "", path: found.path, app: { name, version, isVault: isVault(app) } };
+    } finally {
+      await connection.close();
+    }
+  });
+}
+
 /** Finds the device, opens its Vault application, runs `work`, and lets go of it whatever happens. */
 export async function withVault<T>(
   host: DeviceHost,
