@@ -15,6 +15,9 @@ import { Output } from "./io/stdout.ts";
 import { List, Serving, Text } from "./result.ts";
 import { PROGRAM, VERSION } from "./version.ts";
 
+/** What a command with a time of its own may still ask when that is over. */
+const LAST_LOOK_MS = 5_000;
+
 /** Runs one command line; never throws and never exits. 130 or 143 are left to main.ts, which knows the signal. */
 export async function run(argv: readonly string[], context: Context): Promise<number> {
   const redactor = new Redactor();
@@ -63,6 +66,7 @@ async function execute(argv: readonly string[], context: Context, parts: Parts):
   const reading = ownTime ? new Deadline(globals.timeout * 1000, context.interrupt) : deadline;
   try {
     const values = await interpret(invocation, target, createInputReader(context, reading.signal));
+    if (typeof values.timeout === "number") deadline.limitTo(values.timeout * 1000 + LAST_LOOK_MS);
     if (!target.ungated) await passGate(context, config, { ...parts, stop: deadline.signal });
     const providers = createProviders(context, config, {
       ...parts,
@@ -155,6 +159,12 @@ class Deadline {
     interrupt: AbortSignal,
   ) {
     this.signal = AbortSignal.any([this.controller.signal, interrupt]);
+    this.start();
+  }
+
+  /** Sets the end of a time that had none. */
+  limitTo(ms: number): void {
+    this.leftMs = ms;
     this.start();
   }
 

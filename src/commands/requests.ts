@@ -104,7 +104,7 @@ const wait = command({
   summary: "Wait until a request is final, or in a named state.",
   notes: [
     "Without --state: until APPROVED, SIGNED, SUBMITTED, CONFIRMED, ACTIVE or COMPLETED; another final state is exit 1.",
-    "--timeout is this command's own, in place of the global one.",
+    "--timeout is this command's own, in place of the global one; the last look at its end may take 5 s more.",
   ],
   effect: "read",
   needs: ["reader", "clock", "log"],

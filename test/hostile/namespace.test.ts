@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { Certificates } from "./certificates.ts";
 import { FAR, Namespace } from "./namespace.ts";
 import { builtForms, Program, twoForms } from "./program.ts";
-import { type RawAnswer, RawApi } from "./raw-api.ts";
+import { http, type RawAnswer, RawApi } from "./raw-api.ts";
 
 const LOGIN = ["login", "api"];
 const LIST = ["accounts", "list"];
@@ -138,3 +138,25 @@ test("NET-3 H03 H04 15 seconds of silence, 30 seconds in all: executable, npm pa
   await Promise.all(runs);
   for (const api of [silent, trickling]) expect(api.count("POST /auth/token")).toBe(forms.length);
 }, 100_000);
+
+test("NET-3 H04 waiting for a request ends with its own time, whether or not there was an answer: executable, npm package", async () => {
+  const forms = await twoForms();
+  const open = http("200 OK", '{"id":"7","state":"WAITING"}');
+  const never: RawAnswer = () => undefined;
+  const cases = [
+    [[never], "TIMEOUT", { host: expect.any(String) }],
+    [[open, never], "WAIT_TIMEOUT", { reached: false, request: { id: "7", state: "WAITING" } }],
+  ] as const;
+  const runs = forms.flatMap((form) =>
+    cases.map(async ([answers, code, details]) => {
+      await using api = await RawApi.start();
+      api.serve({ "GET /requests/7": answers });
+      await using program = await Program.at(form, { LEDGER_ENTERPRISE_API_URL: api.url });
+      await program.succeed(LOGIN);
+      const failure = await program.fail(["requests", "wait", "--id=7", "--timeout=1", "--interval=0.1"], 1, code);
+      expect(failure.details).toEqual(details);
+      expect(api.count("GET /requests/7")).toBe(answers.length);
+    }),
+  );
+  await Promise.all(runs);
+}, 60_000);

@@ -135,10 +135,15 @@ export class Program implements AsyncDisposable {
     return { ...outcome, peakMiB };
   }
 
+  /** SEC-1: no secret stands in these texts, nor in any file of the home but the session. */
+  async checkSecrets(streams: Readonly<Record<string, string>>): Promise<void> {
+    expect(await this.canaries.findLeaks(streams, this.home)).toEqual([]);
+  }
+
   /** What holds for every outcome: one JSON document or nothing on stdout, no secret anywhere, no stack trace. */
   async check(argv: readonly string[], outcome: Outcome): Promise<Outcome> {
     const { stdout, stderr } = outcome;
-    expect(await this.canaries.findLeaks({ stdout, stderr }, this.home)).toEqual([]);
+    await this.checkSecrets({ stdout, stderr });
     if (!argv.includes("--debug")) expect(stderr).not.toMatch(/^\s+at .*:\d+/m);
     if (stdout !== "" && !argv.includes("--help") && !argv.includes("--version")) {
       expect(stdout.endsWith("\n")).toBe(true);

@@ -29,12 +29,15 @@ export function isFinal(state: string): boolean {
 
 /**
  * Looks every `intervalMs` and gives the request once it is in one of `states`, or final. Throws WAIT_OTHER_STATE and WAIT_TIMEOUT with the
- * last request in `details`. A look that fails in a way that may pass is repeated; three in a row end the wait.
+ * last request in `details`. A look that fails in a way that may pass is repeated; three in a row end the wait, and so does one at the end
+ * of the time when there was no answer before: it says why.
  */
 export async function waitForState(host: WaitHost, id: string, plan: WaitPlan): Promise<Exact> {
   const { clock } = host;
   const wanted = plan.states.length > 0 ? new Set(plan.states) : REACHED;
   const deadline = clock.now() + plan.timeoutMs;
+  // The system's clock may be set back; `stop` may not.
+  const leftMs = (): number => (clock.stop.aborted ? 0 : deadline - clock.now());
   let failures = 0;
   let last: Exact | null = null;
   for (;;) {
@@ -46,7 +49,7 @@ export async function waitForState(host: WaitHost, id: string, plan: WaitPlan): 
         ["TIMEOUT", "CONNECTION_RESET", "NETWORK_ERROR", "DNS_ERROR", "RATE_LIMITED", "SERVER_ERROR"].includes(
           seen.code,
         );
-      if (!passing || failures >= FAILURES_IN_A_ROW || clock.stop.aborted) throw seen;
+      if (!passing || failures >= FAILURES_IN_A_ROW || (leftMs() <= 0 && last === null)) throw seen;
     } else {
       failures = 0;
       last = seen;
@@ -55,9 +58,8 @@ export async function waitForState(host: WaitHost, id: string, plan: WaitPlan): 
       if (wanted.has(state)) return seen;
       if (isFinal(state)) throw ended("WAIT_OTHER_STATE", "The request ended in another state.", last);
     }
-    const left = deadline - clock.now();
-    if (left <= 0) throw ended("WAIT_TIMEOUT", "The request did not get there in time.", last);
-    await clock.sleep(Math.min(plan.intervalMs, left), clock.stop);
+    if (leftMs() <= 0) throw ended("WAIT_TIMEOUT", "The request did not get there in time.", last);
+    await clock.sleep(Math.min(plan.intervalMs, leftMs()), clock.stop).catch(() => undefined);
   }
 }
 
