@@ -1,0 +1,195 @@
+/** `upgrade` on the built program: a release that is right takes the place of the old one. What goes wrong: upgrade-refused.test.ts. */
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { mkdtemp } from "node:fs/promises";
+import { join } from "node:path";
+import { compile, VERSION } from "../../scripts/build.ts";
+import { hostTarget } from "../../scripts/targets.ts";
+import { Program, twoForms } from "../hostile/program.ts";
+import { findArtifacts } from "../support/artifacts.ts";
+import { ASSET, documentOf, type Installation, Installations, NAME, NEXT } from "./installation.ts";
+import { programOf, RELEASE_KEY, redirect, signRelease } from "./releases.ts";
+
+let all: Installations;
+let here: Installation;
+beforeAll(async () => {
+  all = await Installations.make();
+});
+beforeEach(() => {
+  here = all.add();
+});
+afterAll(() => all[Symbol.asyncDispose]());
+
+describe("--check", () => {
+  test.each<[string, string, string, string]>([
+    ["outdated", NEXT, NEXT, "both"],
+    ["current", VERSION, VERSION, "both"],
+    ["ahead", NEXT, VERSION, "one"],
+  ])("%s", async (status, published, npm) => {
+    all.releases.publish(published, {}, { npm });
+    expect(documentOf(await here.run([here.program, "upgrade", "--check"]))).toEqual({
+      current: VERSION,
+      channel: "binary",
+      status,
+      npm,
+      releases: published,
+      command: "ledger-enterprise-cli upgrade",
+    });
+    expect(all.releases.asked.toSorted()).toEqual([
+      "/npm/-/package/ledger-enterprise-cli/dist-tags",
+      "/releases/latest",
+    ]);
+    expect(existsSync(join(here.home, ".local"))).toBe(false);
+  });
+
+  test("neither source answers", async () => {
+    const nowhere = {
+      LEDGER_ENTERPRISE_NPM_REGISTRY: "http://127.0.0.1:1",
+      LEDGER_ENTERPRISE_RELEASES_URL: "http://127.0.0.1:1",
+    };
+    expect(here.expectUnchanged(await here.run([here.program, "upgrade", "--check"], nowhere)).retryable).toBe(true);
+  });
+});
+
+describe("a release that is right", () => {
+  test("takes the place with the rights of the old one, through a symbolic link, and nothing is left over", async () => {
+    all.releases.publish(NEXT, signRelease({ [ASSET]: programOf(NEXT), "another-file": Buffer.from("x") }));
+    const name = join(here.home, "le");
+    symlinkSync(here.program, name);
+    // Not of the link that all tests share.
+    copyFileSync(all.built, `${here.program}.copy`);
+    chmodSync(`${here.program}.copy`, 0o750);
+    renameSync(`${here.program}.copy`, here.program);
+    expect(documentOf(await here.run([name, "upgrade"]))).toEqual({
+      changed: true,
+      current: VERSION,
+      version: NEXT,
+      path: here.program,
+    });
+    expect({ version: here.version(), files: here.files, mode: statSync(here.program).mode & 0o777 }).toEqual({
+      version: NEXT,
+      files: [NAME],
+      mode: 0o750,
+    });
+    expect(here.version(name)).toBe(NEXT);
+  });
+
+  test("a real executable of the next version, which then has nothing to do", async () => {
+    const made = await compile(hostTarget(), await mkdtemp(join(all.folder, "next-")), {
+      releaseKey: RELEASE_KEY,
+      version: NEXT,
+    });
+    all.releases.publish(NEXT, signRelease({ [ASSET]: readFileSync(made) }));
+    expect(documentOf(await here.upgrade())).toMatchObject({ changed: true, version: NEXT });
+    expect(readFileSync(here.program).equals(readFileSync(made))).toBe(true);
+    all.releases.publish(NEXT, {});
+    expect(documentOf(await here.upgrade())).toEqual({
+      changed: false,
+      current: NEXT,
+      version: NEXT,
+      path: here.program,
+    });
+    expect(all.releases.asked).not.toContain(`/releases/download/v${NEXT}/SHA256SUMS`);
+  });
+
+  test("is not downloaded when it is not newer, whatever npm says", async () => {
+    all.releases.publish(VERSION, {}, { npm: NEXT });
+    expect(documentOf(await here.upgrade())).toMatchObject({ changed: false, version: VERSION });
+    expect(all.releases.asked.some((path) => path.includes("download"))).toBe(false);
+  });
+
+  test("the running program's file is busy: those who run it go on", async () => {
+    all.releases.publish(NEXT, signRelease({ [ASSET]: programOf(NEXT) }));
+    const running = here.start([here.program, "sandbox", "start"]);
+    const { value } = await running.stdout.getReader().read();
+    const { baseUrls } = JSON.parse(new TextDecoder().decode(value)) as { baseUrls: { v2: string } };
+    expect(documentOf(await here.upgrade())).toMatchObject({ changed: true });
+    expect(here.version()).toBe(NEXT);
+    expect((await fetch(`${baseUrls.v2}/users/me`)).status).toBe(401);
+    running.kill();
+    await running.exited;
+  });
+
+  test("two upgrades at once: one program in the end, and nothing left over", async () => {
+    all.releases.publish(NEXT, signRelease({ [ASSET]: programOf(NEXT, ":", 4_000_000) }));
+    const outcomes = await Promise.all([1, 2, 3].map(() => here.upgrade()));
+    expect(outcomes.some(({ exit }) => exit === 0)).toBe(true);
+    expect(here.version()).toBe(NEXT);
+    expect(here.files).toEqual([NAME]);
+  });
+
+  test("CFG-8 the new program is tried without a variable of ours", async () => {
+    const seen = join(here.home, "seen");
+    all.releases.publish(
+      NEXT,
+      signRelease({ [ASSET]: programOf(NEXT, `/usr/bin/env >> ${seen}; echo "$0 $*" >> ${seen}`) }),
+    );
+    documentOf(
+      await here.run([here.program, "upgrade"], {
+        LEDGER_ENTERPRISE_API_KEY_SECRET: "canary-secret-99",
+        ANYTHING: "canary",
+      }),
+    );
+    const lines = readFileSync(seen, "utf8");
+    expect(lines).toContain(`${here.program} --version`);
+    expect(lines).not.toContain("canary");
+    expect(lines).not.toContain("LEDGER");
+  });
+
+  test("downloads follow redirects within the page's own host", async () => {
+    const files = signRelease({ [ASSET]: programOf(NEXT) });
+    const elsewhere = { ...files, stored: files[ASSET] ?? new Uint8Array() };
+    all.releases.publish(NEXT, elsewhere, { answers: { [ASSET]: () => redirect("stored") } });
+    expect(documentOf(await here.upgrade())).toMatchObject({ changed: true });
+  });
+
+  test("what a killed upgrade left is swept when it is older than a day", async () => {
+    const [old, young, foreign] = [
+      ".ledger-enterprise-cli.0123456789abcdef.new",
+      ".ledger-enterprise-cli.fedcba9876543210.old",
+      ".other.new",
+    ];
+    for (const name of [old, young, foreign]) writeFileSync(join(here.place, name), "");
+    const before = Date.now() / 1000 - 2 * 24 * 3600;
+    for (const name of [old, foreign]) utimesSync(join(here.place, name), before, before);
+    all.releases.publish(NEXT, signRelease({ [ASSET]: programOf(NEXT) }));
+    documentOf(await here.upgrade());
+    expect(here.files).toEqual([young, NAME, foreign].toSorted());
+  });
+});
+
+test("a build that knows no release key installs nothing", async () => {
+  const unsigned = all.add((await findArtifacts()).executable);
+  all.releases.publish(NEXT, signRelease({ [ASSET]: programOf(NEXT) }));
+  expect(unsigned.expectUnchanged(await unsigned.upgrade())).toMatchObject({
+    retryable: false,
+    message: "This build knows no release key, so no download could be verified.",
+  });
+});
+
+for (const form of (await twoForms()).filter(({ name }) => name.startsWith("npm"))) {
+  test(`an npm package shows the command and changes nothing: ${form.name}`, async () => {
+    await using packaged = await Program.at(form, all.releases.environment);
+    all.releases.publish(NEXT, {});
+    const expected = {
+      current: VERSION,
+      channel: "npm",
+      status: "outdated",
+      npm: NEXT,
+      releases: NEXT,
+      command: "npm install --global --ignore-scripts ledger-enterprise-cli@latest",
+    };
+    for (const argv of [["upgrade"], ["upgrade", "--check"]]) expect(await packaged.succeed(argv)).toEqual(expected);
+    expect(all.releases.asked.some((path) => path.includes("download"))).toBe(false);
+  });
+}
