@@ -6,7 +6,7 @@ import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
-import { startSandbox } from "../src/sandbox/index.ts";
+import { type SandboxDescription, startSandbox } from "../src/sandbox/index.ts";
 import { NOTHING_PUBLISHED } from "../test/support/releases.ts";
 import { countedBytes } from "../test/support/sandbox.ts";
 import { DIST, hostExecutable, packageTarball, ROOT } from "./build.ts";
@@ -412,13 +412,23 @@ function table(rows: readonly Row[]): string {
   ].join("\n");
 }
 
+async function stopped(child: Bun.Subprocess): Promise<void> {
+  child.kill("SIGTERM");
+  await child.exited;
+}
+
 /** A session on a fresh sandbox, and a request of it whose challenge is known. */
 async function prepare(
   folder: string,
   binary: string,
 ): Promise<{ env: Record<string, string>; ids: { request: string; challenge: string }; stop(): Promise<void> }> {
-  const sandbox = await startSandbox({ random: countedBytes() });
-  const { baseUrls, operator, workspace } = sandbox.description;
+  // A process of its own, so that what it does is not counted while the subject waits for this one.
+  const sandbox = Bun.spawn([binary, "sandbox", "start"], {
+    env: { HOME: folder, ...NOTHING_PUBLISHED },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const { value } = await sandbox.stdout.getReader().read();
+  const { baseUrls, operator, workspace } = JSON.parse(new TextDecoder().decode(value)) as SandboxDescription;
   const env = {
     ...environment(folder, "session", baseUrls.v2),
     LEDGER_ENTERPRISE_WORKSPACE: workspace,
@@ -452,7 +462,7 @@ async function prepare(
   const { id } = await ask(["requests", "create", "--requestData", JSON.stringify(request)]);
   const { challenge } = await ask(["requests", "getChallenge", "--id", String(id)]);
   if (typeof id !== "string" || typeof challenge !== "string") throw new Error("the sandbox took no request");
-  return { env, ids: { request: id, challenge }, stop: () => sandbox.close() };
+  return { env, ids: { request: id, challenge }, stop: () => stopped(sandbox) };
 }
 
 /** Parts that can be asked for alone: `--only startup,lists`. */

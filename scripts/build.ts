@@ -192,7 +192,16 @@ async function layOutPackage(folder: string): Promise<void> {
     conditions: ["wintercg"],
     naming: { entry: "[name].mjs", chunk: "chunk-[hash].mjs" },
   });
-  await mkdir(join(folder, "bin"));
+  await bundle({
+    entrypoints: [join(ROOT, "scripts/npm/version.ts")],
+    target: "node",
+    format: "cjs",
+    splitting: false,
+    outdir: join(folder, "bin"),
+    minify: { whitespace: true, syntax: true },
+    define: definitions("npm"),
+    naming: { entry: "[name].cjs" },
+  });
   await copyFile(join(ROOT, "scripts/npm/entry.cjs"), join(folder, "bin", `${PROGRAM}.cjs`));
   for (const file of ["start.cjs", "tunnel.cjs"]) {
     await copyFile(join(ROOT, "scripts/npm", file), join(folder, "bin", file));

@@ -1,10 +1,9 @@
 /**
  * The only file that touches `process`: builds the real context, runs, sets the exit code, and dies by the signal that ended the run.
  */
-import { writeSync } from "node:fs";
 import process from "node:process";
 import type { Context } from "./context.ts";
-import { descriptorSink, isClosedAtStart } from "./io/descriptor.ts";
+import { announce } from "./io/announcement.ts";
 import { VERSION } from "./version.ts";
 
 /**
@@ -60,13 +59,15 @@ function dieBy(signal: NodeJS.Signals): void {
 
 async function main(): Promise<void> {
   neutralise(process.env);
-  const [{ hostname }, { setTimeout: sleep }, { releaseAllSync }, { streamSink }, { run }] = await Promise.all([
-    import("node:os"),
-    import("node:timers/promises"),
-    import("./io/lock.ts"),
-    import("./io/stdout.ts"),
-    import("./run.ts"),
-  ]);
+  const [{ hostname }, { setTimeout: sleep }, { descriptorSink }, { releaseAllSync }, { streamSink }, { run }] =
+    await Promise.all([
+      import("node:os"),
+      import("node:timers/promises"),
+      import("./io/descriptor.ts"),
+      import("./io/lock.ts"),
+      import("./io/stdout.ts"),
+      import("./run.ts"),
+    ]);
   releaseLocks = releaseAllSync;
   const isWindows = process.platform === "win32";
   for (const signal of SIGNALS) process.on(signal, onSignal);
@@ -102,16 +103,6 @@ async function main(): Promise<void> {
   for (const signal of SIGNALS) process.removeListener(signal, onSignal);
 }
 
-/** The one answer that needs nothing of the program, and so must not wait for it to be loaded. */
-function printVersion(): void {
-  if (isClosedAtStart()) process.exitCode = 1; // OUTPUT_ERROR
-  try {
-    writeSync(1, `${VERSION}\n`);
-  } catch {
-    process.exitCode = 1;
-  }
-}
-
-const [only, ...others] = process.argv.slice(2);
-if (others.length === 0 && (only === "--version" || only === "-v")) printVersion();
-else await main();
+const announced = announce(process.argv.slice(2), VERSION);
+if (announced === undefined) await main();
+else process.exitCode = announced;

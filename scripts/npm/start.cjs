@@ -53,6 +53,11 @@ function leave() {
 }
 
 exports.start = () => {
+  const announced = require("./version.cjs").announceVersion(process.argv.slice(2));
+  if (announced !== undefined) {
+    process.exitCode = announced;
+    return;
+  }
   // Node's remarks about settings such as NODE_USE_ENV_PROXY; standard error is silent on success.
   process.removeAllListeners("warning");
   prepareFetch(process.env);

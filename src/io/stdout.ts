@@ -3,7 +3,8 @@
  * awaited, so that nothing is lost and nothing lost goes unnoticed.
  */
 import type { CliError } from "../errors.ts";
-import { isClosedAtStart, outputError, type Sink } from "./descriptor.ts";
+import { isClosedAtStart } from "./announcement.ts";
+import { outputError, type Sink } from "./descriptor.ts";
 import { type Exact, encode, escapeUnsafe, pretty } from "./json.ts";
 import type { Redactor } from "./redact.ts";
 
