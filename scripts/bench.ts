@@ -314,11 +314,17 @@ async function crowd(bench: Bench): Promise<{ row: Row; refreshes: number; failu
       Bun.spawn([bench.binary, "users", "get", "--id", "me", "--timeout", "120"], {
         env,
         stdin: "ignore",
-        stdout: "ignore",
+        stdout: "pipe",
         stderr: "ignore",
       }),
     );
-    const exits = await Promise.all(children.map(({ exited }) => exited));
+    const exits = await Promise.all(
+      children.map(async ({ exited, stdout }) => {
+        const text = await new Response(stdout).text();
+        if ((await exited) !== 0) process.stderr.write(text);
+        return exited;
+      }),
+    );
     const ms = (Bun.nanoseconds() - start) / 1e6;
     const refreshes = sandbox.control.log.filter(({ path }) => path.endsWith("/auth/token/refresh")).length;
     await sandbox.close();

@@ -304,8 +304,8 @@ function createSessions(context: Context, directory: string, parts: RunParts): S
       await ensurePrivateDirectory(directory, context.uid);
       await sweepLeftovers(directory, now);
     },
-    locked: (work) =>
-      withLock(`${directory}/session.lock`, { clock: now, sleep, pid, host, isAlive, signal: parts.stop }, work),
+    locked: (work, done) =>
+      withLock(`${directory}/session.lock`, { clock: now, sleep, pid, host, isAlive, signal: parts.stop }, work, done),
   });
 }
 

@@ -29,6 +29,9 @@ export interface LockOptions {
 const TIMEOUT_MS = 20_000;
 const STALE_MS = 30_000;
 const BEAT_MS = 2_000;
+/** Between two looks. They become rarer, or a few hundred that wait would take from the one that works what it needs to end. */
+const SHORTEST_PAUSE_MS = 20;
+const LONGEST_PAUSE_MS = 400;
 /** A holder that looks stale gets this long to show that it is the clock that jumped. */
 const CONFIRM_MS = 5_000;
 /** So many times older than stale needs no confirmation. */
@@ -56,9 +59,18 @@ const held = new Map<string, Held>();
 /**
  * Runs `work` while holding the lock at `path`, whose directory must exist. Throws LOCK_TIMEOUT after 20 s of waiting, TIMEOUT when the
  * signal fires meanwhile, SESSION_IO when the lock file cannot be made or read.
+ *
+ * `done` is asked while somebody else holds the lock: once it gives a value, the holder has done what was to be done and that value is the
+ * result. Without it, hundreds that wait for one refresh would all take the lock in turn, only to see that it is over.
  */
-export async function withLock<T>(path: string, options: LockOptions, work: () => Promise<T>): Promise<T> {
-  const lock = await acquire(path, options);
+export async function withLock<T>(
+  path: string,
+  options: LockOptions,
+  work: () => Promise<T>,
+  done: () => Promise<T | undefined> = async () => undefined,
+): Promise<T> {
+  const lock = await acquire(path, options, done);
+  if (!isHeld(lock)) return lock.value;
   try {
     return await work();
   } finally {
@@ -71,10 +83,19 @@ export function releaseAllSync(): void {
   for (const lock of held.values()) release(lock);
 }
 
-async function acquire(path: string, options: LockOptions): Promise<Held> {
+function isHeld(found: Held | { readonly value: unknown }): found is Held {
+  return "token" in found;
+}
+
+async function acquire<T>(
+  path: string,
+  options: LockOptions,
+  done: () => Promise<T | undefined>,
+): Promise<Held | { readonly value: T }> {
   const { timeoutMs = TIMEOUT_MS } = options;
   // Times are the waiter's own, so that a clock that jumps neither ends nor prolongs the waiting.
   let waitedMs = 0;
+  let longest = SHORTEST_PAUSE_MS;
   let seen: { readonly state: string; readonly sinceMs: number } | undefined;
   for (;;) {
     const lock = create(path, options);
@@ -85,8 +106,11 @@ async function acquire(path: string, options: LockOptions): Promise<Held> {
     if (seen?.state !== state) seen = { state, sinceMs: waitedMs };
     const isConfirmed = waitedMs - seen.sinceMs >= CONFIRM_MS;
     if (remove(path, holder.token, options, (found) => isStale(found, options, isConfirmed))) continue;
+    const value = await done();
+    if (value !== undefined) return { value };
     if (waitedMs >= timeoutMs) throw timeout(holder, timeoutMs);
-    const ms = 5 + Math.random() * 45;
+    const ms = longest * (0.1 + 0.9 * Math.random());
+    longest = Math.min(longest * 1.5, LONGEST_PAUSE_MS);
     await pause(ms, options);
     waitedMs += ms;
   }

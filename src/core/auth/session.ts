@@ -58,8 +58,8 @@ export interface SessionHost {
   readonly uid: number | undefined;
   readonly redactor: Redactor;
   now(): number;
-  /** Runs `work` while holding the exclusive session lock (SES-6). */
-  locked<T>(work: () => Promise<T>): Promise<T>;
+  /** Runs `work` while holding the exclusive session lock (SES-6), or gives what `done` gives while another holds it. */
+  locked<T>(work: () => Promise<T>, done?: () => Promise<T | undefined>): Promise<T>;
   prepareDirectory(): Promise<void>;
 }
 
@@ -114,15 +114,19 @@ export class SessionStore {
    * refused (401): it is replaced whatever the clock says (NET-7). Throws SESSION_EXPIRED, NOT_LOGGED_IN, and what `refresh` throws.
    */
   async fresh(refresh: (session: Session) => Promise<TokenSet>, refused?: string): Promise<Session> {
-    const session = await this.require();
-    if (session.tokens === undefined || this.usable(session.tokens, refused)) return session;
+    const ready = async (): Promise<Session | undefined> => {
+      const current = await this.require();
+      return current.tokens === undefined || this.usable(current.tokens, refused) ? current : undefined;
+    };
+    const session = await ready();
+    if (session !== undefined) return session;
     return this.host.locked(async () => {
       const current = await this.require();
       if (current.tokens === undefined || this.usable(current.tokens, refused)) return current;
       // Whether a refresh token is over is for the server to say: the clock here may be hours or years off (SES-7, I19).
       if (current.tokens.refresh === undefined) throw await this.expired(current);
       return this.renew(current, refresh);
-    });
+    }, ready);
   }
 
   /** Inside the lock: one refresh, and the new pair stored together (SES-5). */
