@@ -109,7 +109,7 @@ async function acquire<T>(
     const value = await done();
     if (value !== undefined) return { value };
     if (waitedMs >= timeoutMs) throw timeout(holder, timeoutMs);
-    const ms = longest * (0.1 + 0.9 * Math.random());
+    const ms = Math.min(longest * (0.1 + 0.9 * Math.random()), timeoutMs - waitedMs);
     longest = Math.min(longest * 1.5, LONGEST_PAUSE_MS);
     await pause(ms, options);
     waitedMs += ms;

@@ -52,8 +52,8 @@ class World {
     writeFileSync(this.lock, JSON.stringify(holder));
   }
 
-  take(changes: Partial<LockOptions> = {}): Promise<string> {
-    return withLock(this.lock, this.options(changes), async () => "done");
+  take(changes: Partial<LockOptions> = {}, done?: () => Promise<string | undefined>): Promise<string> {
+    return withLock(this.lock, this.options(changes), async () => "done", done);
   }
 
   /** The names that are left beside the lock. */
@@ -147,15 +147,24 @@ describe("waiting", () => {
     expect(world.sleptMs).toBe(0);
   });
 
-  test("polls with jitter between 5 and 50 ms", async () => {
+  test("polls with jitter, soon at first and then more rarely, never less than every 400 ms", async () => {
     const world = new World();
     world.leave();
     const pauses: number[] = [];
     const sleep = async (ms: number): Promise<void> => void pauses.push(ms);
     await failureOf(() => world.take({ sleep, timeoutMs: 3000 }));
-    expect(Math.min(...pauses)).toBeGreaterThanOrEqual(5);
-    expect(Math.max(...pauses)).toBeLessThanOrEqual(50);
+    expect(Math.max(...pauses.slice(0, 3))).toBeLessThan(50);
+    expect(Math.max(...pauses)).toBeGreaterThan(50);
+    expect(Math.max(...pauses)).toBeLessThanOrEqual(400);
     expect(new Set(pauses).size).toBeGreaterThan(10);
+  });
+
+  test("SES-5 who waits for what the holder does goes on when it is done, and leaves the lock to its holder", async () => {
+    const world = new World();
+    world.leave();
+    const done = async (): Promise<string | undefined> => (world.sleptMs > 200 ? "done by the other" : undefined);
+    expect(await world.take({}, done)).toBe("done by the other");
+    expect(world.left()).toEqual(["session.lock"]);
   });
 
   test("goes on as soon as the lock is free", async () => {
@@ -165,7 +174,7 @@ describe("waiting", () => {
       if (world.sleptMs > 300) world.alive.clear();
     };
     expect(await world.take()).toBe("done");
-    expect(world.sleptMs).toBeLessThan(500);
+    expect(world.sleptMs).toBeLessThan(300 + 400 + 1);
   });
 
   test("the end of the command's time ends it: TIMEOUT", async () => {
