@@ -6,7 +6,18 @@
  * with token T is removed only by the process that holds the *claim* on T, a second file made with O_EXCL and named by T, and only after
  * looking again. Releasing goes the same way. All steps are synchronous: cheap when hundreds wait, and a signal can release, too.
  */
-import { closeSync, constants, fstatSync, openSync, readlinkSync, readSync, unlinkSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  linkSync,
+  openSync,
+  readlinkSync,
+  readSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
 import { CliError } from "../errors.ts";
 import { errnoOf, ioError } from "./ioerror.ts";
 import { randomName } from "./random.ts";
@@ -211,8 +222,28 @@ function takeClaim(claim: string, options: LockOptions): boolean {
   }
 }
 
-/** A new file that says who made it, open for writing; undefined when there is one already. */
+/**
+ * A new file that says who made it, open for writing; undefined when there is one already. It gets its name when it is complete, so that a
+ * process killed at any moment leaves none that says nothing, for which others would have to wait.
+ */
 function makeFile(path: string, token: string, options: LockOptions, startedAt: number): number | undefined {
+  if (existsSync(path)) return undefined;
+  const draft = `${path}.${token}.new.tmp`;
+  const descriptor = makeInPlace(draft, token, options, startedAt);
+  if (descriptor === undefined) return undefined;
+  try {
+    linkSync(draft, path);
+    return descriptor;
+  } catch (cause) {
+    closeSync(descriptor);
+    // Some file systems know no second names.
+    return errnoOf(cause) === "EEXIST" ? undefined : makeInPlace(path, token, options, startedAt);
+  } finally {
+    discard(draft);
+  }
+}
+
+function makeInPlace(path: string, token: string, options: LockOptions, startedAt: number): number | undefined {
   let descriptor: number;
   try {
     const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0);

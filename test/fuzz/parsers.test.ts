@@ -1,6 +1,7 @@
 /**
  * Our own parsers under damage: whatever comes in, they give a value that is what it says, or a CliError of a foreseen code; never another
- * exception, never a hang. Seeded and bounded here; `FUZZ=200 FUZZ_SEED=7 npm test test/fuzz` by hand. JSON has its own: test/io/json-fuzz.test.ts.
+ * exception, never a hang. Seeded and bounded here; `FUZZ=200 FUZZ_SEED=7 npm test test/fuzz` by hand. JSON has its own
+ * (test/io/json-fuzz.test.ts), and so has what a device sends (device.test.ts).
  */
 import { afterAll, expect, test } from "bun:test";
 import { createPrivateKey } from "node:crypto";
@@ -16,36 +17,10 @@ import { decodeChallenge } from "../../src/core/signing/challenge.ts";
 import { parseJws, verifyJws } from "../../src/core/signing/jws.ts";
 import { CliError, type ErrorCode } from "../../src/errors.ts";
 import { Redactor } from "../../src/io/redact.ts";
-import { FUZZ_FACTOR, FUZZ_SEED, Random } from "../support/random.ts";
+import { fuzz, outcomeOf } from "../support/fuzz.ts";
 import challenges from "../vectors/challenge_forms.json";
 import vectors from "../vectors/es256_sign_vectors.json";
 import keys from "../vectors/private_key_forms.json";
-
-/** Runs `once` so many times; a failure names the case, so that it can be run again. */
-async function fuzz(count: number, once: (random: Random) => unknown): Promise<Map<string, number>> {
-  const outcomes = new Map<string, number>();
-  for (let at = 0; at < count * FUZZ_FACTOR; at += 1) {
-    const random = new Random(FUZZ_SEED + at);
-    try {
-      const outcome = String(await once(random));
-      outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
-    } catch (cause) {
-      throw new Error(`FUZZ_SEED=${random.seed}: ${cause instanceof Error ? cause.stack : String(cause)}`, { cause });
-    }
-  }
-  return outcomes;
-}
-
-/** The result of `run`, or the code of its CliError if that is among the foreseen. */
-async function outcomeOf(run: () => unknown, foreseen: readonly ErrorCode[]): Promise<string> {
-  try {
-    await run();
-    return "accepted";
-  } catch (cause) {
-    if (cause instanceof CliError && foreseen.includes(cause.code)) return cause.code;
-    throw cause;
-  }
-}
 
 const USAGE: readonly ErrorCode[] = [
   "UNKNOWN_COMMAND",

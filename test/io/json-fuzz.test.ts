@@ -1,27 +1,17 @@
 /** The strict reader against the runtime's own: seeded documents, and the same documents damaged at random. */
 import { expect, test } from "bun:test";
 import { elements, exact, JsonError, members, pretty, print, tree, value } from "../../src/io/json.ts";
-
-/** mulberry32: the same cases on every machine. */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+import { FUZZ_FACTOR, FUZZ_SEED, Random } from "../support/random.ts";
 
 class Maker {
   /** Numbered keys are all different; short ones often stand twice. */
   constructor(
-    private readonly random: () => number,
+    private readonly random: Random,
     private readonly keys: "numbered" | "short",
   ) {}
 
   upTo(limit: number): number {
-    return Math.floor(this.random() * limit);
+    return this.random.below(limit);
   }
 
   pick<T>(choices: readonly T[]): T {
@@ -31,7 +21,7 @@ class Maker {
   }
 
   space(): string {
-    return this.random() < 0.8 ? "" : this.pick([" ", "\n", "\t ", "\r\n"]);
+    return this.random.next() < 0.8 ? "" : this.pick([" ", "\n", "\t ", "\r\n"]);
   }
 
   string(): string {
@@ -119,8 +109,8 @@ function rebuilt(text: string): unknown {
 }
 
 test("1,000 valid documents: accepted, same value, same tokens in every view", () => {
-  const maker = new Maker(randomOf(20240501), "numbered");
-  for (let count = 0; count < 1000; count += 1) {
+  const maker = new Maker(new Random(FUZZ_SEED), "numbered");
+  for (let count = 0; count < 1000 * FUZZ_FACTOR; count += 1) {
     const text = `${maker.space()}${maker.document(4)}${maker.space()}`;
     const document = exact(text);
     expect(value(document)).toEqual(JSON.parse(text));
@@ -135,9 +125,9 @@ test("1,000 valid documents: accepted, same value, same tokens in every view", (
 });
 
 test("2,000 damaged documents: accepted exactly when the runtime accepts them, duplicates and half characters apart", () => {
-  const maker = new Maker(randomOf(777), "short");
+  const maker = new Maker(new Random(FUZZ_SEED + 1), "short");
   const tally = { accepted: 0, syntax: 0, duplicate: 0, surrogate: 0 };
-  for (let count = 0; count < 2000; count += 1) {
+  for (let count = 0; count < 2000 * FUZZ_FACTOR; count += 1) {
     const text = maker.damaged(maker.document(3));
     const reference = parsed(text);
     try {
@@ -165,11 +155,11 @@ test("2,000 damaged documents: accepted exactly when the runtime accepts them, d
 });
 
 test("a duplicate is found wherever it stands among many keys", () => {
-  const random = randomOf(99);
-  for (let count = 0; count < 200; count += 1) {
-    const size = 2 + Math.floor(random() * 40);
+  const random = new Random(FUZZ_SEED + 2);
+  for (let count = 0; count < 200 * FUZZ_FACTOR; count += 1) {
+    const size = 2 + random.below(40);
     const keys = Array.from({ length: size }, (_, at) => `k${at}`);
-    const doubled = Math.floor(random() * (size - 1));
+    const doubled = random.below(size - 1);
     expect(() => exact(`{${[...keys, `k${doubled}`].map((key) => `"${key}":0`).join()}}`)).toThrow(
       "A key stands twice",
     );

@@ -374,6 +374,31 @@ describe("real processes", () => {
     expect(readdirSync(folder)).toEqual(["counter"]);
   }, 60_000);
 
+  /** Runs a worker of which the system spoils a call: strace puts it in. */
+  function spoil(how: string, lock: string, counter: string): ReturnType<typeof endOf> {
+    const calls = how.split(":")[0];
+    const command = ["-f", "-qq", "-o", "/dev/null", "-e", `trace=${calls}`, "-e", `inject=${how}`];
+    return endOf(spawn("strace", [...command, process.execPath, worker, lock, counter, "1", "count"]));
+  }
+
+  const steps = ["pwrite64", "link", "unlink", "pwrite64:2", "link:2", "unlink:2", "unlink:3", "unlink:4", "unlink:5"];
+  test.each(steps)(
+    "K09 SES-6 of a process that is killed at its %s nothing is left that others wait for",
+    async (step) => {
+      const { lock, counter } = place();
+      const [call, nth = 1] = step.split(":");
+      expect((await spoil(`${call}:signal=KILL:when=${nth}`, lock, counter)).exitCode).not.toBe(0);
+      const impatient = { ...real, sleep: () => Promise.reject(new Error("waited")) };
+      expect(await withLock(lock, impatient, async () => "done")).toBe("done");
+    },
+  );
+
+  test("SES-6 on a file system without hard links the lock is made in place", async () => {
+    const { folder, lock, counter } = place();
+    expect((await spoil("link,linkat:error=EPERM", lock, counter)).exitCode).toBe(0);
+    expect([readFileSync(counter, "utf8"), readdirSync(folder)]).toEqual(["1", ["counter"]]);
+  });
+
   test("L13 a holder that was stopped for a minute loses the lock, and releases nothing of others", async () => {
     const { folder, lock, counter } = place();
     const holder = start(lock, counter, 1, "hold");

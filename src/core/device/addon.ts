@@ -89,7 +89,8 @@ function openError(cause: unknown, path: string, library: Library): CliError {
   return new CliError("DEVICE_BUSY", { message: "The device is there, but could not be opened.", details, cause });
 }
 
-function wireOf(transport: TransportClass): Wire {
+/** An opened transport as a wire. Exchanging throws DEVICE_PROTOCOL and DEVICE_DISCONNECTED. */
+export function wireOf(transport: TransportClass): Wire {
   let isFirst = true;
   let isClosed = false;
   const readPacket = transport.readHID;
