@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import { type CommandFacts, type Manifest, manifest } from "../src/cli/manifest.ts";
 import { commands } from "../src/commands/index.ts";
+import { PACKAGE, PUBLISHED_KEY, RELEASES_URL, SIGNATURE, SUMS } from "../src/core/release/names.ts";
 import { ROOT, VERSION } from "./build.ts";
 import { referenceModule, references } from "./references.ts";
 
@@ -12,6 +13,7 @@ import { referenceModule, references } from "./references.ts";
 const GENERATED: readonly (readonly [path: string, make: (facts: Manifest, current: string) => string])[] = [
   ["README.md", (facts, current) => replaceBetween(current, "commands", commandTable(facts.commands))],
   ["skill/SKILL.md", (_facts, current) => current.replace(/^ {2}version: ".*"$/m, `  version: "${VERSION}"`)],
+  ["install.sh", (_facts, current) => stampInstaller(current, PUBLISHED_KEY)],
   ["src/core/skill/references.ts", () => referenceModule(references(commands).keys())],
   ...[...references(commands)].map(([name, text]) => [`skill/references/${name}`, () => text] as const),
 ];
@@ -34,6 +36,22 @@ export function commandTable(facts: readonly CommandFacts[]): string {
 
 function escapeCell(text: string): string {
   return text.replace(/\|/g, "\\|").replace(/\n/g, " ");
+}
+
+/** The installer with the names under which the program is published, and with the key (as in names.ts) that it is to believe. */
+export function stampInstaller(text: string, key: string | undefined): string {
+  const names = [
+    `PROGRAM=${PACKAGE}`,
+    `VERSION=${VERSION}`,
+    `RELEASES_URL=${RELEASES_URL}`,
+    `SUMS=${SUMS}`,
+    `SIGNATURE=${SIGNATURE}`,
+    // In lines of PEM.
+    `RELEASE_KEY='${(key ?? "").replace(/.{64}(?=.)/g, "$&\n")}'`,
+  ];
+  const block = /^(# names:begin .*\n)(?:.*\n)*?(?=^# names:end$)/m;
+  if (!block.test(text)) throw new Error("The marks 'names:begin' and 'names:end' must stand in install.sh.");
+  return text.replace(block, (_whole, mark: string) => `${mark}${names.join("\n")}\n`);
 }
 
 /** Replaces what stands between `<!-- name:begin -->` and `<!-- name:end -->`. Throws when the marks are not there exactly once. */

@@ -1,6 +1,7 @@
 /** A registry and a releases page of the test's own, with releases that are signed by a key of the test's own. */
 import { createHash, generateKeyPairSync, sign } from "node:crypto";
 import { readFileSync } from "node:fs";
+import type { Identity } from "../hostile/certificates.ts";
 
 /** Place of the processor's number in ELF, and two such numbers. */
 const ELF_MACHINE = 18;
@@ -48,15 +49,17 @@ export class Releases implements Disposable {
   private npm = "";
   private files: Files = {};
   private answers: Readonly<Record<string, Answer>> = {};
-  private readonly server = Bun.serve({
-    port: 0,
-    hostname: "127.0.0.1",
-    idleTimeout: 0,
-    fetch: (request) => this.answer(request),
-  });
+  private readonly server: Bun.Server<undefined>;
+
+  /** Plain, or with TLS when it has an identity to show. */
+  constructor(private readonly identity?: Identity) {
+    const tls = identity === undefined ? {} : { tls: { ...identity } };
+    const fetch = (request: Request): Response | Promise<Response> => this.answer(request);
+    this.server = Bun.serve({ port: 0, hostname: "127.0.0.1", idleTimeout: 0, fetch, ...tls });
+  }
 
   get url(): string {
-    return `http://127.0.0.1:${this.server.port}`;
+    return `${this.identity === undefined ? "http" : "https"}://127.0.0.1:${this.server.port}`;
   }
 
   get environment(): Readonly<Record<string, string>> {
