@@ -126,7 +126,8 @@ test("KEY-1 KEY-3 the reader of private keys: what it accepts, node:crypto reads
       const { scalar, publicKey } = parsePrivateKey(text);
       expect([scalar.length, publicKey.length, publicKey[0]]).toEqual([32, 65, 4]);
       const read = /^[0-9a-fA-F\s]+$/.test(text) ? Buffer.from(text.trim(), "hex").toString("latin1") : text.trim();
-      const { d, x, y } = createPrivateKey(read).export({ format: "jwk" });
+      // An empty line within is in nobody's way but that of node:crypto on Bun.
+      const { d, x, y } = createPrivateKey(read.replace(/(\r?\n)+/g, "\n")).export({ format: "jwk" });
       expect(Buffer.from(scalar).toString("base64url")).toBe(String(d));
       expect(Buffer.from(publicKey.subarray(1)).toString("hex")).toBe(
         Buffer.concat([Buffer.from(x ?? "", "base64url"), Buffer.from(y ?? "", "base64url")]).toString("hex"),
