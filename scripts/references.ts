@@ -75,7 +75,7 @@ function optionLine(name: string, argument: Argument<unknown>): string {
 function resultOf(command: Command): string[] {
   if (command.output === undefined) return ["Prints text."];
   const isList = command.fields === "results";
-  const fields = [...declaredFields(command.output, command.fields ?? "object")];
+  const fields = [...declaredFields(command.output(), command.fields ?? "object")];
   if (fields.length === 0) return [];
   return [`Result${isList ? ", in `results`" : ""}: ${fields.map((field) => `\`${field}\``).join(", ")}.`];
 }

@@ -128,7 +128,7 @@ async function deliver(
 
 function projectionOf(command: Command, fields: unknown): Projection | undefined {
   if (fields === undefined || command.fields === undefined) return undefined;
-  const projection = new Projection(fields as string[][], declaredFields(command.output, command.fields));
+  const projection = new Projection(fields as string[][], declaredFields(command.output?.(), command.fields));
   if (command.effect !== "read") projection.requireDeclared();
   return projection;
 }

@@ -12,6 +12,9 @@ import type { Argument, ArgumentMap } from "./argument.ts";
  */
 export type Effect = "read" | "write" | "sign" | "local" | "session";
 
+/** Makes a schema when somebody asks for it: most runs do not, and making them all costs more than the rest of a start. */
+export type Shape = () => GenericSchema;
+
 export interface Example {
   /** The line as typed, without the program's name. */
   readonly line: string;
@@ -22,7 +25,7 @@ export interface Example {
 export interface Rehearsal {
   readonly needs: readonly string[];
   /** What the rehearsal prints. */
-  readonly output: GenericSchema;
+  readonly output: Shape;
   run(capabilities: never, args: never): unknown;
 }
 
@@ -39,7 +42,7 @@ export interface Command {
   /** Codes that the command can fail with, in the order of the error table. */
   readonly fails: readonly ErrorCode[];
   /** Fields that we read or promise; always loose, since the API's own fields are relayed. Absent: the result is text. */
-  readonly output: GenericSchema | undefined;
+  readonly output: Shape | undefined;
   /** The member of the result that `--fields` projects, or the result itself; absent: no `--fields`. */
   readonly fields: "results" | "object" | undefined;
   /** Works while the version gate refuses (VER-5). */

@@ -49,7 +49,7 @@ export const logout = command({
   effect: "session",
   needs: ["sessions"],
   args: {},
-  output: v.looseObject({ loggedOut: v.literal(true), hadSession: v.boolean() }),
+  output: () => v.looseObject({ loggedOut: v.literal(true), hadSession: v.boolean() }),
   ungated: true,
   examples: [{ line: "logout", means: "End the session on this machine" }],
   run: async ({ sessions }) => ({ loggedOut: true, hadSession: await sessions.remove() }),
@@ -60,7 +60,7 @@ export const whoami = command({
   effect: "read",
   needs: ["reader"],
   args: {},
-  output: v.looseObject({ session: Session, user: v.nullable(User) }),
+  output: () => v.looseObject({ session: Session(), user: v.nullable(User()) }),
   fields: "object",
   examples: [{ line: "whoami", means: "Is there a session, whose, and until when?" }],
   run: async ({ reader }) => {

@@ -13,16 +13,17 @@ const getBalance = command({
   effect: "read",
   needs: ["reader"],
   args: { id: required(many(id("Id of an account."))) },
-  output: v.looseObject({
-    results: v.array(
-      v.looseObject({
-        id: v.string(),
-        name: v.nullable(v.string()),
-        currency: v.nullable(v.string()),
-        balance: Balance,
-      }),
-    ),
-  }),
+  output: () =>
+    v.looseObject({
+      results: v.array(
+        v.looseObject({
+          id: v.string(),
+          name: v.nullable(v.string()),
+          currency: v.nullable(v.string()),
+          balance: Balance(),
+        }),
+      ),
+    }),
   fields: "results",
   examples: [{ line: "accounts getBalance --id ACCOUNT_ID --id OTHER_ID", means: "Two balances at once" }],
   run: async ({ reader }, args) => ({ results: await readBalances(reader, args.id) }),

@@ -1,7 +1,6 @@
 /** `command()`: a command value with its types tied together. Asking for an undeclared capability does not compile. */
-import type { GenericSchema } from "valibot";
 import { type Argument, type ArgumentMap, flag, type Values } from "../cli/argument.ts";
-import type { Command, Effect, Example } from "../cli/command.ts";
+import type { Command, Effect, Example, Shape } from "../cli/command.ts";
 import { parseFields } from "../cli/fields.ts";
 import type { Capabilities } from "../context.ts";
 import type { ErrorCode } from "../errors.ts";
@@ -16,7 +15,7 @@ interface Spec<N extends Need, A extends ArgumentMap, R extends Need> {
   readonly needs: readonly N[];
   readonly args: A;
   readonly operands?: Argument<readonly string[]>;
-  readonly output?: GenericSchema;
+  readonly output?: Shape;
   readonly fields?: "results" | "object";
   readonly ungated?: boolean;
   readonly examples: readonly Example[];
@@ -27,7 +26,7 @@ interface Spec<N extends Need, A extends ArgumentMap, R extends Need> {
   /** What `--dryRun` does instead; obligatory for every command that writes or signs. */
   readonly rehearsal?: {
     readonly needs: readonly R[];
-    readonly output: GenericSchema;
+    readonly output: Shape;
     run(capabilities: Pick<Capabilities, R>, args: Values<A> & Operands): unknown;
   };
 }

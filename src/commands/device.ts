@@ -7,7 +7,7 @@ import { LOGIN_ARGS, SessionResult } from "./session.ts";
 
 const DEVICE_ARGS = {
   device: text("Path of the device, needed when several are connected; 'doctor' lists them.", "<path>", 1024),
-  deviceTimeout: withDefault(seconds("Time for a person to act on the device, each time.", 1, 3600), 300),
+  deviceTimeout: withDefault(seconds("Seconds for a person to act on the device, each time.", 1, 3600), 300),
 };
 
 const PERSON = "A person must unlock the device and confirm on it; a line on stderr says when.";

@@ -5,22 +5,24 @@ import { CliError } from "../errors.ts";
 import { CHANNEL, VERSION } from "../version.ts";
 import { command } from "./command.ts";
 
-const Finding = v.looseObject({
-  check: v.string(),
-  status: v.picklist(["ok", "warn", "problem"]),
-  message: v.string(),
-  fix: v.optional(v.string()),
-  code: v.optional(v.string()),
-  details: v.optional(v.unknown()),
-});
+const Finding = () =>
+  v.looseObject({
+    check: v.string(),
+    status: v.picklist(["ok", "warn", "problem"]),
+    message: v.string(),
+    fix: v.optional(v.string()),
+    code: v.optional(v.string()),
+    details: v.optional(v.unknown()),
+  });
 
-const Report = v.looseObject({
-  ok: v.boolean(),
-  version: v.string(),
-  channel: v.picklist(["binary", "npm", "source"]),
-  settings: v.array(v.looseObject({ name: v.string(), source: v.picklist(["environment", "file", "unset"]) })),
-  findings: v.array(Finding),
-});
+const Report = () =>
+  v.looseObject({
+    ok: v.boolean(),
+    version: v.string(),
+    channel: v.picklist(["binary", "npm", "source"]),
+    settings: v.array(v.looseObject({ name: v.string(), source: v.picklist(["environment", "file", "unset"]) })),
+    findings: v.array(Finding()),
+  });
 
 export const doctor = command({
   summary: "Check settings, key, clock, network, session and skill; change nothing.",

@@ -20,7 +20,7 @@ const generate = command({
     out: path("File for the private key; must not exist."),
     stdout: flag("Print the private key in the JSON instead; whoever sees the output can sign."),
   },
-  output: v.looseObject({ ...PublicHalf, file: v.optional(v.string()), privateKey: v.optional(v.string()) }),
+  output: () => v.looseObject({ ...PublicHalf, file: v.optional(v.string()), privateKey: v.optional(v.string()) }),
   ungated: true,
   examples: [{ line: "keys generate --out operator.key", means: "Private key into a new file, public key on stdout" }],
   run: async ({ files }, { out, stdout }) => {
@@ -43,7 +43,7 @@ const publicKey = command({
   effect: "local",
   needs: ["publicKey"],
   args: {},
-  output: v.looseObject(PublicHalf),
+  output: () => v.looseObject(PublicHalf),
   fields: "object",
   ungated: true,
   examples: [{ line: "keys public", means: "Compare with what the administrator registered" }],

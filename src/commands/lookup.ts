@@ -7,7 +7,7 @@ import { checkPath } from "../core/api/path.ts";
 import { V1_READS } from "../core/api/v1reads.ts";
 import { command } from "./command.ts";
 
-const LooseList = v.union([v.array(v.looseObject({})), v.looseObject({ results: v.array(v.looseObject({})) })]);
+const LooseList = () => v.union([v.array(v.looseObject({})), v.looseObject({ results: v.array(v.looseObject({})) })]);
 
 export const assets = group("Currencies and tokens that the workspace knows.", {
   currencies: command({
@@ -46,7 +46,7 @@ export const permissions = group("What a user may do.", {
       resourceType: oneOf("Kind of the resource.", RESOURCE_TYPES),
       resourceId: id("Id of the resource."),
     },
-    output: v.looseObject({ userId: v.optional(v.string()), allowedActions: v.array(v.string()) }),
+    output: () => v.looseObject({ userId: v.optional(v.string()), allowedActions: v.array(v.string()) }),
     fields: "object",
     examples: [
       {
@@ -72,7 +72,7 @@ export const api = command({
     path: required(text("Path below the base URL, beginning with '/'; no query in it.", "</path>", 2048)),
     query: many(pair("One query parameter.")),
   },
-  output: v.unknown(),
+  output: () => v.unknown(),
   examples: [
     { line: "api --path /tradelink/network", means: "A resource without a command of its own" },
     { line: "api --path /accounts/7/nfts --query page=2", means: "The second page of an account's NFTs on V1" },

@@ -28,12 +28,13 @@ const verify = command({
     header: required(text("The X-Ledger-Signature header, t=…,v1=….", "<t=…,v1=…>", 1024)),
     body: required(bytes("The body of the notification.")),
   },
-  output: v.looseObject({
-    verified: v.literal(true),
-    signedAt: v.string(),
-    ageSeconds: v.number(),
-    payload: v.unknown(),
-  }),
+  output: () =>
+    v.looseObject({
+      verified: v.literal(true),
+      signedAt: v.string(),
+      ageSeconds: v.number(),
+      payload: v.unknown(),
+    }),
   fails: ["INVALID_SIGNATURE", "MISSING_CREDENTIALS", "CONFIG_CONFLICT"],
   ungated: true,
   examples: [

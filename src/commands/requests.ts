@@ -54,12 +54,10 @@ const getChallenge = command({
   effect: "read",
   needs: ["approval", "reader", "records"],
   args: { id: requestId },
-  output: v.looseObject({
-    requestId: Review.requestId,
-    challenge: Review.challenge,
-    decoded: Review.decoded,
-    payloadSha256: Review.payloadSha256,
-  }),
+  output: () => {
+    const { requestId, challenge, decoded, payloadSha256 } = Review();
+    return v.looseObject({ requestId, challenge, decoded, payloadSha256 });
+  },
   fails: ["INVALID_CHALLENGE"],
   fields: "object",
   examples: [{ line: "requests getChallenge --id REQUEST_ID", means: "Challenge and its decoded content" }],
@@ -80,7 +78,7 @@ const review = command({
   effect: "read",
   needs: ["approval", "reader", "records"],
   args: { id: requestId, challenge: material("A challenge fetched before; without it a new one is asked for.") },
-  output: v.looseObject({ ...Review, match: v.literal(true) }),
+  output: () => v.looseObject({ ...Review(), match: v.literal(true) }),
   fails: ["INVALID_CHALLENGE", "CHALLENGE_MISMATCH"],
   fields: "object",
   examples: [{ line: "requests review --id REQUEST_ID", means: "Does the challenge say what the request says?" }],
@@ -111,10 +109,10 @@ const wait = command({
   args: {
     id: requestId,
     state: many(text("Wait for this state.", "<STATE>", 64)),
-    timeout: withDefault(seconds("How long to wait.", 1, 604_800), 3600),
-    interval: withDefault(seconds("Time between two looks.", 0.1, 3600), 5),
+    timeout: withDefault(seconds("Seconds to wait.", 1, 604_800), 3600),
+    interval: withDefault(seconds("Seconds between two looks.", 0.1, 3600), 5),
   },
-  output: v.looseObject({ reached: v.literal(true), request: Request }),
+  output: () => v.looseObject({ reached: v.literal(true), request: Request() }),
   fails: ["WAIT_TIMEOUT", "WAIT_OTHER_STATE"],
   fields: "object",
   examples: [{ line: "requests wait --id REQUEST_ID --timeout 600", means: "Up to ten minutes" }],

@@ -1,7 +1,7 @@
 /** What most commands are made of: a paged list, a cursor list, one object by its id. */
 import * as v from "valibot";
 import { type ArgumentMap, cursor, flag, id, integer, oneOf, required, text, type Values } from "../cli/argument.ts";
-import type { Command, Example } from "../cli/command.ts";
+import type { Command, Example, Shape } from "../cli/command.ts";
 import { missingFrom } from "../core/api/dialect.ts";
 import type { OperationName, Parameters } from "../core/api/operation.ts";
 import { type Walk, walkPages } from "../core/api/pages.ts";
@@ -26,22 +26,23 @@ const PAGING = {
 const AllOrLimit = 'With --all or --limit the result is {"results","total","complete"}, written as it arrives.';
 
 /** The API's page of `item`, which `--all` replaces by one document. */
-export function pageOf(item: v.GenericSchema): v.GenericSchema {
-  return v.looseObject({
-    page: v.optional(v.number()),
-    next: v.optional(v.nullable(v.union([v.number(), v.string()]))),
-    prev: v.optional(v.nullable(v.number())),
-    pageSize: v.optional(v.number()),
-    total: v.optional(v.nullable(v.number())),
-    complete: v.optional(v.boolean()),
-    results: v.array(item),
-  });
+export function pageOf(item: Shape): Shape {
+  return () =>
+    v.looseObject({
+      page: v.optional(v.number()),
+      next: v.optional(v.nullable(v.union([v.number(), v.string()]))),
+      prev: v.optional(v.nullable(v.number())),
+      pageSize: v.optional(v.number()),
+      total: v.optional(v.nullable(v.number())),
+      complete: v.optional(v.boolean()),
+      results: v.array(item()),
+    });
 }
 
 interface ListSpec<A extends ArgumentMap> {
   readonly summary: string;
   readonly operation: OperationName;
-  readonly item: v.GenericSchema;
+  readonly item: Shape;
   readonly filters?: A;
   readonly notes?: readonly string[];
   readonly examples: readonly Example[];
@@ -85,7 +86,7 @@ function listCommand<A extends ArgumentMap>(spec: ListSpec<A>, paging: ArgumentM
 interface GetSpec {
   readonly summary: string;
   readonly operation: OperationName;
-  readonly item: v.GenericSchema;
+  readonly item: Shape;
   readonly of: string;
   readonly args?: ArgumentMap;
   readonly notes?: readonly string[];

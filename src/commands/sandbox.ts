@@ -17,7 +17,7 @@ export const sandbox = group("A Ledger Enterprise workspace on this machine, in 
       seed: json("Workspace to serve instead of the built-in one."),
       autoApprove: seconds("Let the human reviewers approve after this time.", 0, 86_400),
     },
-    output: v.looseObject({ workspace: v.string(), environment: v.array(v.string()) }),
+    output: () => v.looseObject({ workspace: v.string(), environment: v.array(v.string()) }),
     ungated: true,
     examples: [{ line: "sandbox start --autoApprove 2", means: "A workspace whose people approve after two seconds" }],
     run: async ({ sandbox: start, clock }, { port, seed, autoApprove }) => {

@@ -71,8 +71,8 @@ function describe(words: readonly string[], target: Command, convert: Convert): 
   return {
     ...facts,
     notes,
-    result: target.output === undefined ? null : convert(target.output),
-    ...(target.rehearsal === undefined ? {} : { dryRunResult: convert(target.rehearsal.output) }),
+    result: target.output === undefined ? null : convert(target.output()),
+    ...(target.rehearsal === undefined ? {} : { dryRunResult: convert(target.rehearsal.output()) }),
     errors: byExit(target.fails),
     examples,
     ...(target.reference === undefined ? {} : { reference: target.reference }),
@@ -103,7 +103,7 @@ export const schema = command({
   needs: ["registry", "jsonSchema"],
   args: {},
   operands: many(text("Words of a command or group, or 'errors'.", "<command…>", 64)),
-  output: v.union([Index, Description, Failures, v.looseObject({ commands: v.array(Entry) })]),
+  output: () => v.union([Index, Description, Failures, v.looseObject({ commands: v.array(Entry) })]),
   fails: ["UNKNOWN_COMMAND"],
   ungated: true,
   examples: [

@@ -2,16 +2,17 @@
 import * as v from "valibot";
 import { oneOf, text } from "../cli/argument.ts";
 
-export const Session = v.looseObject({
-  kind: v.picklist(["api", "device", "reporting"]),
-  apiVersion: v.picklist(["v1", "v2"]),
-  origin: v.string(),
-  basePath: v.string(),
-  workspace: v.string(),
-  user: v.nullable(v.looseObject({ id: v.nullable(v.string()), name: v.nullable(v.string()) })),
-  expiresAt: v.nullable(v.string()),
-  keyFingerprint: v.optional(v.string()),
-});
+export const Session = () =>
+  v.looseObject({
+    kind: v.picklist(["api", "device", "reporting"]),
+    apiVersion: v.picklist(["v1", "v2"]),
+    origin: v.string(),
+    basePath: v.string(),
+    workspace: v.string(),
+    user: v.nullable(v.looseObject({ id: v.nullable(v.string()), name: v.nullable(v.string()) })),
+    expiresAt: v.nullable(v.string()),
+    keyFingerprint: v.optional(v.string()),
+  });
 
 /** Where to log in; every login takes these. */
 export const LOGIN_ARGS = {
@@ -20,4 +21,4 @@ export const LOGIN_ARGS = {
   apiVersion: oneOf("Generation of the API; found from the URL when absent.", ["v1", "v2"]),
 };
 
-export const SessionResult = v.looseObject({ session: Session });
+export const SessionResult = () => v.looseObject({ session: Session() });

@@ -76,13 +76,13 @@ function facts({ challenge, review, unverified }: Reviewed, publicKey: Uint8Arra
   };
 }
 
-const Signed = {
+const Signed = () => ({
   decoded: v.nullable(v.looseObject({})),
   payloadSha256: v.string(),
   publicKey: v.string(),
   review: v.picklist(["matched", "none"]),
   unverified: v.optional(v.array(v.string())),
-};
+});
 
 export const sign = command({
   summary: "Sign a challenge with the configured private key; sends nothing.",
@@ -97,7 +97,7 @@ export const sign = command({
     id: id("Request to review the challenge against; reads the request, asks for no challenge."),
     ...EXPECTATIONS,
   },
-  output: v.looseObject({ signature: v.string(), ...Signed }),
+  output: () => v.looseObject({ signature: v.string(), ...Signed() }),
   fields: "object",
   fails: ["INVALID_CHALLENGE", "CHALLENGE_MISMATCH", "KEY_MISMATCH", "WRONG_SESSION_KIND"],
   examples: [
@@ -116,7 +116,7 @@ export const sign = command({
   },
   rehearsal: {
     needs: ["approval", "reader", "records", "sessions", "log", "publicKey"],
-    output: v.looseObject({ dryRun: v.literal(true), wouldSign: v.looseObject(Signed) }),
+    output: () => v.looseObject({ dryRun: v.literal(true), wouldSign: v.looseObject(Signed()) }),
     run: async (host, args) => {
       const reviewed = await examine(host, args);
       const publicKey = await host.publicKey();

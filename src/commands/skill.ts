@@ -56,7 +56,7 @@ const install = command({
   effect: "local",
   needs: ["skills"],
   args: { ...WHERE, force: flag("Replace files that this program did not write, and newer ones.") },
-  output: v.looseObject({ path: v.string(), version: v.string(), changed: v.boolean(), before: Status }),
+  output: () => v.looseObject({ path: v.string(), version: v.string(), changed: v.boolean(), before: Status }),
   fails: ["FILE_EXISTS", "IO_ERROR"],
   ungated: true,
   examples: [
@@ -76,11 +76,12 @@ const list = command({
   effect: "local",
   needs: ["skills"],
   args: {},
-  output: v.looseObject({
-    skill: v.string(),
-    version: v.string(),
-    agents: v.array(v.looseObject({ agent: v.string(), project: v.string(), user: v.string() })),
-  }),
+  output: () =>
+    v.looseObject({
+      skill: v.string(),
+      version: v.string(),
+      agents: v.array(v.looseObject({ agent: v.string(), project: v.string(), user: v.string() })),
+    }),
   ungated: true,
   examples: [{ line: "skill list", means: "Names for --agent" }],
   run: async ({ skills }) => {
@@ -100,13 +101,19 @@ const doctor = command({
   effect: "local",
   needs: ["skills"],
   args: WHERE,
-  output: v.looseObject({
-    skill: v.string(),
-    version: v.string(),
-    installations: v.array(
-      v.looseObject({ path: v.string(), status: Status, version: v.nullable(v.string()), agents: v.array(v.string()) }),
-    ),
-  }),
+  output: () =>
+    v.looseObject({
+      skill: v.string(),
+      version: v.string(),
+      installations: v.array(
+        v.looseObject({
+          path: v.string(),
+          status: Status,
+          version: v.nullable(v.string()),
+          agents: v.array(v.string()),
+        }),
+      ),
+    }),
   fails: ["IO_ERROR"],
   ungated: true,
   examples: [

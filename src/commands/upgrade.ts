@@ -23,7 +23,7 @@ export const upgrade = command({
   effect: "local",
   needs: ["upgrades"],
   args: { check: flag("Only say which version is the newest; change nothing.") },
-  output: v.union([Check, Upgraded]),
+  output: () => v.union([Check, Upgraded]),
   ungated: true,
   fails: ["UPGRADE_FAILED", "INVALID_URL", "INSECURE_URL", "INVALID_PROXY"],
   examples: [
