@@ -194,7 +194,11 @@ export const ERRORS = {
   PROXY_ERROR: { exit: 1, retryable: false, hint: "The proxy refused the connection; check HTTPS_PROXY and NO_PROXY." },
 
   // Waiting
-  WAIT_TIMEOUT: { exit: 1, retryable: true, hint: "The request is still open; wait again." },
+  WAIT_TIMEOUT: {
+    exit: 1,
+    retryable: true,
+    hint: "The request is still open; reviews in error.details say who has to act. Wait again if somebody will.",
+  },
   WAIT_OTHER_STATE: { exit: 1, retryable: false, hint: "The request ended in another state; error.details shows it." },
   REQUEST_CLOSED: { exit: 1, retryable: false, hint: "The request is already final; nothing can be approved." },
 
