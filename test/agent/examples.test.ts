@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { type Command, walk } from "../../src/cli/command.ts";
 import { interpret, parse } from "../../src/cli/parse.ts";
 import { commands } from "../../src/commands/index.ts";
+import { PAYOUT } from "../support/payout.ts";
 import { splitCommand } from "../support/script.ts";
 import { tally } from "./contract.ts";
 import { at, openWorld, type World } from "./world.ts";
@@ -20,25 +21,13 @@ const NOT_RUN: readonly (readonly [words: RegExp, reason: string])[] = [
 ];
 
 const ACCOUNT = "e5a8f6f0-2222-4f6e-8f5a-000000000001";
-const TRANSACTION = {
-  accountId: ACCOUNT,
-  transactionType: "BITCOIN_LIKE_SEND",
-  transactionData: {
-    accountName: "ClientA COL TBTC 1",
-    amount: "2500000",
-    currency: "bitcoin_testnet",
-    maxFees: "4018",
-    recipient: "tb1q5tsjcyz7xmet07yxtumakt739y53hcttmntajq",
-  },
-  feesStrategy: { type: "SPEED", data: { speed: "NORMAL" } },
-};
 
 /** A session, a request with its challenge and signature, and the files that examples name. Gives what placeholders stand for. */
 async function prepare(world: World): Promise<Record<string, string>> {
   const file = (name: string, content: unknown): Promise<void> =>
     writeFile(join(world.cwd, name), typeof content === "string" ? content : JSON.stringify(content));
-  await file("tx.json", TRANSACTION);
-  await file("payout.json", { type: "CREATE_TRANSACTION", data: TRANSACTION });
+  await file("tx.json", PAYOUT);
+  await file("payout.json", { type: "CREATE_TRANSACTION", data: PAYOUT });
   await file("intent.json", { data: { transaction_data: { amount: "2500000" } } });
   await world.run("login api");
   const id = String(at((await world.run("requests create --requestData @payout.json")).document, "id"));

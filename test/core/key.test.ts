@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { createPrivateKey, generateKeyPairSync, sign, verify } from "node:crypto";
 import { fingerprint, generateKeyPair, parsePrivateKey, publicKeyFromHex } from "../../src/core/auth/key.ts";
 import { CliError } from "../../src/errors.ts";
+import { failureOf } from "../support/failure.ts";
 import forms from "../vectors/private_key_forms.json" with { type: "json" };
 
 const SCALAR = "c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721";
@@ -11,16 +12,6 @@ const OID_P256 = "06082a8648ce3d030107";
 const OID_SECP256K1 = "06052b8104000a";
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
-
-function failureOf(run: () => unknown): CliError {
-  try {
-    run();
-  } catch (failure) {
-    if (failure instanceof CliError) return failure;
-    throw failure;
-  }
-  throw new Error("accepted");
-}
 
 const codeOf = (value: string): string => failureOf(() => parsePrivateKey(value)).code;
 

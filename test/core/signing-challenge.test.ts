@@ -3,19 +3,10 @@ import { createHash } from "node:crypto";
 import { type ChallengeShape, challengeOf, decodeChallenge, looksLikeToken } from "../../src/core/signing/challenge.ts";
 import { CliError } from "../../src/errors.ts";
 import { exact } from "../../src/io/json.ts";
+import { failureOf } from "../support/failure.ts";
 import forms from "../vectors/challenge_forms.json" with { type: "json" };
 
 const b64 = (text: string | Uint8Array): string => Buffer.from(text).toString("base64");
-
-function failureOf(run: () => unknown): CliError {
-  try {
-    run();
-  } catch (failure) {
-    if (failure instanceof CliError) return failure;
-    throw failure;
-  }
-  throw new Error("accepted");
-}
 
 const messageOf = (text: string): string => {
   const failure = failureOf(() => decodeChallenge(text));

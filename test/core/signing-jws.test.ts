@@ -7,6 +7,7 @@ import { parseJws, signJws, verifyJws } from "../../src/core/signing/jws.ts";
 import { type Signer, verifySignature } from "../../src/core/signing/signer.ts";
 import { softwareSigner } from "../../src/core/signing/software.ts";
 import { CliError } from "../../src/errors.ts";
+import { failureOf } from "../support/failure.ts";
 import signVectors from "../vectors/es256_sign_vectors.json" with { type: "json" };
 import rfc6979 from "../vectors/rfc6979_a25_p256_sha256.json" with { type: "json" };
 import rfc7515 from "../vectors/rfc7515_a3_es256.json" with { type: "json" };
@@ -25,16 +26,6 @@ const KEYS = {
   rfc6979: keyOf(signVectors.keys.rfc6979.private_scalar_hex, signVectors.keys.rfc6979.public_key_uncompressed),
   rfc7515: keyOf(signVectors.keys.rfc7515.private_scalar_hex, signVectors.keys.rfc7515.public_key_uncompressed),
 };
-
-function failureOf(run: () => unknown): CliError {
-  try {
-    run();
-  } catch (failure) {
-    if (failure instanceof CliError) return failure;
-    throw failure;
-  }
-  throw new Error("accepted");
-}
 
 async function rejectionOf(promise: Promise<unknown>): Promise<CliError> {
   const failure = await promise.then(

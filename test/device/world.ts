@@ -3,25 +3,13 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { defaultSeed, type Sandbox, startSandbox } from "../../src/sandbox/index.ts";
+import { PAYOUT } from "../support/payout.ts";
 import vectors from "../vectors/device.json";
 import { Machine, type Outcome, type Running, SOURCE_COMMAND } from "./machine.ts";
 import { type Behaviour, type Keys, SimulatedDevice } from "./simulator.ts";
 
 export const ALICE = "b7c1d2e3-0000-4000-8000-000000000004";
 export const AGENT = "b7c1d2e3-0000-4000-8000-000000000001";
-/** Waits for Alice, Bruno or Chloé. */
-const TRANSACTION = {
-  accountId: "e5a8f6f0-2222-4f6e-8f5a-000000000001",
-  transactionType: "BITCOIN_LIKE_SEND",
-  transactionData: {
-    accountName: "ClientA COL TBTC 1",
-    amount: "2500000",
-    currency: "bitcoin_testnet",
-    maxFees: "4018",
-    recipient: "tb1q5tsjcyz7xmet07yxtumakt739y53hcttmntajq",
-  },
-  feesStrategy: { type: "SPEED", data: { speed: "NORMAL" } },
-};
 
 const { u2f, confidentiality, validation, endorsement } = vectors.keys;
 export const KEYS: Keys = {
@@ -95,7 +83,7 @@ export class World implements AsyncDisposable {
   async raise(): Promise<string> {
     const env = { LEDGER_ENTERPRISE_STATE_DIR: join(this.folder, "agent") };
     await this.run("login api", undefined, env);
-    await Bun.write(join(this.folder, "tx.json"), JSON.stringify({ type: "CREATE_TRANSACTION", data: TRANSACTION }));
+    await Bun.write(join(this.folder, "tx.json"), JSON.stringify({ type: "CREATE_TRANSACTION", data: PAYOUT }));
     const { document } = await this.run("requests create --requestData @tx.json", undefined, env);
     const id = String(document.id);
     this.sandbox.control.review(id, AGENT, "APPROVE");
