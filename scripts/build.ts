@@ -22,14 +22,15 @@ const PROGRAM = "ledger-enterprise-cli";
 /** The only dependency that is not bundled: it holds native code. */
 const NODE_HID_VERSION = "3.4.0";
 
-interface Package {
+export interface Package {
   readonly version: string;
   readonly description: string;
   readonly license: string;
   readonly dependencies?: Readonly<Record<string, string>>;
 }
 
-async function readPackage(folder: string): Promise<Package> {
+/** The package.json in `folder`. */
+export async function readPackage(folder: string): Promise<Package> {
   return JSON.parse(await readFile(join(folder, "package.json"), "utf8")) as Package;
 }
 
@@ -246,7 +247,8 @@ async function notices(): Promise<string> {
   return texts.join(`\n${"-".repeat(80)}\n\n`);
 }
 
-async function bundledPackages(): Promise<string[]> {
+/** Names of all packages that may be bundled: the dependencies, and theirs. */
+export async function bundledPackages(): Promise<string[]> {
   const names = new Set<string>();
   const visit = async (folder: string): Promise<void> => {
     for (const name of Object.keys((await readPackage(folder)).dependencies ?? {})) {
@@ -259,7 +261,8 @@ async function bundledPackages(): Promise<string[]> {
   return [...names].sort();
 }
 
-async function buildPackage(work: string): Promise<void> {
+/** Makes the npm package in dist/ by way of the folder `work`. */
+export async function buildPackage(work: string): Promise<void> {
   const folder = join(work, "npm");
   await mkdir(folder);
   await layOutPackage(folder);

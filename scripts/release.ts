@@ -1,0 +1,135 @@
+/**
+ * `npm run release -- <step>`: what turns a tag into a release. The workflow (.github/workflows/release.yml) runs these steps and no others;
+ * each can be run by hand.
+ *
+ *   newKey <file>             makes the private key that signs releases, and prints what names.ts takes
+ *   checkTag <tag>            fails unless the tag is this version's, the tree is clean, and names.ts holds a key
+ *   make [<public key.pem>]   dist/release/ with everything but the signature; with a key, programs and installer that believe it
+ *   verify                    installs from dist/release/ with install.sh, as a user would
+ *
+ * Between `make` and `verify` the list is signed: sh scripts/sign.sh dist/release [<private key.pem>].
+ */
+import { createHash, createPublicKey, generateKeyPairSync } from "node:crypto";
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { assetName, PACKAGE, PUBLISHED_KEY, SUMS } from "../src/core/release/names.ts";
+import { buildPackage, compile, DIST, findLeaks, packageTarball, ROOT, VERSION } from "./build.ts";
+import { stampInstaller } from "./generate.ts";
+import { installRuntimes } from "./runtimes.ts";
+import { sbom } from "./sbom.ts";
+import { hostTarget, TARGETS, type Target } from "./targets.ts";
+
+export const RELEASE = join(DIST, "release");
+
+/** Writes a new private key (PKCS#8, PEM, 0600) to `file`, which must not exist. Gives the public half as names.ts takes it. */
+export async function newKey(file: string): Promise<string> {
+  const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  await writeFile(file, privateKey.export({ type: "pkcs8", format: "pem" }), { mode: 0o600, flag: "wx" });
+  return publicKey.export({ type: "spki", format: "der" }).toString("base64");
+}
+
+/** What keeps `tag` from being released, or nothing. */
+export function findTagFaults(tag: string, tree: string, key: string | undefined): string[] {
+  return [
+    ...(tag === `v${VERSION}` ? [] : [`The tag is ${tag}; package.json says ${VERSION}.`]),
+    ...(tree === "" ? [] : [`The work tree is not what was tagged:\n${tree}`]),
+    ...(key === undefined ? ["names.ts holds no release key (newKey)."] : []),
+  ];
+}
+
+/** A P-256 public key in PEM as names.ts takes keys. Throws for any other. */
+export function readPublicKey(pem: string): string {
+  const key = createPublicKey(pem);
+  if (key.asymmetricKeyDetails?.namedCurve !== "prime256v1") throw new Error("The key is none on P-256.");
+  return key.export({ type: "spki", format: "der" }).toString("base64");
+}
+
+/** Makes the release's folder anew; its files are those that are published, but for the signature. `key` as in names.ts. */
+export async function make(key: string, targets: readonly Target[] = TARGETS, folder = RELEASE): Promise<void> {
+  installRuntimes(targets);
+  await mkdir(DIST, { recursive: true });
+  const work = await mkdtemp(join(DIST, "work-"));
+  try {
+    const made = join(work, "release");
+    await mkdir(made);
+    for (const target of targets) await makeExecutable(target, key, { work, made });
+    await buildPackage(work);
+    await copyFile(packageTarball(), join(made, `${PACKAGE}-${VERSION}.tgz`));
+    await writeFile(join(made, `${PACKAGE}-${VERSION}.cdx.json`), await sbom());
+    await writeFile(join(made, "install.sh"), stampInstaller(await readFile(join(ROOT, "install.sh"), "utf8"), key));
+    await writeFile(join(made, SUMS), await sums(made));
+    await rm(folder, { recursive: true, force: true });
+    await rename(made, folder);
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+async function makeExecutable(
+  target: Target,
+  releaseKey: string,
+  { work, made }: { readonly work: string; readonly made: string },
+): Promise<void> {
+  const executable = await compile(target, work, { releaseKey });
+  const leaks = target === hostTarget() ? await findLeaks(executable) : [];
+  if (leaks.length > 0) throw new Error(leaks.join("\n"));
+  await rename(executable, join(made, assetName(VERSION, target.name)));
+}
+
+/** Lines as `sha256sum --check` reads them, in the order of the names. */
+async function sums(folder: string): Promise<string> {
+  const lines: string[] = [];
+  for (const name of (await readdir(folder)).toSorted()) {
+    const hash = createHash("sha256").update(await readFile(join(folder, name)));
+    lines.push(`${hash.digest("hex")}  ${name}\n`);
+  }
+  return lines.join("");
+}
+
+/** Installs from the folder into an empty home. Throws when that fails, or what is installed is another version. */
+export async function verify(folder = RELEASE): Promise<void> {
+  const home = await mkdtemp(join(tmpdir(), "release-"));
+  try {
+    const command = ["sh", join(folder, "install.sh"), "--from", folder, "--dir", join(home, "bin")];
+    const install = Bun.spawnSync(command, { env: { PATH: process.env.PATH ?? "", HOME: home } });
+    if (install.exitCode !== 0) throw new Error(`install.sh failed:\n${install.stderr}`);
+    const { stdout } = Bun.spawnSync([join(home, "bin", PACKAGE), "--version"], { env: {} });
+    if (stdout.toString() !== `${VERSION}\n`) throw new Error(`The installed program says ${stdout}.`);
+  } finally {
+    await rm(home, { recursive: true });
+  }
+}
+
+const STEPS: Readonly<Record<string, (argument: string | undefined) => Promise<string>>> = {
+  newKey: async (file) => {
+    if (file === undefined) throw new Error("Name the file to which the private key goes.");
+    const key = await newKey(file);
+    return `Keep ${file} away from this repository. In src/core/release/names.ts, then 'npm run generate':\n\nexport const PUBLISHED_KEY: string | undefined =\n  "${key}";`;
+  },
+  checkTag: async (tag = "") => {
+    const tree = Bun.spawnSync(["git", "status", "--porcelain"], { cwd: ROOT });
+    const faults = findTagFaults(tag, `${tree.stdout}${tree.stderr}`.trim(), PUBLISHED_KEY);
+    if (faults.length > 0) throw new Error(faults.join("\n"));
+    return `${tag} can be released.`;
+  },
+  make: async (file) => {
+    const key = file === undefined ? PUBLISHED_KEY : readPublicKey(await readFile(file, "utf8"));
+    if (key === undefined) throw new Error("names.ts holds no release key (newKey), and no public key was named.");
+    await make(key);
+    return await readFile(join(RELEASE, SUMS), "utf8");
+  },
+  verify: async () => {
+    await verify();
+    return "install.sh installs this release.";
+  },
+};
+
+export const STEP_NAMES: readonly string[] = Object.keys(STEPS);
+
+if (import.meta.main) {
+  const [name = "", argument, ...surplus] = process.argv.slice(2);
+  const step = Object.hasOwn(STEPS, name) ? STEPS[name] : undefined;
+  if (step === undefined || surplus.length > 0) throw new Error(`Steps: ${STEP_NAMES.join(", ")}.`);
+  process.stdout.write(`${(await step(argument)).trimEnd()}\n`);
+}
