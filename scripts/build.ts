@@ -10,6 +10,7 @@ import { existsSync } from "node:fs";
 import { copyFile, cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { REPOSITORY } from "../src/core/release/names.ts";
 import { findFormatFaults } from "./formats.ts";
 import { PROBE, tracePath, VARIABLES, writeHostileFolder } from "./hostile.ts";
 import { signAdHoc } from "./macho.ts";
@@ -221,6 +222,8 @@ async function publishedPackage(): Promise<object> {
     version: VERSION,
     description,
     license,
+    // npm's proof of origin is refused unless this is where the workflow ran.
+    repository: { type: "git", url: `git+https://github.com/${REPOSITORY}.git` },
     type: "module",
     bin: { [PROGRAM]: `bin/${PROGRAM}.cjs` },
     files: ["bin", "dist", "skill", "NOTICES.txt"],
@@ -261,14 +264,19 @@ export async function bundledPackages(): Promise<string[]> {
   return [...names].sort();
 }
 
-/** Makes the npm package in dist/ by way of the folder `work`. */
-export async function buildPackage(work: string): Promise<void> {
+/** Makes the npm package's folder and tarball in `work`. */
+export async function pack(work: string): Promise<{ readonly folder: string; readonly tarball: string }> {
   const folder = join(work, "npm");
   await mkdir(folder);
   await layOutPackage(folder);
   const packed = Bun.spawnSync(["npm", "pack", folder, "--silent", "--pack-destination", work], { cwd: ROOT });
   if (packed.exitCode !== 0) throw new Error(`npm pack failed:\n${packed.stderr}`);
-  await rename(join(work, `${PROGRAM}-${VERSION}.tgz`), packageTarball());
+  return { folder, tarball: join(work, `${PROGRAM}-${VERSION}.tgz`) };
+}
+
+async function buildPackage(work: string): Promise<void> {
+  const { folder, tarball } = await pack(work);
+  await rename(tarball, packageTarball());
   await rm(join(DIST, "npm"), { recursive: true, force: true });
   await rename(folder, join(DIST, "npm"));
 }

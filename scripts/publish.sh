@@ -1,7 +1,7 @@
 #!/bin/sh
 # Publishes a signed release: sh scripts/publish.sh <draft|npm|release> <folder> <tag>
 # It verifies the folder with its own install.sh, the list and the version before each step. npm gets its right to publish, and the proof of
-# origin, from the workflow's identity (trusted publishing, npm 11.5.1 or newer): there is no token.
+# origin, from the workflow's identity (trusted publishing, npm 11.5.1 or newer): there is no token. A step may be repeated.
 set -eu
 
 main() {
@@ -11,13 +11,28 @@ main() {
   version=${tag#v}
   home=$(mktemp -d)
   trap 'rm -rf -- "$home"' EXIT
+  case $folder in /*) ;; *) folder=$PWD/$folder ;; esac
   check
   case $step in
-    draft) gh release create "$tag" --draft --verify-tag --title "$tag" --notes-file "$home/notes" -- "$folder"/* ;;
-    npm) npm publish "./$folder/ledger-enterprise-cli-$version.tgz" --ignore-scripts --access public --provenance ;;
+    draft) draft ;;
+    npm) publish_package ;;
     release) gh release edit "$tag" --draft=false --latest ;;
     *) fail "there is no step '$step'." ;;
   esac
+}
+
+draft() {
+  if [ "$(gh release view "$tag" --json isDraft --jq .isDraft 2>/dev/null || :)" = true ]; then
+    gh release delete "$tag" --yes
+  fi
+  gh release create "$tag" --draft --verify-tag --title "$tag" --notes-file "$home/notes" -- "$folder"/*
+}
+
+publish_package() {
+  tarball=$folder/ledger-enterprise-cli-$version.tgz
+  own=sha512-$(openssl dgst -sha512 -binary "$tarball" | openssl base64 -A)
+  if [ "$(npm view "ledger-enterprise-cli@$version" dist.integrity 2>/dev/null || :)" = "$own" ]; then return; fi
+  npm publish "$tarball" --ignore-scripts --access public --provenance
 }
 
 # A version with a hyphen is a pre-release; it must not become what both sources call the newest.

@@ -10,11 +10,11 @@
  * Between `make` and `verify` the list is signed: sh scripts/sign.sh dist/release [<private key.pem>].
  */
 import { createHash, createPublicKey, generateKeyPairSync } from "node:crypto";
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { assetName, PACKAGE, PUBLISHED_KEY, SUMS } from "../src/core/release/names.ts";
-import { buildPackage, compile, DIST, findLeaks, packageTarball, ROOT, VERSION } from "./build.ts";
+import { compile, DIST, findLeaks, pack, ROOT, VERSION } from "./build.ts";
 import { stampInstaller } from "./generate.ts";
 import { installRuntimes } from "./runtimes.ts";
 import { sbom } from "./sbom.ts";
@@ -54,8 +54,7 @@ export async function make(key: string, targets: readonly Target[] = TARGETS, fo
     const made = join(work, "release");
     await mkdir(made);
     for (const target of targets) await makeExecutable(target, key, { work, made });
-    await buildPackage(work);
-    await copyFile(packageTarball(), join(made, `${PACKAGE}-${VERSION}.tgz`));
+    await rename((await pack(work)).tarball, join(made, `${PACKAGE}-${VERSION}.tgz`));
     await writeFile(join(made, `${PACKAGE}-${VERSION}.cdx.json`), await sbom());
     await writeFile(join(made, "install.sh"), stampInstaller(await readFile(join(ROOT, "install.sh"), "utf8"), key));
     await writeFile(join(made, SUMS), await sums(made));

@@ -16,6 +16,7 @@ export const RELEASE_KEY = pair.publicKey.export({ type: "spki", format: "der" }
 /** As openssl takes them. */
 export const PUBLIC_PEM = pair.publicKey.export({ type: "spki", format: "pem" }).toString();
 export const PRIVATE_PEM = pair.privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+export const OTHER_PRIVATE_PEM = other.privateKey.export({ type: "pkcs8", format: "pem" }).toString();
 export const OTHER_PUBLIC_PEM = other.publicKey.export({ type: "spki", format: "pem" }).toString();
 
 export type Files = Readonly<Record<string, Uint8Array>>;
