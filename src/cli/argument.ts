@@ -53,8 +53,9 @@ const DOCUMENT_MAX_BYTES = 1024 * 1024;
 /** A challenge of 1 MiB in base64 and a final newline; the decoder has the last word on its size (SIG-1). */
 const MATERIAL_MAX_BYTES = 4 * 1024 * 1024;
 
-function invalid(option: string, reason: string): CliError {
-  return new CliError("INVALID_ARGUMENT", { message: `${option} ${reason}.`, field: option });
+function invalid(option: string, reason: string, hint?: string): CliError {
+  const facts = { message: `${option} ${reason}.`, field: option };
+  return new CliError("INVALID_ARGUMENT", hint === undefined ? facts : { ...facts, hint });
 }
 
 function optional<T>(
@@ -98,7 +99,11 @@ export function text(description: string, placeholder = "<text>", maxLength = 25
 export function id(description: string): Argument<string | undefined> {
   return optional("id", description, "<id>", { maxLength: 128 }, (raw, option) => {
     if (!/^[A-Za-z0-9._~-]{1,128}$/.test(raw) || /^\.{1,2}$/.test(raw)) {
-      throw invalid(option, "takes 1 to 128 characters out of letters, digits, '.', '_', '~' and '-'");
+      throw invalid(
+        option,
+        "takes 1 to 128 characters out of letters, digits, '.', '_', '~' and '-'",
+        "Give an id, not a name; the matching list command shows ids.",
+      );
     }
     return raw;
   });

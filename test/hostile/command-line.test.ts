@@ -74,6 +74,7 @@ const REFUSED: readonly Row[] = [
     exit: 2,
     code: "UNEXPECTED_ARGUMENT",
   },
+  // The longest single argument that Linux passes on.
   { name: "A18 a very long argument", argv: [...GET, "--id", "a".repeat(131_000)], exit: 2, code: "INVALID_ARGUMENT" },
   ...["--apiKeySecret", "--privateKey", "--api-key-secret"].map((option) => ({
     name: `A19 ${option}`,
@@ -110,7 +111,13 @@ const REFUSED: readonly Row[] = [
     exit: 2,
     code: "INVALID_ARGUMENT",
   })),
-  { name: "D06 pageSize 31", argv: ["accounts", "list", "--pageSize", "31"], exit: 2, code: "INVALID_ARGUMENT" },
+  {
+    name: "D06 pageSize 31",
+    argv: ["accounts", "list", "--pageSize", "31"],
+    exit: 2,
+    code: "INVALID_ARGUMENT",
+    check: (failure) => expect(failure.message).toContain("from 1 to 30"),
+  },
   ...ids.cases
     .filter(({ expect: wanted, value }) => wanted === "reject" && !value.includes("\u0000"))
     .map(({ value }) => ({
@@ -282,8 +289,13 @@ for (const form of await builtForms()) {
       expect(results.map(({ id }) => id)).toEqual(["1", "2", "2", "3"]);
     });
 
-    test("D11 a name instead of an id", async () => {
-      await program.fail(["transactions", "list", "--accountId", "My account"], 2, "INVALID_ARGUMENT");
+    test("D11 a name instead of an id: the hint leads to the list", async () => {
+      const spaced = await program.fail(["transactions", "list", "--accountId", "My account"], 2, "INVALID_ARGUMENT");
+      expect(spaced.hint).toContain("an id, not a name");
+      api.serve({ "GET /accounts/Treasury/transactions": [http("404 X", "{}")] });
+      const plain = await program.fail(["transactions", "list", "--accountId", "Treasury"], 4, "NOT_FOUND");
+      for (const { hint } of [spaced, plain]) expect(hint).toContain("list command");
+      expect(plain.details).toEqual({ kind: "account", id: "Treasury" });
     });
 
     test("D12 D13 of 200 ids the first that fails in input order is named", async () => {

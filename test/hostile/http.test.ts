@@ -18,7 +18,12 @@ interface Row {
   /** How often the call reaches the server. */
   readonly calls?: number;
   readonly check?: (failure: Failure) => void;
+  /** What stands there, token by token. */
+  readonly stdout?: string;
 }
+
+/** Words of the runtimes and their libraries; none may reach the user (SEC-3, G21). */
+const OF_THE_RUNTIME = /zlib|incorrect header|terminated|fetch failed|undici|TypeError|SyntaxError|ERR_|\bnode:/i;
 
 const inHttpDate = (seconds: number): string => new Date(Date.now() + seconds * 1000).toUTCString();
 const html = { "content-type": "text/html" };
@@ -42,6 +47,7 @@ const STATUSES: readonly Row[] = [
     ],
     exit: 2,
     code: "BAD_REQUEST",
+    stdout: '"issues":[{"message":"a","n":12345678901234567890}]',
   },
   {
     name: "F06 403 is not retried and refreshes nothing",
@@ -163,6 +169,7 @@ const STATUSES: readonly Row[] = [
     exit: 1,
     code: "REDIRECT_BLOCKED",
     calls: 1,
+    check: (failure: Failure) => expect(failure.details).toEqual({ location: "/elsewhere%E2%80%AE" }),
   })),
   { name: "F28 304", answers: [http("304 X", "")], exit: 5, code: "INVALID_RESPONSE" },
   { name: "F29 200 with an error member is relayed", answers: [http("200 OK", '{"error":{"code":"X"}}')], exit: 0 },
@@ -207,7 +214,10 @@ const BODIES: readonly Row[] = [
     answers: [http("200 OK", "<html>login</html>", html)],
     exit: 5,
     code: "INVALID_RESPONSE",
-    check: (failure) => expect(JSON.stringify(failure)).not.toContain("login</html>"),
+    check: (failure) => {
+      expect(JSON.stringify(failure)).not.toContain("login</html>");
+      expect(failure.hint).toMatch(/proxy.*base URL/s);
+    },
   },
   {
     name: "G03 JSON as text/plain",
@@ -332,7 +342,9 @@ for (const form of await builtForms()) {
       } else {
         const failure = await program.fail(argv, row.exit, row.code);
         row.check?.(failure);
+        expect(JSON.stringify(failure)).not.toMatch(OF_THE_RUNTIME);
       }
+      if (row.stdout !== undefined) expect((await program.run(argv)).stdout).toContain(row.stdout);
       if (row.calls !== undefined) expect(api.count(route)).toBe(row.calls);
       else expect(api.count(route)).toBeGreaterThan(0);
     });

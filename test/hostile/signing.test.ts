@@ -9,6 +9,7 @@ import challenges from "../vectors/challenge_forms.json";
 import vectors from "../vectors/es256_sign_vectors.json";
 import keyForms from "../vectors/private_key_forms.json";
 import { builtForms, Program } from "./program.ts";
+import { editSession } from "./session-file.ts";
 
 const KEY = "LEDGER_ENTERPRISE_API_PRIVATE_KEY";
 const hexOf = (pem: string): string => Buffer.from(pem).toString("hex");
@@ -70,7 +71,7 @@ for (const form of await builtForms()) {
     /** Logged out, so that the key of a vector is not held against the session's user. */
     const offline = { LEDGER_ENTERPRISE_STATE_DIR: "/nonexistent-state-directory" };
 
-    test.each(keyForms.cases.map((row) => [`E01 KEY-1 ${row.id} ${row.description}`, row] as const))(
+    test.each(keyForms.cases.map((row) => [`E01 KEY-1 form ${row.id} ${row.description}`, row] as const))(
       "%s",
       async (_name, row) => {
         // One variable holds at most 128 KiB; the longest value comes from a file.
@@ -108,7 +109,8 @@ for (const form of await builtForms()) {
       const k1 = Buffer.from(`302e020101042000${"00".repeat(30)}01a00706052b8104000a`, "hex").toString("base64");
       for (const pem of [...others, `-----BEGIN EC PRIVATE KEY-----\n${k1}\n-----END EC PRIVATE KEY-----\n`]) {
         const argv = ["requests", "sign", "--challenge", b64u('{"a":1}')];
-        await program.fail(argv, 2, "UNSUPPORTED_KEY", { env: { [KEY]: hexOf(pem), ...offline } });
+        const failure = await program.fail(argv, 2, "UNSUPPORTED_KEY", { env: { [KEY]: hexOf(pem), ...offline } });
+        expect(`${failure.message} ${failure.hint}`).toContain("P-256");
       }
     });
 
@@ -118,14 +120,24 @@ for (const form of await builtForms()) {
       for (const type of ["sec1", "pkcs8"] as const) {
         const pem = privateKey.export({ ...options, type }) as string;
         const argv = ["requests", "sign", "--challenge", b64u('{"a":1}')];
-        await program.fail(argv, 2, "ENCRYPTED_PRIVATE_KEY", { env: { [KEY]: hexOf(pem), ...offline } });
+        const env = { [KEY]: hexOf(pem), ...offline };
+        await program.fail(argv, 2, "ENCRYPTED_PRIVATE_KEY", { env });
+        // With a terminal on all three streams nobody is asked either; the last line there is the document.
+        const line = `printf -v line '%q ' "$@" ${argv.join(" ")}; timeout 20 script -qec "$line" /dev/null </dev/null | tail -n 1`;
+        const { stdout } = await program.shell(line, env);
+        expect(JSON.parse(stdout).error.code).toBe("ENCRYPTED_PRIVATE_KEY");
       }
     });
 
-    test("E04 a public key instead", async () => {
+    test("E04 a public key or a certificate instead", async () => {
       const { publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
       const pem = publicKey.export({ type: "spki", format: "pem" }) as string;
-      await program.fail(["keys", "public"], 2, "INVALID_PRIVATE_KEY", { env: { [KEY]: hexOf(pem) } });
+      for (const other of [pem, pem.replaceAll("PUBLIC KEY", "CERTIFICATE")]) {
+        const failure = await program.fail(["keys", "public"], 2, "INVALID_PRIVATE_KEY", {
+          env: { [KEY]: hexOf(other) },
+        });
+        expect(failure.message).toContain("public key or certificate");
+      }
     });
 
     test("E05 KEY-4 the key of another operator", async () => {
@@ -146,7 +158,7 @@ for (const form of await builtForms()) {
       expect(posts()).toBe(before);
     });
 
-    test.each(challenges.cases.map((row) => [`E06 SIG-1 ${row.id} ${row.description}`, row] as const))(
+    test.each(challenges.cases.map((row) => [`E06 SIG-1 form ${row.id} ${row.description}`, row] as const))(
       "%s",
       async (_name, row) => {
         const argv = row.value === "" ? ["requests", "sign", "--challenge="] : ["requests", "sign", "--challenge", "-"];
@@ -192,19 +204,16 @@ for (const form of await builtForms()) {
     });
 
     test("E11 E12 SIG-2 SIG-3 the sign vectors, twice each the same", async () => {
-      for (const vector of vectors.vectors.filter(({ challenge_base64 }) =>
-        Buffer.from(challenge_base64, "base64").toString().trimStart().startsWith("{"),
-      )) {
+      for (const [at, vector] of vectors.vectors.entries()) {
         const jwk = vectors.keys[vector.key as keyof typeof vectors.keys];
         const env = { [KEY]: pemOf(jwk.private_scalar_hex), ...offline };
-        const argv = ["requests", "sign", "--challenge", vector.challenge_base64url];
-        const first = await program.run(argv, { env });
-        if (first.exit !== 0) {
-          expect(JSON.parse(first.stdout).error.code).toBe("INVALID_CHALLENGE");
-          continue;
-        }
-        expect(JSON.parse(first.stdout).signature).toBe(vector.jws_rfc6979_low_s);
-        expect((await program.run(argv, { env })).stdout).toBe(first.stdout);
+        // With its digest given, what is no JSON is signed, too (E09).
+        const bytes = Buffer.from(vector.challenge_base64, "base64");
+        const digest = new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
+        const challenge = `--challenge=${vector.challenge_base64url}`;
+        const argv = ["requests", "sign", challenge, "--expectPayloadSha256", digest];
+        for (let times = at < 2 ? 2 : 1; times > 0; times -= 1)
+          expect(await program.succeed(argv, { env })).toMatchObject({ signature: vector.jws_rfc6979_low_s });
       }
     });
 
@@ -286,8 +295,12 @@ for (const form of await builtForms()) {
       };
       await program.succeed(["requests", "approve", "api", "--id", id, "--signature", signature]);
       const { exit, stdout } = await program.run(["requests", "approve", "api", "--id", id, "--signature", signature]);
-      expect(exit).not.toBe(0);
-      expect(JSON.parse(stdout).error.api).toMatchObject({ message: expect.any(String) });
+      const { error } = JSON.parse(stdout);
+      expect({ exit, isNamed: ["CONFLICT", "BAD_REQUEST"].includes(error.code) }).toEqual({
+        exit: error.exitCode,
+        isNamed: true,
+      });
+      expect(error.api).toMatchObject({ message: expect.any(String) });
     });
 
     test("E22 rejected meanwhile", async () => {
@@ -299,7 +312,9 @@ for (const form of await builtForms()) {
       const { operator } = sandbox.description;
       sandbox.control.review(id, operator.userId, "REJECT");
       const { exit, stdout } = await program.run(["requests", "approve", "api", "--id", id, "--signature", signature]);
-      expect([exit === 0, JSON.parse(stdout).error.httpStatus >= 400]).toEqual([false, true]);
+      const { error } = JSON.parse(stdout);
+      expect([exit, error.httpStatus >= 400]).toEqual([error.exitCode, true]);
+      expect(JSON.stringify(error)).toContain("REJECTED");
     });
 
     test("E23 the answer to an approval is lost", async () => {
@@ -362,6 +377,44 @@ for (const form of await builtForms()) {
       );
       expect([exit, JSON.parse(stdout).review, JSON.parse(stdout).decoded]).toEqual([0, "none", { something: "else" }]);
       expect(stderr).toContain("warning: UNKNOWN_CHALLENGE");
+    });
+
+    test("SIG-6 both values of a difference are shown, escaped", async () => {
+      const id = await create();
+      sandbox.control.set({ alterChallenge: { "data.transaction_data.recipient": "tb1\u202eevil\u001b[2J" } });
+      const { exit, stdout } = await program.run(["requests", "review", "--id", id]);
+      expect(exit).toBe(2);
+      expect(stdout).toContain("tb1\\u202eevil\\u001b[2J");
+      expect(stdout).toContain("tb1q5tsjcyz7xmet07yxtumakt739y53hcttmntajq");
+      for (const raw of ["\u001b", "\u202e"]) expect(stdout).not.toContain(raw);
+    });
+
+    test("SIG-7 the same document with other white space is not what was received", async () => {
+      const id = await create();
+      const { challenge } = await challengeOf(id);
+      const spaced = Buffer.from(challenge, "base64url").toString().replace("{", "{ ");
+      const payloadSha256 = new Bun.CryptoHasher("sha256").update(spaced).digest("hex");
+      const { signature } = (await program.succeed([
+        ...["requests", "sign", "--challenge", b64u(spaced)],
+        ...["--expectPayloadSha256", payloadSha256],
+      ])) as { signature: string };
+      const before = posts();
+      await program.fail(["requests", "approve", "api", "--id", id, "--signature", signature], 2, "CHALLENGE_MISMATCH");
+      expect(posts()).toBe(before);
+    });
+
+    test("KEY-4 a key other than the one that the access token names", async () => {
+      const token = `e30.${b64u(JSON.stringify({ pub_key: keyForms.cases[0]?.public_key_uncompressed }))}.canary-of-a-signature`;
+      const state = join(program.home, "with-claim");
+      const env = { LEDGER_ENTERPRISE_STATE_DIR: state };
+      await program.succeed(["login", "api"], { env });
+      editSession(join(state, "session.json"), ({ user: _, ...session }) => ({
+        ...session,
+        tokens: { ...session.tokens, access: token },
+      }));
+      const argv = ["requests", "sign", "--challenge", b64u('{"a":1}')];
+      const { details } = await program.fail(argv, 2, "KEY_MISMATCH", { env });
+      expect(details).toMatchObject({ registered: expect.stringMatching(/^[0-9a-f]{64}$/) });
     });
 
     test("SIG-7 a signature for another request, and an earlier challenge", async () => {
