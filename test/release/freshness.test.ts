@@ -172,8 +172,8 @@ for (const form of await twoForms()) {
     test.each<[string, RawAnswer]>([
       ["404", http("404 Not Found", '{"error":"Not found"}')],
       ["500", http("500 Internal Server Error", "{}")],
-      ["N10 403", http("403 Forbidden", "rate limit")],
-      ["N10 429", http("429 Too Many Requests", "", { "retry-after": "3600" })],
+      ["403, a rate limit", http("403 Forbidden", "rate limit")],
+      ["429", http("429 Too Many Requests", "", { "retry-after": "3600" })],
       ["HTML", http("200 OK", "<html>Sign in</html>", { "content-type": "text/html" })],
       ["no bytes", ""],
       ["a redirect to somewhere else", redirect("https://hostile.invalid/")],
@@ -182,7 +182,7 @@ for (const form of await twoForms()) {
       ["a version that is no text", tagged(99)],
       ["an inherited member", http("200 OK", '{"__proto__":{"latest":"99.0.0"}}')],
       ["a cut body", http("200 OK", '{"latest":"99.0', { "content-length": "400" })],
-    ])("N07 VER-1 npm gives %s: the releases page decides", async (_what, answer) => {
+    ])("N07 N10 VER-1 npm gives %s: the releases page decides", async (_what, answer) => {
       publish(answer, released(VERSION));
       await expectGoesOn("");
       rmSync(memory());
@@ -196,14 +196,15 @@ for (const form of await twoForms()) {
       ["404", http("404 Not Found", "")],
       ["a repository without releases", redirect("/releases")],
       ["500", http("500 Internal Server Error", "")],
-      ["N10 429", http("429 Too Many Requests", "")],
+      ["403, a rate limit", http("403 Forbidden", "{}", { "x-ratelimit-remaining": "0" })],
+      ["429", http("429 Too Many Requests", "")],
       ["HTML", http("200 OK", "<html>", { "content-type": "text/html" })],
       ["a redirect to a login page", redirect("https://login.invalid/tag/")],
       ["a tag that is no version", redirect("/releases/tag/nightly")],
       ["a tag that cannot be decoded", redirect("/releases/tag/v%E0%A4%A")],
       ["a redirect without a place", http("302 Found", "")],
       ["a version without a redirect", redirect("/releases/tag/v99.0.0", "200 OK")],
-    ])("N07 VER-1 the releases page gives %s: npm decides", async (what, answer) => {
+    ])("N07 N10 VER-1 the releases page gives %s: npm decides", async (what, answer) => {
       publish(tagged(VERSION), answer);
       await expectGoesOn("");
       rmSync(memory());

@@ -1,0 +1,38 @@
+/** Which row of the catalogue and which rule has its test: how names are read, and that nothing is left out. */
+import { expect, test } from "bun:test";
+import { join } from "node:path";
+import { ROOT } from "../scripts/build.ts";
+import { coverageOf, idsOf } from "../scripts/catalogue.ts";
+
+const NONE = { untested: {}, notBuilt: {} };
+
+test.each([
+  ["A01 no arguments", ["A01"]],
+  ["executable > K03 SES-2 on a full disk", ["K03", "SES-2"]],
+  ["KEY-3 only P-256 > E02 P-384", ["KEY-3", "E02"]],
+  ["E06 SIG-1 form C01 standard base64", ["E06", "SIG-1"]],
+  ["NET-3 H03: executable", ["NET-3", "H03"]],
+  ["a key of another user is refused (KEY-4)", []],
+  ["A0123 and UTF-8 are none", []],
+])("the ids that %j opens with", (name, ids) => expect(idsOf(name)).toEqual([...ids]));
+
+test("what has no test, or not on both forms, or needs no excuse, is told", () => {
+  const names = ["executable > A01 x", "npm package on Node 22 > A01 x", "executable > A02 x", "A03 x"];
+  const ids = ["A01", "A02", "A03", "A04", "B01"];
+  expect(coverageOf(ids, names, NONE)).toEqual({
+    tested: ["A01", "A02", "A03"],
+    missing: ["A04", "B01"],
+    notBuilt: ["A02", "A03"],
+    stale: [],
+  });
+  const excuses = { untested: { "A04 A03": "r", B: "r" }, notBuilt: { A02: "r", A01: "r" } };
+  expect(coverageOf(ids, names, excuses)).toMatchObject({ missing: [], notBuilt: ["A03"], stale: ["A03", "A01"] });
+});
+
+test("npm run catalogue: every row and every rule", async () => {
+  const command = [process.execPath, join(ROOT, "scripts/catalogue.ts")];
+  const child = Bun.spawn(command, { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"] });
+  const said = await new Response(child.stdout).text();
+  expect({ exit: await child.exited, said }).toEqual({ exit: 0, said });
+  expect(said).toContain("rows tested:   292 of 292\nrules checked: 55 of 55\n");
+}, 120_000);
