@@ -116,7 +116,7 @@ class Connection {
   constructor(private readonly host: ApiHost) {}
 
   async session(needed?: OperationName): Promise<Session> {
-    const session = await this.host.sessions.require();
+    const session = await this.host.sessions.recent();
     checkSession(session, this.host.config);
     if (needed !== undefined) operationOf(dialectOf(session.apiVersion), needed);
     return session;

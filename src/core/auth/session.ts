@@ -50,6 +50,7 @@ export type TokenSet = v.InferOutput<typeof Tokens>;
 
 const SESSION_MAX_BYTES = 64 * 1024;
 const EARLY_MS = 30_000;
+const RECENT_MS = 1000;
 const LONGEST_LIFE_SECONDS = 24 * 3600;
 
 /** The file system, clock and lock that a session store works with. */
@@ -65,6 +66,7 @@ export interface SessionHost {
 
 export class SessionStore {
   private readonly path: string;
+  private latest: { readonly session: Session; readonly readAt: number } | undefined;
 
   constructor(private readonly host: SessionHost) {
     this.path = `${host.directory}/session.json`;
@@ -79,7 +81,14 @@ export class SessionStore {
       throw new CliError("SESSION_CORRUPT", { message: "The session file is not one that this program wrote." });
     }
     this.learn(parsed.output.tokens);
+    this.latest = { session: parsed.output, readAt: this.host.now() };
     return parsed.output;
+  }
+
+  /** The same as it was at most a second ago: a walk of thousands of pages need not read the file for each. Throws what `require` throws. */
+  async recent(): Promise<Session> {
+    const ageMs = this.host.now() - (this.latest?.readAt ?? Number.NEGATIVE_INFINITY);
+    return this.latest !== undefined && ageMs >= 0 && ageMs < RECENT_MS ? this.latest.session : this.require();
   }
 
   /** The stored session; throws NOT_LOGGED_IN without one. */
@@ -102,10 +111,10 @@ export class SessionStore {
    */
   async remove(): Promise<boolean> {
     try {
-      return await this.host.locked(() => removePrivateFile(this.path));
+      return await this.host.locked(() => this.discard());
     } catch (cause) {
       if (!(cause instanceof CliError)) throw cause;
-      return removePrivateFile(this.path);
+      return this.discard();
     }
   }
 
@@ -118,8 +127,8 @@ export class SessionStore {
       const current = await this.require();
       return current.tokens === undefined || this.usable(current.tokens, refused) ? current : undefined;
     };
-    const session = await ready();
-    if (session !== undefined) return session;
+    const session = await this.recent();
+    if (session.tokens === undefined || this.usable(session.tokens, refused)) return session;
     return this.host.locked(async () => {
       const current = await this.require();
       if (current.tokens === undefined || this.usable(current.tokens, refused)) return current;
@@ -149,12 +158,18 @@ export class SessionStore {
   /** Clears the session only if it is still the refused one. */
   private async expired(current: Session, cause?: unknown): Promise<CliError> {
     const stored = await this.read();
-    if (stored?.tokens?.refresh === current.tokens?.refresh) await removePrivateFile(this.path);
+    if (stored?.tokens?.refresh === current.tokens?.refresh) await this.discard();
     return new CliError("SESSION_EXPIRED", { message: "The session is over and could not be renewed.", cause });
+  }
+
+  private discard(): Promise<boolean> {
+    this.latest = undefined;
+    return removePrivateFile(this.path);
   }
 
   private async write(session: Session): Promise<void> {
     await writePrivateFile(this.path, new TextEncoder().encode(`${JSON.stringify(session)}\n`), { mode: 0o600 });
+    this.latest = { session, readAt: this.host.now() };
   }
 
   /** SES-7: a receipt in the future, or a life over a day, counts as over. */
