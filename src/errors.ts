@@ -136,7 +136,7 @@ export const ERRORS = {
   UNAUTHORIZED: {
     exit: 3,
     retryable: false,
-    hint: "The API refused the credentials; check workspace, API key id and API key secret.",
+    hint: "The API refused the credentials. A person must check address, workspace, API key id and secret; the same ones are refused again.",
   },
   FORBIDDEN: {
     exit: 3,
