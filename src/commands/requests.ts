@@ -72,6 +72,7 @@ const review = command({
   notes: [
     "Compares with the request on the server and, when it was created here, with what was sent then.",
     "Exit 0 means that everything compared is equal; `unverified` lists what had nothing to be compared with.",
+    "`maxFees` and `max_fees`, `bitcoin_testnet` and `bitcoin testnet` are one: that is how the API spells a request and its challenge.",
     "`requestOnly` lists what a challenge never says: ids, note, fee strategy, and what the server keeps beside the request. It is no fault.",
     "A difference's `source`: server (the request there), record (what was sent from here), account (its name), rule, expect.",
   ],
