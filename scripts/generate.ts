@@ -5,13 +5,22 @@
 import { join } from "node:path";
 import { type CommandFacts, type Manifest, manifest } from "../src/cli/manifest.ts";
 import { commands } from "../src/commands/index.ts";
-import { PACKAGE, PUBLISHED_KEY, RELEASES_URL, SIGNATURE, SUMS } from "../src/core/release/names.ts";
+import {
+  assetName,
+  PACKAGE,
+  PUBLISHED_KEY,
+  RELEASE_WORKFLOW,
+  RELEASES_URL,
+  REPOSITORY,
+  SIGNATURE,
+  SUMS,
+} from "../src/core/release/names.ts";
 import { ROOT, VERSION } from "./build.ts";
 import { referenceModule, references } from "./references.ts";
 
 /** Each generated file: its path, and its content made from the manifest and from what the file holds now. */
 const GENERATED: readonly (readonly [path: string, make: (facts: Manifest, current: string) => string])[] = [
-  ["README.md", (facts, current) => replaceBetween(current, "commands", commandTable(facts.commands))],
+  ["README.md", (facts, current) => readme(current, facts.commands)],
   ["skill/SKILL.md", (_facts, current) => current.replace(/^ {2}version: ".*"$/m, `  version: "${VERSION}"`)],
   ["install.sh", (_facts, current) => stampInstaller(current, PUBLISHED_KEY)],
   ["src/core/skill/references.ts", () => referenceModule(references(commands).keys())],
@@ -25,6 +34,52 @@ const EFFECTS: Readonly<Record<string, string>> = {
   session: "session",
   local: "this machine only",
 };
+
+function readme(current: string, rows: readonly CommandFacts[]): string {
+  const parts = {
+    release: installText(PUBLISHED_KEY),
+    verify: verifyText(PUBLISHED_KEY),
+    commands: commandTable(rows),
+  };
+  return Object.entries(parts).reduce((text, [name, content]) => replaceBetween(text, name, content), current);
+}
+
+/** How a release is installed; without a release key (as in names.ts) there is none yet. */
+export function installText(key: string | undefined): string {
+  const state =
+    key === undefined ? "No release is published yet: build from this source. Once there is one:" : "A release:";
+  return `${state}
+
+\`\`\`sh
+curl --proto '=https' --tlsv1.2 -fsSLO ${RELEASES_URL}/latest/download/install.sh
+sh install.sh
+\`\`\``;
+}
+
+/** How a release is verified with openssl alone, and whom its proof of origin must name. */
+export function verifyText(key: string | undefined): string {
+  const lines = (key ?? "(the key of the first release will stand here)").replace(/.{64}(?=.)/g, "$&\n");
+  const asset = assetName(VERSION, "linux-x64");
+  return `\`\`\`sh
+cat > release.pem <<'END'
+-----BEGIN PUBLIC KEY-----
+${lines}
+-----END PUBLIC KEY-----
+END
+openssl dgst -sha256 -verify release.pem -signature ${SIGNATURE} ${SUMS}    # must say: Verified OK
+grep ${asset} ${SUMS}
+openssl dgst -sha256 -r ${asset}              # must be the same
+\`\`\`
+
+Who built it is attested, too: with GitHub's \`gh\`, which must name this repository, this workflow and the version's tag,
+
+\`\`\`sh
+gh attestation verify ${asset} --repo ${REPOSITORY} \\
+  --signer-workflow ${REPOSITORY}/${RELEASE_WORKFLOW} --source-ref refs/tags/v${VERSION}
+\`\`\`
+
+and for the npm package \`npm audit signatures\`.`;
+}
 
 /** One row for each command: the line without its options, what it does to the world, its summary. */
 export function commandTable(facts: readonly CommandFacts[]): string {

@@ -1,15 +1,24 @@
 /** What is published agrees with the one place for names (core/release/names.ts), and with itself. */
 import { describe, expect, test } from "bun:test";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { ROOT } from "../../scripts/build.ts";
-import { stampInstaller } from "../../scripts/generate.ts";
+import { ROOT, VERSION } from "../../scripts/build.ts";
+import { installText, stampInstaller, verifyText } from "../../scripts/generate.ts";
 import { STEP_NAMES } from "../../scripts/release.ts";
-import { PACKAGE, PUBLISHED_KEY, RELEASE_WORKFLOW, RELEASES_URL, REPOSITORY } from "../../src/core/release/names.ts";
+import {
+  assetName,
+  PACKAGE,
+  PUBLISHED_KEY,
+  RELEASE_WORKFLOW,
+  RELEASES_URL,
+  REPOSITORY,
+} from "../../src/core/release/names.ts";
 import { findArtifacts } from "../support/artifacts.ts";
 import { INSTALLER } from "./machine.ts";
-import { PUBLIC_PEM, RELEASE_KEY } from "./releases.ts";
+import { type Files, PUBLIC_PEM, programOf, RELEASE_KEY, signRelease } from "./releases.ts";
 
 const manifest = (await Bun.file(join(ROOT, "package.json")).json()) as {
   readonly name: string;
@@ -30,6 +39,29 @@ test("install.sh holds the names and the key that the program holds", () => {
 test("a key that is stamped into install.sh is the key, in PEM", () => {
   const [, lines = ""] = /^RELEASE_KEY='([^']+)'$/m.exec(stampInstaller(installer, RELEASE_KEY)) ?? [];
   expect(`-----BEGIN PUBLIC KEY-----\n${lines}\n-----END PUBLIC KEY-----\n`).toBe(PUBLIC_PEM);
+});
+
+test("README shows how to install and verify with the names and the key that the program holds", async () => {
+  const readme = await Bun.file(join(ROOT, "README.md")).text();
+  for (const text of [installText(PUBLISHED_KEY), verifyText(PUBLISHED_KEY)]) expect(readme).toContain(text);
+  expect(readme.includes("No release is published yet")).toBe(PUBLISHED_KEY === undefined);
+});
+
+test("REL-3 what README says verifies a release, and nothing else", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "by-hand-"));
+  const asset = assetName(VERSION, "linux-x64");
+  const [, commands = ""] = /^```sh\n([^`]*?)```/m.exec(verifyText(RELEASE_KEY)) ?? [];
+  const follow = (files: Files) => {
+    for (const [name, bytes] of Object.entries(files)) writeFileSync(join(folder, name), bytes);
+    const { stdout } = Bun.spawnSync(["dash", "-c", commands], { cwd: folder, stderr: "ignore" });
+    const [verdict, listed, found] = stdout.toString().split("\n");
+    return { verdict, isSame: listed?.split(" ")[0] === found?.split(" ")[0] };
+  };
+  const good = signRelease({ [asset]: programOf(VERSION) });
+  expect(follow(good)).toEqual({ verdict: "Verified OK", isSame: true });
+  expect(follow({ ...good, [asset]: programOf("1.2.3") })).toEqual({ verdict: "Verified OK", isSame: false });
+  expect(follow(signRelease({ [asset]: programOf(VERSION) }, "other")).verdict).not.toBe("Verified OK");
+  await rm(folder, { recursive: true });
 });
 
 test("INS-3 install.sh calls nothing that it must not", () => {
