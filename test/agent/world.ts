@@ -2,6 +2,7 @@
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Canaries } from "../support/canaries.ts";
 import { type Form, type Outcome, SOURCE } from "../support/forms.ts";
 import { openSandbox } from "../support/sandbox.ts";
 import { PROGRAM, splitCommand } from "../support/script.ts";
@@ -29,6 +30,7 @@ export async function openWorld(form: Form = SOURCE): Promise<World> {
   for (const path of [home, cwd]) await mkdir(path);
   const sandbox = await openSandbox();
   const env: Record<string, string> = { ...sandbox.environment, HOME: home };
+  const canaries = Canaries.of(env);
   return {
     env,
     home,
@@ -38,7 +40,8 @@ export async function openWorld(form: Form = SOURCE): Promise<World> {
       const words = splitCommand(line, new Map(Object.entries(env)));
       const argv = words[0] === PROGRAM ? words.slice(1) : words;
       const outcome = await form.run({ argv, env: { ...env }, stdin, cwd });
-      const broken = breaches(argv, outcome);
+      const { stdout, stderr } = outcome;
+      const broken = [...breaches(argv, outcome), ...(await canaries.findLeaks({ stdout, stderr }, home))];
       if (broken.length > 0) throw new Error(`${line}: ${broken.join(" ")}\n${outcome.stdout}`);
       return { ...outcome, document: parse(outcome.stdout) };
     },

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { defaultSeed, type Sandbox, startSandbox } from "../../src/sandbox/index.ts";
+import { Canaries } from "../support/canaries.ts";
 import { PAYOUT } from "../support/payout.ts";
 import vectors from "../vectors/device.json";
 import { Machine, type Outcome, type Running, SOURCE_COMMAND } from "./machine.ts";
@@ -22,6 +23,8 @@ export const KEYS: Keys = {
 export const OTHER_KEYS: Keys = { ...KEYS, u2f: "11".repeat(32), validation: "22".repeat(32) };
 
 export class World implements AsyncDisposable {
+  private canaries: Canaries | undefined;
+
   private constructor(
     readonly machine: Machine,
     readonly sandbox: Sandbox,
@@ -75,8 +78,16 @@ export class World implements AsyncDisposable {
     return this.machine.run(command, line.split(" "), { ...this.env, ...env }, this.folder);
   }
 
-  run(line: string, command?: readonly string[], env?: Record<string, string>): Promise<Outcome> {
-    return this.start(line, command, env).outcome;
+  async run(line: string, command?: readonly string[], env?: Record<string, string>): Promise<Outcome> {
+    const outcome = await this.start(line, command, env).outcome;
+    this.canaries ??= Canaries.of(this.env);
+    const { stderr } = outcome;
+    const leaks = await this.canaries.findLeaks(
+      { document: JSON.stringify(outcome.document ?? ""), stderr },
+      this.folder,
+    );
+    if (leaks.length > 0) throw new Error(`${line}: ${leaks.join(" ")}`);
+    return outcome;
   }
 
   /** A request that waits for Alice, raised and signed by the API operator in a session of its own. */

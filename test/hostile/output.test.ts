@@ -1,7 +1,10 @@
 /** SEC-1…5, OUT-1…5 and the rows of G about content, on the built program: what is printed, logged and sent, byte for byte. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { brotliCompressSync, constants, deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
+import { walk } from "../../src/cli/command.ts";
+import { commands } from "../../src/commands/index.ts";
 import { type Sandbox, startSandbox } from "../../src/sandbox/index.ts";
+import { splitCommand } from "../support/script.ts";
 import lossless from "../vectors/lossless_json.json";
 import unsafe from "../vectors/unsafe_characters.json";
 import { Program, SECRET, twoForms } from "./program.ts";
@@ -27,6 +30,12 @@ function packed(encoding: string, bytes: Uint8Array): Uint8Array {
   expect(bytes.length).toBeLessThan(4 * 1024 * 1024);
   return http("200 OK", bytes, { "content-encoding": encoding });
 }
+
+/** The first example of each command that ends by itself and prints a document. */
+const EVERY_COMMAND = [...walk(commands)]
+  .filter(([words, { output }]) => output !== undefined && !/^(sandbox|upgrade)/.test(words.join(" ")))
+  .map(([words, { examples }]) => splitCommand(examples[0]?.line ?? words.join(" "), new Map()))
+  .map((argv) => argv.map((word) => (word.startsWith("@") ? '{"type":"X","data":{}}' : word)));
 
 for (const form of await twoForms()) {
   describe(form.name, () => {
@@ -188,6 +197,24 @@ for (const form of await twoForms()) {
       expect(JSON.parse(stdout).error.code).toBe("BAD_REQUEST");
       for (const secret of spelled) expect(`${stdout}${stderr}`).not.toContain(secret);
     });
+
+    test("SEC-1 SEC-2 every command, with and without --debug, against a server that sends secrets back in every answer", async () => {
+      const secrets = [SECRET, ACCESS_TOKEN, REFRESH_TOKEN];
+      const body = JSON.stringify({ id: "1", message: secrets.join(" "), results: [{ id: secrets }], next: null });
+      const echo = http("200 OK", body, { "x-request-id": ACCESS_TOKEN, "set-cookie": `session=${ACCESS_TOKEN}` });
+      let reached = 0;
+      for (const argv of EVERY_COMMAND) {
+        api.serve({ "*": [echo] });
+        // The npm package is slower, and its own only in what a runtime might say.
+        for (const more of form.name === "executable" ? [[], ["--debug"]] : [["--debug"]]) {
+          const { stderr } = await program.run([...argv, ...more]);
+          expect(stderr).not.toMatch(/bearer |authorization: |cookie: /i);
+        }
+        if (api.requests.length > 0) reached += 1;
+        if (argv[0] === "logout") await program.succeed(["login", "api"]);
+      }
+      expect(reached).toBeGreaterThan(25);
+    }, 120_000);
 
     test("SEC-2 --debug prints method, address without query values, status and sizes, and nothing else of a call", async () => {
       api.serve({

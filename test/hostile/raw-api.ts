@@ -17,7 +17,7 @@ export interface RawRequest {
 /** Writes to the socket as it likes; a string or bytes are written and the connection is ended. */
 export type RawAnswer = string | Uint8Array | ((socket: Socket, request: RawRequest) => void);
 
-/** Answers of one path in order; the last one repeats. */
+/** Answers of one path in order; the last one repeats. `*` stands for all paths that are not named. */
 export type RawRoutes = Readonly<Record<string, readonly RawAnswer[]>>;
 
 export const ACCESS_TOKEN = "canary-access-token-0123456789abcdef";
@@ -132,7 +132,7 @@ export class RawApi implements AsyncDisposable {
       before: this.count(route),
     };
     this.requests.push(request);
-    const answers = this.routes[route] ?? [http("404 Not Found", "{}")];
+    const answers = this.routes[route] ?? this.routes["*"] ?? [http("404 Not Found", "{}")];
     const answer = answers[Math.min(request.before, answers.length - 1)] ?? "";
     if (typeof answer === "function") answer(socket, request);
     else socket.end(answer);

@@ -22,9 +22,10 @@ export class Canaries {
 
   add(what: string, secret: string | undefined): void {
     if (secret === undefined || secret.length < 8) return;
-    for (const form of [secret, encodeURIComponent(secret), btoa(secret), JSON.stringify(secret).slice(1, -1)]) {
-      this.secrets.set(form, what);
-    }
+    const bytes = Buffer.from(secret);
+    const spelled = ["base64", "base64url", "hex"] as const;
+    const forms = [secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1)];
+    for (const form of [...forms, ...spelled.map((encoding) => bytes.toString(encoding))]) this.secrets.set(form, what);
   }
 
   private addPrivateKey(hex: string | undefined): void {
