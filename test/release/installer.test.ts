@@ -1,11 +1,10 @@
-/** install.sh in three shells: what is right is installed, everything else changes nothing (INS-3, INS-4). */
+/** install.sh in three shells: what is right is installed, everything else changes nothing (INS-3). What is installed where: installer-place.test.ts. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { VERSION } from "../../scripts/build.ts";
 import { hostTarget } from "../../scripts/targets.ts";
 import { Certificates } from "../hostile/certificates.ts";
-import { findArtifacts } from "../support/artifacts.ts";
 import { INSTALLER, Machine, SHELLS } from "./machine.ts";
 import {
   type Files,
@@ -304,146 +303,5 @@ describe("INS-3 what it is given", () => {
     expect(exit).toBe(0);
     for (const option of ["--version", "--dir", "--from", "--key", "--downgrade"])
       expect(stdout).toContain(`  ${option}`);
-  });
-});
-
-describe("P12 which executable", () => {
-  const MUSL = 'echo "musl libc (x86_64)" >&2; exit 1';
-  test.each<[string, string, string, Readonly<Record<string, string>>, string]>([
-    ["Linux with glibc", "Linux", "x86_64", {}, "linux-x64"],
-    ["Linux with glibc on ARM", "Linux", "aarch64", {}, "linux-arm64"],
-    ["Linux with musl", "Linux", "x86_64", { ldd: MUSL }, "linux-x64-musl"],
-    ["Linux with musl on ARM", "Linux", "arm64", { ldd: MUSL }, "linux-arm64-musl"],
-    ["macOS on Intel", "Darwin", "x86_64", { sysctl: "exit 1", sw_vers: "echo 14.5" }, "darwin-x64"],
-    [
-      "macOS on Intel's before Big Sur's sysctl",
-      "Darwin",
-      "x86_64",
-      { sysctl: "echo 0", sw_vers: "echo 13.0" },
-      "darwin-x64",
-    ],
-    ["macOS on Apple's", "Darwin", "arm64", { sysctl: "echo 0", sw_vers: "echo 26.1" }, "darwin-arm64"],
-    [
-      "a shell under Rosetta",
-      "Darwin",
-      "x86_64",
-      { sysctl: '[ "$*" = "-n sysctl.proc_translated" ] && echo 1', sw_vers: "echo 15.0" },
-      "darwin-arm64",
-    ],
-  ])("%s", async (_what, system, processor, tools, target) => {
-    machine.is(system, processor);
-    for (const [tool, script] of Object.entries(tools)) machine.pretend(tool, script);
-    const { exit, stdout, stderr } = await install(
-      from(signRelease({ [assetOf(VERSION, target)]: programOf(VERSION) })),
-    );
-    expect({ exit, stderr, stdout: stdout.split("\n")[0] }).toEqual({
-      exit: 0,
-      stderr: "",
-      stdout: `${NAME} ${VERSION} (${target}) is installed: ${machine.program}`,
-    });
-  });
-
-  test.each<[string, string, string, Readonly<Record<string, string>>, string]>([
-    ["another processor", "Linux", "riscv64", {}, "there is no executable for the processor 'riscv64'"],
-    ["a 32-bit one", "Linux", "armv7l", {}, "there is no executable for the processor 'armv7l'"],
-    ["a 32-bit system", "Linux", "x86_64", { getconf: "echo 32" }, "this system is a 32-bit one"],
-    ["another system", "FreeBSD", "amd64", {}, "there is no executable for the system 'FreeBSD'"],
-    ["Windows", "MINGW64_NT-10.0", "x86_64", {}, `on Windows take ${NAME}-${VERSION}-windows-x64.exe from`],
-    ["an old macOS", "Darwin", "x86_64", { sysctl: "exit 1", sw_vers: "echo 12.7.6" }, "macOS 12.7.6 is too old"],
-  ])("%s", async (_what, system, processor, tools, message) => {
-    machine.is(system, processor);
-    for (const [tool, script] of Object.entries(tools)) machine.pretend(tool, script);
-    expect(machine.expectRefused(await install(from(good)))).toContain(message);
-  });
-
-  test("a processor without SSE 4.2", async () => {
-    machine.is("Linux", "x86_64");
-    const old = machine.write("cpuinfo", "processor\t: 0\nflags\t\t: fpu mmx sse sse2 ssse3 sse4_1 lm\n");
-    const mount = 'mount --bind "$1" /proc/cpuinfo; shift; exec "$@"';
-    const through = ["/usr/bin/unshare", "-m", "/bin/sh", "-c", `PATH=/usr/bin:/bin; ${mount}`, "sh", old];
-    const message = machine.expectRefused(await machine.run(shell, from(good), { through }));
-    expect(message).toBe("this processor is too old: it has no SSE 4.2 (x86-64-v2).");
-  });
-});
-
-describe("INS-4 what is there already", () => {
-  const occupy = (version: string, line = ":"): void => {
-    machine.store(".local/bin", {});
-    machine.write(`.local/bin/${NAME}`, programOf(version, line), 0o755);
-  };
-
-  test.each([
-    ["an older version", "0.0.9"],
-    ["the same version", VERSION],
-    ["a pre-release of the same version", `${VERSION}-rc.1`],
-  ])("%s is replaced", async (_what, version) => {
-    occupy(version, "# old");
-    expect((await install(from(good))).exit).toBe(0);
-    expect(readFileSync(machine.program)).toEqual(Buffer.from(good[ASSET] ?? []));
-  });
-
-  test.each(["0.3.1", "0.10.0", "1.0.0", "10.0.0", "0.4.0-rc.1"])(
-    "version %s is newer, and stays unless asked",
-    async (version) => {
-      occupy(version);
-      expect(machine.expectRefused(await install(from(good)), [NAME])).toBe(
-        `version ${version} is installed, which is newer than ${VERSION}; --downgrade replaces it.`,
-      );
-      expect(machine.version()).toBe(version);
-      expect((await install(from(good, "--downgrade"))).exit).toBe(0);
-      expect(machine.version()).toBe(VERSION);
-    },
-  );
-
-  test("another program, a link and a folder stay", async () => {
-    machine.store(".local/bin", {});
-    machine.write(`.local/bin/${NAME}`, "#!/bin/sh\necho hello\n", 0o755);
-    expect(machine.expectRefused(await install(from(good)), [NAME])).toContain("is something else than this program");
-    expect(machine.version()).toBe("hello");
-    machine.rename(`.local/bin/${NAME}`, "elsewhere");
-    symlinkSync(join(machine.home, "elsewhere"), machine.program);
-    expect(machine.expectRefused(await install(from(good)), [NAME])).toContain("is a link");
-    machine.rename(`.local/bin/${NAME}`, "the link");
-    mkdirSync(machine.program);
-    expect(machine.expectRefused(await install(from(good)), [NAME])).toContain("is something else than this program");
-  });
-
-  test("whatever fails, the old one stays and runs", async () => {
-    occupy("0.0.9");
-    for (const files of [
-      signRelease({}),
-      signRelease({ [ASSET]: otherProcessor() }),
-      { ...good, [ASSET]: programOf("x") },
-    ]) {
-      machine.expectRefused(await install(from(files)), [NAME]);
-      expect(machine.version()).toBe("0.0.9");
-    }
-  });
-
-  test.each(["TERM", "INT", "HUP", "KILL"])("SIG%s in the middle: the old one stays and runs", async (signal) => {
-    occupy("0.0.9");
-    // mktemp has been called, the rename has not.
-    machine.pretend("chmod", `kill -s ${signal} $PPID; sleep 1`).pretend("sleep", "exec /bin/sleep $1");
-    const { exit } = await install(from(good));
-    expect(exit).not.toBe(0);
-    expect(machine.version()).toBe("0.0.9");
-    if (signal !== "KILL") expect(readdirSync(machine.bin)).toEqual([NAME]);
-  });
-
-  test("the program may be running", async () => {
-    occupy("0.0.9", 'case $1 in stay) echo up; read -r line; echo "$line"; exit ;; esac');
-    const running = Bun.spawn([machine.program, "stay"], { stdin: "pipe", stdout: "pipe" });
-    expect((await install(from(good))).exit).toBe(0);
-    running.stdin.write("still here\n");
-    running.stdin.end();
-    expect(await new Response(running.stdout).text()).toBe("up\nstill here\n");
-    expect(machine.version()).toBe(VERSION);
-  });
-
-  test("the executable itself, from a release folder", async () => {
-    const { executable } = await findArtifacts();
-    const files = signRelease({ [ASSET]: readFileSync(executable) });
-    expect((await install(from(files))).exit).toBe(0);
-    expect(machine.version()).toBe(VERSION);
   });
 });
