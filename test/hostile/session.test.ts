@@ -213,7 +213,7 @@ for (const form of await twoForms()) {
       const before = bytes();
       api.serve({ "POST /auth/token": [refused("401 X")] });
       const { hint } = await program.fail(["login", "api"], 3, "UNAUTHORIZED");
-      expect(hint).toContain("API key secret");
+      expect(hint).toContain("API key id and secret");
       expect(bytes()).toBe(before);
       expect(api.requests).toHaveLength(1);
     });
