@@ -145,7 +145,7 @@ describe("INS-4 what is there already", () => {
   test.each(["TERM", "INT", "HUP", "KILL"])("SIG%s in the middle: the old one stays and runs", async (signal) => {
     occupy("0.0.9");
     // The folder for the work has been made, the rename has not; a shell obeys when the tool ends.
-    machine.pretend("chmod", `kill -s ${signal} $PPID`);
+    machine.pretend("chmod", `kill -s ${signal} $PPID; exec ${Bun.which("chmod")} "$@"`);
     const { exit } = await install(from(good));
     expect(exit).not.toBe(0);
     expect(machine.version()).toBe("0.0.9");

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { VERSION } from "../../scripts/build.ts";
+import { stampInstaller } from "../../scripts/generate.ts";
 import { hostTarget } from "../../scripts/targets.ts";
 import { Certificates } from "../hostile/certificates.ts";
 import { INSTALLER, Machine, SHELLS } from "./machine.ts";
@@ -13,6 +14,7 @@ import {
   PRIVATE_PEM,
   PUBLIC_PEM,
   programOf,
+  RELEASE_KEY,
   Releases,
   redirect,
   signList,
@@ -135,7 +137,9 @@ describe.each(SHELLS.map((shell) => ({ shell })))("INS-3 $shell", ({ shell }) =>
   });
 
   test("P09 cut anywhere, the script does nothing", async () => {
-    const script = readFileSync(INSTALLER, "utf8");
+    // With all that it needs to install without an argument.
+    const script = stampInstaller(readFileSync(INSTALLER, "utf8"), RELEASE_KEY);
+    machine.env.LEDGER_ENTERPRISE_RELEASES_URL = machine.store("a release", good);
     const ends = [...script.matchAll(/\n/g)].map(({ index }) => index);
     const last = script.trimEnd().lastIndexOf("\n");
     // Each line's end, each place in the last line but its own end, and some in the middle of lines.
@@ -203,13 +207,13 @@ describe("INS-3 a release that is wrong", () => {
     expect(machine.expectRefused(await install(from(files())))).toBe(message);
   });
 
-  test("nothing is executable before signature and checksum are right", async () => {
+  test("nothing is executable, or readable to others, before signature and checksum are right", async () => {
     const seen = join(machine.home, "seen");
-    const look = `for file in '${machine.bin}'/.ledger*/*; do [ -x "$file" ] && echo executable; echo seen; done >>'${seen}'`;
+    const look = `for file in '${machine.bin}'/.ledger*/*; do ${Bun.which("stat")} -c %a "$file"; done >>'${seen}'`;
     machine.pretend("openssl", `${look}\nexec ${Bun.which("openssl")} "$@"`);
     expect((await install(from(good))).exit).toBe(0);
     // List, signature, key at the first call; the program beside them at the second.
-    expect(readFileSync(seen, "utf8")).toBe("seen\n".repeat(3 + 4));
+    expect(readFileSync(seen, "utf8")).toBe("600\n".repeat(3 + 4));
   });
 
   test("the network: http, another host's http by a redirect, an unknown authority, a cut download", async () => {
