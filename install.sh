@@ -201,7 +201,8 @@ download() {
   if has curl; then
     curl --proto '=https' --tlsv1.2 -fsSL --connect-timeout 30 --speed-limit 1 --speed-time 60 -o "$2" -- "$1" && return
   elif has wget && wget --help 2>&1 | grep -q -- '--https-only'; then
-    wget --https-only --secure-protocol=TLSv1_2 -q --timeout=60 --tries=2 -O "$2" -- "$1" && return
+    # --https-only does not keep wget from following a redirect to http; a proxy for http that is none does.
+    http_proxy=http://127.0.0.1:9 wget --https-only --secure-protocol=TLSv1_2 -q --timeout=60 --tries=2 -O "$2" -- "$1" && return
   else
     fail 'neither curl nor GNU wget is here; install one, or name a folder with --from.'
   fi

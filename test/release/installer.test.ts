@@ -228,7 +228,11 @@ describe("INS-3 a release that is wrong", () => {
     const answers = { SHA256SUMS: () => redirect(`${plain.url}/releases/download/v${VERSION}/SHA256SUMS`) };
     releases.publish(VERSION, good, { answers });
     expect(await refused(url)).toContain("could not be downloaded");
+    machine.rename("../tools/curl", "curl");
+    expect(await refused(url)).toContain("could not be downloaded");
+    expect(releases.asked).toHaveLength(2);
     expect(plain.asked).toEqual([]);
+    machine.rename("curl", "../tools/curl");
     plain[Symbol.dispose]();
     releases.publish(VERSION, { ...good, [ASSET]: (good[ASSET] ?? new Uint8Array()).subarray(0, 20) });
     expect(await refused(url)).toContain("cut short or altered");
