@@ -7,7 +7,7 @@
  */
 
 import { existsSync } from "node:fs";
-import { copyFile, cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { REPOSITORY } from "../src/core/release/names.ts";
@@ -187,7 +187,7 @@ async function layOutPackage(folder: string): Promise<void> {
   await bundle({
     target: "node",
     outdir: join(folder, "dist"),
-    minify: { whitespace: true, syntax: true },
+    minify: true,
     define: definitions("npm"),
     external: ["node-hid"],
     // ofetch then uses the runtime's own fetch instead of bringing one.
@@ -200,7 +200,7 @@ async function layOutPackage(folder: string): Promise<void> {
     format: "cjs",
     splitting: false,
     outdir: join(folder, "bin"),
-    minify: { whitespace: true, syntax: true },
+    minify: true,
     define: definitions("npm"),
     naming: { entry: "[name].cjs" },
   });
@@ -209,8 +209,6 @@ async function layOutPackage(folder: string): Promise<void> {
     await copyFile(join(ROOT, "scripts/npm", file), join(folder, "bin", file));
   }
   for (const file of ["README.md", "LICENSE"]) await copyFile(join(ROOT, file), join(folder, file));
-  if (existsSync(join(ROOT, "skill", "SKILL.md")))
-    await cp(join(ROOT, "skill"), join(folder, "skill"), { recursive: true });
   await writeFile(join(folder, "NOTICES.txt"), await notices());
   await writeFile(join(folder, "package.json"), `${JSON.stringify(await publishedPackage(), null, 2)}\n`);
 }
@@ -226,7 +224,7 @@ async function publishedPackage(): Promise<object> {
     repository: { type: "git", url: `git+https://github.com/${REPOSITORY}.git` },
     type: "module",
     bin: { [PROGRAM]: `bin/${PROGRAM}.cjs` },
-    files: ["bin", "dist", "skill", "NOTICES.txt"],
+    files: ["bin", "dist", "NOTICES.txt"],
     engines: { node: ">=22" },
     optionalDependencies: { "node-hid": NODE_HID_VERSION },
   };
