@@ -3,7 +3,7 @@
 # can, and compares what they print with the host's. As root, with these packages:
 #   qemu-user-static libc6-arm64-cross   linux-arm64, and linux-x64 on a processor without AVX
 #   musl-tools libstdc++-12-pic          linux-x64-musl, in a root that holds musl and Debian's libstdc++ linked with it
-# Not run here: linux-arm64-musl, macOS, Windows. Those are checked by format alone (scripts/formats.ts).
+# Not run here: linux-arm64-musl, macOS, Windows. Their format is checked when they are built (scripts/formats.ts).
 set -eu
 
 NAME=ledger-enterprise-cli

@@ -70,7 +70,8 @@ async function makeExecutable(
   releaseKey: string,
   { work, made }: { readonly work: string; readonly made: string },
 ): Promise<void> {
-  const executable = await compile(target, work, { releaseKey });
+  // With the published key a release is what `npm run build` makes of the tag, byte for byte.
+  const executable = await compile(target, work, releaseKey === PUBLISHED_KEY ? {} : { releaseKey });
   const leaks = target === hostTarget() ? await findLeaks(executable) : [];
   if (leaks.length > 0) throw new Error(leaks.join("\n"));
   await rename(executable, join(made, assetName(VERSION, target.name)));
@@ -129,6 +130,11 @@ export const STEP_NAMES: readonly string[] = Object.keys(STEPS);
 if (import.meta.main) {
   const [name = "", argument, ...surplus] = process.argv.slice(2);
   const step = Object.hasOwn(STEPS, name) ? STEPS[name] : undefined;
-  if (step === undefined || surplus.length > 0) throw new Error(`Steps: ${STEP_NAMES.join(", ")}.`);
-  process.stdout.write(`${(await step(argument)).trimEnd()}\n`);
+  try {
+    if (step === undefined || surplus.length > 0) throw new Error(`Steps: ${STEP_NAMES.join(", ")}.`);
+    process.stdout.write(`${(await step(argument)).trimEnd()}\n`);
+  } catch (cause) {
+    process.stderr.write(`${cause instanceof Error ? cause.message : String(cause)}\n`);
+    process.exitCode = 1;
+  }
 }
