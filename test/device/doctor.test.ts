@@ -1,8 +1,8 @@
 /** What doctor sees of a device: one broken thing at a time, on the emulated machine. It asks nobody for anything. */
 import { expect, test } from "bun:test";
-import { chmod, chown, readdir } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { SOURCE_COMMAND } from "./machine.ts";
+import { SOURCE_COMMAND, UNPRIVILEGED } from "./machine.ts";
 import { SimulatedDevice } from "./simulator.ts";
 import { KEYS, World } from "./world.ts";
 
@@ -50,9 +50,8 @@ test("the Vault application is open", async () => {
 
 test("M02 no permission for the node", async () => {
   await using world = await World.open();
-  await chmod(world.folder, 0o755);
-  for (const name of ["home", "tmp"]) await chown(join(world.folder, name), 65534, 65534);
-  const command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", ...SOURCE_COMMAND];
+  await world.machine.forbid();
+  const command = [...UNPRIVILEGED, ...SOURCE_COMMAND];
   expect(await deviceFinding(world, command)).toMatchObject({ status: "warn", code: "DEVICE_PERMISSION" });
 });
 

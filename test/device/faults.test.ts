@@ -3,11 +3,11 @@
  * test also holds the rule that nothing is posted without a complete signature (DEV-4), and that the device had nothing to complain about.
  */
 import { expect, test } from "bun:test";
-import { chmod, chown, cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findArtifacts } from "../support/artifacts.ts";
-import { type Outcome, SOURCE_COMMAND } from "./machine.ts";
+import { type Outcome, SOURCE_COMMAND, UNPRIVILEGED } from "./machine.ts";
 import { type Behaviour, frame, type Person, SimulatedDevice } from "./simulator.ts";
 import { ALICE, KEYS, OTHER_KEYS, World } from "./world.ts";
 
@@ -32,8 +32,8 @@ async function expectFailure(outcome: Promise<Outcome>, code: string, exit = 1):
 /** A world in which Alice has logged in and a request waits for her. */
 async function loggedIn(behaviour: Partial<Behaviour> = {}): Promise<{ world: World; id: string; line: string }> {
   const world = await World.open(behaviour);
-  const { exit } = await world.run("login device");
-  if (exit !== 0) throw new Error("The login did not succeed.");
+  const { exit, document } = await world.run("login device");
+  if (exit !== 0) throw new Error(`The login did not succeed: ${JSON.stringify(document)}`);
   const id = await world.raise();
   world.device.heard.length = 0;
   world.sandbox.control.clearLog();
@@ -66,9 +66,8 @@ test("M01 a Ledger device of another model is not taken for one that approves", 
 
 test("M02 no permission for the HID node", async () => {
   await using world = await World.open();
-  const command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", ...SOURCE_COMMAND];
-  await chmod(world.folder, 0o755);
-  for (const name of ["home", "tmp"]) await chown(join(world.folder, name), 65534, 65534);
+  await world.machine.forbid();
+  const command = [...UNPRIVILEGED, ...SOURCE_COMMAND];
   const { hint } = await expectFailure(world.run("login device", command), "DEVICE_PERMISSION");
   expect(String(hint)).toContain("udev rule");
 });

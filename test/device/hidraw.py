@@ -9,6 +9,7 @@ import itertools
 import json
 import os
 import select
+import shutil
 import struct
 import sys
 
@@ -214,3 +215,4 @@ loop = GLib.MainLoop()
 os.chmod(bed.get_root_dir(), 0o755)
 say(root=bed.get_root_dir())
 loop.run()
+shutil.rmtree(bed.get_root_dir())

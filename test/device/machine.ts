@@ -1,5 +1,6 @@
 /** An emulated machine: simulated devices on hidraw nodes that native node-hid opens, and the program run on it (hidraw.py). */
 import { existsSync } from "node:fs";
+import { chmod } from "node:fs/promises";
 import { join } from "node:path";
 import { ROOT } from "../../scripts/build.ts";
 import type { SimulatedDevice } from "./simulator.ts";
@@ -71,6 +72,11 @@ export class Machine implements AsyncDisposable {
   /** The system still lists the device, but it is gone. */
   async hide(node = "hidraw0"): Promise<void> {
     await this.order({ op: "hide", node }, `hidden ${node}`);
+  }
+
+  /** Who runs the program may not open the node: it belongs to nobody, and UNPRIVILEGED opens no such thing. */
+  async forbid(node = "hidraw0"): Promise<void> {
+    await chmod(join(this.root, "dev", node), 0);
   }
 
   /** What a device does when its application changes: it leaves the bus, and comes back with another path and product id. */
@@ -171,3 +177,7 @@ async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<stri
 
 /** The source as a process of its own: an emulated machine is seen through the loader, which only a new process passes. */
 export const SOURCE_COMMAND: readonly string[] = [process.execPath, join(ROOT, "src", "main.ts")];
+
+/** In front of a command: the superuser, too, may then open only what the mode of a file allows. */
+export const UNPRIVILEGED: readonly string[] =
+  process.getuid?.() === 0 ? ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] : [];
