@@ -25,6 +25,8 @@ GAP_MS = 4
 
 bed = UMockdev.Testbed.new()
 nodes = {}
+# By name, also of nodes that are gone: letting go of one closes its connections, and umockdev ends a program that has just asked through one.
+handlers = {}
 # A number that a device had is not given to the next.
 numbers = itertools.count()
 
@@ -65,6 +67,12 @@ class Node:
         self.usb = f"/devices/pci0000:00/usb1/1-{number + 1}"
         hid = f"{self.usb}/1-{number + 1}:1.0/0003:2C97:{product}.{number + 1:04}"
         self.sys = f"{hid}/hidraw/{name}"
+        # Before anybody can find the node: umockdev ends a program that cannot ask.
+        if name in handlers:
+            bed.detach_ioctl(f"/dev/{name}")
+        handlers[name] = Hidraw()
+        handlers[name].product = int(product, 16)
+        bed.attach_ioctl(f"/dev/{name}", handlers[name])
         # Removing the last node removes their folder, which is not made again.
         os.makedirs(f"{bed.get_root_dir()}/dev/.node", exist_ok=True)
         bed.add_from_string(DESCRIPTION.format(
@@ -83,11 +91,6 @@ class Node:
         self.link = f"{bed.get_root_dir()}/sys/dev/char/136:{minor}"
         os.makedirs(os.path.dirname(self.link), exist_ok=True)
         os.symlink(f"../..{self.sys}", self.link)
-        self.handler = Hidraw()
-        self.handler.product = int(product, 16)
-        bed.attach_ioctl(f"/dev/{name}", self.handler)
-        # Who may open the node is for the node to say.
-        os.chmod(f"{bed.get_root_dir()}/ioctl/dev/{name}", 0o777)
         self.slave = os.open(pts, os.O_RDWR | os.O_NOCTTY)
         self.poller = select.poll()
         self.poller.register(self.slave, select.POLLIN)
@@ -127,7 +130,6 @@ class Node:
 
     def unplug(self):
         GLib.source_remove(self.watch)
-        bed.detach_ioctl(f"/dev/{self.name}")
         os.close(self.master)
         self.master = -1
         os.close(self.slave)
@@ -212,7 +214,6 @@ def listen(*_):
 
 GLib.io_add_watch(0, GLib.IO_IN | GLib.IO_HUP, listen)
 loop = GLib.MainLoop()
-os.chmod(bed.get_root_dir(), 0o755)
 say(root=bed.get_root_dir())
 loop.run()
 shutil.rmtree(bed.get_root_dir())

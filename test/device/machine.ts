@@ -12,6 +12,8 @@ export const IS_AVAILABLE = ["/usr/bin/umockdev-wrapper", PYTHON].every(existsSy
 
 export interface Outcome {
   readonly exit: number | null;
+  /** What ended it from outside, or its own crash. */
+  readonly signal: string | number | null;
   /** The one document on stdout; undefined when there is none. */
   // biome-ignore lint/suspicious/noExplicitAny: tests look into it member by member.
   readonly document: any;
@@ -157,7 +159,8 @@ export class Machine implements AsyncDisposable {
         new Response(child.stderr).text(),
       ]);
       await child.exited;
-      return { exit: child.exitCode, document: stdout === "" ? undefined : JSON.parse(stdout), stderr };
+      const { exitCode: exit, signalCode: signal } = child;
+      return { exit, signal, document: stdout === "" ? undefined : JSON.parse(stdout), stderr };
     };
     return { outcome: outcome(), kill: (signal) => child.kill(signal) };
   }
