@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import ids from "../vectors/ids.json";
 import pages from "../vectors/page_numbers.json";
-import { builtForms, type Failure, Program } from "./program.ts";
-import { http, RawApi } from "./raw-api.ts";
+import { builtForms, closeAll, type Failure, openLoggedIn, type Program } from "./program.ts";
+import { http, type RawApi } from "./raw-api.ts";
 
 interface Row {
   readonly name: string;
@@ -148,15 +148,9 @@ for (const form of await builtForms()) {
     let api: RawApi;
     let program: Program;
     beforeAll(async () => {
-      api = await RawApi.start();
-      api.serve({});
-      program = await Program.at(form, { LEDGER_ENTERPRISE_API_URL: api.url });
-      await program.succeed(["login", "api"]);
+      ({ api, program } = await openLoggedIn(form));
     });
-    afterAll(async () => {
-      await api[Symbol.asyncDispose]();
-      await program[Symbol.asyncDispose]();
-    });
+    afterAll(() => closeAll(api, program));
 
     test.each(REFUSED.map((row) => [row.name, row] as const))("%s", async (_name, row) => {
       api.serve({});

@@ -1,8 +1,8 @@
 /** Catalogue F (HTTP statuses) and G (bodies): every built form of the program against an API that answers with raw bytes. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { brotliCompressSync, gzipSync, zstdCompressSync } from "node:zlib";
-import { builtForms, type Failure, Program } from "./program.ts";
-import { http, type RawAnswer, RawApi } from "./raw-api.ts";
+import { builtForms, closeAll, type Failure, openLoggedIn, type Program } from "./program.ts";
+import { http, type RawAnswer, type RawApi } from "./raw-api.ts";
 
 const LIST = ["accounts", "list"];
 const CREATE = ["requests", "create", "--requestData", '{"type":"CREATE_TRANSACTION","data":{}}'];
@@ -323,15 +323,9 @@ for (const form of await builtForms()) {
     let api: RawApi;
     let program: Program;
     beforeAll(async () => {
-      api = await RawApi.start();
-      api.serve({});
-      program = await Program.at(form, { LEDGER_ENTERPRISE_API_URL: api.url });
-      await program.succeed(["login", "api"]);
+      ({ api, program } = await openLoggedIn(form));
     });
-    afterAll(async () => {
-      await api[Symbol.asyncDispose]();
-      await program[Symbol.asyncDispose]();
-    });
+    afterAll(() => closeAll(api, program));
 
     test.each([...STATUSES, ...BODIES].map((row) => [row.name, row] as const))("%s", async (_name, row) => {
       const argv = row.argv ?? LIST;

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import lossless from "../vectors/lossless_json.json";
-import { builtForms, type Failure, Program } from "./program.ts";
-import { http, RawApi } from "./raw-api.ts";
+import { builtForms, closeAll, type Failure, openLoggedIn, type Program } from "./program.ts";
+import { http, type RawApi } from "./raw-api.ts";
 
 const CREATED = http("200 OK", '{"id":"r1","state":"PENDING_APPROVAL"}');
 
@@ -86,15 +86,9 @@ for (const form of await builtForms()) {
     let api: RawApi;
     let program: Program;
     beforeAll(async () => {
-      api = await RawApi.start();
-      api.serve({});
-      program = await Program.at(form, { LEDGER_ENTERPRISE_API_URL: api.url });
-      await program.succeed(["login", "api"]);
+      ({ api, program } = await openLoggedIn(form));
     });
-    afterAll(async () => {
-      await api[Symbol.asyncDispose]();
-      await program[Symbol.asyncDispose]();
-    });
+    afterAll(() => closeAll(api, program));
 
     test("C01 an empty string", async () => {
       api.serve({});

@@ -7,7 +7,7 @@ import { type Sandbox, startSandbox } from "../../src/sandbox/index.ts";
 import { splitCommand } from "../support/script.ts";
 import lossless from "../vectors/lossless_json.json";
 import unsafe from "../vectors/unsafe_characters.json";
-import { Program, SECRET, twoForms } from "./program.ts";
+import { Program, SECRET, settingsOf, twoForms } from "./program.ts";
 import { ACCESS_TOKEN, http, RawApi, REFRESH_TOKEN } from "./raw-api.ts";
 
 const GET = ["accounts", "get", "--id", "1"];
@@ -263,14 +263,8 @@ for (const form of await twoForms()) {
     let program: Program;
     beforeAll(async () => {
       sandbox = await startSandbox();
-      const { baseUrls, workspace, operator } = sandbox.description;
-      program = await Program.at(form, {
-        LEDGER_ENTERPRISE_API_URL: baseUrls.v2,
-        LEDGER_ENTERPRISE_WORKSPACE: workspace,
-        LEDGER_ENTERPRISE_API_KEY_ID: operator.apiKeyId,
-        LEDGER_ENTERPRISE_API_KEY_SECRET: operator.apiKeySecret,
-        LEDGER_ENTERPRISE_API_PRIVATE_KEY: operator.privateKey,
-      });
+      const { privateKey } = sandbox.description.operator;
+      program = await Program.at(form, { ...settingsOf(sandbox), LEDGER_ENTERPRISE_API_PRIVATE_KEY: privateKey });
     });
     afterAll(async () => {
       await Promise.all([sandbox.close(), program[Symbol.asyncDispose]()]);

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:tes
 import { existsSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { type Sandbox, startSandbox } from "../../src/sandbox/index.ts";
-import { Program, twoForms } from "./program.ts";
+import { Program, settingsOf, twoForms } from "./program.ts";
 import { ACCESS_TOKEN, http, type RawAnswer, RawApi } from "./raw-api.ts";
 import { age, readSession, tokenAnswer } from "./session-file.ts";
 
@@ -244,13 +244,7 @@ for (const form of await twoForms()) {
     let program: Program;
     beforeAll(async () => {
       sandbox = await startSandbox();
-      const { baseUrls, workspace, operator } = sandbox.description;
-      program = await Program.at(form, {
-        LEDGER_ENTERPRISE_API_URL: baseUrls.v2,
-        LEDGER_ENTERPRISE_WORKSPACE: workspace,
-        LEDGER_ENTERPRISE_API_KEY_ID: operator.apiKeyId,
-        LEDGER_ENTERPRISE_API_KEY_SECRET: operator.apiKeySecret,
-      });
+      program = await Program.at(form, settingsOf(sandbox));
       await program.succeed(["login", "api"]);
     });
     afterAll(async () => {

@@ -5,10 +5,11 @@ import { readdirSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Sandbox } from "../../src/sandbox/index.ts";
 import { Canaries } from "../support/canaries.ts";
 import { allForms, type Form, type Outcome } from "../support/forms.ts";
 import { NOTHING_PUBLISHED } from "../support/releases.ts";
-import { ACCESS_TOKEN, REFRESH_TOKEN } from "./raw-api.ts";
+import { ACCESS_TOKEN, RawApi, REFRESH_TOKEN } from "./raw-api.ts";
 
 /** The compiled binary and the npm package on both Nodes. */
 export async function builtForms(): Promise<Form[]> {
@@ -183,4 +184,28 @@ export class Program implements AsyncDisposable {
     expect(error.hint).not.toBe("");
     return error;
   }
+}
+
+/** A server of the test's own, and the program with a session on it. */
+export async function openLoggedIn(form: Form): Promise<{ readonly api: RawApi; readonly program: Program }> {
+  const api = await RawApi.start();
+  api.serve({});
+  const program = await Program.at(form, { LEDGER_ENTERPRISE_API_URL: api.url });
+  await program.succeed(["login", "api"]);
+  return { api, program };
+}
+
+export async function closeAll(...resources: readonly AsyncDisposable[]): Promise<void> {
+  for (const resource of resources) await resource[Symbol.asyncDispose]();
+}
+
+/** What an operator of the sandbox sets who need not sign. */
+export function settingsOf({ description }: Sandbox): Record<string, string> {
+  const { baseUrls, workspace, operator } = description;
+  return {
+    LEDGER_ENTERPRISE_API_URL: baseUrls.v2,
+    LEDGER_ENTERPRISE_WORKSPACE: workspace,
+    LEDGER_ENTERPRISE_API_KEY_ID: operator.apiKeyId,
+    LEDGER_ENTERPRISE_API_KEY_SECRET: operator.apiKeySecret,
+  };
 }

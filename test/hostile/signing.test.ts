@@ -8,7 +8,7 @@ import { type Sandbox, startSandbox } from "../../src/sandbox/index.ts";
 import challenges from "../vectors/challenge_forms.json";
 import vectors from "../vectors/es256_sign_vectors.json";
 import keyForms from "../vectors/private_key_forms.json";
-import { builtForms, Program } from "./program.ts";
+import { builtForms, Program, settingsOf } from "./program.ts";
 import { editSession } from "./session-file.ts";
 
 const KEY = "LEDGER_ENTERPRISE_API_PRIVATE_KEY";
@@ -44,14 +44,7 @@ for (const form of await builtForms()) {
     let program: Program;
     beforeAll(async () => {
       sandbox = await startSandbox();
-      const { baseUrls, workspace, operator } = sandbox.description;
-      program = await Program.at(form, {
-        LEDGER_ENTERPRISE_API_URL: baseUrls.v2,
-        LEDGER_ENTERPRISE_WORKSPACE: workspace,
-        LEDGER_ENTERPRISE_API_KEY_ID: operator.apiKeyId,
-        LEDGER_ENTERPRISE_API_KEY_SECRET: operator.apiKeySecret,
-        [KEY]: operator.privateKey,
-      });
+      program = await Program.at(form, { ...settingsOf(sandbox), [KEY]: sandbox.description.operator.privateKey });
       await program.succeed(["login", "api"]);
     });
     afterAll(async () => {
