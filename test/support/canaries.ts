@@ -16,6 +16,7 @@ export class Canaries {
     const canaries = new Canaries();
     canaries.add("API key secret", env.LEDGER_ENTERPRISE_API_KEY_SECRET);
     canaries.add("reporting key", env.LEDGER_ENTERPRISE_REPORTING_API_KEY);
+    canaries.add("webhook secret", env.LEDGER_ENTERPRISE_WEBHOOK_SECRET);
     canaries.addPrivateKey(env.LEDGER_ENTERPRISE_API_PRIVATE_KEY);
     return canaries;
   }

@@ -15,7 +15,8 @@ const SETTINGS = [
 ] as const;
 /** Far above any secret, so that a wrong file is judged by its content. */
 const SECRET_FILE_MAX_BYTES = 2 * 1024 * 1024;
-const SECRETS = ["API_KEY_SECRET", "API_PRIVATE_KEY", "REPORTING_API_KEY"] as const;
+const SECRETS = ["API_KEY_SECRET", "API_PRIVATE_KEY", "REPORTING_API_KEY", "WEBHOOK_SECRET"] as const;
+type SecretName = (typeof SECRETS)[number];
 
 /** Where a login goes and with what. */
 export interface ApiCredentials {
@@ -29,8 +30,6 @@ export interface LoginOptions {
   readonly baseUrl: string | undefined;
   readonly workspace: string | undefined;
 }
-
-type SecretName = "API_KEY_SECRET" | "API_PRIVATE_KEY" | "REPORTING_API_KEY" | "WEBHOOK_SECRET";
 
 interface Sources {
   readonly env: Environment;
