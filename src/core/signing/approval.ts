@@ -202,7 +202,7 @@ export function requireVerified(id: string, challenge: Challenge, review: Review
   if (confirmed || (isKnown && review.match && review.unverified.length === 0)) return;
   throw new CliError("CHALLENGE_MISMATCH", {
     message: isKnown
-      ? "The challenge holds fields that nothing could be compared with; nothing was signed."
+      ? "Part of the challenge, or of the request, had nothing to be compared with; nothing was signed."
       : "The challenge has an unknown shape, so that nothing in it could be verified; nothing was signed.",
     hint: `Show the decoded challenge to a person, then repeat with --expectPayloadSha256${isKnown ? " or --expect" : ""}.`,
     details: reviewReport(id, challenge, review),
