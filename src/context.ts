@@ -42,7 +42,7 @@ import type { Log } from "./io/log.ts";
 import type { Redactor } from "./io/redact.ts";
 import type { Sink } from "./io/stdout.ts";
 import type { SandboxDescription, SandboxOptions } from "./sandbox/index.ts";
-import { CHANNEL, TARGET, VERSION } from "./version.ts";
+import { CHANNEL, PROGRAM, TARGET, VERSION } from "./version.ts";
 
 /** Everything outside the program. main.ts builds the real one. */
 export interface Context {
@@ -143,7 +143,7 @@ export function createConfig(context: Context, redactor: Redactor): Config {
   });
 }
 
-const USER_AGENT = `ledger-enterprise-cli/${VERSION}`;
+const USER_AGENT = `${PROGRAM}/${VERSION}`;
 
 /** The version gate, before anything that a command needs is made (VER-5). Throws VERSION_OUTDATED, and the codes of a mirror or proxy. */
 export function passGate(context: Context, config: Config, parts: Pick<RunParts, "log" | "stop">): Promise<void> {

@@ -1,9 +1,9 @@
 /** What a command may return besides plain data. */
-import type { Exact } from "./io/json.ts";
+import type { StreamedList } from "./io/stdout.ts";
 
-/** A list that is written as it arrives (SPEC §1, `--all`): batches of items, then the members that close the document. */
-export class List {
-  constructor(readonly items: AsyncGenerator<readonly Exact[], Record<string, unknown>, void>) {}
+/** A list that is written as it arrives. */
+export class List implements StreamedList {
+  constructor(readonly items: StreamedList["items"]) {}
 }
 
 /** A document that is printed while something goes on until it is stopped (`sandbox start`). */

@@ -227,7 +227,7 @@ function logTrace(error: CliError, log: Log): void {
 }
 
 /** The failure document of SPEC §1. */
-export function failureDocument(error: CliError): Record<string, unknown> {
+function failureDocument(error: CliError): Record<string, unknown> {
   const { message, hint, field, details, httpStatus, retryAfterSeconds, requestId, api, retryable } = error.facts;
   const entry = ERRORS[error.code];
   return {

@@ -9,7 +9,7 @@ import { GLOBALS, SHORT } from "./globals.ts";
 import { needsOf } from "./manifest.ts";
 
 /** A citty command for `target`, named by the words that lead to it. The global options stand at the root only. */
-export function toCitty(target: Command | Group, name: string, isRoot = true): CommandDef {
+function toCitty(target: Command | Group, name: string, isRoot = true): CommandDef {
   const subCommands =
     target.kind === "group"
       ? Object.fromEntries([...target.members].map(([word, member]) => [word, toCitty(member, word, false)]))

@@ -4,7 +4,7 @@ import { Text } from "../result.ts";
 import { PROGRAM } from "../version.ts";
 import { command } from "./command.ts";
 
-export const SHELL_NAMES = ["bash", "zsh", "fish", "powershell"] as const;
+const SHELL_NAMES = ["bash", "zsh", "fish", "powershell"] as const;
 
 const shell = required(oneOf(`Shell to complete in: ${SHELL_NAMES.join(", ")}.`, SHELL_NAMES));
 

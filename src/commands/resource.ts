@@ -26,7 +26,7 @@ const PAGING = {
 const AllOrLimit = 'With --all or --limit the result is {"results","total","complete"}, written as it arrives.';
 
 /** The API's page of `item`, which `--all` replaces by one document. */
-export function pageOf(item: Shape): Shape {
+function pageOf(item: Shape): Shape {
   return () =>
     v.looseObject({
       page: v.optional(v.number()),

@@ -29,13 +29,13 @@ async function examine(host: Host, args: SignArguments): Promise<Reviewed> {
   approval.requireExpected(challenge, args);
   approval.requireKind(await host.sessions.read(), "api");
   if (args.id !== undefined) await requireOwnChallenge(host, args.id, challenge);
-  const known = challenge.shape === "transaction" || challenge.shape === "properties";
+  const isKnown = approval.isKnownShape(challenge.shape);
   const review =
     args.id === undefined
       ? await approval.reviewOffline(host.records, challenge)
       : await approval.reviewOnline(host, args.id, challenge);
   if (review !== undefined) approval.requireNoDifference(args.id ?? null, challenge, review);
-  if (!known)
+  if (!isKnown)
     host.log.warn(
       "UNKNOWN_CHALLENGE",
       "The challenge has an unknown shape: nothing in it was compared with a request.",
@@ -46,7 +46,7 @@ async function examine(host: Host, args: SignArguments): Promise<Reviewed> {
       "The payload looks like the claims of an access token; a signature over it could pass as one.",
     );
   }
-  const matched = known && review?.match === true;
+  const matched = isKnown && review?.match === true;
   if (matched && review.unverified.length > 0) {
     host.log.warn(
       "UNVERIFIED_FIELDS",

@@ -34,6 +34,15 @@ export function value(document: Exact): unknown {
   return JSON.parse(document.text);
 }
 
+/** JSON of a file that this program wrote, as JavaScript values; undefined when it is none, which a check of its shape then refuses. */
+export function parsePlain(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * Compact JSON of plain values, in which an `Exact` stands for itself. Members that are undefined are left out. Anything without
  * a lossless JSON form (other classes, numbers that a double does not hold exactly) is a defect of the caller: TypeError.

@@ -149,7 +149,7 @@ function encodeSorted(json: Json, twice?: string, at = ""): string {
 }
 
 /** Checks a compact JWS against the payload and the registered public key. Throws Refusal 400. */
-export function verifyJws(jws: string, payload: Buffer, publicKey: string): void {
+function verifyJws(jws: string, payload: Buffer, publicKey: string): void {
   const [header = "", body = "", signature = "", ...surplus] = jws.split(".");
   if (surplus.length > 0 || [header, body, signature].some((part) => !isBase64Url(part))) {
     throw wrong("The signature is not a compact JWS of three base64url parts");

@@ -98,7 +98,6 @@ const SEED = record(
 export type Seed = Of<typeof SEED>;
 export type SeedStep = Of<typeof step>;
 export type SeedRule = Of<typeof rule>;
-export type SeedRequest = Of<typeof request>;
 
 /** Checks form and references. Throws InvalidSeed with every fault that was found. */
 export function checkSeed(given: unknown): Seed {

@@ -7,14 +7,14 @@ import type { World } from "./routes.ts";
 import { CURRENCIES, reserved } from "./transactions.ts";
 import type { Account, Group, Row, Transaction, User, VaultRequest, Whitelist, Workspace } from "./workspace.ts";
 
-export function iso(time: number): string {
+function iso(time: number): string {
   return new Date(time).toISOString();
 }
 
 type Numbered = Pick<Row, "legacyId">;
 
 /** The number of the row with this id, in any of the kinds that have one. */
-export function numberOf({ users, groups, accounts, whitelists, entities }: Workspace, id: string): number | null {
+function numberOf({ users, groups, accounts, whitelists, entities }: Workspace, id: string): number | null {
   for (const rows of [users, groups, accounts, whitelists, entities]) {
     const found: Numbered | undefined = rows.get(id);
     if (found !== undefined) return found.legacyId;
@@ -113,7 +113,7 @@ export function showBalances(account: Account, workspace: Workspace) {
 /** Statuses that only an answer to a writing call has, and `governance-status`. */
 const WRITTEN: Readonly<Record<string, string>> = { REJECTED: "ABORTED", PENDING_FIRST_APPROVAL: "PENDING_APPROVAL" };
 
-export function requestStatus({ state, currentStepIndex }: VaultRequest): string {
+function requestStatus({ state, currentStepIndex }: VaultRequest): string {
   if (state === "PENDING_APPROVAL" && currentStepIndex === 0) return "PENDING_FIRST_APPROVAL";
   return state === "CONFIRMED" ? "SUBMITTED" : state;
 }

@@ -3,7 +3,7 @@
  * send anything: what a command may do is what its capability can do.
  */
 import { CliError } from "../../errors.ts";
-import { type Exact, value } from "../../io/json.ts";
+import type { Exact } from "../../io/json.ts";
 import { masked, maskHeaders } from "../../io/redact.ts";
 import type { Config } from "../auth/config.ts";
 import { sameEndpoint } from "../auth/config.ts";
@@ -68,9 +68,10 @@ export function createDraft(host: ApiHost): Draft {
     async describe(name, parameters, document) {
       const { endpoint, dialect, headers } = await addressOf(host);
       const request = requestOf(dialect, operationOf(dialect, name), parameters, document);
-      const url = new Client(endpoint, host).urlOf(request).href;
+      const client = new Client(endpoint, host);
       const body = request.body === undefined ? null : masked(request.body);
-      return { method: request.method, url, headers: maskHeaders(headers), body };
+      const [url, shown] = [client.urlOf(request).href, maskHeaders(client.headersOf({ headers }))];
+      return { method: request.method, url, headers: shown, body };
     },
   };
 }
@@ -78,18 +79,17 @@ export function createDraft(host: ApiHost): Draft {
 async function addressOf(
   host: ApiHost,
 ): Promise<Pick<Client, "endpoint"> & { dialect: Dialect; headers: Record<string, string> }> {
-  const common = { accept: "application/json", "user-agent": host.userAgent, "content-type": "application/json" };
   const session = await host.sessions.read();
   if (session !== undefined) {
     checkSession(session, host.config);
     refuseReporting(session);
     const dialect = dialectOf(session.apiVersion);
     const headers = dialect.authorize({ workspace: session.workspace, accessToken: "[redacted]" });
-    return { endpoint: endpointOf(session), dialect, headers: { ...common, ...headers } };
+    return { endpoint: endpointOf(session), dialect, headers };
   }
   const { endpoint, workspace } = host.config.target({ baseUrl: undefined, workspace: undefined });
   const dialect = dialectOf(chooseVersion(endpoint, undefined));
-  return { endpoint, dialect, headers: { ...common, ...dialect.authorize({ workspace, accessToken: "[redacted]" }) } };
+  return { endpoint, dialect, headers: dialect.authorize({ workspace, accessToken: "[redacted]" }) };
 }
 
 /** NET-2: tokens belong to an origin and a workspace. */
@@ -238,15 +238,4 @@ function noFilter({ version }: Dialect, name: string): CliError {
     field: `--${name}`,
     hint: "Leave the option out and choose among the results.",
   });
-}
-
-/** The member `name` of an answer as text; throws INVALID_RESPONSE naming it (G15). */
-export function textOf(answer: Exact, name: string): string {
-  const fields = value(answer);
-  const found =
-    typeof fields === "object" && fields !== null && Object.hasOwn(fields, name)
-      ? (fields as Record<string, unknown>)[name]
-      : undefined;
-  if (typeof found === "string") return found;
-  throw new CliError("INVALID_RESPONSE", { message: `The answer has no text '${name}'.`, field: name });
 }

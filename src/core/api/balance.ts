@@ -61,8 +61,8 @@ async function readBalance(reader: Reader, id: string): Promise<AccountBalance> 
   };
 }
 
-/** `account.balance`, else `account.asset.balance` (assumed, §9 row 8). A token-exact value; throws INVALID_RESPONSE without one. */
-export function balanceOf(account: Exact): Exact {
+/** `account.balance`, else `account.asset.balance` (assumed). A token-exact value; throws INVALID_RESPONSE without one. */
+function balanceOf(account: Exact): Exact {
   const asset = memberOf(account, "asset");
   const balance = memberOf(account, "balance") ?? (asset === undefined ? undefined : memberOf(asset, "balance"));
   if (balance !== undefined && balance.text !== "null") return balance;

@@ -10,7 +10,7 @@ import { masked } from "../../io/redact.ts";
 import type { Endpoint } from "../auth/endpoint.ts";
 import { classify, codeOfStatus, retryAfter, type TransportFailure } from "./failure.ts";
 
-export const ANSWER_MAX_BYTES = 32 * 1024 * 1024;
+const ANSWER_MAX_BYTES = 32 * 1024 * 1024;
 /** What Node's own parser allows; Bun's allows far more (H20). */
 const HEADERS_MAX_BYTES = 16 * 1024;
 const REQUEST_MS = 30_000;
@@ -35,7 +35,7 @@ export interface ClientHost {
   readonly log: Log;
   readonly userAgent: string;
   now(): number;
-  /** Resolves early, by rejection with `signal.reason`, when the signal fires. */
+  /** Waits; rejects with the signal's reason when it fires first. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
   /** Fires at the end of the whole command's time, and when the user interrupts it. */
   readonly stop: AbortSignal;
@@ -90,17 +90,8 @@ export class Client {
    */
   async probe(path: string): Promise<{ readonly status: number; readonly date: string | null }> {
     const guard = new Guard(this.host.stop);
-    const request = { method: "GET", path } as const;
     try {
-      const response = await this.request(this.urlOf(request).href, {
-        method: "GET",
-        headers: this.headersOf(request),
-        retry: 0,
-        redirect: "manual",
-        responseType: "stream",
-        ignoreResponseError: true,
-        signal: guard.signal,
-      });
+      const response = await this.exchange({ method: "GET", path }, this.urlOf({ path }), guard);
       void response.body?.cancel().catch(() => undefined);
       return { status: response.status, date: response.headers.get("date") };
     } catch (cause) {
@@ -124,16 +115,7 @@ export class Client {
     const startedAt = this.host.now();
     let response: Response | undefined;
     try {
-      response = await this.request(url.href, {
-        method: request.method,
-        headers: this.headersOf(request),
-        ...(request.body === undefined ? {} : { body: request.body.text }),
-        retry: 0,
-        redirect: "manual",
-        responseType: "stream",
-        ignoreResponseError: true,
-        signal: guard.signal,
-      });
+      response = await this.exchange(request, url, guard);
       const bytes = await readBody(response, guard);
       this.logAnswer(request, url, response, bytes.length, startedAt);
       return response.ok ? readAnswer(response, bytes) : this.refused(request, response, bytes, attempt);
@@ -146,12 +128,27 @@ export class Client {
     }
   }
 
-  private headersOf(request: HttpRequest): Record<string, string> {
+  /** The one call of `fetch`: once, following nothing, the body unread (NET-1). */
+  private exchange(request: HttpRequest, url: URL, guard: Guard): Promise<Response> {
+    return this.request(url.href, {
+      method: request.method,
+      headers: this.headersOf(request),
+      ...(request.body === undefined ? {} : { body: request.body.text }),
+      retry: 0,
+      redirect: "manual",
+      responseType: "stream",
+      ignoreResponseError: true,
+      signal: guard.signal,
+    });
+  }
+
+  /** All headers that we set, the request's own last. */
+  headersOf({ headers }: Pick<HttpRequest, "headers">): Record<string, string> {
     return {
       accept: "application/json",
       "user-agent": this.host.userAgent,
       "content-type": "application/json",
-      ...request.headers,
+      ...headers,
     };
   }
 

@@ -1,13 +1,11 @@
 /** Asking for tokens and reading them: the only place where a secret enters a request body. */
 import { CliError } from "../../errors.ts";
 import { Exact, encode, value } from "../../io/json.ts";
-import { TOKEN, type TokenSet } from "../auth/session.ts";
+import { LONGEST_LIFE_SECONDS, TOKEN, type TokenSet } from "../auth/session.ts";
 import type { Client } from "./client.ts";
 import type { TokenCall } from "./operation.ts";
 
 type TokenInput = Parameters<TokenCall["body"]>[0];
-
-const LONGEST_LIFE_SECONDS = 24 * 3600;
 
 /**
  * Posts the token call and gives the token pair with its time of receipt (`now`, ms). Throws UNAUTHORIZED, INVALID_RESPONSE naming the

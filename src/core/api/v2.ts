@@ -22,14 +22,14 @@ function wrapRequest(document: Exact | undefined): Exact {
   return member(given, "request")?.text.startsWith("{") === true ? given : new Exact(encode({ request: given }));
 }
 
-/** Assumed (§9 row 1): the estimate takes the transaction request's `data` as its body. */
+/** Assumed: the estimate takes the transaction request's `data` as its body. */
 function transactionData(document: Exact | undefined): Exact {
   const given = document ?? new Exact("{}");
   const data = member(given, "data");
   return member(given, "type") !== undefined && data?.text.startsWith("{") === true ? data : given;
 }
 
-/** Assumed (§9 row 4): an API user's signature is the whole compact JWS. */
+/** Assumed: an API user's signature is the whole compact JWS. */
 function approval(_document: Exact | undefined, parameters: Parameters): Exact {
   return new Exact(encode({ data: { challengeType: "API", signature: parameters.signature } }));
 }
@@ -47,7 +47,7 @@ export const V2: Dialect = {
     "accounts.list": list("/accounts", "status", "name", "governanceType", "skipLiveData"),
     "accounts.get": get("/accounts/{id}"),
     "accounts.balance": get("/accounts/{id}"),
-    "transactions.list": get("/accounts/{accountId}/transactions", "cursor"), // assumed (§9 row 7)
+    "transactions.list": get("/accounts/{accountId}/transactions", "cursor"), // assumed
     "transactions.estimate": {
       method: "POST",
       path: "/accounts/{accountId}/transactions/estimate",
@@ -59,7 +59,7 @@ export const V2: Dialect = {
     ),
     "requests.get": get("/requests/{id}", "withInflight"),
     "requests.create": { method: "POST", path: "/requests", writes: true, body: wrapRequest },
-    "requests.challenge": get("/requests/{id}/challenge"), // assumed (§9 row 2)
+    "requests.challenge": get("/requests/{id}/challenge"), // assumed
     "requests.approve": { method: "POST", path: "/requests/{id}/approve", writes: true, body: approval },
     ...OPERATIONS.v2, // not public: device/endpoints.ts
     "users.list": list("/users", "role", "status"),
@@ -90,7 +90,7 @@ export const V2: Dialect = {
   refresh: {
     path: "/auth/token/refresh",
     headers: () => ({}),
-    body: ({ workspace, refreshToken }) => ({ workspace, refreshToken }), // assumed (§9 row 9)
+    body: ({ workspace, refreshToken }) => ({ workspace, refreshToken }), // assumed
     names: TOKEN_NAMES,
   },
   spellId: (value) => value,

@@ -23,7 +23,7 @@ interface WaitPlan {
 }
 
 /** True when nothing more will happen to a request in this state. */
-export function isFinal(state: string): boolean {
+function isFinal(state: string): boolean {
   return REACHED.has(state) || ENDED.has(state);
 }
 

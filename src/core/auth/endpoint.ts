@@ -30,6 +30,6 @@ function toUrl(value: string): URL | undefined {
 }
 
 /** True for `localhost`, `127.0.0.0/8` and `::1`, as the URL parser normalises them. */
-export function isLoopback(hostname: string): boolean {
+function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname === "[::1]" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname);
 }

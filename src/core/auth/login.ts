@@ -65,7 +65,7 @@ async function currentUser(
 }
 
 /** The fields of a user that a session keeps; anything of another type is left out. */
-export function readUser(answer: Exact): Session["user"] {
+function readUser(answer: Exact): Session["user"] {
   const fields = (value(answer) ?? {}) as Record<string, unknown>;
   const text = (name: string, longest: number): string | undefined => {
     const found = Object.hasOwn(fields, name) ? fields[name] : undefined;

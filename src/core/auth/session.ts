@@ -5,6 +5,7 @@
 import * as v from "valibot";
 import { CliError } from "../../errors.ts";
 import { readPrivateFile, removePrivateFile, writePrivateFile } from "../../io/files.ts";
+import { parsePlain } from "../../io/json.ts";
 import type { Redactor } from "../../io/redact.ts";
 import type { Endpoint } from "./endpoint.ts";
 
@@ -51,7 +52,8 @@ export type TokenSet = v.InferOutput<typeof Tokens>;
 const SESSION_MAX_BYTES = 64 * 1024;
 const EARLY_MS = 30_000;
 const RECENT_MS = 1000;
-const LONGEST_LIFE_SECONDS = 24 * 3600;
+/** No access token lives longer (SES-7). */
+export const LONGEST_LIFE_SECONDS = 24 * 3600;
 
 /** The file system, clock and lock that a session store works with. */
 export interface SessionHost {
@@ -76,7 +78,7 @@ export class SessionStore {
   async read(): Promise<Session | undefined> {
     const bytes = await readPrivateFile(this.path, { maxBytes: SESSION_MAX_BYTES, uid: this.host.uid });
     if (bytes === undefined) return undefined;
-    const parsed = v.safeParse(SessionFile, parseJson(bytes));
+    const parsed = v.safeParse(SessionFile, parsePlain(bytes));
     if (!parsed.success) {
       throw new CliError("SESSION_CORRUPT", { message: "The session file is not one that this program wrote." });
     }
@@ -223,12 +225,4 @@ function endOf(tokens: TokenSet): string {
 
 export function endpointOf(session: Session): Endpoint {
   return { origin: session.origin, basePath: session.basePath };
-}
-
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch {
-    return undefined;
-  }
 }

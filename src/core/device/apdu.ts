@@ -29,7 +29,7 @@ export const GET_RESPONSE = command(0x00, 0xc0, 0, 0);
 export const GET_PUBLIC_KEY = command(0xe0, 0x40, 0x02, 0, Buffer.from(PATHS.u2f, "hex"));
 
 /** What `openSession` prepares the device for. */
-export const SCRIPTS = { matcher: 1, accountManager: 2 } as const;
+const SCRIPTS = { matcher: 1, accountManager: 2 } as const;
 export type Script = keyof typeof SCRIPTS;
 
 export const ROLES = { operator: 0, admin: 1, "shared owner": 2 } as const;
@@ -141,7 +141,7 @@ export function readAuthentication(data: Uint8Array): Uint8Array {
 }
 
 /** What the device wants after an action: another one, by its number from 1, or the beginning of the signature. */
-export type Step = { readonly next: number } | { readonly signature: Uint8Array };
+type Step = { readonly next: number } | { readonly signature: Uint8Array };
 
 /** Throws DEVICE_PROTOCOL. */
 export function readStep(data: Uint8Array): Step {

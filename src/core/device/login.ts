@@ -71,7 +71,7 @@ async function askChallenge(client: Client, publicKey: string, headers: Record<s
 }
 
 /** What the device is asked to sign and to show. Throws DEVICE_NOT_REGISTERED, INVALID_RESPONSE. */
-export function readChallenge(answer: Exact, workspace: string): LoginChallenge {
+function readChallenge(answer: Exact, workspace: string): LoginChallenge {
   const fields = fieldsOf(value(answer), "challenge");
   const given = pick(fields, FIELDS.keyHandle);
   if (given === undefined || given === null || given === "") {

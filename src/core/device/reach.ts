@@ -23,12 +23,12 @@ export interface DeviceOptions {
   readonly deviceTimeout: number;
 }
 
-export function modelOf({ productId }: Found): string | undefined {
+function modelOf({ productId }: Found): string | undefined {
   return productId < 0x100 ? undefined : MODELS[productId >> 8];
 }
 
 /** The one device to use. Throws DEVICE_NOT_FOUND, DEVICE_AMBIGUOUS, DEVICE_NOT_READY, DEVICE_UNSUPPORTED. */
-export async function findDevice(host: DeviceHost, path: string | undefined): Promise<Found> {
+async function findDevice(host: DeviceHost, path: string | undefined): Promise<Found> {
   const all = (await host.usb()).list();
   const usable = all.filter((found) => modelOf(found) !== undefined);
   const chosen = path === undefined ? usable : usable.filter((found) => found.path === path);

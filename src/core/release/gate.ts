@@ -26,7 +26,7 @@ export type Verdict =
   | { readonly kind: "frozen" };
 
 export const FRESH_MS = 3600 * 1000;
-export const FREEZE_MS = 7 * 24 * 3600 * 1000;
+const FREEZE_MS = 7 * 24 * 3600 * 1000;
 
 export function decide({ version, npm, releases, ageMs }: Knowledge): Verdict {
   const answers = [npm, releases].filter((answer) => answer !== undefined);

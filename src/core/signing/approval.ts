@@ -9,7 +9,7 @@ import type { Reader } from "../api/api.ts";
 import { registeredKeys } from "../auth/claims.ts";
 import { fingerprint, publicKeyFromHex } from "../auth/key.ts";
 import type { Session } from "../auth/session.ts";
-import { type Challenge, challengeOf, decodeChallenge } from "./challenge.ts";
+import { type Challenge, challengeOf, decodeChallenge, isKnownShape } from "./challenge.ts";
 import { type Decision, snakeCase } from "./field.ts";
 import { parseJws, verifyJws } from "./jws.ts";
 import type { Records } from "./records.ts";
@@ -18,7 +18,7 @@ import { type Difference, expectLeaves, type Review, reviewChallenge } from "./r
 // What a command needs of the neighbours beside this file; together they are one capability, loaded only where something is signed.
 export { looksLikeToken } from "./challenge.ts";
 export { signJws } from "./jws.ts";
-export { decodeChallenge };
+export { decodeChallenge, isKnownShape };
 
 export interface ApprovalHost {
   readonly reader: Reader;
@@ -197,7 +197,7 @@ export function requireExpected(challenge: Challenge, { expect, expectPayloadSha
 export function requireVerified(id: string, challenge: Challenge, review: Review, expectations: Expectations): void {
   requireNoDifference(id, challenge, review);
   const { expect, expectPayloadSha256 } = expectations;
-  const isKnown = challenge.shape === "transaction" || challenge.shape === "properties";
+  const isKnown = isKnownShape(challenge.shape);
   const confirmed = expectPayloadSha256 !== undefined || (isKnown && expect !== undefined);
   if (confirmed || (isKnown && review.match && review.unverified.length === 0)) return;
   throw new CliError("CHALLENGE_MISMATCH", {

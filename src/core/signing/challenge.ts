@@ -8,7 +8,15 @@ import { decodeBase64, encodeBase64Url } from "./base64.ts";
  * `transaction`: the documented `{type, antireplay, data}`. `properties`: the older `{"Transaction properties", challenge}`.
  * `unknown`: another JSON object. `opaque`: no JSON object; signed only when its digest is confirmed (SPEC §4, Review).
  */
-export type ChallengeShape = "transaction" | "properties" | "unknown" | "opaque";
+export type ChallengeShape = KnownShape | "unknown" | "opaque";
+
+/** The documented shapes: only what stands in one of them can be compared with a request. */
+export type KnownShape = "transaction" | "properties";
+
+/** Whether the fields of a challenge have a meaning that we know. */
+export function isKnownShape(shape: ChallengeShape): shape is KnownShape {
+  return shape === "transaction" || shape === "properties";
+}
 
 export interface Challenge {
   readonly bytes: Uint8Array;

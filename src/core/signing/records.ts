@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import * as v from "valibot";
 import { CliError } from "../../errors.ts";
 import { ensurePrivateDirectory, readPrivateFile, sweepLeftovers, writePrivateFile } from "../../io/files.ts";
-import { type Exact, encode, exact } from "../../io/json.ts";
+import { type Exact, encode, exact, parsePlain } from "../../io/json.ts";
 import type { Log } from "../../io/log.ts";
 
 /** The workspace a request id belongs to: ids of two workspaces must not meet. */
@@ -113,7 +113,7 @@ export class Records {
   ): Promise<v.InferOutput<S> | undefined> {
     const bytes = await readPrivateFile(this.pathOf(kind, name), { maxBytes: RECORD_MAX_BYTES, uid: this.host.uid });
     if (bytes === undefined) return undefined;
-    const parsed = v.safeParse(schema, parseJson(bytes));
+    const parsed = v.safeParse(schema, parsePlain(bytes));
     if (parsed.success) return parsed.output;
     throw new CliError("SESSION_CORRUPT", {
       message: "A record in the state directory is not one that this program wrote.",
@@ -124,12 +124,4 @@ export class Records {
 
 function keyOf(scope: Scope, id: string): string {
   return createHash("sha256").update([scope.origin, scope.basePath, scope.workspace, id].join("\n")).digest("hex");
-}
-
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch {
-    return undefined;
-  }
 }

@@ -3,7 +3,7 @@
  * What could not be compared is never counted as equal, and nothing matches by being empty.
  */
 import { type Exact, type Node, tree } from "../../io/json.ts";
-import { type Challenge, PROPERTIES } from "./challenge.ts";
+import { type Challenge, isKnownShape, type KnownShape, PROPERTIES } from "./challenge.ts";
 import { compareMembers, type Difference, differ, type Findings } from "./comparison.ts";
 import {
   byName,
@@ -59,15 +59,15 @@ export function reviewChallenge({ challenge, sources, accountName, decision = "A
   const root = fieldOf(tree(challenge.document));
   const leaves = leavesOf(root);
   const found: Findings = { differences: [], compared: new Set(), verified: new Set(), requestOnly: [] };
-  checkDecision(challenge.shape, root, decision, found);
-  if (challenge.shape !== "transaction" && challenge.shape !== "properties")
-    return { ...nothing, differences: found.differences, unverified: list(leaves) };
-  const content = contentOf(challenge.shape, root);
+  const { shape } = challenge;
+  checkDecision(shape, root, decision, found);
+  if (!isKnownShape(shape)) return { ...nothing, differences: found.differences, unverified: list(leaves) };
+  const content = contentOf(shape, root);
   for (const { request, source } of sources) {
     const members = membersOf(fieldOf(unwrap(tree(request))));
-    compareMembers(content, challenge.shape === "properties" ? nearest(members) : members, source, found);
+    compareMembers(content, shape === "properties" ? nearest(members) : members, source, found);
   }
-  checkNonce(challenge.shape, root, found);
+  checkNonce(shape, root, found);
   checkSpellings(root, found);
   const unnamed = accountName === undefined ? [] : checkAccount(leaves, accountName, found);
   const open = [...leaves.filter((leaf) => !found.compared.has(leaf)), ...found.requestOnly.filter(isContent)];
@@ -93,7 +93,7 @@ function list(leaves: readonly Field[]): string[] {
 }
 
 /** What a request is compared with: all but the nonce, or in the older shape the properties. */
-function contentOf(shape: Shape, root: Field): Field[] {
+function contentOf(shape: KnownShape, root: Field): Field[] {
   const members = membersOf(root);
   if (shape === "transaction") return members.filter(({ place }) => place.name !== NONCES.transaction.name);
   return members.filter(({ place }) => place.step === PROPERTIES).flatMap(membersOf);
@@ -128,10 +128,9 @@ function split(members: readonly Field[], name: string): [inside: Field[], other
 const NONCES = {
   transaction: { name: "antireplay", form: /^[0-9a-fA-F]{64}$/, expected: "32 bytes in hexadecimal" },
   properties: { name: "challenge", form: /^([0-9a-fA-F]{2})+$/, expected: "bytes in hexadecimal" },
-};
-type Shape = keyof typeof NONCES;
+} satisfies Record<KnownShape, unknown>;
 
-function checkNonce(shape: Shape, root: Field, found: Findings): void {
+function checkNonce(shape: KnownShape, root: Field, found: Findings): void {
   const { name, form, expected } = NONCES[shape];
   for (const nonce of membersOf(root).filter(({ place }) => place.step === name)) {
     if (nonce.node.kind === "string" && form.test(nonce.node.value)) found.compared.add(nonce);

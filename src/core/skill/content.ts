@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import guide from "../../../skill/SKILL.md" with { type: "text" };
 import { REFERENCES } from "./references.ts";
 
-export const SKILL_NAME = "ledger-enterprise-cli";
+const SKILL_NAME = "ledger-enterprise-cli";
 
 export interface Skill {
   readonly name: string;
