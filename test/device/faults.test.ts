@@ -448,3 +448,19 @@ test("M24 the device refuses the server's data", async () => {
   expect(String(hint)).toContain("another workspace");
   expect(world.calls()).toEqual([]);
 });
+
+test.each([
+  ["device", { pub_key: `04${"ab".repeat(64)}` }, "DEVICE_MISMATCH", 3],
+  ["workspace", { workspace: "another" }, "SESSION_MISMATCH", 3],
+] as const)("SPEC §2 a token that names another %s is not stored by a login", async (_, claims, code, exit) => {
+  await using world = await World.open();
+  const accessToken = `e30.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.c2ln`;
+  const lives = { expiresInSeconds: 300, refreshExpiresInSeconds: 1800 };
+  world.sandbox.control.addFault({
+    match: { path: "/u2f/authentications/authenticate" },
+    status: 200,
+    body: JSON.stringify({ accessToken, refreshToken: "refresh-token", ...lives }),
+  });
+  await expectFailure(world.run("login device"), code, exit);
+  await expectFailure(world.run("whoami"), "NOT_LOGGED_IN", 3);
+});

@@ -157,11 +157,17 @@ for (const form of await twoForms()) {
       expect(readSession(program.sessionFile).tokens.refresh).toBe("renewed-refresh-token");
     });
 
-    test("I07 a refresh answered by 500 keeps the session", async () => {
+    test.each([
+      ["500 X", 5, "SERVER_ERROR"],
+      ["503 X", 5, "SERVER_ERROR"],
+      ["408 X", 1, "TIMEOUT"],
+      ["420 X", 1, "RATE_LIMITED"],
+      ["429 X", 1, "RATE_LIMITED"],
+    ] as const)("I07 a refresh answered by %s keeps the session", async (status, exit, code) => {
       age(program.sessionFile, 400);
       const before = bytes();
-      api.serve({ [REFRESH]: [refused("500 X")] });
-      await program.fail(LIST, 5, "SERVER_ERROR");
+      api.serve({ [REFRESH]: [refused(status)] });
+      await program.fail(LIST, exit, code);
       expect(bytes()).toBe(before);
       expect(api.count(REFRESH)).toBe(1);
     });
@@ -201,6 +207,25 @@ for (const form of await twoForms()) {
         expect(readSession(program.sessionFile).tokens.refresh).toBe(REFRESH_TOKEN);
       },
     );
+
+    test("I21 a token that names another workspace is stored neither at login nor at refresh", async () => {
+      const [before, names] = [
+        bytes(),
+        (workspace: string) => Buffer.from(JSON.stringify({ workspace })).toString("base64url"),
+      ];
+      const tokenFor = (workspace: string) =>
+        http("200 OK", tokenAnswer({ accessToken: `e30.${names(workspace)}.c2ln` }));
+      api.serve({ "POST /auth/token": [tokenFor("another")] });
+      const { details } = await program.fail(["login", "api"], 3, "SESSION_MISMATCH");
+      expect(details).toEqual({ asked: "minivault", issued: "another" });
+      expect(bytes()).toBe(before);
+      age(program.sessionFile, 400);
+      const aged = bytes();
+      api.serve({ "GET /accounts": [OK], [REFRESH]: [tokenFor("another"), tokenFor("minivault")] });
+      await program.fail(LIST, 3, "SESSION_MISMATCH");
+      expect([bytes(), api.count("GET /accounts")]).toEqual([aged, 0]);
+      await program.succeed(LIST);
+    });
 
     test("I10 a second login replaces the first", async () => {
       api.serve({ "POST /auth/token": [http("200 OK", tokenAnswer())] });

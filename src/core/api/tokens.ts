@@ -1,6 +1,7 @@
 /** Asking for tokens and reading them: the only place where a secret enters a request body. */
 import { CliError } from "../../errors.ts";
 import { Exact, encode, value } from "../../io/json.ts";
+import { checkWorkspaceClaim } from "../auth/claims.ts";
 import { LONGEST_LIFE_SECONDS, TOKEN, type TokenSet } from "../auth/session.ts";
 import type { Client } from "./client.ts";
 import type { TokenCall } from "./operation.ts";
@@ -9,7 +10,7 @@ type TokenInput = Parameters<TokenCall["body"]>[0];
 
 /**
  * Posts the token call and gives the token pair with its time of receipt (`now`, ms). Throws UNAUTHORIZED, INVALID_RESPONSE naming the
- * field that is missing or out of range, and the network codes. Never repeated by itself.
+ * field that is missing or out of range, SESSION_MISMATCH, and the network codes. Never repeated by itself.
  */
 export async function askTokens(
   client: Client,
@@ -24,7 +25,9 @@ export async function askTokens(
     headers: call.headers(input.workspace),
     body: new Exact(encode(call.body({ ...empty, ...input }))),
   });
-  return readTokens(value(answer), call.names, now());
+  const tokens = readTokens(value(answer), call.names, now());
+  checkWorkspaceClaim(tokens.access, input.workspace);
+  return tokens;
 }
 
 /** The token pair of an answer, with the given time of receipt. Throws INVALID_RESPONSE. */

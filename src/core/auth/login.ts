@@ -6,7 +6,7 @@ import { Client } from "../api/client.ts";
 import { type ApiVersion, chooseVersion, dialectOf } from "../api/dialect.ts";
 import type { Dialect } from "../api/operation.ts";
 import { askTokens } from "../api/tokens.ts";
-import { checkWorkspaceClaim, readClaims } from "./claims.ts";
+import { readClaims } from "./claims.ts";
 import type { LoginOptions } from "./config.ts";
 import type { Session, TokenSet } from "./session.ts";
 
@@ -23,7 +23,6 @@ export async function loginWithApiKey(host: ApiHost, request: LoginRequest): Pro
   const dialect = dialectOf(chooseVersion(endpoint, request.apiVersion));
   const client = new Client(endpoint, host);
   const tokens = await askTokens(client, dialect.login, { workspace, apiKeyId, apiKeySecret }, () => host.now());
-  checkWorkspaceClaim(tokens.access, workspace);
   const user = await identify(host, client, dialect, { workspace, tokens });
   const session: Session = {
     version: 1,

@@ -135,7 +135,7 @@ export class SessionStore {
       const current = await this.require();
       if (current.tokens === undefined || this.usable(current.tokens, refused)) return current;
       // Whether a refresh token is over is for the server to say: the clock here may be hours or years off (SES-7, I19).
-      if (current.tokens.refresh === undefined) throw await this.expired(current);
+      if (current.tokens.refresh === undefined) throw await this.expired();
       return this.renew(current, refresh);
     }, ready);
   }
@@ -149,7 +149,7 @@ export class SessionStore {
       if (!(cause instanceof CliError) || !isRefusal(cause)) throw cause;
       const again = await this.read();
       if (again?.tokens?.refresh !== current.tokens?.refresh && again !== undefined) return again;
-      throw await this.expired(current, cause);
+      throw await this.expired(cause);
     }
     const renewed = { ...current, tokens };
     this.learn(tokens);
@@ -157,10 +157,9 @@ export class SessionStore {
     return renewed;
   }
 
-  /** Clears the session only if it is still the refused one. */
-  private async expired(current: Session, cause?: unknown): Promise<CliError> {
-    const stored = await this.read();
-    if (stored?.tokens?.refresh === current.tokens?.refresh) await this.discard();
+  /** Inside the lock, with the session that was just found to be over. */
+  private async expired(cause?: unknown): Promise<CliError> {
+    await this.discard();
     return new CliError("SESSION_EXPIRED", { message: "The session is over and could not be renewed.", cause });
   }
 

@@ -78,7 +78,7 @@ export class Records {
     return found === undefined ? undefined : exact(found.request, { loneSurrogates: "refuse" });
   }
 
-  /** A day, and nothing from the future: a clock that was set back must not revive a challenge. */
+  /** A day, in either direction: neither age nor a clock that was set back may revive a challenge. */
   private isRecent(seenAt: number): boolean {
     const age = this.host.now() - seenAt;
     return age < DAY_MS && age > -DAY_MS;

@@ -1,0 +1,107 @@
+/** What no command line can reach, because an earlier check is in the way, and must hold all the same. */
+import { expect, test } from "bun:test";
+import { type ApiHost, createApi } from "../../src/core/api/api.ts";
+import { Client } from "../../src/core/api/client.ts";
+import { Config } from "../../src/core/auth/config.ts";
+import type { Session, SessionStore } from "../../src/core/auth/session.ts";
+import { CliError } from "../../src/errors.ts";
+import { Log } from "../../src/io/log.ts";
+import { Redactor } from "../../src/io/redact.ts";
+
+const HERE: Session = {
+  version: 1,
+  kind: "api",
+  apiVersion: "v2",
+  origin: "https://vault.example",
+  basePath: "/v1/rest",
+  workspace: "minivault",
+  tokens: { access: "access", refresh: "refresh", receivedAt: 0, expiresInSeconds: 300 },
+};
+
+/** A host whose session becomes another one while the lock is waited for; it notes what would have been sent. */
+function hostWith(fresh: SessionStore["fresh"]): { host: ApiHost; sent: string[] } {
+  const sent: string[] = [];
+  const fetch = async (input: string | URL | Request): Promise<Response> => {
+    sent.push(input instanceof Request ? input.url : String(input));
+    return Response.json({ accessToken: "a", refreshToken: "r", expiresInSeconds: 300, refreshExpiresInSeconds: 1800 });
+  };
+  const env = {
+    LEDGER_ENTERPRISE_API_URL: "https://vault.example/v1/rest",
+    LEDGER_ENTERPRISE_WORKSPACE: "minivault",
+  };
+  const host: ApiHost = {
+    fetch: fetch as typeof globalThis.fetch,
+    now: () => 0,
+    sleep: async () => undefined,
+    userAgent: "test",
+    stop: new AbortController().signal,
+    log: new Log({
+      sink: { write: async () => undefined },
+      redactor: new Redactor(),
+      debug: false,
+      timestamps: false,
+      clock: () => 0,
+    }),
+    config: new Config({ env, readFile: () => Promise.reject(new Error("no file")), learn: () => undefined }),
+    sessions: { recent: async () => HERE, fresh } as SessionStore,
+  };
+  return { host, sent };
+}
+
+async function codeOf(work: () => unknown): Promise<string> {
+  try {
+    await work();
+    return "none";
+  } catch (cause) {
+    if (cause instanceof CliError) return cause.code;
+    throw cause;
+  }
+}
+
+const ELSEWHERE: readonly (readonly [string, Partial<Session>])[] = [
+  ["server", { origin: "https://other.example" }],
+  ["base path", { basePath: "/other" }],
+  ["workspace", { workspace: "other" }],
+];
+
+test.each(ELSEWHERE)(
+  "NET-2 a session that became one of another %s inside the lock sends no token",
+  async (_, change) => {
+    const { host, sent } = hostWith(async () => ({ ...HERE, ...change }));
+    expect(await codeOf(() => createApi(host).read("accounts.list"))).toBe("SESSION_MISMATCH");
+    expect(await codeOf(() => createApi(host).write("requests.create", {}))).toBe("SESSION_MISMATCH");
+    expect(sent).toEqual([]);
+  },
+);
+
+test.each(ELSEWHERE)("NET-2 nor a refresh token, when it became one of another %s", async (_, change) => {
+  const { host, sent } = hostWith(async (refresh) => ({ ...HERE, tokens: await refresh({ ...HERE, ...change }) }));
+  expect(await codeOf(() => createApi(host).read("accounts.list"))).toBe("SESSION_MISMATCH");
+  expect(sent).toEqual([]);
+});
+
+test("NET-2 the same session is refreshed and used", async () => {
+  const { host, sent } = hostWith(async (refresh) => ({ ...HERE, tokens: await refresh(HERE) }));
+  expect(await codeOf(() => createApi(host).read("accounts.list"))).toBe("none");
+  expect(sent).toEqual(["https://vault.example/v1/rest/auth/token/refresh", "https://vault.example/v1/rest/accounts"]);
+});
+
+const HOST = hostWith(async () => HERE).host;
+const AT_BASE = new Client({ origin: "https://vault.example", basePath: "/v1/rest" }, HOST);
+const AT_ROOT = new Client({ origin: "https://vault.example", basePath: "" }, HOST);
+
+test.each(["/../admin", "/a/../../admin", "/%2e%2e/admin", "/a?b=1", "/a#b", "\\admin", "/a b"])(
+  "NET-9 the path %j does not leave the base, whoever made it",
+  async (path) => {
+    for (const client of [AT_BASE, AT_ROOT]) {
+      expect(await codeOf(() => client.urlOf({ path }))).toBe("INVALID_ARGUMENT");
+    }
+  },
+);
+
+test.each([".evil.example/", "@evil.example/", ":8443/"])(
+  "NET-9 the path %j does not change the host",
+  async (path) => {
+    expect(await codeOf(() => AT_ROOT.urlOf({ path }))).toBe("INVALID_ARGUMENT");
+  },
+);

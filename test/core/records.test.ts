@@ -1,0 +1,63 @@
+/** What is remembered between commands counts for a day, and for one request of one workspace (SIG-6, SIG-7). */
+import { afterAll, expect, test } from "bun:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Records } from "../../src/core/signing/records.ts";
+import { Exact } from "../../src/io/json.ts";
+import { Log } from "../../src/io/log.ts";
+import { Redactor } from "../../src/io/redact.ts";
+
+const directory = await mkdtemp(join(tmpdir(), "records-"));
+afterAll(() => rm(directory, { recursive: true }));
+
+const SCOPE = { origin: "https://vault.example", basePath: "/v1/rest", workspace: "minivault" };
+const DIGEST = "ab".repeat(32);
+const DAY_MS = 24 * 3600 * 1000;
+const SEEN_AT = Date.now();
+
+/** Records whose clock stands still; the files of one moment are read at another. */
+function recordsAt(now: number): Records {
+  const warnings: string[] = [];
+  const log = new Log({
+    sink: { write: async (text) => void warnings.push(text) },
+    redactor: new Redactor(),
+    debug: false,
+    timestamps: false,
+    clock: () => now,
+  });
+  return new Records({ directory, uid: process.getuid?.(), log, now: () => now });
+}
+
+await recordsAt(SEEN_AT).keepCreated(SCOPE, "7", new Exact('{"type":"X"}'));
+await recordsAt(SEEN_AT).keepChallenge(SCOPE, "7", DIGEST);
+
+async function rememberedAt(now: number): Promise<unknown[]> {
+  const records = recordsAt(now);
+  const owner = await records.ownerOf(DIGEST);
+  return [await records.newestChallenge(SCOPE, "7"), owner?.id, (await records.createdForChallenge(DIGEST))?.text];
+}
+
+test.each([0, DAY_MS - 1, 1 - DAY_MS])("SIG-7 a challenge counts when the clock moved by %d ms", async (ms) => {
+  expect(await rememberedAt(SEEN_AT + ms)).toEqual([DIGEST, "7", '{"type":"X"}']);
+});
+
+test.each([DAY_MS, -DAY_MS, 400 * DAY_MS, -400 * DAY_MS])(
+  "SIG-7 it counts no longer when the clock moved by %d ms",
+  async (ms) => {
+    expect(await rememberedAt(SEEN_AT + ms)).toEqual([undefined, undefined, undefined]);
+  },
+);
+
+test.each([
+  ["another request", SCOPE, "8"],
+  ["another workspace", { ...SCOPE, workspace: "other" }, "7"],
+  ["another server", { ...SCOPE, origin: "https://other.example" }, "7"],
+  ["another base path", { ...SCOPE, basePath: "" }, "7"],
+] as const)("SIG-7 the challenge is not that of %s", async (_other, scope, id) => {
+  const records = recordsAt(SEEN_AT);
+  expect(await records.newestChallenge(scope, id)).toBeUndefined();
+  expect(await records.created(scope, id)).toBeUndefined();
+  const owner = await records.ownerOf(DIGEST);
+  expect([owner?.isFor(scope, id), owner?.isFor(SCOPE, "7")]).toEqual([false, true]);
+});
