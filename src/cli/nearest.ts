@@ -1,6 +1,9 @@
 /** The nearest of some known names, for "did you mean". */
 
-/** The one of `names` within two edits (or a third of the length) of `word`, without regard to case; else undefined. */
+/**
+ * The one of `names` within two edits (or a third of the length) of `word`, without regard to case; else undefined. A name that keeps
+ * nothing of the word is not near, however short both are.
+ */
 export function nearest(word: string, names: Iterable<string>): string | undefined {
   if (word.length > 64) return undefined;
   const wanted = word.toLowerCase();
@@ -8,7 +11,8 @@ export function nearest(word: string, names: Iterable<string>): string | undefin
   let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1;
   for (const name of names) {
     const distance = editDistance(wanted, name.toLowerCase());
-    if (distance < bestDistance) [best, bestDistance] = [name, distance];
+    const keepsSome = distance < Math.max(word.length, name.length);
+    if (keepsSome && distance < bestDistance) [best, bestDistance] = [name, distance];
   }
   return best;
 }

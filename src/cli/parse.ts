@@ -159,9 +159,10 @@ function readOption(
 function findOption(spelled: string, options: ArgumentMap, target: Command | Group): string {
   const short = SHORT.get(spelled);
   if (short !== undefined) return short;
-  const word = spelled.startsWith("--") ? spelled.slice(2) : "";
+  const word = spelled.replace(/^--?/, "");
   const names = Object.keys(options);
-  const found = names.find((name) => name === word || kebab(name) === word);
+  const isLong = spelled.startsWith("--");
+  const found = names.find((name) => isLong && (name === word || kebab(name) === word));
   if (found !== undefined) return found;
   if (SECRET_NAME.test(word)) {
     throw new CliError("UNKNOWN_OPTION", {
@@ -170,12 +171,19 @@ function findOption(spelled: string, options: ArgumentMap, target: Command | Gro
     });
   }
   const guess = nearest(word, names);
+  const hint = guess === undefined ? placeOf(target) : `Did you mean '--${guess}'?`;
   throw new CliError("UNKNOWN_OPTION", {
     message: `There is no such option${target.kind === "group" ? " before the command" : ""}.`,
     field: shorten(spelled),
-    ...(guess === undefined ? {} : { hint: `Did you mean '--${guess}'?` }),
+    ...(hint === undefined ? {} : { hint }),
     details: { options: names.map((name) => `--${name}`) },
   });
+}
+
+/** Where an option that a group does not know may belong. */
+function placeOf(target: Command | Group): string | undefined {
+  if (target.kind === "command") return undefined;
+  return `A command's options stand after its name, which is one of: ${[...target.members.keys()].join(", ")}.`;
 }
 
 /** Interprets the raw values. Required ones that are missing are named together. Throws the codes of each argument. */
