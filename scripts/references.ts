@@ -39,7 +39,7 @@ const EFFECTS: Readonly<Record<Command["effect"], string>> = {
 
 const NEEDS: Readonly<Record<string, string>> = {
   session: "a session",
-  credentials: "credentials in the environment",
+  address: "the API's address and the workspace",
   privateKey: "the operator's private key in the environment",
   device: "a Ledger device",
 };

@@ -24,7 +24,7 @@ export interface CommandFacts {
   readonly effect: string;
   /** True for every command that a person must agree to before it runs: it writes or signs (SPEC §8). */
   readonly needsConfirmation: boolean;
-  /** What must be there: "session", "credentials", "privateKey", "device". */
+  /** What must be there: "session", "address", "privateKey", "device". */
   readonly needs: readonly string[];
   readonly dryRun: boolean;
   readonly operands?: OptionFacts;
@@ -43,7 +43,7 @@ export interface Manifest {
 const NEEDS: Readonly<Record<string, string>> = {
   reader: "session",
   api: "session",
-  host: "credentials",
+  host: "address",
   signer: "privateKey",
   publicKey: "privateKey",
   device: "device",
@@ -75,9 +75,10 @@ export function factsOf(name: string, command: Command): CommandFacts {
   };
 }
 
-/** What the caller must have for a command, each once. */
-export function needsOf(command: Pick<Command, "needs">): string[] {
-  return [...new Set(command.needs.flatMap((need) => NEEDS[need] ?? []))];
+/** What the caller must have for a command, each once. One that looks for a session itself can do without. */
+export function needsOf({ needs }: Pick<Command, "needs">): string[] {
+  const named = needs.flatMap((need) => NEEDS[need] ?? []);
+  return [...new Set(needs.includes("sessions") ? named.filter((need) => need !== "session") : named)];
 }
 
 function optionFacts(args: ArgumentMap): OptionFacts[] {

@@ -52,7 +52,7 @@ function limitsOf({ fallback, limits: { minimum, maximum = NO_LIMIT } }: Argumen
 
 const NEEDS: Readonly<Record<string, string>> = {
   session: "Needs a session: log in first.",
-  credentials: "Needs the API operator's credentials in the environment.",
+  address: "Needs the API's address and the workspace, in the environment or as options.",
   device: "Needs a Ledger device.",
   privateKey: "Needs the operator's private key in the environment.",
 };

@@ -87,7 +87,7 @@ const Signed = () => ({
 export const sign = command({
   summary: "Sign a challenge with the configured private key; sends nothing.",
   notes: [
-    "Offline without --id. With --id, or when the challenge was fetched here for a request created here, it is reviewed first.",
+    "Offline, and without a session, unless --id is given. With --id, or when the challenge was fetched here for a request created here, it is reviewed first.",
     "`review` says whether that happened: matched, or none. The key comes from LEDGER_ENTERPRISE_API_PRIVATE_KEY.",
   ],
   effect: "sign",

@@ -146,6 +146,20 @@ describe.each(COMMANDS)("$name", ({ words, command }) => {
   });
 });
 
+test.each([
+  ["login api", ["address"]],
+  ["login device", ["address", "device"]],
+  ["login reporting", ["address"]],
+  ["requests sign", ["privateKey"]],
+  ["requests approve api", ["session", "privateKey"]],
+  ["logout", []],
+])("%s needs what it cannot do without", async (name, needs) => {
+  const words = name.split(" ");
+  const [help, schema] = [await run(...words, "--help"), await run("schema", ...words)];
+  expect(schema.document.needs).toEqual(needs);
+  expect(help.stdout.includes("Needs a session")).toBe((needs as string[]).includes("session"));
+});
+
 function changes({ effect }: Command): boolean {
   return effect === "write" || effect === "sign";
 }
