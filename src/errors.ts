@@ -35,7 +35,11 @@ export const ERRORS = {
   DUPLICATE_OPTION: { exit: 2, retryable: false, hint: "Give the option once." },
   UNEXPECTED_ARGUMENT: { exit: 2, retryable: false, hint: "Remove the argument; every value belongs to an option." },
   INVALID_ARGUMENT: { exit: 2, retryable: false, hint: "Correct the value; --help shows what is accepted." },
-  INVALID_PATH: { exit: 2, retryable: false, hint: "Give a path to a directory that exists or can be made." },
+  INVALID_PATH: {
+    exit: 2,
+    retryable: false,
+    hint: "Give a file that can be read, or a folder that exists or can be made.",
+  },
 
   // JSON that the caller gives
   INVALID_JSON: {
@@ -56,7 +60,7 @@ export const ERRORS = {
   CONFIG_CONFLICT: {
     exit: 2,
     retryable: false,
-    hint: "Two sources name different values; drop the option or change the environment variable.",
+    hint: "Two sources give the same setting; keep one: drop the option, or unset one of the variables.",
   },
   INVALID_URL: {
     exit: 2,
@@ -143,7 +147,11 @@ export const ERRORS = {
     retryable: false,
     hint: "This user may not do that; an administrator of the workspace decides.",
   },
-  NOT_FOUND: { exit: 4, retryable: false, hint: "Check the id; the matching list command shows what exists." },
+  NOT_FOUND: {
+    exit: 4,
+    retryable: false,
+    hint: "Check the id, the matching list command shows what exists; where none was given, check base URL and path.",
+  },
   CONFLICT: { exit: 1, retryable: false, hint: "The object's state changed; read it again before going on." },
   HTTP_ERROR: { exit: 1, retryable: false, hint: "The API gave an unexpected status; error.httpStatus shows it." },
   RATE_LIMITED: {
@@ -265,7 +273,7 @@ export const ERRORS = {
   FILE_EXISTS: {
     exit: 2,
     retryable: false,
-    hint: "A file is there that this program did not write; choose another path or use --force where offered.",
+    hint: "Nothing was overwritten; choose another path, or use --force where offered.",
   },
   IO_ERROR: { exit: 1, retryable: false, hint: "Check that the path can be read or written and has space." },
   RUNTIME_UNSUPPORTED: {

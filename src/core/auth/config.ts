@@ -160,6 +160,7 @@ export class Config {
       if (cause instanceof CliError && cause.code === "INVALID_ARGUMENT") throw cause;
       throw new CliError("MISSING_CREDENTIALS", {
         message: `The file that ${field} names cannot be read.`,
+        hint: "Check that the file exists and that this user may read it.",
         field,
         cause,
       });
