@@ -25,11 +25,13 @@ export class Projection {
     if (unknown.length > 0) throw this.unknown(unknown);
   }
 
-  /** Projects one page of items; the first page also settles which names are unknown. Throws INVALID_ARGUMENT. */
+  /** Projects one page of items; the first one that has any also settles which names are unknown. Throws INVALID_ARGUMENT. */
   items(items: readonly Exact[]): Exact[] {
-    const projected = items.map((item) => this.item(item));
-    if (!this.checked) this.check();
-    this.checked = true;
+    const projected = items.map((item) => this.project(item, this.paths, ""));
+    if (!this.checked && items.length > 0) {
+      this.check();
+      this.checked = true;
+    }
     return projected;
   }
 
@@ -42,13 +44,9 @@ export class Projection {
     return new Exact(`{${rest.map(([key, value]) => `${encode(key)}:${encode(value)}`).join(",")}}`);
   }
 
-  private item(item: Exact): Exact {
-    return new Exact(`{${this.pick(item, this.paths, "")}}`);
-  }
-
-  /** The chosen members of one object, in the order of the object. */
-  private pick(item: Exact, paths: readonly Path[], prefix: string): string {
-    if (!item.text.startsWith("{")) return "";
+  /** The chosen members of one object, in the order of the object. What is no object has none to choose from and stays as it is. */
+  private project(item: Exact, paths: readonly Path[], prefix: string): Exact {
+    if (!item.text.startsWith("{")) return item;
     const parts: string[] = [];
     for (const [key, value] of members(item)) {
       const name = `${prefix}${key}`;
@@ -58,10 +56,10 @@ export class Projection {
       const deeper = chosen.filter((path) => path.length > 1).map((path) => path.slice(1));
       const whole = deeper.length < chosen.length;
       if (whole) this.found.add(name);
-      const picked = whole ? value.text : `{${this.pick(value, deeper, `${name}.`)}}`;
-      parts.push(`${encode(key)}:${picked}`);
+      const picked = whole ? value : this.project(value, deeper, `${name}.`);
+      parts.push(`${encode(key)}:${picked.text}`);
     }
-    return parts.join(",");
+    return new Exact(`{${parts.join(",")}}`);
   }
 
   private check(): void {
@@ -77,6 +75,7 @@ export class Projection {
     return new CliError("INVALID_ARGUMENT", {
       message: "--fields names a field that the result does not have.",
       field: "--fields",
+      hint: "error.details.known lists the fields there are.",
       details: {
         unknown: paths.map((path) => path.join(".")),
         known: [...new Set([...this.declared, ...this.seen])].sort(),

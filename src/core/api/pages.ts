@@ -13,7 +13,8 @@ interface Position {
 
 /**
  * Yields the results page by page and returns the members that close the document: `total` (null when the API gives none and not
- * all was read) and `complete` (false when `limit` left something out). A page that does not lead on is INVALID_RESPONSE.
+ * all was read) and `complete` (false when `limit` left something out, or the API counts more than it gave). A page that does not lead
+ * on is INVALID_RESPONSE.
  */
 export async function* walkPages(
   fetchPage: (position: Position) => Promise<Exact>,
@@ -33,7 +34,7 @@ export async function* walkPages(
     const leftOut = taken.length < results.length || (next !== undefined && count >= limit);
     const total = totalOf(page);
     if (leftOut) return { total, complete: false };
-    if (next === undefined) return { total: total ?? count, complete: true };
+    if (next === undefined) return { total: total ?? count, complete: total === null || Number(total.text) <= count };
     const key = JSON.stringify(next);
     if (visited.has(key) || (typeof next.page === "number" && next.page <= (position.page ?? 1))) {
       throw new CliError("INVALID_RESPONSE", {
