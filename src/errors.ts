@@ -174,7 +174,7 @@ export const ERRORS = {
   OUTCOME_UNKNOWN: {
     exit: 1,
     retryable: false,
-    hint: "Do not repeat. It may have been carried out: look first, with 'requests get --id', or 'requests list --createdBy me --sortOrder desc --pageSize 10', and compare account, recipient, amount and note.",
+    hint: "Do not repeat. It may have been carried out: look first, with 'requests get --id', or 'requests list --createdBy me --sortOrder desc --pageSize 10' (API V1: 'transactions list --accountId'), and compare account, recipient, amount and note.",
   },
 
   // Network

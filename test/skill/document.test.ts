@@ -157,6 +157,8 @@ const SAYS: readonly (readonly [line: string, holds: (document: unknown) => bool
       );
     },
   ],
+  ["assets currencies", (document) => typeof at(document, "results.0.decimals") === "number"],
+  ["assets tokens", (document) => Array.isArray(at(document, "results"))],
   ["transactions estimate", (document) => at(document, "maxFees") !== undefined],
   ["requests create --requestData @request.json --dryRun", (document) => at(document, "dryRun") === true],
   ["requests create", (document) => at(document, "state") === "PENDING_APPROVAL"],
@@ -193,6 +195,7 @@ class Reader {
     );
   }
 
+  /** A line where it stands in the text. */
   async run(line: string): Promise<void> {
     const command = line.slice(PROGRAM.length + 1);
     // The text gives two ways to approve: the second one needs a request of its own. And somebody else must act before a wait is over.
@@ -202,6 +205,12 @@ class Reader {
     }
     if (command.startsWith("requests wait"))
       await this.world.control("review", this.fill(`REQUEST_ID ${TREASURER} APPROVE`));
+    await this.step(line);
+  }
+
+  /** The line alone. */
+  async step(line: string): Promise<void> {
+    const command = line.slice(PROGRAM.length + 1);
     const { exit, stdout, stderr, document } = await this.world.run(this.fill(line));
     expect({ line, exit, stderr, failure: exit === 0 ? "" : stdout }).toEqual({
       line,
@@ -274,7 +283,29 @@ describe("its command lines", () => {
     expect((at(refused, "error.details.differences") as { field: string }[]).map(({ field }) => field)).toEqual([
       "sha256(payload)",
     ]);
-    for (const beginning of ["requests sign", "requests approve api --id REQUEST_ID --signature"])
-      await reader.run(line(beginning));
+    // The refused approval has asked for a newer challenge; that of the first review counts no more.
+    const [sign, send] = [line("requests sign"), line("requests approve api --id REQUEST_ID --signature")];
+    await reader.step(sign);
+    expect(at((await world.run(reader.fill(send))).document, "error.code")).toBe("CHALLENGE_MISMATCH");
+    expect(BODY).toContain("the newest alone counts: review once more");
+    for (const next of [line("requests review"), sign, send]) await reader.step(next);
+  });
+
+  test("on API V1, where a request does not say what it pays, what was raised before is found as the text says", async () => {
+    await using world = await openWorld();
+    Object.assign(world.env, { LEDGER_ENTERPRISE_API_URL: `${world.env.ORIGIN}/vault` });
+    await world.run("login api --apiVersion v1");
+    expect(at((await world.run("whoami")).document, "session.apiVersion")).toBe("v1");
+    const raised = await world.run("requests list --type CREATE_TRANSACTION --limit 50 --fields id,data,note");
+    expect(raised.stdout).not.toContain("Invoice 42");
+    const account = at((await world.run('accounts list --name "Shared Desk" --fields id')).document, "results.0.id");
+    expect(BODY).toContain("what a request pays stands in `transactions list`, open ones too");
+    const { document } = await world.run(`transactions list --accountId ${account} --limit 50`);
+    const paid = (at(document, "results") as unknown[]).find((one) => JSON.stringify(one).includes("Invoice 42"));
+    expect([at(paid, "status"), at(paid, "amount"), at(paid, "recipient")]).toEqual([
+      "PENDING_APPROVAL",
+      "700000",
+      KNOWN.ADDRESS,
+    ]);
   });
 });
