@@ -67,7 +67,7 @@ ${lines}
 -----END PUBLIC KEY-----
 END
 openssl dgst -sha256 -verify release.pem -signature ${SIGNATURE} ${SUMS}    # must say: Verified OK
-grep ${asset} ${SUMS}
+grep ${asset}$ ${SUMS}
 openssl dgst -sha256 -r ${asset}              # must be the same
 \`\`\`
 

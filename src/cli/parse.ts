@@ -203,11 +203,12 @@ export async function interpret(
   for (const [name, argument] of Object.entries(command.args)) {
     values[name] = await interpretOne(argument, invocation.raw.get(name), `--${name}`, reader);
   }
-  if (command.operands !== undefined) {
-    if (command.operands.required && invocation.operands.length === 0) {
-      throw new CliError("MISSING_OPTION", { message: `Missing: ${command.operands.placeholder}.` });
+  const { operands } = command;
+  if (operands !== undefined) {
+    if (operands.required && invocation.operands.length === 0) {
+      throw new CliError("MISSING_OPTION", { message: `Missing: ${operands.placeholder}.` });
     }
-    values.operands = invocation.operands.map((raw) => command.operands?.parse(raw, "The argument", reader));
+    values.operands = invocation.operands.map((raw) => operands.parse(raw, operands.placeholder, reader));
   }
   return values;
 }

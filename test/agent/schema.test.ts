@@ -10,6 +10,7 @@ import { manifest } from "../../src/cli/manifest.ts";
 import { kebab, parse } from "../../src/cli/parse.ts";
 import { commands } from "../../src/commands/index.ts";
 import { type CliError, ERRORS, EXIT_CODES } from "../../src/errors.ts";
+import { startSandbox } from "../../src/sandbox/index.ts";
 import { SOURCE } from "../support/forms.ts";
 
 async function run(
@@ -37,6 +38,26 @@ const GROUPS = [...groups(commands)].map(([words, group]) => ({
   words,
   group,
 }));
+
+test("the schema of 'sandbox start' names every member of what it prints", async () => {
+  const sandbox = await startSandbox();
+  await sandbox.close();
+  const { document } = await run("schema", "sandbox", "start");
+  const { properties } = document.result as { properties: Record<string, { properties?: object }> };
+  expect(Object.keys(properties)).toEqual(Object.keys(sandbox.description));
+  for (const name of ["baseUrls", "operator"] as const)
+    expect(Object.keys(properties[name]?.properties ?? {})).toEqual(Object.keys(sandbox.description[name]));
+});
+
+test("a word that belongs to no option is named as help names it", async () => {
+  const { exit, document } = await run("completion", "tcsh");
+  const error = document.error as Record<string, unknown>;
+  expect([exit, error.field, error.message]).toEqual([
+    2,
+    "<shell>",
+    "<shell> takes one of bash, zsh, fish, powershell.",
+  ]);
+});
 
 describe("the index", () => {
   test("has the shape of SPEC §8, names every command, and takes at most 6 KB", async () => {
