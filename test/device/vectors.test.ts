@@ -260,3 +260,11 @@ describe("frames", () => {
       expect(framing(0x0101, 64).makeBlocks(bytes(response)).map(hex)).toEqual(responseFrames);
   });
 });
+
+test("DEV-5 a channel that the server names in two spellings of one key is none", () => {
+  const [{ response }] = vectors.sequences.approve.rest as unknown as [{ response: Record<string, unknown> }];
+  const [publicKey = "", channel] = Object.entries(response)[0] ?? [];
+  const answer = { [publicKey.toLowerCase()]: channel, [publicKey.toUpperCase()]: channel };
+  expect(Object.keys(answer)).toHaveLength(2);
+  expect(() => channelFor(exact(JSON.stringify(answer)), publicKey)).toThrow("no usable 'challenge'");
+});

@@ -128,6 +128,12 @@ for (const form of await twoForms()) {
       expect(failing.stderr).toBe("");
     });
 
+    test("L05 OUT-7 what nobody could read is not caused: with standard output closed nothing is posted", async () => {
+      api.serve({ "POST /requests": [http("200 OK", '{"id":"1"}')] });
+      const { exit } = await program.shell(`exec "$@" requests create --requestData '{"type":"X","data":{}}' >&-`);
+      expect([exit, api.requests]).toEqual([1, []]);
+    });
+
     test.each(["2>&-", "2>/dev/full", "--debug 2>&-", "--debug 2>/dev/full"])(
       "L06 standard error %s changes nothing",
       async (redirection) => {
