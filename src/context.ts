@@ -116,6 +116,7 @@ export interface Skills {
   install(target: Target, force: boolean): Promise<Installed>;
 }
 
+/** What can be done with a Ledger device; each finds it, uses it and lets go of it. Throws the DEVICE_ codes. */
 export interface Device {
   login(host: ApiHost, request: DeviceLogin): Promise<Session>;
   approve(api: Api, request: DeviceApproval): Promise<Exact>;
@@ -135,6 +136,7 @@ export interface RunParts {
 /** How each capability is made; nothing is made before a command that needs it runs. */
 export type Providers = { readonly [K in keyof Capabilities]: () => Capabilities[K] | Promise<Capabilities[K]> };
 
+/** The configuration of one run; tells the redactor each secret. */
 export function createConfig(context: Context, redactor: Redactor): Config {
   return new Config({
     env: context.env,
@@ -186,6 +188,7 @@ async function openUpgrades(context: Context, config: Config, { log, stop }: Run
   return { host, check, upgrade };
 }
 
+/** How each capability of this run is made; what several need is made once. */
 export function createProviders(context: Context, config: Config, parts: RunParts): Providers {
   const once = <T>(make: () => T): (() => T) => {
     let made: { value: T } | undefined;

@@ -21,6 +21,7 @@ interface ErrorEntry {
   readonly hint: string;
 }
 
+/** Every code that a failure document can have (SPEC §1); `schema errors` prints this table. */
 export const ERRORS = {
   // Command line
   UNKNOWN_COMMAND: { exit: 2, retryable: false, hint: "Run with --help to see the commands." },
@@ -287,6 +288,7 @@ export const ERRORS = {
   INTERNAL: { exit: 1, retryable: false, hint: "This is a defect of the program; run with --debug and report it." },
 } as const satisfies Record<string, ErrorEntry>;
 
+/** A code of the table. */
 export type ErrorCode = keyof typeof ERRORS;
 
 /** What a failure may say beyond its code. Text from outside belongs into `details` or `api`, never into `message`. */

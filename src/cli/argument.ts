@@ -12,6 +12,7 @@ export interface InputReader {
   stdin(maxBytes: number): Promise<Uint8Array>;
 }
 
+/** What kind of value an option takes, as schema and completion name it. */
 export type ArgumentKind =
   | "text"
   | "id"
@@ -24,6 +25,7 @@ export type ArgumentKind =
   | "pair"
   | "path";
 
+/** Bounds that help and schema show; the parser enforces them. */
 export interface Limits {
   readonly minimum?: number;
   readonly maximum?: number;
@@ -32,6 +34,7 @@ export interface Limits {
   readonly maxBytes?: number;
 }
 
+/** One option: what it is for, what it accepts, and what it gives. */
 export interface Argument<T> {
   readonly kind: ArgumentKind;
   readonly description: string;
@@ -44,6 +47,7 @@ export interface Argument<T> {
   parse(raw: string, option: string, reader: InputReader): unknown;
 }
 
+/** Options by their camelCase name. */
 export type ArgumentMap = Readonly<Record<string, Argument<unknown>>>;
 
 /** The values that `run` receives: required and defaulted arguments are never undefined. */

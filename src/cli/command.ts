@@ -15,6 +15,7 @@ export type Effect = "read" | "write" | "sign" | "local" | "session";
 /** Makes a schema when somebody asks for it: most runs do not, and making them all costs more than the rest of a start. */
 export type Shape = () => GenericSchema;
 
+/** A command line that works, and what for; every one is run by the tests. */
 export interface Example {
   /** The line as typed, without the program's name. */
   readonly line: string;
@@ -29,6 +30,7 @@ export interface Rehearsal {
   run(capabilities: never, args: never): unknown;
 }
 
+/** A command as every reader sees it; commands/command.ts makes it, with its types tied together. */
 export interface Command {
   readonly kind: "command";
   readonly summary: string;
@@ -54,6 +56,7 @@ export interface Command {
   run(capabilities: never, args: never): unknown;
 }
 
+/** Commands under one word. */
 export interface Group {
   readonly kind: "group";
   readonly summary: string;

@@ -8,6 +8,7 @@ import { Exact, elements, encode, member, members } from "../io/json.ts";
 
 type Path = readonly string[];
 
+/** The projection of one run; it remembers which names it has met. */
 export class Projection {
   private readonly seen = new Set<string>();
   private readonly found = new Set<string>();

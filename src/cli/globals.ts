@@ -1,6 +1,7 @@
 /** The options that every command takes (SPEC §3). */
 import { flag, seconds, type Values, withDefault } from "./argument.ts";
 
+/** The options that every command takes (SPEC §3). */
 export const GLOBALS = {
   pretty: flag("Indent the JSON by two spaces."),
   debug: flag("Log each step to standard error, without secrets."),
@@ -16,4 +17,5 @@ export const SHORT: ReadonlyMap<string, keyof typeof GLOBALS> = new Map([
   ["-h", "help"],
 ]);
 
+/** Their values. */
 export type Globals = Values<typeof GLOBALS>;

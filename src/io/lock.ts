@@ -22,6 +22,7 @@ import { CliError } from "../errors.ts";
 import { errnoOf, ioError } from "./ioerror.ts";
 import { randomName } from "./random.ts";
 
+/** Who wants the lock, by which clock, and how long it may take; times in ms. */
 export interface LockOptions {
   /** Milliseconds since 1970. */
   clock(): number;

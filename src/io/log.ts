@@ -7,6 +7,7 @@ import type { Redactor } from "./redact.ts";
 import type { Sink } from "./stdout.ts";
 import { visible } from "./unsafe.ts";
 
+/** Where lines go, and which of them are wanted. */
 export interface LogOptions {
   readonly sink: Sink;
   readonly redactor: Redactor;
@@ -17,6 +18,7 @@ export interface LogOptions {
   readonly clock: () => number;
 }
 
+/** One run's lines for people. A line that cannot be written is lost without a failure (L06). */
 export class Log {
   /** Lines are written one after the other, in the order of the calls. */
   private tail: Promise<void> = Promise.resolve();

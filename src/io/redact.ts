@@ -4,6 +4,7 @@
  */
 import { decodeString, Exact, endOfScalar, endOfString, escapeUnsafe, type Node, print, tree } from "./json.ts";
 
+/** What stands in place of a secret. */
 export const REDACTED = "[redacted]";
 
 /**
@@ -18,6 +19,7 @@ const MINUS = 0x2d;
 const ZERO = 0x30;
 const NINE = 0x39;
 
+/** One run's knowledge of its secrets. */
 export class Redactor {
   private readonly forms = new Set<string>();
   private matcher: Matcher | undefined;

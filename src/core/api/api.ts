@@ -13,6 +13,7 @@ import { chooseVersion, dialectOf } from "./dialect.ts";
 import type { Dialect, Operation, OperationName, Parameter, Parameters } from "./operation.ts";
 import { askTokens } from "./tokens.ts";
 
+/** Calls that change nothing. */
 export interface Reader {
   /** Carries out an operation that changes nothing. Throws NOT_SUPPORTED, the session codes and the HTTP codes. */
   read(name: OperationName, parameters?: Parameters, document?: Exact): Promise<Exact>;
@@ -22,6 +23,7 @@ export interface Reader {
   session(needed?: OperationName): Promise<Session>;
 }
 
+/** The same, and calls that change something. */
 export interface Api extends Reader {
   /** Carries out an operation that changes something, once. Throws OUTCOME_UNKNOWN when its answer is lost (NET-6). */
   write(name: OperationName, parameters: Parameters, document?: Exact): Promise<Exact>;
@@ -35,11 +37,13 @@ export interface DraftedRequest {
   readonly body: Exact | null;
 }
 
+/** Requests as they would be sent, made without being able to send. */
 export interface Draft {
   /** Works offline, with the session's address or else the configured one. Throws MISSING_CREDENTIALS without either. */
   describe(name: OperationName, parameters: Parameters, document?: Exact): Promise<DraftedRequest>;
 }
 
+/** What calls with a session need beyond a single exchange. */
 export interface ApiHost extends ClientHost {
   readonly config: Config;
   readonly sessions: SessionStore;
@@ -55,6 +59,7 @@ export function createReader(host: ApiHost): Reader {
   };
 }
 
+/** Everything: what a command with effect `write` or `sign` gets. */
 export function createApi(host: ApiHost): Api {
   const connection = new Connection(host);
   return {
@@ -63,6 +68,7 @@ export function createApi(host: ApiHost): Api {
   };
 }
 
+/** What a rehearsal gets in place of an `Api`. */
 export function createDraft(host: ApiHost): Draft {
   return {
     async describe(name, parameters, document) {

@@ -19,6 +19,7 @@ const REPEATS = 2;
 const LONGEST_WAIT_SECONDS = 30;
 const ENCODINGS = new Set(["", "identity", "gzip", "x-gzip", "deflate", "br", "zstd"]);
 
+/** One request, before anybody's credentials are in it. */
 export interface HttpRequest {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
   /** Path below the base path, each segment already checked or encoded. */
@@ -30,6 +31,7 @@ export interface HttpRequest {
   readonly writes?: boolean;
 }
 
+/** The network and the clock, as one exchange needs them. */
 export interface ClientHost {
   readonly fetch: typeof globalThis.fetch;
   readonly log: Log;
@@ -48,6 +50,7 @@ interface Failure {
   readonly waitMs: number | undefined;
 }
 
+/** The API at one endpoint; knows no session. */
 export class Client {
   private readonly request: ReturnType<typeof createFetch>["raw"];
 

@@ -4,6 +4,7 @@ import type { Dialect, OperationName } from "./operation.ts";
 import { V1 } from "./v1.ts";
 import { V2 } from "./v2.ts";
 
+/** The two generations of the API (SPEC §6). */
 export type ApiVersion = Dialect["version"];
 
 /** SPEC §6: the option decides; else V1's own host is V1, and everything else is V2. */

@@ -35,6 +35,7 @@ export type OperationName =
 
 /** A value of the command line on its way to the API: our own names, decoded. */
 export type Parameter = string | number | boolean | readonly string[] | undefined;
+/** Parameters of an operation by our own names; which of them go where is the table's to say. */
 export type Parameters = Readonly<Record<string, Parameter>>;
 
 /** A query parameter whose values this generation spells, or limits, in its own way. */
@@ -44,6 +45,7 @@ export interface Query {
   spell(value: string, option: string): string;
 }
 
+/** One operation of one generation. */
 export interface Operation {
   readonly method: "GET" | "POST";
   /** Path below the base path; `{name}` stands for a parameter of that name. */

@@ -234,6 +234,7 @@ function workspaceHeader(workspace: string): Record<string, string> {
 
 const NO_POLICIES = "V1 has no policies: 'accounts get' shows an account's governance_rules.";
 
+/** Everything that the program can do on API V1. */
 export const V1: Dialect = {
   version: "v1",
   operations: {

@@ -41,6 +41,7 @@ const TOKEN_NAMES = {
   refreshExpires: "refreshExpiresInSeconds",
 } as const;
 
+/** Everything that the program can do on API V2. */
 export const V2: Dialect = {
   version: "v2",
   operations: {

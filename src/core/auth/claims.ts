@@ -2,6 +2,7 @@
 import { CliError } from "../../errors.ts";
 import type { Session } from "./session.ts";
 
+/** What a token says of itself; each claim is absent when it is no usable text. */
 export interface Claims {
   readonly workspace?: string;
   /** Registered public key as hexadecimal text, any case. */

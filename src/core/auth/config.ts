@@ -5,6 +5,7 @@
 import { CliError } from "../../errors.ts";
 import { type Endpoint, parseEndpoint } from "./endpoint.ts";
 
+/** Environment variables as the process has them. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 const PREFIX = "LEDGER_ENTERPRISE_";
@@ -26,6 +27,7 @@ export interface ApiCredentials {
   readonly apiKeySecret: string;
 }
 
+/** What a login may be told beside the environment, with which it must agree (CFG-4). */
 export interface LoginOptions {
   readonly baseUrl: string | undefined;
   readonly workspace: string | undefined;
@@ -38,6 +40,7 @@ interface Sources {
   learn(secret: string): void;
 }
 
+/** The settings of one run. Its methods throw INVALID_ARGUMENT, CONFIG_CONFLICT and the URL codes for what is set wrongly. */
 export class Config {
   constructor(private readonly sources: Sources) {
     // Known from the start: a secret typed in the wrong place would be quoted back before anything asks for it (SEC-1).
@@ -193,6 +196,7 @@ export class Config {
   }
 }
 
+/** True for the same origin and base path: what tokens belong to (NET-2). */
 export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
   return a.origin === b.origin && a.basePath === b.basePath;
 }
@@ -204,6 +208,7 @@ function conflict(option: string, name: string): CliError {
   });
 }
 
+/** MISSING_CREDENTIALS for whoever was to sign. */
 export function missingPrivateKey(): CliError {
   return missing([`${PREFIX}API_PRIVATE_KEY`]);
 }

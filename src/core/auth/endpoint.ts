@@ -1,6 +1,7 @@
 /** The base URL of the API: where secrets may go (CFG-6). */
 import { CliError } from "../../errors.ts";
 
+/** Where an API is; normalised, so that two can be compared as text. */
 export interface Endpoint {
   /** Scheme, host and port, normalised: `https://re.vault.ledger.com`. */
   readonly origin: string;

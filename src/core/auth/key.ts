@@ -9,6 +9,7 @@ import { createECDH, createHash, ECDH } from "node:crypto";
 import { CliError, type ErrorCode } from "../../errors.ts";
 import { decodeBase64 } from "../signing/base64.ts";
 
+/** A P-256 key pair in memory; whoever holds it wipes it (SIG-9). */
 export interface PrivateKey {
   /** 32 bytes, big-endian, in 1…n−1; all zero after `wipe()`. */
   readonly scalar: Uint8Array;

@@ -46,7 +46,9 @@ const SessionFile = v.strictObject({
   tokens: v.optional(Tokens),
 });
 
+/** What session.json holds. */
 export type Session = v.InferOutput<typeof SessionFile>;
+/** A token pair with its lives in seconds and the time of its receipt. */
 export type TokenSet = v.InferOutput<typeof Tokens>;
 
 const SESSION_MAX_BYTES = 64 * 1024;
@@ -66,6 +68,7 @@ export interface SessionHost {
   prepareDirectory(): Promise<void>;
 }
 
+/** The session on disk. Nothing else reads or writes its file. */
 export class SessionStore {
   private readonly path: string;
   private latest: { readonly session: Session; readonly readAt: number } | undefined;
@@ -222,6 +225,7 @@ function endOf(tokens: TokenSet): string {
   return new Date(tokens.receivedAt + seconds * 1000).toISOString();
 }
 
+/** Where the session's tokens may be sent. */
 export function endpointOf(session: Session): Endpoint {
   return { origin: session.origin, basePath: session.basePath };
 }

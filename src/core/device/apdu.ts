@@ -30,11 +30,14 @@ export const GET_PUBLIC_KEY = command(0xe0, 0x40, 0x02, 0, Buffer.from(PATHS.u2f
 
 /** What `openSession` prepares the device for. */
 const SCRIPTS = { matcher: 1, accountManager: 2 } as const;
+/** What `openSession` may prepare for. */
 export type Script = keyof typeof SCRIPTS;
 
+/** Roles as the login challenge spells them, and their byte. */
 export const ROLES = { operator: 0, admin: 1, "shared owner": 2 } as const;
 export type Role = keyof typeof ROLES;
 
+/** What the device is given to authenticate. */
 export interface LoginChallenge {
   /** 32 bytes. */
   readonly challenge: Uint8Array;
@@ -46,6 +49,7 @@ export interface LoginChallenge {
   readonly workspace: string;
 }
 
+/** What opens the secure channel, and for which kind of request. */
 export interface SessionOpening {
   readonly script: Script;
   /** 65 bytes each. */
@@ -74,6 +78,7 @@ function commands(ins: number, p2: number, payload: Uint8Array, first = PIECE, n
   return made;
 }
 
+/** The commands of a login (device protocol §6), in order. */
 export function authenticate(login: LoginChallenge): Uint8Array[] {
   const info = Buffer.concat([
     Buffer.from([ROLES[login.role]]),
@@ -84,6 +89,7 @@ export function authenticate(login: LoginChallenge): Uint8Array[] {
   return commands(0x02, 0, Buffer.concat([login.challenge, id, short(login.keyHandle), long(info)]));
 }
 
+/** The commands that open the secure channel (device protocol §7), in order. */
 export function openSession(opening: SessionOpening): Uint8Array[] {
   const blob = Buffer.concat([short(opening.signature), opening.attestationPublicKey, short(opening.certificate)]);
   const path = Buffer.from(PATHS.confidentiality, "hex");
@@ -152,6 +158,7 @@ export function readStep(data: Uint8Array): Step {
   throw malformed("validateVaultOperation");
 }
 
+/** DEVICE_PROTOCOL for an answer to `command` that cannot be read. */
 export function malformed(command: string): CliError {
   return new CliError("DEVICE_PROTOCOL", {
     message: "The device's answer does not have the form that its application promises; nothing was sent.",

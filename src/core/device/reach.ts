@@ -16,6 +16,7 @@ const POLL_MS = 500;
 /** How long a device may be away from the bus while its application changes. */
 const ABSENCE_MS = 15_000;
 
+/** Which device, and how patiently. */
 export interface DeviceOptions {
   /** The system's path of the device, where several are connected. */
   readonly device: string | undefined;

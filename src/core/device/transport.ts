@@ -51,6 +51,7 @@ export interface Answer {
   readonly status: number;
 }
 
+/** An open device: commands go out, answers come back, both within their bounds (DEV-3). */
 export class Connection {
   private isUsable = true;
 

@@ -11,6 +11,7 @@ const SIGNATURE_MAX_BYTES = 1024;
 
 const hasMore = (status: number): boolean => status >> 8 === 0x61;
 
+/** The open Vault application, as calls. Throws the DEVICE_ codes. */
 export class Vault {
   constructor(private readonly connection: Connection) {}
 

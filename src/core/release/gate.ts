@@ -6,6 +6,7 @@
 /** What a source says: the stable version that it publishes, null when it publishes none, undefined when it cannot be reached. */
 export type Answer = string | null | undefined;
 
+/** What is known of newer versions, and since when. */
 export interface Knowledge {
   /** The running version. */
   readonly version: string;
@@ -15,6 +16,7 @@ export interface Knowledge {
   readonly ageMs: number | undefined;
 }
 
+/** What follows for this run; `latest` is a stable version. */
 export type Verdict =
   | { readonly kind: "current" }
   /** No source can be reached, and what is known is older than an hour. */
@@ -25,9 +27,11 @@ export type Verdict =
   /** Nothing was learned for seven days: a bound on keeping a machine from knowing (VER-4). */
   | { readonly kind: "frozen" };
 
+/** Answers are asked for again after an hour. */
 export const FRESH_MS = 3600 * 1000;
 const FREEZE_MS = 7 * 24 * 3600 * 1000;
 
+/** The verdict, from nothing but what is known. */
 export function decide({ version, npm, releases, ageMs }: Knowledge): Verdict {
   const answers = [npm, releases].filter((answer) => answer !== undefined);
   if (ageMs === undefined || answers.length === 0) return { kind: "unchecked" };

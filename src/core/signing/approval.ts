@@ -20,6 +20,7 @@ export { looksLikeToken } from "./challenge.ts";
 export { signJws } from "./jws.ts";
 export { decodeChallenge, isKnownShape };
 
+/** Where requests and challenges come from, and what is remembered of them. */
 export interface ApprovalHost {
   readonly reader: Reader;
   readonly records: Records;

@@ -18,6 +18,7 @@ export function isKnownShape(shape: ChallengeShape): shape is KnownShape {
   return shape === "transaction" || shape === "properties";
 }
 
+/** A challenge, decoded; `bytes` is what will be signed. */
 export interface Challenge {
   readonly bytes: Uint8Array;
   /** Canonical, unpadded, whatever spelling came in. */

@@ -2,6 +2,7 @@
 import { Exact, print } from "../../io/json.ts";
 import { bareType, byName, type Field, isSameValue, leavesOf, ROOT, show } from "./field.ts";
 
+/** One contradiction between a challenge and what was asked for. */
 export interface Difference {
   /** Place in the challenge: `data.transaction_data.amount`, `addresses[0].address`. */
   readonly field: string;

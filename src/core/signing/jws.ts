@@ -10,6 +10,7 @@ const LONGEST_JWS = 2 * 1024 * 1024;
 /** Members that change what is signed, or bring a key along (RFC 7515 §4.1, RFC 7797). We understand none, so none may stand there. */
 const FORBIDDEN_MEMBERS = ["crit", "b64", "jwk", "jku", "x5c", "x5u"];
 
+/** A compact JWS in its parts; its signature is not verified by being here. */
 export interface Jws {
   readonly payload: Uint8Array;
   /** 64 bytes, r‖s. */

@@ -32,6 +32,7 @@ interface RecordsHost {
   now(): number;
 }
 
+/** The records of one state directory. Reading throws SESSION_CORRUPT, SESSION_INSECURE and SESSION_IO for files that cannot be trusted or read. */
 export class Records {
   constructor(private readonly host: RecordsHost) {}
 

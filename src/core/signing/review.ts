@@ -30,6 +30,7 @@ export interface ReviewSource {
   readonly source: "server" | "record";
 }
 
+/** Everything that one review looks at. */
 export interface ReviewInput {
   readonly challenge: Challenge;
   readonly sources: readonly ReviewSource[];
@@ -39,6 +40,7 @@ export interface ReviewInput {
   readonly decision?: Decision;
 }
 
+/** What a review found; every field as a path that a person can read. */
 export interface Review {
   /** Something of the content was verified and nothing contradicts. Says nothing about `unverified`. */
   readonly match: boolean;

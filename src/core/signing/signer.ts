@@ -2,6 +2,7 @@
 import { createPublicKey, verify } from "node:crypto";
 import { encodeBase64Url } from "./base64.ts";
 
+/** Something that signs with one P-256 key. */
 export interface Signer {
   /** 65 bytes, uncompressed P-256 point. */
   readonly publicKey: Uint8Array;
