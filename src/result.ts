@@ -6,7 +6,7 @@ export class List implements StreamedList {
   constructor(readonly items: StreamedList["items"]) {}
 }
 
-/** A document that is printed while something goes on until it is stopped (`sandbox start`). */
+/** A document of made-up values that is printed while something goes on until it is stopped (`sandbox start`). */
 export class Serving {
   constructor(
     readonly document: unknown,

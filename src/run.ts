@@ -110,7 +110,7 @@ async function deliver(
   parts: Parts,
 ): Promise<number> {
   if (result instanceof Serving) {
-    await parts.output.emit(result.document);
+    await parts.output.emitMadeUp(result.document);
     await result.ended;
     return 0;
   }

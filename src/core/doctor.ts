@@ -207,7 +207,7 @@ function checkProxy({ config }: DoctorHost): Finding[] {
 const DRIFT: Readonly<Record<Inspection["status"], string | undefined>> = {
   current: undefined,
   absent: undefined,
-  outdated: "Run 'skill install' for it again.",
+  outdated: "Run 'skill install' again with its --agent or --path.",
   newer: "Upgrade the program to the skill's version.",
   modified: "Compare it with 'skill show'; 'skill install --force' replaces it.",
 };

@@ -62,6 +62,15 @@ export class Output {
     await this.begin(`${text}\n`);
   }
 
+  /**
+   * The same, and nothing in it is masked: a document whose secrets are made up, such as a sandbox's, holds them for the reader to use. In a shell
+   * that still has the variables of an earlier sandbox they would be taken for the configured ones.
+   */
+  async emitMadeUp(value: unknown): Promise<void> {
+    const json = escapeUnsafe(encode(value));
+    await this.begin(`${this.isPretty ? pretty(json, 0) : json}\n`);
+  }
+
   /** Help, version, completion and skill text, which are ours and not JSON. */
   async emitText(text: string): Promise<void> {
     await this.begin(this.redactor.clean(text));

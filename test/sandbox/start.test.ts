@@ -1,0 +1,39 @@
+/** `sandbox start` as a developer runs it: what it prints can be used as it stands. */
+import { expect, test } from "bun:test";
+import { join } from "node:path";
+import { ROOT } from "../../scripts/build.ts";
+import type { SandboxDescription } from "../../src/sandbox/index.ts";
+
+/** The document of a sandbox that was started with these variables, and is stopped at once. */
+async function describe(env: Record<string, string>): Promise<SandboxDescription> {
+  const command = [process.execPath, join(ROOT, "src/main.ts"), "sandbox", "start"];
+  const running = Bun.spawn(command, { env, stdout: "pipe", stderr: "inherit" });
+  try {
+    let text = "";
+    for await (const chunk of running.stdout) {
+      text += new TextDecoder().decode(chunk);
+      if (text.endsWith("\n")) break;
+    }
+    return JSON.parse(text) as SandboxDescription;
+  } finally {
+    running.kill();
+    await running.exited;
+  }
+}
+
+/** What a shell has after the lines were run in it. */
+function variables({ environment }: SandboxDescription): Record<string, string> {
+  const entries = environment.map((line) => /^export (\w+)='([^']*)'$/.exec(line) ?? []);
+  return Object.fromEntries(entries.map(([, name = "", value = ""]) => [name, value]));
+}
+
+test("a sandbox can be started anew where the variables of an earlier one still stand", async () => {
+  const first = await describe({});
+  const second = await describe({
+    ...variables(first),
+    LEDGER_ENTERPRISE_REPORTING_API_KEY: first.reportingKey ?? "",
+  });
+  expect(JSON.stringify(second)).not.toContain("[redacted]");
+  expect(second.operator.apiKeySecret).toBe(first.operator.apiKeySecret);
+  expect(variables(second).LEDGER_ENTERPRISE_API_KEY_SECRET).toBe(second.operator.apiKeySecret);
+});
