@@ -374,11 +374,11 @@ async function configuredPublicKey(config: Config): Promise<Uint8Array | undefin
   return key.publicKey;
 }
 
-/** Reads `@file` and `-`; standard input is read once, and never from a terminal (C19). */
-export function createInputReader(context: Context, stop: AbortSignal): InputReader {
+/** Reads `@file` and `-`; never a file that holds a configured secret; standard input once, and never from a terminal (C19). */
+export function createInputReader(context: Context, config: Config, stop: AbortSignal): InputReader {
   let used = false;
   return {
-    file: (path, maxBytes) => readInputFile(path, maxBytes),
+    file: (path, maxBytes) => readInputFile(path, maxBytes, config.secretFiles()),
     stdin(maxBytes) {
       if (used) throw new CliError("INVALID_ARGUMENT", { message: "Standard input can be read by one option only." });
       used = true;

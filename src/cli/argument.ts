@@ -204,7 +204,7 @@ export function json(description: string): Argument<Exact | undefined> {
           message: `${option} is not acceptable JSON.`,
           field: option,
           details: {
-            reason: cause.message,
+            reason: `${cause.message}${cause.found === "" || !isInline(raw) ? "" : `, found: ${cause.found}`}`,
             position: cause.position,
             ...(cause.path === "" ? {} : { path: cause.path }),
           },
@@ -237,8 +237,13 @@ export function bytes(description: string): Argument<Uint8Array | undefined> {
   });
 }
 
+/** What the caller typed may be quoted back; what a file or a pipe holds may be anything, and is not. */
+function isInline(raw: string): boolean {
+  return raw !== "-" && !raw.startsWith("@");
+}
+
 async function readText(raw: string, reader: InputReader, maxBytes: number): Promise<string> {
-  if (raw !== "-" && !raw.startsWith("@")) {
+  if (isInline(raw)) {
     if (Buffer.byteLength(raw) > maxBytes)
       throw new CliError("PAYLOAD_TOO_LARGE", { message: "The value is too large." });
     return raw;

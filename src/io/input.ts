@@ -12,11 +12,16 @@ const PIPE_SILENCE_MS = 30_000;
 const NO_SUCH_FILE = new Set(["", "ENOENT", "ENOTDIR", "ENAMETOOLONG", "EISDIR", "ELOOP", "ERR_INVALID_ARG_VALUE"]);
 
 /**
- * The bytes of a file or pipe (`<(…)`, /dev/stdin) that the user named. Throws INVALID_PATH when there is none, or it is a directory or device;
- * PAYLOAD_TOO_LARGE above `maxBytes`; IO_ERROR when the system fails or a pipe is silent for 30 s.
+ * The bytes of a file or pipe (`<(…)`, /dev/stdin) that the user named. Throws INVALID_PATH when there is none, or it is a directory or device,
+ * or one of `secretFiles` under whatever name; PAYLOAD_TOO_LARGE above `maxBytes`; IO_ERROR when the system fails or a pipe is silent for 30 s.
  */
-export async function readInputFile(path: string, maxBytes: number): Promise<Uint8Array> {
+export async function readInputFile(
+  path: string,
+  maxBytes: number,
+  secretFiles: readonly string[] = [],
+): Promise<Uint8Array> {
   try {
+    for (const secret of secretFiles) await refuseSecret(path, secret);
     // Opening is harmless for files and pipes only: looked at first, and again on the descriptor.
     refuseOthers(path, await stat(path));
     const file = await open(path, constants.O_RDONLY | NO_WAIT);
@@ -39,6 +44,18 @@ function refuseOthers(path: string, stats: Stats): void {
   throw new CliError("INVALID_PATH", {
     message: "The named path is neither a file nor a pipe.",
     hint: "Name a file that can be read.",
+    details: { path },
+  });
+}
+
+/** A secret that is taken for a document would be quoted, decoded or sent (SEC-1). */
+async function refuseSecret(path: string, secret: string): Promise<void> {
+  const identities = await Promise.all([path, secret].map((one) => stat(one, { bigint: true }).catch(() => undefined)));
+  const [given, kept] = identities;
+  if (given === undefined || kept === undefined || given.ino !== kept.ino || given.dev !== kept.dev) return;
+  throw new CliError("INVALID_PATH", {
+    message: "The named file holds a secret that the environment configures; it is not read as input.",
+    hint: "Name the file that holds the document.",
     details: { path },
   });
 }

@@ -18,7 +18,7 @@ const PATH_CHARACTERS = 200;
 /** Up to so many keys of one object are compared one by one, which is faster than hashing them. */
 const FEW_KEYS = 8;
 
-/** Why a text is not acceptable JSON. The message is ours; it quotes at most 40 characters, escaped. */
+/** Why a text is not acceptable JSON. The message is ours and quotes nothing; `found` does. */
 export class JsonError extends Error {
   constructor(
     readonly reason: "syntax" | "duplicate" | "depth" | "surrogate" | "bom" | "utf8",
@@ -27,6 +27,8 @@ export class JsonError extends Error {
     readonly position: number,
     /** Place of a duplicate key, as `/data/0/to`, at most 200 characters; empty otherwise. */
     readonly path = "",
+    /** What stands at the position: at most 40 characters, escaped; empty where that explains nothing. */
+    readonly found = "",
   ) {
     super(message);
     this.name = "JsonError";
@@ -292,8 +294,8 @@ class Scanner {
   private unexpected(expected: string): JsonError {
     const rest = this.text.slice(this.at, this.at + QUOTED_CHARACTERS);
     const found = this.at < this.end ? escapeUnsafe(JSON.stringify(rest)).slice(1, -1).slice(0, QUOTED_CHARACTERS) : "";
-    const where = this.at < this.end ? `position ${this.at}, found: ${found}` : "the end of the text";
-    return new JsonError("syntax", `Expected ${expected} at ${where}`, this.at);
+    const where = this.at < this.end ? `position ${this.at}` : "the end of the text";
+    return new JsonError("syntax", `Expected ${expected} at ${where}`, this.at, "", found);
   }
 
   private path(): string {

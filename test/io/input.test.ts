@@ -2,7 +2,7 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { execFileSync, spawn } from "node:child_process";
 import { symlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { Readable } from "node:stream";
 import { readInputFile, readStream } from "../../src/io/files.ts";
 import { endOf, failureOf, IS_ROOT, makeFolder, removeFolders, source, startAsOrdinaryUser } from "../support/io.ts";
@@ -23,6 +23,20 @@ describe("files", () => {
     expect((await read(join(folder, "link"))).length).toBe(100);
     const failure = await failureOf(() => read(path, 99));
     expect([failure.code, failure.facts.details]).toEqual(["PAYLOAD_TOO_LARGE", { maxBytes: 99 }]);
+  });
+
+  test("SEC-1 that hold a secret are not read, whatever their name; others beside them are", async () => {
+    const folder = makeFolder();
+    const [secret, link, other] = [join(folder, "secret"), join(folder, "link"), join(folder, "other")];
+    for (const path of [secret, other]) writeFileSync(path, "x");
+    symlinkSync(secret, link);
+    for (const path of [secret, link, `${folder}/../${basename(folder)}/secret`]) {
+      for (const known of [secret, link]) {
+        const failure = await failureOf(() => readInputFile(path, 100, ["/nonexistent", known]));
+        expect([failure.code, failure.facts.details]).toEqual(["INVALID_PATH", { path }]);
+      }
+    }
+    expect(await readInputFile(other, 100, ["/nonexistent", secret, link])).toEqual(Buffer.from("x"));
   });
 
   test("larger than one read are put together", async () => {

@@ -116,6 +116,11 @@ export class Config {
     return isSet;
   }
 
+  /** Paths of the files that hold secrets; they are nobody's input. */
+  secretFiles(): string[] {
+    return SECRETS.flatMap((name) => this.sources.env[`${PREFIX}${name}_FILE`]?.trim() || []);
+  }
+
   /** Where each setting comes from, never what it is: the variable itself, its `_FILE` form, or nowhere. */
   origins(): { readonly name: string; readonly source: "environment" | "file" | "unset" }[] {
     const isSet = (name: string): boolean => (this.sources.env[name]?.trim() ?? "") !== "";
