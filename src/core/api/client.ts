@@ -135,8 +135,7 @@ export class Client {
   private exchange(request: HttpRequest, url: URL, guard: Guard): Promise<Response> {
     return this.request(url.href, {
       method: request.method,
-      headers: this.headersOf(request),
-      ...(request.body === undefined ? {} : { body: request.body.text }),
+      ...messageOf(this.headersOf(request), request.body),
       retry: 0,
       redirect: "manual",
       responseType: "stream",
@@ -169,12 +168,12 @@ export class Client {
     const wait = retryAfter(headers, this.host.now());
     const unknown = request.writes === true && (status === 502 || status === 504);
     const error = new CliError(code, {
-      message: unknown ? `The API answered with status ${status}: the outcome is unknown.` : messageOf(code, status),
+      message: unknown ? `The API answered with status ${status}: the outcome is unknown.` : sentenceOf(code, status),
       httpStatus: status,
       ...(unknown
         ? { hint: "Do not repeat before 'requests list' or 'requests get' showed whether it was carried out." }
         : {}),
-      ...(request.writes === true && !unknown && code === "SERVER_ERROR" ? { hint: AFTER_A_FAILED_WRITE } : {}),
+      ...(request.writes === true && !unknown && !isRefusal(status) ? { hint: AFTER_A_FAILED_WRITE } : {}),
       ...(request.writes === true ? { retryable: code === "RATE_LIMITED" } : {}),
       ...(wait === undefined ? {} : { retryAfterSeconds: wait.seconds }),
       ...requestIdOf(headers),
@@ -225,8 +224,26 @@ export class Client {
   }
 }
 
+/** A body that can be read once: after status 421 Node's fetch would send any other a second time by itself (NET-6). */
+function messageOf(headers: Record<string, string>, document: Exact | undefined) {
+  if (document === undefined) return { headers };
+  const bytes = new TextEncoder().encode(document.text);
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      controller.enqueue(bytes);
+      controller.close();
+    },
+  });
+  return { headers: { ...headers, "content-length": String(bytes.length) }, body, duplex: "half" as const };
+}
+
 const AFTER_A_FAILED_WRITE =
   "It was not repeated. Look with 'requests list' or 'requests get' whether it was carried out before trying again.";
+
+/** True for what says that nothing was carried out; a redirect may follow a success (303), and a server's patience may end late (408). */
+function isRefusal(status: number): boolean {
+  return status >= 400 && status <= 499 && status !== 408;
+}
 
 function known(error: CliError): { code: CliError["code"]; message: string; notSent: boolean } {
   return { code: error.code, message: error.message, notSent: false };
@@ -362,7 +379,7 @@ function isJson(headers: Headers): boolean {
   return /^application\/([a-z0-9!#$&^_.+-]+\+)?json\s*(;|$)/i.test(headers.get("content-type")?.trim() ?? "");
 }
 
-function messageOf(code: string, status: number): string {
+function sentenceOf(code: string, status: number): string {
   if (code === "REDIRECT_BLOCKED")
     return `The server answered with a redirect (status ${status}), which was not followed.`;
   if (code === "NOT_FOUND") return "The API knows no such object or path.";
