@@ -51,7 +51,10 @@ export interface ApiHost extends ClientHost {
 
 /** Reads only: what a command with effect `read` gets. */
 export function createReader(host: ApiHost): Reader {
-  const connection = new Connection(host);
+  return readerOf(new Connection(host));
+}
+
+function readerOf(connection: Connection): Reader {
   return {
     read: (name, parameters = {}, document = undefined) => connection.run(name, parameters, document, false),
     get: (path, query) => connection.send({ method: "GET", path, query }),
@@ -63,7 +66,7 @@ export function createReader(host: ApiHost): Reader {
 export function createApi(host: ApiHost): Api {
   const connection = new Connection(host);
   return {
-    ...createReader(host),
+    ...readerOf(connection),
     write: (name, parameters, document) => connection.run(name, parameters, document, true),
   };
 }
@@ -119,11 +122,28 @@ function refuseReporting({ kind }: Session): void {
 }
 
 class Connection {
+  /** The session that the command began with. */
+  private first: Session | undefined;
+
   constructor(private readonly host: ApiHost) {}
+
+  /**
+   * Another process may log in to something else meanwhile: what was read in one workspace is not sent to another, and whatever proves
+   * who calls goes to its own origin only. Throws SESSION_MISMATCH.
+   */
+  private requireSame(session: Session): void {
+    checkSession(session, this.host.config);
+    this.first ??= session;
+    if (identityOf(session) === identityOf(this.first)) return;
+    throw new CliError("SESSION_MISMATCH", {
+      message: "Another session took this one's place while the command ran; nothing more was sent.",
+      hint: "Look what was done before, then run the command again if it is meant for the session of now.",
+    });
+  }
 
   async session(needed?: OperationName): Promise<Session> {
     const session = await this.host.sessions.recent();
-    checkSession(session, this.host.config);
+    this.requireSame(session);
     if (needed !== undefined) operationOf(dialectOf(session.apiVersion), needed);
     return session;
   }
@@ -159,8 +179,7 @@ class Connection {
   }
 
   private async sendAs(session: Session, request: HttpRequest): Promise<Exact> {
-    // Inside the lock the session may have become another one: whatever proves who calls goes to its own origin only.
-    checkSession(session, this.host.config);
+    this.requireSame(session);
     const { authorize } = dialectOf(session.apiVersion);
     const headers =
       session.kind === "reporting"
@@ -170,13 +189,17 @@ class Connection {
   }
 
   private refresh(session: Session): Promise<TokenSet> {
-    // Inside the lock the session may have become another one: its tokens must still go to its own origin only.
-    checkSession(session, this.host.config);
+    this.requireSame(session);
     const refreshToken = session.tokens?.refresh ?? "";
     const client = new Client(endpointOf(session), this.host);
     const { refresh } = dialectOf(session.apiVersion);
     return askTokens(client, refresh, { workspace: session.workspace, refreshToken }, () => this.host.now());
   }
+}
+
+/** Whose session it is and where: all but the tokens. */
+function identityOf({ tokens: _, ...identity }: Session): string {
+  return JSON.stringify(identity);
 }
 
 /** An object that is not there is named by kind and id (D02). */
