@@ -4,7 +4,6 @@ import { flag, id, json, many, material, required, seconds, text, withDefault } 
 import { group } from "../cli/command.ts";
 import { waitForState } from "../core/api/wait.ts";
 import { readNewRequest, requestIdOf } from "../core/signing/creation.ts";
-import { CliError } from "../errors.ts";
 import { approve } from "./approve.ts";
 import { command } from "./command.ts";
 import { reject } from "./reject.ts";
@@ -33,9 +32,11 @@ const create = command({
   ],
   run: async ({ api, records }, { requestData }) => {
     const request = readNewRequest(requestData);
+    // Asked for before: after the write nothing but its own outcome may decide what is reported.
+    const session = await api.session();
     const answer = await api.write("requests.create", {}, requestData);
     const created = requestIdOf(answer);
-    if (created !== undefined) await records.keepCreated(await api.session(), created, request);
+    if (created !== undefined) await records.keepCreated(session, created, request);
     return answer;
   },
   rehearsal: {
@@ -90,12 +91,8 @@ const review = command({
         : approval.decodeChallenge(args.challenge);
     const found = await approval.reviewOnline(host, args.id, challenge);
     const report = approval.reviewReport(args.id, challenge, found);
-    if (found.match) return report;
-    if (found.differences.length > 0) throw approval.mismatch(report, found.differences);
-    throw new CliError("CHALLENGE_MISMATCH", {
-      message: "Nothing in the challenge could be compared with the request.",
-      details: report,
-    });
+    approval.requireMatch(args.id, challenge, found);
+    return report;
   },
 });
 

@@ -34,7 +34,9 @@ async function examine(host: Host, args: SignArguments): Promise<Reviewed> {
     args.id === undefined
       ? await approval.reviewOffline(host.records, challenge)
       : await approval.reviewOnline(host, args.id, challenge);
-  if (review !== undefined) approval.requireNoDifference(args.id ?? null, challenge, review);
+  const isConfirmed = args.expect !== undefined || args.expectPayloadSha256 !== undefined;
+  const check = isKnown && !isConfirmed ? approval.requireMatch : approval.requireNoDifference;
+  if (review !== undefined) check(args.id ?? null, challenge, review);
   if (!isKnown)
     host.log.warn(
       "UNKNOWN_CHALLENGE",

@@ -18,7 +18,7 @@ function review(challenge: string, request: Request | string, accountName?: stri
   return reviewChallenge({
     challenge: challengeOf(challenge),
     sources: [sourceOf(request)],
-    ...(accountName === undefined ? {} : { accountName }),
+    ...(accountName === undefined ? {} : { accountNames: [accountName] }),
   });
 }
 

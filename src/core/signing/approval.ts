@@ -13,7 +13,14 @@ import { type Challenge, challengeOf, decodeChallenge, isKnownShape } from "./ch
 import { type Decision, snakeCase } from "./field.ts";
 import { parseJws, verifyJws } from "./jws.ts";
 import type { Records } from "./records.ts";
-import { type Difference, expectLeaves, type Review, reviewChallenge } from "./review.ts";
+import {
+  accountIdsOf,
+  type Difference,
+  expectLeaves,
+  type Review,
+  type ReviewSource,
+  reviewChallenge,
+} from "./review.ts";
 
 // What a command needs of the neighbours beside this file; together they are one capability, loaded only where something is signed.
 export { looksLikeToken } from "./challenge.ts";
@@ -56,12 +63,11 @@ export async function reviewOnline(
 ): Promise<Review> {
   const request = await withContent(reader, await reader.read("requests.get", { id }));
   const created = await records.created(await reader.session(), id);
-  const accountName = await nameOfAccount(reader, request);
   const sources = [
     { request, source: "server" as const },
     ...(created === undefined ? [] : [{ request: created, source: "record" as const }]),
   ];
-  return reviewChallenge({ challenge, sources, decision, ...(accountName === undefined ? {} : { accountName }) });
+  return reviewChallenge({ challenge, sources, decision, accountNames: await namesOfAccounts(reader, sources) });
 }
 
 /** Asks, holds against what the caller expects and against all that is known. Throws unless everything is verified or confirmed. */
@@ -95,24 +101,21 @@ export async function reviewOffline(records: Records, challenge: Challenge): Pro
     : reviewChallenge({ challenge, sources: [{ request: created, source: "record" }] });
 }
 
-/** The name of the account that a request names, or undefined when it names none or the account may not be read. */
-async function nameOfAccount(reader: Reader, request: Exact): Promise<string | undefined> {
-  const data = fieldsOf(fieldsOf(value(request)).data);
-  const id = data.accountId ?? data.account_id;
-  if ((typeof id !== "string" && typeof id !== "number") || !/^[A-Za-z0-9._~-]{1,128}$/.test(String(id)))
-    return undefined;
-  if (/^\.{1,2}$/.test(String(id)) || (typeof id === "number" && !Number.isSafeInteger(id))) return undefined;
-  try {
-    const { name } = fieldsOf(value(await reader.read("accounts.get", { id: String(id) })));
-    return typeof name === "string" ? name : undefined;
-  } catch (cause) {
-    if (cause instanceof CliError && (cause.code === "NOT_FOUND" || cause.code === "FORBIDDEN")) return undefined;
-    throw cause;
+/** The names of the accounts that the sources name; without those that may not be read. */
+async function namesOfAccounts(reader: Reader, sources: readonly ReviewSource[]): Promise<string[]> {
+  const ids = new Set(sources.flatMap(({ request }) => accountIdsOf(request)));
+  const names: string[] = [];
+  for (const id of ids) {
+    if (!/^[A-Za-z0-9._~-]{1,128}$/.test(id) || /^\.{1,2}$/.test(id)) continue;
+    try {
+      const account = await reader.read("accounts.get", { id });
+      const name = member(account, "name");
+      if (name?.text.startsWith('"') === true) names.push(String(value(name)));
+    } catch (cause) {
+      if (!(cause instanceof CliError) || (cause.code !== "NOT_FOUND" && cause.code !== "FORBIDDEN")) throw cause;
+    }
   }
-}
-
-function fieldsOf(document: unknown): Record<string, unknown> {
-  return typeof document === "object" && document !== null ? (document as Record<string, unknown>) : {};
+  return names;
 }
 
 /** The review as commands print it, beside what was reviewed; `id` is null where no request was named. */
@@ -133,6 +136,16 @@ export function shown(challenge: Challenge): { challenge: string; decoded: Exact
 export function requireNoDifference(id: string | null, challenge: Challenge, review: Review): void {
   if (review.differences.length === 0) return;
   throw mismatch(reviewReport(id, challenge, review), review.differences);
+}
+
+/** The same, and it throws too when nothing was there to be compared. */
+export function requireMatch(id: string | null, challenge: Challenge, review: Review): void {
+  requireNoDifference(id, challenge, review);
+  if (review.match) return;
+  throw new CliError("CHALLENGE_MISMATCH", {
+    message: "Nothing in the challenge could be compared with the request.",
+    details: reviewReport(id, challenge, review),
+  });
 }
 
 /** Names of fields that may stand in a message of ours; any other name was chosen by whoever made the challenge. */

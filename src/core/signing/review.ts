@@ -34,8 +34,8 @@ export interface ReviewSource {
 export interface ReviewInput {
   readonly challenge: Challenge;
   readonly sources: readonly ReviewSource[];
-  /** Name of the account that the request names, read from the server. */
-  readonly accountName?: string;
+  /** Names of the accounts that the sources name, read from the server. */
+  readonly accountNames?: readonly string[];
   /** What the signature is for; an approval when absent. */
   readonly decision?: Decision;
 }
@@ -55,7 +55,7 @@ export interface Review {
  * Holds the challenge against every source: a field is verified when one agrees and none contradicts. A shape that is not known is not
  * compared at all: everything in it is `unverified` and it never matches.
  */
-export function reviewChallenge({ challenge, sources, accountName, decision = "APPROVE" }: ReviewInput): Review {
+export function reviewChallenge({ challenge, sources, accountNames = [], decision = "APPROVE" }: ReviewInput): Review {
   const nothing = { match: false, differences: [], requestOnly: [] };
   if (challenge.document === undefined) return { ...nothing, unverified: [WHOLE] };
   const root = fieldOf(tree(challenge.document));
@@ -71,12 +71,14 @@ export function reviewChallenge({ challenge, sources, accountName, decision = "A
   }
   checkNonce(shape, root, found);
   checkSpellings(root, found);
-  const unnamed = accountName === undefined ? [] : checkAccount(leaves, accountName, found);
-  const open = [...leaves.filter((leaf) => !found.compared.has(leaf)), ...found.requestOnly.filter(isContent)];
+  const isAccountAsked = accountNames.length > 0 || sources.some(({ request }) => accountIdsOf(request).length > 0);
+  const unnamed = isAccountAsked ? checkAccount(leaves, accountNames, found) : [];
+  const leftOut = found.requestOnly.filter(isContent);
+  const open = [...leaves.filter((leaf) => !found.compared.has(leaf)), ...leftOut];
   return {
     match: found.verified.size > 0 && found.differences.length === 0,
     differences: found.differences,
-    unverified: [...list(open), ...unnamed],
+    unverified: [...list(open), ...(leftOut.some(({ place }) => place.name === "account_name") ? [] : unnamed)],
     requestOnly: list(found.requestOnly),
   };
 }
@@ -170,15 +172,29 @@ const ACCOUNT_HOLDERS = [["data"], ["data", "transaction_data"], [snakeCase(PROP
   JSON.stringify(path),
 );
 
-/** The account's own name against each `account_name`. Gives what stays open: a challenge that does not say which account it means. */
-function checkAccount(leaves: readonly Field[], accountName: string, found: Findings): string[] {
+/** The accounts that a request names, as text. */
+export function accountIdsOf(request: Exact): string[] {
+  const data = split(membersOf(fieldOf(unwrap(tree(request)))), "data")[0];
+  return data.flatMap(({ place, node }) => {
+    if (place.name !== "account_id") return [];
+    return node.kind === "string" ? [node.value] : node.kind === "number" ? [node.raw] : [];
+  });
+}
+
+/**
+ * The accounts' own names against each `account_name`: all must be it. Gives what stays open: a challenge that does not say which account it
+ * means.
+ */
+function checkAccount(leaves: readonly Field[], accountNames: readonly string[], found: Findings): string[] {
   const isHeld = ({ place: { parent = ROOT } }: Field): boolean =>
     ACCOUNT_HOLDERS.includes(JSON.stringify(pathOf(parent).map(({ name }) => name)));
   const named = leaves.filter((leaf) => leaf.place.name === "account_name" && isHeld(leaf));
   for (const leaf of named) {
-    if (leaf.node.kind !== "string" || leaf.node.value !== accountName) differ(leaf, accountName, "account", found);
-    else found.verified.add(leaf);
-    found.compared.add(leaf);
+    for (const accountName of accountNames) {
+      if (leaf.node.kind !== "string" || leaf.node.value !== accountName) differ(leaf, accountName, "account", found);
+      else found.verified.add(leaf);
+      found.compared.add(leaf);
+    }
   }
   const isIdentified = leaves.some(
     (leaf) => leaf.place.name === "account_id" && isHeld(leaf) && found.verified.has(leaf),
