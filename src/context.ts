@@ -375,9 +375,15 @@ async function configuredPublicKey(config: Config): Promise<Uint8Array | undefin
 }
 
 /** Reads `@file` and `-`; never a file that holds a configured secret; standard input once, and never from a terminal (C19). */
-export function createInputReader(context: Context, config: Config, stop: AbortSignal): InputReader {
+export function createInputReader(
+  context: Context,
+  config: Config,
+  redactor: Redactor,
+  stop: AbortSignal,
+): InputReader {
   let used = false;
   return {
+    mayQuote: (text) => redactor.clean(text) === text,
     file: (path, maxBytes) => readInputFile(path, maxBytes, config.secretFiles()),
     stdin(maxBytes) {
       if (used) throw new CliError("INVALID_ARGUMENT", { message: "Standard input can be read by one option only." });

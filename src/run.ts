@@ -65,7 +65,8 @@ async function execute(argv: readonly string[], context: Context, parts: Parts):
   // A command with a time of its own waits for standard input no longer than any other.
   const reading = ownTime ? new Deadline(globals.timeout * 1000, context.interrupt) : deadline;
   try {
-    const values = await interpret(invocation, target, createInputReader(context, config, reading.signal));
+    const input = createInputReader(context, config, parts.redactor, reading.signal);
+    const values = await interpret(invocation, target, input);
     if (typeof values.timeout === "number") deadline.limitTo(values.timeout * 1000 + LAST_LOOK_MS);
     if (!target.ungated) await passGate(context, config, { ...parts, stop: deadline.signal });
     const providers = createProviders(context, config, {

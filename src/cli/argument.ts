@@ -7,6 +7,8 @@ import { decodeUtf8, type Exact, exact, JsonError } from "../io/json.ts";
 
 /** Reads what an option names instead of holding it: `@file`, or `-` for standard input. */
 export interface InputReader {
+  /** Whether a part of `text` may be quoted back: no secret stands in it. */
+  mayQuote(text: string): boolean;
   file(path: string, maxBytes: number): Promise<Uint8Array>;
   /** Throws INVALID_JSON-worthy errors itself when standard input is a terminal. */
   stdin(maxBytes: number): Promise<Uint8Array>;
@@ -200,11 +202,12 @@ export function json(description: string): Argument<Exact | undefined> {
         return readObject(await readText(raw, reader, DOCUMENT_MAX_BYTES), option);
       } catch (cause) {
         if (!(cause instanceof JsonError)) throw cause;
+        const isQuoted = cause.found !== "" && isInline(raw) && reader.mayQuote(raw);
         throw new CliError(cause.reason === "duplicate" ? "JSON_DUPLICATE_KEY" : "INVALID_JSON", {
           message: `${option} is not acceptable JSON.`,
           field: option,
           details: {
-            reason: `${cause.message}${cause.found === "" || !isInline(raw) ? "" : `, found: ${cause.found}`}`,
+            reason: isQuoted ? `${cause.message}, found: ${cause.found}` : cause.message,
             position: cause.position,
             ...(cause.path === "" ? {} : { path: cause.path }),
           },

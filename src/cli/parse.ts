@@ -85,9 +85,9 @@ function surplus(token: string): CliError {
   });
 }
 
-/** What is quoted back of a user's argument. */
+/** What is quoted back of a user's argument: all or nothing, for a part of a secret would not be known for one (SEC-1). */
 function shorten(token: string): string {
-  return token.length > 80 ? `${token.slice(0, 80)}…` : token;
+  return token.length > 80 ? `[${token.length} characters]` : token;
 }
 
 /** The command or group that the words name, in either spelling. Throws UNKNOWN_COMMAND with the nearest name, UNEXPECTED_ARGUMENT. */
@@ -225,6 +225,7 @@ export function interpretGlobals(invocation: Invocation): Globals {
 }
 
 const NO_READER: InputReader = {
+  mayQuote: () => true,
   file: () => Promise.reject(new Error("no input option among the globals")),
   stdin: () => Promise.reject(new Error("no input option among the globals")),
 };

@@ -46,7 +46,7 @@ test("the argument parser: damaged command lines are refused as usage, or mean e
     ...path,
     ...Object.keys(command.args).map((name) => `--${name}`),
   ]);
-  const files = { file: async () => new Uint8Array(), stdin: async () => new Uint8Array() };
+  const files = { mayQuote: () => true, file: async () => new Uint8Array(), stdin: async () => new Uint8Array() };
   const outcomes = await fuzz(4000, async (random) => {
     const argv = [...random.pick(lines)];
     for (let left = random.below(4); left > 0; left -= 1) {
