@@ -92,7 +92,7 @@ async function execute(argv: readonly string[], context: Context, parts: Parts):
 function missingCommand(group: Group, words: readonly string[]): CliError {
   const names = [...group.members.keys()];
   return new CliError("MISSING_COMMAND", {
-    message: `'${words.join(" ")}' is a group; it needs a command.`,
+    message: words.length === 0 ? "No command is named." : `'${words.join(" ")}' is a group; it needs a command.`,
     details: { commands: names },
     hint: `One of: ${names.join(", ")}.`,
   });
