@@ -21,7 +21,7 @@ const create = command({
     "What was sent is kept on this machine so that the challenge can be compared with it.",
   ],
   effect: "write",
-  needs: ["api", "records"],
+  needs: ["api", "records", "log"],
   args: { requestData: required(json("The request.")) },
   output: Request,
   fails: ["INVALID_REQUEST_DATA"],
@@ -30,13 +30,14 @@ const create = command({
     { line: "requests create --requestData @payout.json", means: "Raise the request in payout.json" },
     { line: "requests create --requestData @payout.json --dryRun", means: "Show what would be sent; works offline" },
   ],
-  run: async ({ api, records }, { requestData }) => {
+  run: async ({ api, records, log }, { requestData }) => {
     const request = readNewRequest(requestData);
     // Asked for before: after the write nothing but its own outcome may decide what is reported.
     const session = await api.session();
     const answer = await api.write("requests.create", {}, requestData);
     const created = requestIdOf(answer);
-    if (created !== undefined) await records.keepCreated(session, created, request);
+    if (created === undefined) log.warn("RECORD_NOT_KEPT", "The answer names no id to keep the request under.");
+    else await records.keepCreated(session, created, request);
     return answer;
   },
   rehearsal: {
