@@ -64,9 +64,10 @@ export async function readPrivateFile(
   const file = openPrivate(path, uid);
   if (file === undefined) return undefined;
   try {
-    judge(path, fstatSync(file), uid);
+    const stats = fstatSync(file);
+    judge(path, stats, uid);
     judgeDirectory(dirname(path), uid);
-    const bytes = readWhole(file, maxBytes);
+    const bytes = stats.size > maxBytes ? undefined : readWhole(file, stats.size);
     if (bytes !== undefined) return bytes;
     throw new CliError("SESSION_CORRUPT", {
       message: "A file in the state directory is larger than any that this program writes.",
@@ -111,15 +112,15 @@ function seenFromOutside(path: string): Stats | undefined {
   }
 }
 
-/** The bytes of a regular file, or undefined when it has more than `maxBytes`. */
-function readWhole(file: number, maxBytes: number): Uint8Array | undefined {
-  const buffer = new Uint8Array(maxBytes + 1);
+/** The bytes of a regular file of `sizeBytes`, or undefined when it has grown meanwhile: ours never do, they are replaced. */
+function readWhole(file: number, sizeBytes: number): Uint8Array | undefined {
+  const buffer = new Uint8Array(sizeBytes + 1);
   let size = 0;
   for (;;) {
     const read = readSync(file, buffer, size, buffer.length - size, null);
     size += read;
-    if (size > maxBytes) return undefined;
-    if (read === 0) return buffer.slice(0, size);
+    if (size > sizeBytes) return undefined;
+    if (read === 0) return buffer.subarray(0, size);
   }
 }
 
