@@ -92,14 +92,20 @@ function* partsOf(value: string): Generator<string> {
   yield* body.match(PEM_LINE) ?? [];
 }
 
+/** Characters that neither JSON nor a URL writes in another way. */
+const SELF_SPELLED = /^[A-Za-z0-9._-]*$/;
+
 /** The spellings of one value; each is long enough to be looked for. */
 function* formsOf(value: string): Generator<string> {
   const text = value.toWellFormed();
   if (text.length < SHORTEST) return;
   const bytes = Buffer.from(text);
-  const encoded = encodeURIComponent(text);
-  const form = new URLSearchParams([["", text]]).toString().slice(1);
-  yield* [value, JSON.stringify(value).slice(1, -1), encoded, lowerEscapes(encoded), form, lowerEscapes(form)];
+  yield value;
+  if (!SELF_SPELLED.test(text)) {
+    const encoded = encodeURIComponent(text);
+    const form = new URLSearchParams([["", text]]).toString().slice(1);
+    yield* [JSON.stringify(value).slice(1, -1), encoded, lowerEscapes(encoded), form, lowerEscapes(form)];
+  }
   const hex = bytes.toString("hex");
   const derived = [hex, hex.toUpperCase(), ...base64Forms(bytes)];
   if (isHexadecimal(text)) {
@@ -129,6 +135,9 @@ function* base64Forms(bytes: Uint8Array): Generator<string> {
   }
 }
 
+/** Longer windows skip more of a text, and take longer to build than a short text takes to search. */
+const LONGEST_WINDOW = 16;
+
 /**
  * Finds many strings in one pass (Wu and Manber's method with blocks of two characters): most of a text is skipped, so that tens of
  * megabytes with dozens of spellings stay cheap.
@@ -139,7 +148,7 @@ class Matcher {
   private readonly buckets = new Map<number, string[]>();
 
   constructor(needles: readonly string[]) {
-    this.window = Math.min(255, ...needles.map((needle) => needle.length));
+    this.window = Math.min(LONGEST_WINDOW, ...needles.map((needle) => needle.length));
     this.shifts = new Uint8Array(0x10000).fill(this.window - 1);
     for (const needle of [...needles].sort((a, b) => b.length - a.length)) this.add(needle);
   }

@@ -9,10 +9,13 @@ const UNSAFE =
 
 /** Valid JSON holds no raw C0 in strings, and line breaks between tokens must stay. */
 const IN_JSON = new RegExp(`[${UNSAFE}]`, "gu");
+/** Cheaper to look for, and seldom there. */
+const BEYOND_PRINTABLE_ASCII = /[\u007f-\uffff]/;
 const FOR_PEOPLE = new RegExp(`[\\u0000-\\u001f${UNSAFE}]`, "gu");
 
 /** JSON text with every unsafe character as `\uXXXX` (lower case, surrogate pairs for astral ones): the same document for a parser. */
 export function escapeUnsafe(json: string): string {
+  if (!BEYOND_PRINTABLE_ASCII.test(json)) return json;
   return json.replace(IN_JSON, (character) => {
     let escaped = "";
     for (let at = 0; at < character.length; at += 1) {
