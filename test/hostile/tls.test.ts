@@ -1,7 +1,7 @@
 /** Catalogue H09–H15 and CFG-7: every built form against TLS servers that show certificates of a test's own authority. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect, createServer as createRelay, type Socket } from "node:net";
 import { Certificates } from "./certificates.ts";
 import { builtForms, Program } from "./program.ts";
 import { RawApi } from "./raw-api.ts";
@@ -107,6 +107,26 @@ for (const form of await builtForms()) {
       await using program = await at(`https://127.0.0.1:${old.port}`);
       const failure = await program.fail(LOGIN, 1, "TLS_ERROR");
       expect(failure.hint).toContain("TLS 1.2");
+    });
+
+    test("NET-6 a connection that breaks under TLS after a write arrived: the outcome is unknown", async () => {
+      await using api = await RawApi.start({ identity: await certificates.identity("good") });
+      const clients: Socket[] = [];
+      const relay = createRelay((client) => {
+        clients.push(client);
+        const server = connect(Number(new URL(api.url).port), "127.0.0.1");
+        for (const socket of [client, server]) socket.on("error", () => undefined);
+        client.pipe(server).pipe(client);
+      });
+      await new Promise<void>((resolve) => void relay.listen(0, "127.0.0.1", resolve));
+      await using program = await at(`https://127.0.0.1:${(relay.address() as AddressInfo).port}`);
+      // No TLS record: neither side's key made it.
+      api.serve({ "POST /requests": [() => clients.at(-1)?.end("HTTP/1.1 500 Internal Server Error\r\n\r\n")] });
+      await program.succeed(LOGIN);
+      await program.fail(["requests", "create", "--requestData", '{"type":"CREATE_ACCOUNT"}'], 1, "OUTCOME_UNKNOWN");
+      expect(api.count("POST /requests")).toBe(1);
+      for (const client of clients) client.destroy();
+      relay.close();
     });
 
     test.each(["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"])("H15 a private authority through %s", async (name) => {

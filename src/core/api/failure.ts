@@ -44,6 +44,8 @@ export interface TransportFailure {
 
 type Row = readonly [pattern: RegExp, code: ErrorCode, message: string, notSent: boolean];
 
+const TLS_REFUSED = "The TLS connection to the API was refused: its certificate or protocol is not acceptable.";
+
 /** Codes and names that Node's (undici, llhttp, OpenSSL) and Bun's (BoringSSL) fetch report; the first match counts. */
 const TRANSPORT: readonly Row[] = [
   [
@@ -59,12 +61,9 @@ const TRANSPORT: readonly Row[] = [
     true,
   ],
   [/UND_ERR_CONNECT_TIMEOUT|ETIMEDOUT|ConnectTimeout/i, "TIMEOUT", "The API could not be reached in time.", true],
-  [
-    /CERT|SELF_SIGNED|UNABLE_TO_|ALTNAME|ERR_SSL|ERR_TLS|EPROTO|SSL_|TLSHandshake|WRONG_VERSION_NUMBER|TLS_/i,
-    "TLS_ERROR",
-    "The TLS connection to the API was refused: its certificate or protocol is not acceptable.",
-    true,
-  ],
+  // A broken record in the middle of a connection looks like a failed handshake.
+  [/ERR_SSL|EPROTO|SSL_|TLSHandshake|WRONG_VERSION_NUMBER/i, "TLS_ERROR", TLS_REFUSED, false],
+  [/CERT|SELF_SIGNED|UNABLE_TO_|ALTNAME|ERR_TLS|TLS_/i, "TLS_ERROR", TLS_REFUSED, true],
   [
     /ECONNREFUSED|ConnectionRefused|FailedToOpenSocket|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|Unable to connect/i,
     "NETWORK_ERROR",
@@ -95,6 +94,9 @@ const TRANSPORT: readonly Row[] = [
 /** Undici's name for a body that ends early, once the answer's head was read. */
 const SHORT_BODY = /CONTENT_LENGTH_MISMATCH/;
 
+/** What the system says of a connection that was made, such as `read ETIMEDOUT`: the request may have gone out on it. */
+const ON_CONNECTION = /\b(read|write) E[A-Z]+$/;
+
 /**
  * Classifies what `fetch` (or, when `answered`, the body stream) threw. Unknown errors count as a broken connection after sending.
  */
@@ -102,8 +104,9 @@ export function classify(cause: unknown, answered: boolean): TransportFailure {
   const traces = [...causes(cause)];
   if (answered && traces.some((trace) => SHORT_BODY.test(trace))) return BROKEN;
   if (!answered && isProxyRefusal(cause)) return PROXY_REFUSED;
+  const isConnected = answered || traces.some((trace) => ON_CONNECTION.test(trace));
   for (const [pattern, code, message, notSent] of TRANSPORT) {
-    if (traces.some((trace) => pattern.test(trace))) return { code, message, notSent };
+    if (traces.some((trace) => pattern.test(trace))) return { code, message, notSent: notSent && !isConnected };
   }
   return { code: "NETWORK_ERROR", message: "The connection to the API failed.", notSent: false };
 }
