@@ -202,7 +202,8 @@ export function createProviders(context: Context, config: Config, parts: RunPart
   const host = once((): ApiHost => {
     config.checkProxies();
     const { fetch, now, sleep } = context;
-    return { fetch, now, sleep, userAgent: USER_AGENT, config, sessions: sessions(), log: parts.log, stop: parts.stop };
+    const { log, stop, redactor } = parts;
+    return { fetch, now, sleep, userAgent: USER_AGENT, config, sessions: sessions(), log, stop, redactor };
   });
   const files = { writeNew: writeNewFile };
   return {

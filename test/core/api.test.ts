@@ -34,6 +34,7 @@ function hostWith(fresh: SessionStore["fresh"]): { host: ApiHost; sent: string[]
     now: () => 0,
     sleep: async () => undefined,
     userAgent: "test",
+    redactor: new Redactor(),
     stop: new AbortController().signal,
     log: new Log({
       sink: { write: async () => undefined },
@@ -103,5 +104,25 @@ test.each([".evil.example/", "@evil.example/", ":8443/"])(
   "NET-9 the path %j does not change the host",
   async (path) => {
     expect(await codeOf(() => AT_ROOT.urlOf({ path }))).toBe("INVALID_ARGUMENT");
+  },
+);
+
+test.each([
+  ["a long error", 400, {}, "api"],
+  ["where a redirect leads", 302, { location: `/${"x".repeat(500)}a-secret-of-some-length` }, "details"],
+] as const)(
+  "SEC-1 a secret in %s is masked before that is cut, however the cut falls",
+  async (_, status, headers, where) => {
+    const redactor = new Redactor();
+    redactor.learn("a-secret-of-some-length");
+    const body = JSON.stringify({ m: `${"x".repeat(4080)}a-secret-of-some-length${"y".repeat(9000)}` });
+    const answer = new Response(body, { status, headers: { "content-type": "application/json", ...headers } });
+    const host: ApiHost = { ...hostWith(async () => HERE).host, redactor, fetch: (async () => answer) as never };
+    const client = new Client({ origin: "https://vault.example", basePath: "/v1/rest" }, host);
+    const failure = await client.send({ method: "GET", path: "/groups" }).catch((cause: unknown) => cause);
+    expect(failure).toBeInstanceOf(CliError);
+    const shown = JSON.stringify((failure as CliError).facts[where]);
+    expect(shown).toContain("[redacted]".slice(0, 8));
+    expect(shown).not.toContain("a-sec");
   },
 );

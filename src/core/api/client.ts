@@ -6,7 +6,7 @@ import { createFetch } from "ofetch";
 import { CliError } from "../../errors.ts";
 import { decodeUtf8, Exact, exact, JsonError } from "../../io/json.ts";
 import type { Log } from "../../io/log.ts";
-import { masked } from "../../io/redact.ts";
+import { masked, type Redactor } from "../../io/redact.ts";
 import type { Endpoint } from "../auth/endpoint.ts";
 import { classify, codeOfStatus, retryAfter, type TransportFailure } from "./failure.ts";
 
@@ -36,6 +36,8 @@ export interface ClientHost {
   readonly fetch: typeof globalThis.fetch;
   readonly log: Log;
   readonly userAgent: string;
+  /** For what is cut before it is printed: a part of a secret would not be known for one (SEC-1). */
+  readonly redactor: Pick<Redactor, "clean" | "cleanJson">;
   now(): number;
   /** Waits; rejects with the signal's reason when it fires first. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
@@ -177,11 +179,16 @@ export class Client {
       ...(request.writes === true ? { retryable: code === "RATE_LIMITED" } : {}),
       ...(wait === undefined ? {} : { retryAfterSeconds: wait.seconds }),
       ...requestIdOf(headers),
-      ...apiErrorOf(bytes, code),
-      ...(code === "REDIRECT_BLOCKED" ? { details: { location: headers.get("location")?.slice(0, 512) ?? null } } : {}),
+      ...apiErrorOf(bytes, code, this.host.redactor),
+      ...(code === "REDIRECT_BLOCKED" ? { details: { location: this.locationOf(headers) } } : {}),
       ...(status === 404 && !isJson(headers) ? { hint: "The answer is not from the API: check the base URL." } : {}),
     });
     return { error, waitMs: this.waitMs(code, status, wait, attempt) };
+  }
+
+  private locationOf(headers: Headers): string | null {
+    const location = headers.get("location");
+    return location === null ? null : this.host.redactor.clean(location).slice(0, 512);
   }
 
   private waitMs(
@@ -397,12 +404,12 @@ function requestIdOf(headers: Headers): { requestId?: string } {
 const API_ERROR_MAX_BYTES = 8 * 1024;
 
 /** The API's own error document as data, at most 8 KiB (OUT-5); HTML and broken bodies are not shown. */
-function apiErrorOf(bytes: Uint8Array, code: string): { api?: unknown } {
+function apiErrorOf(bytes: Uint8Array, code: string, redactor: ClientHost["redactor"]): { api?: unknown } {
   if (bytes.length === 0 || code === "REDIRECT_BLOCKED") return {};
   try {
     const document = masked(readDocument(bytes));
     if (bytes.length <= API_ERROR_MAX_BYTES) return { api: document };
-    return { api: { truncated: true, text: document.text.slice(0, API_ERROR_MAX_BYTES / 2) } };
+    return { api: { truncated: true, text: redactor.cleanJson(document.text).slice(0, API_ERROR_MAX_BYTES / 2) } };
   } catch {
     return {};
   }
