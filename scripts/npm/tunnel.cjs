@@ -112,7 +112,9 @@ exports.makeFetch = (proxy, noProxy) => {
           reject(failure("HPE_INVALID_STATUS", "The answer is not proper HTTP.", cause));
         }
       });
-      request.end(body);
+      // A body comes as a stream that can be read once; what fails on the way fails the request.
+      if (body === undefined || body === null) request.end();
+      else pipeline(Readable.from(body), request, () => {});
     });
 };
 
