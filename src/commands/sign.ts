@@ -65,6 +65,7 @@ async function requireOwnChallenge({ reader, records }: Host, requestId: string,
   throw new CliError("CHALLENGE_MISMATCH", {
     message: "The challenge was received for another request; nothing was signed.",
     details: { requestId, receivedFor: owner.id, payloadSha256: challenge.payloadSha256 },
+    hint: "Fetch this request's own challenge with 'requests getChallenge', and review that one.",
   });
 }
 

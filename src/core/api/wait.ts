@@ -34,7 +34,8 @@ function isFinal(state: string): boolean {
  */
 export async function waitForState(host: WaitHost, id: string, plan: WaitPlan): Promise<Exact> {
   const { clock } = host;
-  const wanted = plan.states.length > 0 ? new Set(plan.states) : REACHED;
+  // States are written in capitals; a wait for one that was typed otherwise would only ever run out of time.
+  const wanted = plan.states.length > 0 ? new Set(plan.states.map((state) => state.toUpperCase())) : REACHED;
   const deadline = clock.now() + plan.timeoutMs;
   // The system's clock may be set back; `stop` may not.
   const leftMs = (): number => (clock.stop.aborted ? 0 : deadline - clock.now());
@@ -55,7 +56,7 @@ export async function waitForState(host: WaitHost, id: string, plan: WaitPlan): 
       last = seen;
       const state = stateOf(seen);
       host.log.debug("looked at the request", { state });
-      if (wanted.has(state)) return seen;
+      if (wanted.has(state.toUpperCase())) return seen;
       if (isFinal(state)) throw ended("WAIT_OTHER_STATE", "The request ended in another state.", last);
     }
     if (leftMs() <= 0) throw ended("WAIT_TIMEOUT", "The request did not get there in time.", last);
