@@ -6,12 +6,13 @@ import type { Command, Group } from "./cli/command.ts";
 import { declaredFields, Projection } from "./cli/fields.ts";
 import { interpret, interpretGlobals, parse } from "./cli/parse.ts";
 import { openRegistry } from "./commands/registry.ts";
-import { type Context, createConfig, createInputReader, createProviders, passGate } from "./context.ts";
+import type { Context } from "./context.ts";
 import { CliError, ERRORS } from "./errors.ts";
 import { Exact, encode } from "./io/json.ts";
 import { Log } from "./io/log.ts";
 import { Redactor } from "./io/redact.ts";
 import { Output } from "./io/stdout.ts";
+import { createConfig, createInputReader, createProviders, passGate } from "./providers.ts";
 import { List, Serving, Text } from "./result.ts";
 import { PROGRAM, VERSION } from "./version.ts";
 

@@ -10,7 +10,7 @@ import { errnoOf, ioError } from "./ioerror.ts";
 import { randomName } from "./random.ts";
 import { visible } from "./unsafe.ts";
 
-export { readInputFile, readStream } from "./input.ts";
+export { readInputFile, readStdin } from "./input.ts";
 
 const APPLICATION = "ledger-enterprise-cli";
 const OTHERS = 0o077;

@@ -99,7 +99,7 @@ async function readChunk(file: FileHandle, wanted: number, silentMs: number): Pr
 }
 
 /** Everything a stream gives, to its end. Throws PAYLOAD_TOO_LARGE above `maxBytes`, IO_ERROR when the stream fails. */
-export async function readStream(stream: NodeJS.ReadableStream, maxBytes: number): Promise<Uint8Array> {
+async function readStream(stream: NodeJS.ReadableStream, maxBytes: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   try {
@@ -115,4 +115,31 @@ export async function readStream(stream: NodeJS.ReadableStream, maxBytes: number
     throw new CliError("IO_ERROR", { message: "Standard input could not be read.", details, cause });
   }
   return Buffer.concat(chunks);
+}
+
+/** The same of standard input, which is never read from a terminal. Throws INVALID_JSON for one, TIMEOUT when `stop` fires first. */
+export async function readStdin(
+  stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean; destroy?(): unknown },
+  maxBytes: number,
+  stop: AbortSignal,
+): Promise<Uint8Array> {
+  if (stdin.isTTY === true) {
+    throw new CliError("INVALID_JSON", {
+      message: "Standard input is a terminal: pipe the document into the command.",
+    });
+  }
+  // A pipe that stays open and silent must not hold the command beyond its time.
+  const stopped = new Promise<never>((_, reject) => {
+    const onStop = (): void => {
+      reject(
+        new CliError("TIMEOUT", { message: "Standard input was not complete before the command's time was over." }),
+      );
+      stdin.destroy?.();
+    };
+    if (stop.aborted) onStop();
+    stop.addEventListener("abort", onStop, { once: true });
+  });
+  const reading = readStream(stdin, maxBytes);
+  reading.catch(() => undefined);
+  return Promise.race([reading, stopped]);
 }

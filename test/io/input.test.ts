@@ -4,13 +4,17 @@ import { execFileSync, spawn } from "node:child_process";
 import { symlinkSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { Readable } from "node:stream";
-import { readInputFile, readStream } from "../../src/io/files.ts";
+import { readInputFile, readStdin } from "../../src/io/files.ts";
 import { endOf, failureOf, IS_ROOT, makeFolder, removeFolders, source, startAsOrdinaryUser } from "../support/io.ts";
 
 afterAll(removeFolders);
 
 async function read(path: string, maxBytes = 100): Promise<string> {
   return Buffer.from(await readInputFile(path, maxBytes)).toString();
+}
+
+function readAll(stream: Readable, maxBytes: number): Promise<Uint8Array> {
+  return readStdin(stream, maxBytes, new AbortController().signal);
 }
 
 describe("files", () => {
@@ -104,9 +108,9 @@ describe("pipes", () => {
 describe("standard input", () => {
   test("is read whole, bytes and texts alike", async () => {
     const chunks = [Buffer.from([0xc3]), Buffer.from([0xa9]), Buffer.from("x")];
-    expect(Buffer.from(await readStream(Readable.from(chunks), 4)).toString()).toBe("éx");
-    expect(Buffer.from(await readStream(Readable.from(["é", "x"]), 3)).toString()).toBe("éx");
-    expect((await readStream(Readable.from([]), 4)).length).toBe(0);
+    expect(Buffer.from(await readAll(Readable.from(chunks), 4)).toString()).toBe("éx");
+    expect(Buffer.from(await readAll(Readable.from(["é", "x"]), 3)).toString()).toBe("éx");
+    expect((await readAll(Readable.from([]), 4)).length).toBe(0);
   });
 
   test("C14 more than the limit is PAYLOAD_TOO_LARGE, without reading on", async () => {
@@ -119,14 +123,14 @@ describe("standard input", () => {
         }
       })(),
     );
-    expect((await failureOf(() => readStream(endless, 1000))).code).toBe("PAYLOAD_TOO_LARGE");
+    expect((await failureOf(() => readAll(endless, 1000))).code).toBe("PAYLOAD_TOO_LARGE");
     expect(read).toBeLessThan(1000);
   });
 
   test("a stream that breaks is IO_ERROR", async () => {
     const broken = new Readable({ read: () => undefined });
     broken.destroy(Object.assign(new Error("x"), { code: "EIO" }));
-    const failure = await failureOf(() => readStream(broken, 10));
+    const failure = await failureOf(() => readAll(broken, 10));
     expect([failure.code, failure.facts.details]).toEqual(["IO_ERROR", { reason: "EIO" }]);
   });
 });

@@ -1,0 +1,284 @@
+import type { InputReader } from "./cli/argument.ts";
+import type { Capabilities, Context, Device, Providers, RunParts, Skills } from "./context.ts";
+import type { ApiHost } from "./core/api/api.ts";
+import { Config } from "./core/auth/config.ts";
+import { parseEndpoint } from "./core/auth/endpoint.ts";
+import { SessionStore } from "./core/auth/session.ts";
+import type { DeviceHost } from "./core/device/transport.ts";
+import type { DoctorHost } from "./core/doctor.ts";
+import { type FreshnessHost, inspectVersion, requireCurrent } from "./core/release/freshness.ts";
+import { NPM_REGISTRY, RELEASE_KEY, RELEASES_URL } from "./core/release/names.ts";
+import type { Addresses } from "./core/release/sources.ts";
+import type { UpgradeHost } from "./core/release/upgrade.ts";
+import type { Signer } from "./core/signing/signer.ts";
+import { CliError } from "./errors.ts";
+import {
+  ensurePrivateDirectory,
+  readInputFile,
+  readStdin,
+  stateDirectory,
+  sweepLeftovers,
+  writeNewFile,
+} from "./io/files.ts";
+import { errnoOf } from "./io/ioerror.ts";
+import { withLock } from "./io/lock.ts";
+import type { Redactor } from "./io/redact.ts";
+import { CHANNEL, PROGRAM, TARGET, VERSION } from "./version.ts";
+
+/** The configuration of one run; tells the redactor each secret. */
+export function createConfig(context: Context, redactor: Redactor): Config {
+  return new Config({
+    env: context.env,
+    readFile: (path, maxBytes) => readInputFile(path, maxBytes),
+    learn: (secret) => redactor.learn(secret),
+  });
+}
+
+const USER_AGENT = `${PROGRAM}/${VERSION}`;
+
+/** The version gate, before anything that a command needs is made (VER-5). Throws VERSION_OUTDATED, and the codes of a mirror or proxy. */
+export function passGate(context: Context, config: Config, parts: Pick<RunParts, "log" | "stop">): Promise<void> {
+  return requireCurrent(freshnessHost(context, config, parts));
+}
+
+function freshnessHost(context: Context, config: Config, { log, stop }: Pick<RunParts, "log" | "stop">): FreshnessHost {
+  const { fetch, now, uid } = context;
+  return {
+    version: VERSION,
+    channel: CHANNEL,
+    directory: () => stateDirectory(context.env, context.home, context.platform),
+    addresses: () => releaseAddresses(config),
+    sources() {
+      config.checkProxies();
+      return import("./core/release/sources.ts");
+    },
+    ...{ fetch, now, uid, log, stop, userAgent: USER_AGENT },
+  };
+}
+
+/** Where newer versions are looked for: the published places, or the mirrors that are configured. Throws INVALID_URL, INSECURE_URL. */
+function releaseAddresses(config: Config): Addresses {
+  const place = (name: "NPM_REGISTRY" | "RELEASES_URL", published: string): string => {
+    const { origin, basePath } = parseEndpoint(config.plain(name) ?? published, `LEDGER_ENTERPRISE_${name}`);
+    return `${origin}${basePath}`;
+  };
+  return { registry: place("NPM_REGISTRY", NPM_REGISTRY), releases: place("RELEASES_URL", RELEASES_URL) };
+}
+
+async function openUpgrades(context: Context, config: Config, { log, stop }: RunParts) {
+  config.checkProxies();
+  const { check, upgrade } = await import("./core/release/upgrade.ts");
+  const { fetch, now, executable, platform } = context;
+  const host: UpgradeHost = {
+    ...{ version: VERSION, channel: CHANNEL, target: TARGET, releaseKey: RELEASE_KEY, userAgent: USER_AGENT },
+    ...{ fetch, now, executable, platform, log, stop },
+    addresses: releaseAddresses(config),
+  };
+  return { host, check, upgrade };
+}
+
+/** How each capability of this run is made; what several need is made once. */
+export function createProviders(context: Context, config: Config, parts: RunParts): Providers {
+  const once = <T>(make: () => T): (() => T) => {
+    let made: { value: T } | undefined;
+    return () => {
+      made ??= { value: make() };
+      return made.value;
+    };
+  };
+  const directory = once(() => stateDirectory(context.env, context.home, context.platform));
+  const sessions = once(() => createSessions(context, directory(), parts));
+  const host = once((): ApiHost => {
+    config.checkProxies();
+    const { fetch, now, sleep } = context;
+    const { log, stop, redactor } = parts;
+    return { fetch, now, sleep, userAgent: USER_AGENT, config, sessions: sessions(), log, stop, redactor };
+  });
+  const files = { writeNew: writeNewFile };
+  return {
+    reader: async () => (await import("./core/api/api.ts")).createReader(host()),
+    api: async () => (await import("./core/api/api.ts")).createApi(host()),
+    draft: async () => (await import("./core/api/api.ts")).createDraft(host()),
+    sessions,
+    host,
+    config: () => config,
+    logins: async () => ({
+      ...(await import("./core/auth/login.ts")),
+      ...(await import("./core/auth/reporting.ts")),
+    }),
+    approval: () => import("./core/signing/approval.ts"),
+    notifications: () => import("./core/notifications/signature.ts"),
+    records: async () => {
+      const { Records } = await import("./core/signing/records.ts");
+      return new Records({ directory: directory(), now: context.now, uid: context.uid, log: parts.log });
+    },
+    signer: () => once(() => openSigner(config, parts.redactor)),
+    publicKey: () => once(() => configuredPublicKey(config)),
+    device: () => () => openDevice(deviceHost(context, directory(), parts)),
+    log: () => parts.log,
+    clock: () => ({ now: context.now, sleep: context.sleep, stop: parts.stop }),
+    files: () => files,
+    registry: () => parts.registry(),
+    jsonSchema: () => async () => (await import("./cli/jsonschema.ts")).toJsonSchema,
+    completion: () => async () => (await import("./cli/completion/shells.ts")).SHELLS,
+    skills: () => createSkills(context.home),
+    diagnosis: () => async () => {
+      const [{ examine }, { inspectKnown }] = await Promise.all([
+        import("./core/doctor.ts"),
+        import("./core/skill/install.ts"),
+      ]);
+      const { bundledSkill } = await import("./core/skill/content.ts");
+      const doctorHost: DoctorHost = {
+        config,
+        uid: context.uid,
+        now: context.now,
+        versions: () => inspectVersion(freshnessHost(context, config, parts)),
+        stateDirectory: directory,
+        session: async () => sessions().read(),
+        publicKey: () => configuredPublicKey(config),
+        api: host,
+        skills: () => inspectKnown(bundledSkill(), context.home),
+        device: async () =>
+          (await import("./core/device/reach.ts")).inspectDevice(deviceHost(context, directory(), parts)),
+      };
+      return { host: doctorHost, examine };
+    },
+    upgrades: () => () => openUpgrades(context, config, parts),
+    sandbox: () => openSandbox,
+  };
+}
+
+/** Throws INVALID_ARGUMENT with every fault of the seed, IO_ERROR when the port cannot be had. */
+const openSandbox: Capabilities["sandbox"] = async (options) => {
+  const { InvalidSeed, startSandbox } = await import("./sandbox/index.ts");
+  try {
+    return await startSandbox(options);
+  } catch (cause) {
+    if (cause instanceof InvalidSeed) {
+      const message = "--seed is no workspace that can be served.";
+      throw new CliError("INVALID_ARGUMENT", { message, field: "--seed", details: { issues: cause.issues }, cause });
+    }
+    const reason = errnoOf(cause);
+    if (reason === "") throw cause;
+    throw new CliError("IO_ERROR", {
+      message: "The sandbox cannot listen on that port.",
+      hint: "Choose another --port, or leave it out to get a free one.",
+      field: "--port",
+      details: { reason },
+      cause,
+    });
+  }
+};
+
+function createSkills(home: string | undefined): Skills {
+  const load = () => Promise.all([import("./core/skill/content.ts"), import("./core/skill/install.ts")]);
+  return {
+    home,
+    bundled: async () => (await load())[0].bundledSkill(),
+    async inspect(directory) {
+      const [{ bundledSkill }, { inspect }] = await load();
+      return inspect(bundledSkill(), directory);
+    },
+    async install(target, force) {
+      const [{ bundledSkill }, { install }] = await load();
+      return install(bundledSkill(), target, force);
+    },
+  };
+}
+
+function createSessions(context: Context, directory: string, parts: RunParts): SessionStore {
+  const { pid, hostname: host, now, sleep, isAlive } = context;
+  return new SessionStore({
+    directory,
+    uid: context.uid,
+    redactor: parts.redactor,
+    now,
+    prepareDirectory: async () => {
+      await ensurePrivateDirectory(directory, context.uid);
+      await sweepLeftovers(directory, now);
+    },
+    locked: (work, done) =>
+      withLock(`${directory}/session.lock`, { clock: now, sleep, pid, host, isAlive, signal: parts.stop }, work, done),
+  });
+}
+
+function deviceHost(context: Context, directory: string, parts: RunParts): DeviceHost {
+  const { pid, hostname: host, now, sleep, isAlive } = context;
+  const options = { clock: now, sleep, pid, host, isAlive, signal: parts.stop, timeoutMs: 0 };
+  return {
+    usb: async () => (await import("./core/device/addon.ts")).loadUsb(),
+    now,
+    sleep,
+    log: parts.log,
+    stop: parts.stop,
+    patiently: parts.patiently,
+    async alone(work) {
+      await ensurePrivateDirectory(directory, context.uid);
+      let isHeld = false;
+      const held = (): ReturnType<typeof work> => {
+        isHeld = true;
+        return work();
+      };
+      return withLock(`${directory}/device.lock`, options, held).catch((cause: unknown) => {
+        if (isHeld || !(cause instanceof CliError) || cause.code !== "LOCK_TIMEOUT") throw cause;
+        const { details } = cause.facts;
+        throw new CliError("DEVICE_BUSY", {
+          message: "Another process of this program uses the device.",
+          details,
+          cause,
+        });
+      });
+    },
+  };
+}
+
+async function openDevice(host: DeviceHost): Promise<Device> {
+  const [{ loginWithDevice }, { approveWithDevice }] = await Promise.all([
+    import("./core/device/login.ts"),
+    import("./core/device/approve.ts"),
+  ]);
+  return {
+    login: (api, request) => loginWithDevice(api, host, request),
+    approve: (api, request) => approveWithDevice(api, host, request),
+  };
+}
+
+async function openSigner(config: Config, redactor: Redactor): Promise<Signer> {
+  const [{ parsePrivateKey }, { softwareSigner }] = await Promise.all([
+    import("./core/auth/key.ts"),
+    import("./core/signing/software.ts"),
+  ]);
+  const key = parsePrivateKey(await config.privateKey());
+  redactor.learn(Buffer.from(key.scalar).toString("hex"));
+  const signer = await softwareSigner(key);
+  // A process signs once; then the scalar is overwritten (SIG-9).
+  return { publicKey: signer.publicKey, sign: (message) => signer.sign(message).finally(() => key.wipe()) };
+}
+
+async function configuredPublicKey(config: Config): Promise<Uint8Array | undefined> {
+  const text = await config.optionalPrivateKey();
+  if (text === undefined) return undefined;
+  const { parsePrivateKey } = await import("./core/auth/key.ts");
+  const key = parsePrivateKey(text);
+  key.wipe();
+  return key.publicKey;
+}
+
+/** Reads `@file` and `-`; never a file that holds a configured secret; standard input once, and never from a terminal (C19). */
+export function createInputReader(
+  context: Context,
+  config: Config,
+  redactor: Redactor,
+  stop: AbortSignal,
+): InputReader {
+  let used = false;
+  return {
+    mayQuote: (text) => redactor.clean(text) === text,
+    file: (path, maxBytes) => readInputFile(path, maxBytes, config.secretFiles()),
+    stdin(maxBytes) {
+      if (used) throw new CliError("INVALID_ARGUMENT", { message: "Standard input can be read by one option only." });
+      used = true;
+      return readStdin(context.stdin, maxBytes, stop);
+    },
+  };
+}
