@@ -5,7 +5,8 @@
 import type { GenericSchema } from "valibot";
 import type { Group } from "./cli/command.ts";
 import type { SHELLS } from "./cli/completion/shells.ts";
-import type { Api, ApiHost, Draft, Reader } from "./core/api/api.ts";
+import type { Api, Draft, Reader } from "./core/api/api.ts";
+import type { ApiHost } from "./core/api/host.ts";
 import type { Config, Environment } from "./core/auth/config.ts";
 import type { loginWithApiKey } from "./core/auth/login.ts";
 import type { loginWithReportingKey } from "./core/auth/reporting.ts";

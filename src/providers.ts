@@ -1,6 +1,6 @@
 import type { InputReader } from "./cli/argument.ts";
 import type { Capabilities, Context, Device, Providers, RunParts, Skills } from "./context.ts";
-import type { ApiHost } from "./core/api/api.ts";
+import type { ApiHost } from "./core/api/host.ts";
 import { Config } from "./core/auth/config.ts";
 import { parseEndpoint } from "./core/auth/endpoint.ts";
 import { SessionStore } from "./core/auth/session.ts";

@@ -5,8 +5,9 @@
 import { lstat } from "node:fs/promises";
 import { CliError, ERRORS, type ErrorCode } from "../errors.ts";
 import { CHANNEL, VERSION } from "../version.ts";
-import { type ApiHost, checkSession, createReader } from "./api/api.ts";
+import { checkSession, createReader } from "./api/api.ts";
 import { Client } from "./api/client.ts";
+import type { ApiHost } from "./api/host.ts";
 import { registeredKeys } from "./auth/claims.ts";
 import type { Config } from "./auth/config.ts";
 import { fingerprint } from "./auth/key.ts";

@@ -1,7 +1,8 @@
 /** What no command line can reach, because an earlier check is in the way, and must hold all the same. */
 import { expect, test } from "bun:test";
-import { type ApiHost, createApi } from "../../src/core/api/api.ts";
+import { createApi } from "../../src/core/api/api.ts";
 import { Client } from "../../src/core/api/client.ts";
+import type { ApiHost } from "../../src/core/api/host.ts";
 import { Config } from "../../src/core/auth/config.ts";
 import type { Session, SessionStore } from "../../src/core/auth/session.ts";
 import { CliError } from "../../src/errors.ts";

@@ -7,9 +7,10 @@ import type { Exact } from "../../io/json.ts";
 import { masked, maskHeaders } from "../../io/redact.ts";
 import type { Config } from "../auth/config.ts";
 import { sameEndpoint } from "../auth/config.ts";
-import { endpointOf, type Session, type SessionStore, type TokenSet } from "../auth/session.ts";
-import { Client, type ClientHost, type HttpRequest } from "./client.ts";
+import { endpointOf, type Session, type TokenSet } from "../auth/session.ts";
+import { Client, type HttpRequest } from "./client.ts";
 import { chooseVersion, dialectOf } from "./dialect.ts";
+import type { ApiHost } from "./host.ts";
 import type { Dialect, Operation, OperationName, Parameter, Parameters } from "./operation.ts";
 import { askTokens } from "./tokens.ts";
 
@@ -41,12 +42,6 @@ export interface DraftedRequest {
 export interface Draft {
   /** Works offline, with the session's address or else the configured one. Throws MISSING_CREDENTIALS without either. */
   describe(name: OperationName, parameters: Parameters, document?: Exact): Promise<DraftedRequest>;
-}
-
-/** What calls with a session need beyond a single exchange. */
-export interface ApiHost extends ClientHost {
-  readonly config: Config;
-  readonly sessions: SessionStore;
 }
 
 /** Reads only: what a command with effect `read` gets. */

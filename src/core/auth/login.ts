@@ -1,9 +1,9 @@
 /** Logging in with API-operator credentials. The old session stays until the new one is complete (SES-8, I11). */
 import { CliError } from "../../errors.ts";
 import { type Exact, value } from "../../io/json.ts";
-import type { ApiHost } from "../api/api.ts";
 import { Client } from "../api/client.ts";
 import { type ApiVersion, chooseVersion, dialectOf } from "../api/dialect.ts";
+import type { ApiHost } from "../api/host.ts";
 import type { Dialect } from "../api/operation.ts";
 import { askTokens } from "../api/tokens.ts";
 import { readClaims } from "./claims.ts";

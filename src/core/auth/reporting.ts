@@ -4,9 +4,9 @@
  */
 import { createHash } from "node:crypto";
 import { CliError } from "../../errors.ts";
-import type { ApiHost } from "../api/api.ts";
 import { Client } from "../api/client.ts";
 import { type ApiVersion, chooseVersion, dialectOf } from "../api/dialect.ts";
+import type { ApiHost } from "../api/host.ts";
 import type { Config, LoginOptions } from "./config.ts";
 import { type Session, TOKEN } from "./session.ts";
 

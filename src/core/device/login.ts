@@ -1,9 +1,9 @@
 /** Login with a device (device protocol §6). The session that was there stays until the new one is complete. */
 import { CliError } from "../../errors.ts";
 import { type Exact, value } from "../../io/json.ts";
-import type { ApiHost } from "../api/api.ts";
 import { Client } from "../api/client.ts";
 import { type ApiVersion, chooseVersion, dialectOf } from "../api/dialect.ts";
+import type { ApiHost } from "../api/host.ts";
 import { readTokens } from "../api/tokens.ts";
 import { checkWorkspaceClaim, readClaims } from "../auth/claims.ts";
 import type { LoginOptions } from "../auth/config.ts";
