@@ -1,4 +1,4 @@
-/** README, SANDBOX and SECURITY say only what is there: command lines parse, variables are read somewhere, links lead somewhere. */
+/** README, SANDBOX, SECURITY and CONTRIBUTING say only what is there: command lines parse, variables are read somewhere, links lead somewhere. */
 import { expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { type Sandbox, startSandbox } from "../src/sandbox/index.ts";
 import { PROGRAM, splitCommand } from "./support/script.ts";
 
 const texts = await Promise.all(
-  ["README.md", "SANDBOX.md", "SECURITY.md"].map((name) => Bun.file(join(ROOT, name)).text()),
+  ["README.md", "SANDBOX.md", "SECURITY.md", "CONTRIBUTING.md"].map((name) => Bun.file(join(ROOT, name)).text()),
 );
 const text = texts.join("\n");
 const sources = await Promise.all(
