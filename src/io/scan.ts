@@ -17,6 +17,8 @@ const QUOTED_CHARACTERS = 40;
 const PATH_CHARACTERS = 200;
 /** Up to so many keys of one object are compared one by one, which is faster than hashing them. */
 const FEW_KEYS = 8;
+/** So many keys of an object are expected again in the next one. */
+const REMEMBERED_KEYS = 64;
 
 /** Why a text is not acceptable JSON. The message is ours and quotes nothing; `found` does. */
 export class JsonError extends Error {
@@ -88,26 +90,57 @@ const BRACE_END = 0x7d;
 const SHORT_ESCAPES = new Set([...'"\\/bfnrt'].map((character) => character.charCodeAt(0)));
 const LITERALS = new Map(["true", "false", "null"].map((literal) => [literal.charCodeAt(0), literal]));
 
+/** The keys of one object: their tokens in order, as far as they are remembered, and what each means. */
+class Keys {
+  readonly tokens: string[] = [];
+  private readonly few: string[] = [];
+  private all: Set<string> | undefined;
+
+  /** `tokens` are different keys. */
+  constructor(tokens: readonly string[]) {
+    for (const token of tokens) this.add(token, JSON.parse(token) as string);
+  }
+
+  /** False when the object has the key already. */
+  add(token: string, key: string): boolean {
+    if (this.tokens.length < REMEMBERED_KEYS) this.tokens.push(token);
+    if (this.all !== undefined) return this.all.size < this.all.add(key).size;
+    if (this.few.includes(key)) return false;
+    this.few.push(key);
+    if (this.few.length > FEW_KEYS) this.all = new Set(this.few);
+    return true;
+  }
+}
+
 /** One open array or object. */
 class Frame {
   /** Elements or members begun so far. */
   count = 0;
-  /** The first keys, in order; all of them while they are few. */
-  private readonly keys: string[] = [];
-  private all: Set<string> | undefined;
-  /** The key whose value is being read. */
-  key = "";
+  /** Token of the key whose value is being read. */
+  key = '""';
+  /** Absent while the keys are those of the twin, which are known to be different. */
+  private own: Keys | undefined;
 
-  constructor(readonly isObject: boolean) {}
+  /** `twin`: the key tokens of the object that closed last at this depth; the objects of a list are alike. */
+  constructor(
+    readonly isObject: boolean,
+    private readonly twin: readonly string[],
+  ) {}
 
-  /** Notes a key; false when the object has it already. */
-  add(key: string): boolean {
-    this.key = key;
-    if (this.all !== undefined) return this.all.size < this.all.add(key).size;
-    if (this.keys.includes(key)) return false;
-    this.keys.push(key);
-    if (this.keys.length > FEW_KEYS) this.all = new Set(this.keys);
-    return true;
+  /** The key token that stands next if this object goes on like its twin. */
+  get expected(): string | undefined {
+    return this.own === undefined ? this.twin[this.count] : undefined;
+  }
+
+  /** Notes a key that was not expected; false when the object has it already. */
+  add(token: string, key: string): boolean {
+    this.own ??= new Keys(this.twin.slice(0, this.count));
+    return this.own.add(token, key);
+  }
+
+  /** What the next object at this depth is likely to have. */
+  get tokens(): readonly string[] {
+    return this.own?.tokens ?? this.twin;
   }
 }
 
@@ -116,6 +149,8 @@ class Scanner {
   private copied = 0;
   private readonly parts: string[] = [];
   private readonly frames: Frame[] = [];
+  /** By depth. */
+  private readonly twins: (readonly string[])[] = [];
   private readonly end: number;
 
   constructor(
@@ -136,6 +171,7 @@ class Scanner {
       this.space();
       if (this.closes(frame)) {
         this.frames.pop();
+        if (frame.isObject) this.twins[this.frames.length] = frame.tokens;
         opened = false;
         continue;
       }
@@ -167,15 +203,24 @@ class Scanner {
   private key(frame: Frame): void {
     const start = this.at;
     if (this.text.charCodeAt(start) !== QUOTE) throw this.unexpected("a key in double quotes");
-    const plain = this.string();
-    const key = plain
-      ? this.text.slice(start + 1, this.at - 1)
-      : (JSON.parse(this.text.slice(start, this.at)) as string);
-    if (!frame.add(key)) throw new JsonError("duplicate", "A key stands twice in one object.", start, this.path());
+    const { expected } = frame;
+    if (expected !== undefined && this.text.startsWith(expected, start)) {
+      frame.key = expected;
+      this.at += expected.length;
+    } else this.otherKey(frame);
     this.space();
     if (this.text.charCodeAt(this.at) !== COLON) throw this.unexpected("':'");
     this.at += 1;
     this.space();
+  }
+
+  private otherKey(frame: Frame): void {
+    const start = this.at;
+    const isPlain = this.string();
+    const token = this.text.slice(start, this.at);
+    frame.key = token;
+    if (frame.add(token, isPlain ? token.slice(1, -1) : (JSON.parse(token) as string))) return;
+    throw new JsonError("duplicate", "A key stands twice in one object.", start, this.path());
   }
 
   /** Takes a scalar, or opens a container; true when it opened one. */
@@ -189,7 +234,7 @@ class Scanner {
       if (this.frames.length >= this.maxDepth) {
         throw new JsonError("depth", `The document is nested deeper than ${this.maxDepth} levels.`, this.at);
       }
-      this.frames.push(new Frame(code === BRACE));
+      this.frames.push(new Frame(code === BRACE, this.twins[this.frames.length] ?? []));
       this.at += 1;
       return true;
     }
@@ -299,7 +344,9 @@ class Scanner {
   }
 
   private path(): string {
-    const steps = this.frames.map((frame) => (frame.isObject ? frame.key : String(frame.count - 1)));
+    const steps = this.frames.map((frame) =>
+      frame.isObject ? (JSON.parse(frame.key) as string) : String(frame.count - 1),
+    );
     const escaped = steps.map((step) => step.slice(0, PATH_CHARACTERS).replaceAll("~", "~0").replaceAll("/", "~1"));
     return escaped
       .map((step) => `/${step}`)

@@ -166,3 +166,35 @@ test("a duplicate is found wherever it stands among many keys", () => {
     expect(exact(`{${keys.map((key) => `"${key}":0`).join()}}`).text.length).toBeGreaterThan(0);
   }
 });
+
+test("a duplicate is found in lists of objects that are alike, nearly alike, and spelled otherwise; nothing else is taken for one", () => {
+  const random = new Random(FUZZ_SEED + 3);
+  const tally = { accepted: 0, duplicate: 0 };
+  const spelled = (key: string): string =>
+    random.below(20) === 0 ? `"\\u${key.charCodeAt(0).toString(16).padStart(4, "0")}${key.slice(1)}"` : `"${key}"`;
+  /** One change, or none, to the keys of the object before. */
+  const changed = (keys: readonly string[]): string[] => {
+    const [at, other] = [random.below(keys.length + 1), `k${random.below(90)}`];
+    const added = random.below(12);
+    if (added === 0) return keys.toSpliced(at, 0, other);
+    if (added === 1) return keys.toSpliced(at, 1);
+    if (added === 2) return keys.toSpliced(at, 1, other);
+    if (added === 3) return [...keys.slice(at), ...keys.slice(0, at)];
+    return [...keys];
+  };
+  for (let count = 0; count < 1500 * FUZZ_FACTOR; count += 1) {
+    let keys = Array.from({ length: random.below(random.below(4) === 0 ? 90 : 14) }, (_, at) => `k${at}`);
+    let hasDuplicate = false;
+    const object = (depth: number): string => {
+      keys = changed(keys);
+      hasDuplicate ||= new Set(keys).size < keys.length;
+      const own = keys;
+      return `{${own.map((key) => `${spelled(key)}:${depth < 2 && random.below(15) === 0 ? object(depth + 1) : "0"}`).join()}}`;
+    };
+    const text = `[${Array.from({ length: 1 + random.below(6) }, () => object(0)).join()}]`;
+    if (hasDuplicate) expect(() => exact(text), text).toThrow("A key stands twice");
+    else expect(exact(text).text).toBe(text);
+    tally[hasDuplicate ? "duplicate" : "accepted"] += 1;
+  }
+  for (const count of Object.values(tally)) expect(count).toBeGreaterThan(300);
+});

@@ -129,6 +129,10 @@ describe("refusals", () => {
     ['{"a/b":{"m~n":1,"m~n":1}}', "/a~1b/m~0n", 16],
     ['{"":1,"":2}', "/", 6],
     ['{"__proto__":1,"__proto__":2}', "/__proto__", 15],
+    ['[{"a":1,"b":2},{"a":1,"b":2,"a":3}]', "/1/a", 28],
+    ['[{"a":1,"b":2},{"a":1,"a":2}]', "/1/a", 22],
+    ['[{"a":1},{"a":1,"\\u0061":2}]', "/1/a", 16],
+    ['[{"\\u0061":1},{"\\u0061":1,"a":2}]', "/1/a", 26],
     [`{${Array.from({ length: 40 }, (_, at) => `"k${at}":0`).join()},"k3":1}`, "/k3", 311],
   ])("C05 C06 a duplicate key is named: %j", (text, path, position) => {
     expect(refusal(text)).toMatchObject({ reason: "duplicate", path, position });
