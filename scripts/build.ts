@@ -213,8 +213,10 @@ async function layOutPackage(folder: string): Promise<void> {
     naming: { entry: "[name].cjs" },
   });
   await copyFile(join(ROOT, "scripts/npm/entry.cjs"), join(folder, "bin", `${PROGRAM}.cjs`));
+  const shortened = new Bun.Transpiler({ loader: "js", target: "node", minifyWhitespace: true });
   for (const file of ["start.cjs", "tunnel.cjs"]) {
-    await copyFile(join(ROOT, "scripts/npm", file), join(folder, "bin", file));
+    const source = await readFile(join(ROOT, "scripts/npm", file), "utf8");
+    await writeFile(join(folder, "bin", file), `"use strict";${shortened.transformSync(source)}`);
   }
   for (const file of ["README.md", "LICENSE"]) await copyFile(join(ROOT, file), join(folder, file));
   await writeFile(join(folder, "NOTICES.txt"), await notices());

@@ -59,15 +59,13 @@ function dieBy(signal: NodeJS.Signals): void {
 
 async function main(): Promise<void> {
   neutralise(process.env);
-  const [{ hostname }, { setTimeout: sleep }, { descriptorSink }, { releaseAllSync }, { streamSink }, { run }] =
-    await Promise.all([
-      import("node:os"),
-      import("node:timers/promises"),
-      import("./io/descriptor.ts"),
-      import("./io/lock.ts"),
-      import("./io/stdout.ts"),
-      import("./run.ts"),
-    ]);
+  const [{ hostname }, { descriptorSink }, { releaseAllSync }, { streamSink }, { run }] = await Promise.all([
+    import("node:os"),
+    import("./io/descriptor.ts"),
+    import("./io/lock.ts"),
+    import("./io/stdout.ts"),
+    import("./run.ts"),
+  ]);
   releaseLocks = releaseAllSync;
   const isWindows = process.platform === "win32";
   for (const signal of SIGNALS) process.on(signal, onSignal);
@@ -93,7 +91,10 @@ async function main(): Promise<void> {
     executable: process.execPath,
     hostname: hostname(),
     now: Date.now,
-    sleep: (ms, signal) => sleep(ms, undefined, signal === undefined ? {} : { signal }),
+    async sleep(ms, signal) {
+      const { setTimeout: sleep } = await import("node:timers/promises");
+      return sleep(ms, undefined, signal === undefined ? {} : { signal });
+    },
     interrupt: interrupt.signal,
     isAlive,
   };

@@ -1,7 +1,6 @@
 /** What the user hands over to be read: `@file`, standard input, secrets from files. Always bounded, and never waits for ever. */
 import { constants, type Stats } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
-import { setTimeout as sleep } from "node:timers/promises";
 import { CliError } from "../errors.ts";
 import { errnoOf, ioError } from "./ioerror.ts";
 
@@ -75,7 +74,7 @@ async function readAtMost(file: FileHandle, maxBytes: number): Promise<Uint8Arra
     const chunk = await readChunk(file, maxBytes + 1 - size, silentMs);
     if (chunk === undefined) {
       silentMs += PIPE_POLL_MS;
-      await sleep(PIPE_POLL_MS);
+      await new Promise((resolve) => setTimeout(resolve, PIPE_POLL_MS));
       continue;
     }
     if (chunk.length === 0) return Buffer.concat(chunks);
