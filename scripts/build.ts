@@ -102,6 +102,9 @@ export async function compile(target: Target, folder: string, variant: Variant =
     jitPolicy: JIT_POLICY,
     outfile,
   };
+  // Millions of instructions (valgrind's callgrind, JIT off) for --version and for `keys public`, and what each choice does to the size:
+  // as here 5 and 25; without bytecode 12 and 86, 4.1 MB less; not minified the same, 0.4 MB more; in one piece instead of split 23 and 40.
+  // The format is esm because only that is split.
   await bundle({
     target: "bun",
     bytecode: true,
