@@ -6,20 +6,21 @@ import { value } from "../io/json.ts";
 import { Serving } from "../result.ts";
 import { command } from "./command.ts";
 
-const Description = v.looseObject({
-  baseUrls: v.looseObject({ v1: v.string(), v2: v.string() }),
-  workspace: v.string(),
-  operator: v.looseObject({
-    userId: v.string(),
-    apiKeyId: v.string(),
-    apiKeySecret: v.string(),
-    privateKey: v.string(),
-    publicKey: v.string(),
-  }),
-  reportingKey: v.optional(v.string()),
-  environment: v.array(v.string()),
-  control: v.string(),
-});
+const Description = () =>
+  v.looseObject({
+    baseUrls: v.looseObject({ v1: v.string(), v2: v.string() }),
+    workspace: v.string(),
+    operator: v.looseObject({
+      userId: v.string(),
+      apiKeyId: v.string(),
+      apiKeySecret: v.string(),
+      privateKey: v.string(),
+      publicKey: v.string(),
+    }),
+    reportingKey: v.optional(v.string()),
+    environment: v.array(v.string()),
+    control: v.string(),
+  });
 
 export const sandbox = group("A Ledger Enterprise workspace on this machine, in memory, to rehearse against.", {
   start: command({
@@ -35,7 +36,7 @@ export const sandbox = group("A Ledger Enterprise workspace on this machine, in 
       seed: json("Workspace to serve instead of the built-in one."),
       autoApprove: seconds("Let the human reviewers approve after this time.", 0, 86_400),
     },
-    output: () => Description,
+    output: Description,
     ungated: true,
     examples: [{ line: "sandbox start --autoApprove 2", means: "A workspace whose people approve after two seconds" }],
     run: async ({ sandbox: start, clock }, { port, seed, autoApprove }) => {

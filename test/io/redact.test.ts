@@ -33,6 +33,19 @@ describe("SEC-1 spellings of a secret in text", () => {
     expect(knowing(SECRET).clean(`<${spelling}>${spelling}.`)).toBe(`<${REDACTED}>${REDACTED}.`);
   });
 
+  /** A secret that holds only one such character must not be taken for one that every spelling leaves as it is. */
+  test.each(Array.from({ length: 95 }, (_, at) => String.fromCharCode(0x20 + at)))("with %j in it", (character) => {
+    const secret = `s3cr3t${character}v4lue`;
+    const redactor = knowing(secret);
+    const spellings = [
+      JSON.stringify(secret).slice(1, -1),
+      encodeURIComponent(secret),
+      `${new URLSearchParams({ v: secret })}`.slice(2),
+    ];
+    for (const spelling of spellings.flatMap((one) => [one, lower(one)]))
+      expect(redactor.clean(spelling)).toBe(REDACTED);
+  });
+
   test.each(["base64", "base64url"] as const)("inside other data in %s, at each of the three places", (alphabet) => {
     for (const before of ["", "x", "xy", "xyz", "user:"]) {
       for (const after of ["", "1", "12", "123"]) {
