@@ -1076,3 +1076,26 @@ describe("--expect", () => {
     }
   });
 });
+
+describe("the account's name when the account that was asked for cannot be read", () => {
+  const paid = { amount: "1000", recipient: "tb1q" };
+  const request = (accountId: string, name?: string): Request => ({
+    type: "CREATE_TRANSACTION",
+    data: { accountId, transactionData: { ...paid, ...(name === undefined ? {} : { accountName: name }) } },
+  });
+  const challenge = challengeOf(wrap({ transaction_data: { account_name: "Cold", ...paid } }));
+  const open = (server: Request, record: Request, accountNames: string[]): readonly string[] =>
+    reviewChallenge({ challenge, sources: [sourceOf(server), sourceOf(record, "record")], accountNames }).unverified;
+
+  test.each([
+    ["the server names another account", request("cold", "Cold"), request("hot"), ["Cold"]],
+    ["the server names the same one, and says what it is called", request("hot", "Cold"), request("hot"), []],
+  ])("stays open when %s", (_name, server, record, names) => {
+    expect(open(server, record, names)).toEqual(["data.transaction_data.account_name"]);
+  });
+
+  test("is verified when whoever asked said the name, or the account says it", () => {
+    expect(open(request("hot", "Cold"), request("hot", "Cold"), [])).toEqual([]);
+    expect(open(request("hot", "Cold"), request("hot"), ["Cold"])).toEqual([]);
+  });
+});

@@ -83,6 +83,22 @@ for (const form of await builtForms()) {
       expect(api.count(POSTED)).toBe(0);
     });
 
+    test("SIG-6 another account stays open when the one that was asked for cannot be read", async () => {
+      await program.succeed(CREATE);
+      const named = { account_name: "Cold", ...PAID };
+      const data = { accountId: "cold", transactionType: "BITCOIN_LIKE_SEND", transactionData: named };
+      api.serve(
+        routes({
+          "GET /accounts/hot": [http("404 Not Found", '{"code":"NOT_FOUND"}')],
+          "GET /requests/R1": [kept({ id: "R1", type: "CREATE_TRANSACTION", data })],
+          "GET /requests/R1/challenge": [kept({ challenge: challengeFor(named) })],
+        }),
+      );
+      const { details } = await program.fail(APPROVE, 2, "CHALLENGE_MISMATCH", SIGNING);
+      expect(details).toMatchObject({ differences: [], unverified: ["data.transaction_data.account_name"] });
+      expect(api.count(POSTED)).toBe(0);
+    });
+
     test.each([
       ["the server's request names none", { "GET /requests/R1": [kept({ id: "R1", ...payout(undefined) })] }],
       ["the account cannot be read", { "GET /accounts/hot": [http("404 Not Found", '{"code":"NOT_FOUND"}')] }],

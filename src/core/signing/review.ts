@@ -71,8 +71,10 @@ export function reviewChallenge({ challenge, sources, accountNames = [], decisio
   }
   checkNonce(shape, root, found);
   checkSpellings(root, found);
-  const isAccountAsked = accountNames.length > 0 || sources.some(({ request }) => accountIdsOf(request).length > 0);
-  const unnamed = isAccountAsked ? checkAccount(leaves, accountNames, found) : [];
+  const accountIds = new Set(sources.flatMap(({ request }) => accountIdsOf(request)));
+  const unnamed = accountIds.size + accountNames.length > 0 ? checkAccount(leaves, accountNames, found) : [];
+  if (accountNames.length < accountIds.size && sources.some(asksForAccountById))
+    reopen(leaves.filter(isAccountName), found);
   const leftOut = found.requestOnly.filter(isContent);
   const open = [...leaves.filter((leaf) => !found.compared.has(leaf)), ...leftOut];
   return {
@@ -181,14 +183,36 @@ export function accountIdsOf(request: Exact): string[] {
   });
 }
 
+function isHeld({ place: { parent = ROOT } }: Field): boolean {
+  return ACCOUNT_HOLDERS.includes(JSON.stringify(pathOf(parent).map(({ name }) => name)));
+}
+
+function isAccountName(leaf: Field): boolean {
+  return leaf.place.name === "account_name" && isHeld(leaf);
+}
+
+/**
+ * What was asked for here tells the account by its id only. What that is called is for the account itself to say: while it cannot be read, the
+ * name in the server's copy of the request vouches for nothing.
+ */
+function asksForAccountById({ request, source }: ReviewSource): boolean {
+  if (source !== "record" || accountIdsOf(request).length === 0) return false;
+  return !leavesOf(fieldOf(unwrap(tree(request)))).some(isAccountName);
+}
+
+function reopen(leaves: readonly Field[], found: Findings): void {
+  for (const leaf of leaves) {
+    found.compared.delete(leaf);
+    found.verified.delete(leaf);
+  }
+}
+
 /**
  * The accounts' own names against each `account_name`: all must be it. Gives what stays open: a challenge that does not say which account it
  * means.
  */
 function checkAccount(leaves: readonly Field[], accountNames: readonly string[], found: Findings): string[] {
-  const isHeld = ({ place: { parent = ROOT } }: Field): boolean =>
-    ACCOUNT_HOLDERS.includes(JSON.stringify(pathOf(parent).map(({ name }) => name)));
-  const named = leaves.filter((leaf) => leaf.place.name === "account_name" && isHeld(leaf));
+  const named = leaves.filter(isAccountName);
   for (const leaf of named) {
     for (const accountName of accountNames) {
       if (leaf.node.kind !== "string" || leaf.node.value !== accountName) differ(leaf, accountName, "account", found);
