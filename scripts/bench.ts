@@ -1,6 +1,7 @@
 /**
- * `npm run bench [-- --rounds N] [-- --out FILE]`: start-up, memory and long lists, as ratios within one run. Runs of the things that are
- * compared are interleaved, so that a noisy machine slows both; medians are printed. Needs `npm run build` first.
+ * `npm run bench [-- --rounds N] [-- --out FILE]`: start-up, memory and long lists, as ratios
+ * within one run. Runs of the things that are compared are interleaved, so that a noisy machine
+ * slows both; medians are printed. Needs `npm run build` first.
  */
 import { existsSync } from "node:fs";
 import { copyFile, mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
@@ -15,7 +16,10 @@ interface Subject {
   readonly name: string;
   readonly command: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** Timed until it says something, then ended: a peer may answer, wait for a network that is not there, and fail. */
+  /**
+   * Timed until it says something, then ended: a peer may answer, wait for a network that is not
+   * there, and fail.
+   */
   readonly untilOutput?: boolean;
 }
 
@@ -30,7 +34,10 @@ interface Row {
   readonly against: string;
   readonly ms: number;
   readonly baseMs: number;
-  /** Median over the rounds of this run's time divided by the time of its neighbour in the same round. */
+  /**
+   * Median over the rounds of this run's time divided by the time of its neighbour in the same
+   * round.
+   */
   readonly ratio: number;
   readonly cpuRatio: number;
   readonly peakMb: number;
@@ -66,7 +73,11 @@ async function once({ name, command, env, untilOutput }: Subject): Promise<Figur
   return { ms, cpuMs: Number(child.resourceUsage()?.cpuTime.total ?? Number.NaN) / 1000 };
 }
 
-async function firstOutput(command: readonly string[], env: Subject["env"], start: number): Promise<Figures> {
+async function firstOutput(
+  command: readonly string[],
+  env: Subject["env"],
+  start: number,
+): Promise<Figures> {
   const child = Bun.spawn([...command], {
     env: { PATH: "/usr/bin:/bin", ...env },
     stdin: "ignore",
@@ -89,8 +100,9 @@ async function firstOutput(command: readonly string[], env: Subject["env"], star
 const TIME = "/usr/bin/time";
 
 /**
- * Peak resident memory, median of three runs. A process begins with the peak of the one that forked it, which here is a runtime of
- * many megabytes; so GNU time, which is small, starts the subject. NaN where it is not installed.
+ * Peak resident memory, median of three runs. A process begins with the peak of the one that forked
+ * it, which here is a runtime of many megabytes; so GNU time, which is small, starts the subject.
+ * NaN where it is not installed.
  */
 async function peakOf({ command, env, untilOutput }: Subject): Promise<number> {
   if (untilOutput || !existsSync(TIME)) return Number.NaN;
@@ -120,7 +132,11 @@ async function measure(subjects: readonly Subject[], times: number): Promise<Fig
   return runs;
 }
 
-function pairedRatio(runs: readonly Figures[], base: readonly Figures[], of: keyof Figures): number {
+function pairedRatio(
+  runs: readonly Figures[],
+  base: readonly Figures[],
+  of: keyof Figures,
+): number {
   return median(runs.map((figures, at) => figures[of] / (base[at]?.[of] ?? Number.NaN)));
 }
 
@@ -169,7 +185,9 @@ function startLists(accounts: number): { url: string; stop(): void } {
       const page = Number(url.searchParams.get("page") ?? 1);
       await Bun.sleep(1);
       const from = (page - 1) * 30;
-      const items = Array.from({ length: Math.min(30, accounts - from) }, (_, at) => account(from + at));
+      const items = Array.from({ length: Math.min(30, accounts - from) }, (_, at) =>
+        account(from + at),
+      );
       const next = from + 30 < accounts ? page + 1 : null;
       return new Response(
         `{"page":${page},"next":${next},"prev":null,"pageSize":30,"total":${accounts},"results":[${items.join(",")}]}`,
@@ -222,7 +240,11 @@ async function login(binary: string, env: Readonly<Record<string, string>>): Pro
   await once({ name: "login api", command: [binary, "login", "api"], env });
 }
 
-function environment(folder: string, name: string, url: string): Record<string, string> & { HOME: string } {
+function environment(
+  folder: string,
+  name: string,
+  url: string,
+): Record<string, string> & { HOME: string } {
   return {
     HOME: join(folder, name),
     LEDGER_ENTERPRISE_API_URL: url,
@@ -235,7 +257,10 @@ function environment(folder: string, name: string, url: string): Record<string, 
 
 async function startUp(bench: Bench): Promise<Row[]> {
   const { env, ids, stop } = await prepare(bench.folder, bench.binary);
-  const rows = (program: readonly string[], goals: Readonly<Record<string, number>>): (Subject & { goal?: number })[] =>
+  const rows = (
+    program: readonly string[],
+    goals: Readonly<Record<string, number>>,
+  ): (Subject & { goal?: number })[] =>
     [
       ["--version"],
       ["--help"],
@@ -245,15 +270,29 @@ async function startUp(bench: Bench): Promise<Row[]> {
       ["requests", "approve", "api", "--sign", "--dryRun", "--id", ids.request],
     ].map((argv) => {
       const name = argv
-        .filter((word) => word !== ids.request && word !== ids.challenge && word !== "--id" && word !== "--challenge")
+        .filter(
+          (word) =>
+            word !== ids.request &&
+            word !== ids.challenge &&
+            word !== "--id" &&
+            word !== "--challenge",
+        )
         .join(" ");
-      return { name, command: [...program, ...argv], env, ...(goals[name] === undefined ? {} : { goal: goals[name] }) };
+      return {
+        name,
+        command: [...program, ...argv],
+        env,
+        ...(goals[name] === undefined ? {} : { goal: goals[name] }),
+      };
     });
   const binary = await compare(
     bench.empty,
     rows([bench.binary], { "--version": 1.25, "accounts list": 3.5, "requests sign": 3.2 }),
   );
-  const npm = await compare(bench.emptyNode, rows(bench.npm, { "--version": 1.1, "accounts list": 2.2 }));
+  const npm = await compare(
+    bench.emptyNode,
+    rows(bench.npm, { "--version": 1.1, "accounts list": 2.2 }),
+  );
   await stop();
   return [...binary, ...npm];
 }
@@ -270,9 +309,10 @@ async function longLists(bench: Bench): Promise<Row[]> {
     const config = join(bench.folder, "curl.txt");
     await writeFile(
       config,
-      Array.from({ length: pages }, (_, at) => `url="${lists.url}/accounts?page=${at + 1}"\noutput="/dev/null"\n`).join(
-        "",
-      ),
+      Array.from(
+        { length: pages },
+        (_, at) => `url="${lists.url}/accounts?page=${at + 1}"\noutput="/dev/null"\n`,
+      ).join(""),
     );
     const curl = { name: `curl, ${pages} pages`, command: ["curl", "-s", "-K", config] };
     const all = {
@@ -302,7 +342,12 @@ async function bigRelay(bench: Bench): Promise<Row[]> {
     name: "parse-and-stringify of the same bytes",
     command: [process.execPath, script, `${lists.url}/big`],
   };
-  const relay = { name: "api --path, 20 MB", command: [bench.binary, "api", "--path", "/big"], env, goal: 1.5 };
+  const relay = {
+    name: "api --path, 20 MB",
+    command: [bench.binary, "api", "--path", "/big"],
+    env,
+    goal: 1.5,
+  };
   const rows = await compare(base, [relay], 7);
   lists.stop();
   return rows;
@@ -347,13 +392,18 @@ async function crowd(bench: Bench): Promise<{ row: Row; refreshes: number; failu
       }),
     );
     const ms = (Bun.nanoseconds() - start) / 1e6;
-    const refreshes = sandbox.control.log.filter(({ path }) => path.endsWith("/auth/token/refresh")).length;
+    const refreshes = sandbox.control.log.filter(({ path }) =>
+      path.endsWith("/auth/token/refresh"),
+    ).length;
     await sandbox.close();
     return { ms, refreshes, failures: exits.filter((exit) => exit !== 0).length };
   };
   const pairs: (readonly [Crowd, Crowd])[] = [];
   for (let at = 0; at < 3; at += 1) pairs.push([await timed(false), await timed(true)] as const);
-  const [baseMs, ms] = [median(pairs.map(([base]) => base.ms)), median(pairs.map(([, other]) => other.ms))];
+  const [baseMs, ms] = [
+    median(pairs.map(([base]) => base.ms)),
+    median(pairs.map(([, other]) => other.ms)),
+  ];
   const row = {
     what: "200 processes, one refresh",
     against: "200 processes, none",
@@ -383,11 +433,14 @@ async function peers(bench: Bench): Promise<{ rows: Row[]; absent: string[] }> {
     const folder = join(bench.folder, bin);
     await mkdir(folder, { recursive: true });
     await writeFile(join(folder, "package.json"), '{"private":true}');
-    const install = Bun.spawnSync(["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", name], {
-      cwd: folder,
-      stdout: "ignore",
-      stderr: "ignore",
-    });
+    const install = Bun.spawnSync(
+      ["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", name],
+      {
+        cwd: folder,
+        stdout: "ignore",
+        stderr: "ignore",
+      },
+    );
     const command = join(folder, "node_modules/.bin", bin);
     if (install.exitCode !== 0 || !existsSync(command)) {
       absent.push(name);
@@ -403,7 +456,14 @@ async function peers(bench: Bench): Promise<{ rows: Row[]; absent: string[] }> {
       rows.push(
         ...(await compare(
           peer(argument),
-          [{ name: `our ${argument}`, command: [bench.binary, argument], env: { HOME: folder }, untilOutput: true }],
+          [
+            {
+              name: `our ${argument}`,
+              command: [bench.binary, argument],
+              env: { HOME: folder },
+              untilOutput: true,
+            },
+          ],
           5,
         )),
       );
@@ -415,7 +475,9 @@ async function peers(bench: Bench): Promise<{ rows: Row[]; absent: string[] }> {
 async function sizes(empty: string): Promise<Record<string, number>> {
   const runtime = join(ROOT, "node_modules/@oven/bun-linux-x64/bin/bun");
   const [binary, bare, bundle, none] = await Promise.all(
-    [hostExecutable(), runtime, packageTarball(), empty].map(async (path) => (await stat(path)).size),
+    [hostExecutable(), runtime, packageTarball(), empty].map(
+      async (path) => (await stat(path)).size,
+    ),
   );
   return {
     binary: binary ?? 0,
@@ -427,7 +489,8 @@ async function sizes(empty: string): Promise<Record<string, number>> {
 }
 
 function table(rows: readonly Row[]): string {
-  const fixed = (value: number, digits: number): string => (Number.isNaN(value) ? "-" : value.toFixed(digits));
+  const fixed = (value: number, digits: number): string =>
+    Number.isNaN(value) ? "-" : value.toFixed(digits);
   const lines = rows.map(
     (row) =>
       `| ${row.what} | ${row.against} | ${fixed(row.ms, 1)} | ${fixed(row.baseMs, 1)} | ${fixed(row.ratio, 2)} | ${row.goal ?? ""} | ${fixed(row.cpuRatio, 2)} | ${fixed(row.peakMb, 0)} | ${fixed(row.peakRatio, 2)} |`,
@@ -448,14 +511,20 @@ async function stopped(child: Bun.Subprocess): Promise<void> {
 async function prepare(
   folder: string,
   binary: string,
-): Promise<{ env: Record<string, string>; ids: { request: string; challenge: string }; stop(): Promise<void> }> {
+): Promise<{
+  env: Record<string, string>;
+  ids: { request: string; challenge: string };
+  stop(): Promise<void>;
+}> {
   // A process of its own, so that what it does is not counted while the subject waits for this one.
   const sandbox = Bun.spawn([binary, "sandbox", "start"], {
     env: { HOME: folder, ...NOTHING_PUBLISHED },
     stdio: ["ignore", "pipe", "inherit"],
   });
   const { value } = await sandbox.stdout.getReader().read();
-  const { baseUrls, operator, workspace } = JSON.parse(new TextDecoder().decode(value)) as SandboxDescription;
+  const { baseUrls, operator, workspace } = JSON.parse(
+    new TextDecoder().decode(value),
+  ) as SandboxDescription;
   const env = {
     ...environment(folder, "session", baseUrls.v2),
     LEDGER_ENTERPRISE_WORKSPACE: workspace,
@@ -466,10 +535,9 @@ async function prepare(
   await mkdir(env.HOME, { recursive: true });
   await login(binary, env);
   const ask = async (argv: readonly string[]): Promise<Record<string, unknown>> =>
-    JSON.parse(await new Response(Bun.spawn([binary, ...argv], { env, stderr: "ignore" }).stdout).text()) as Record<
-      string,
-      unknown
-    >;
+    JSON.parse(
+      await new Response(Bun.spawn([binary, ...argv], { env, stderr: "ignore" }).stdout).text(),
+    ) as Record<string, unknown>;
   const transactionData = {
     accountName: "ClientA COL TBTC 1",
     amount: "1500000",
@@ -488,7 +556,8 @@ async function prepare(
   };
   const { id } = await ask(["requests", "create", "--requestData", JSON.stringify(request)]);
   const { challenge } = await ask(["requests", "getChallenge", "--id", String(id)]);
-  if (typeof id !== "string" || typeof challenge !== "string") throw new Error("the sandbox took no request");
+  if (typeof id !== "string" || typeof challenge !== "string")
+    throw new Error("the sandbox took no request");
   return { env, ids: { request: id, challenge }, stop: () => stopped(sandbox) };
 }
 
@@ -498,7 +567,8 @@ const PARTS = ["startup", "relay", "lists", "crowd", "peers"];
 function asked(): readonly string[] {
   const only = option("--only")?.split(",") ?? PARTS;
   const unknown = only.filter((part) => !PARTS.includes(part));
-  if (unknown.length > 0) throw new Error(`--only knows ${PARTS.join(", ")}; not ${unknown.join(", ")}`);
+  if (unknown.length > 0)
+    throw new Error(`--only knows ${PARTS.join(", ")}; not ${unknown.join(", ")}`);
   return only;
 }
 
@@ -529,7 +599,8 @@ if (import.meta.main) {
   const folder = await mkdtemp(join(tmpdir(), "bench-"));
   try {
     const compiled = await compileEmpty(folder);
-    // Both copied in the same way: how a file came into the page cache changes the start of the program in it by a quarter.
+    // Both copied in the same way: how a file came into the page cache changes the start of the
+    // program in it by a quarter.
     const [binary, empty] = [join(folder, "ours"), join(folder, "other")];
     await copyFile(hostExecutable(), binary);
     await copyFile(compiled, empty);
@@ -550,7 +621,10 @@ if (import.meta.main) {
       rounds,
     };
     const result = { machine, ...(await measureAll(bench)), sizes: await sizes(empty) };
-    await writeFile(option("--out") ?? join(DIST, "bench.json"), `${JSON.stringify(result, null, 2)}\n`);
+    await writeFile(
+      option("--out") ?? join(DIST, "bench.json"),
+      `${JSON.stringify(result, null, 2)}\n`,
+    );
     const { rows, ...rest } = result;
     process.stdout.write(`${table(rows)}\n\n${JSON.stringify(rest)}\n`);
   } finally {

@@ -1,6 +1,7 @@
 /**
- * Makes the artefacts in dist/: the standalone executable of this machine (or, with --all, of every target) and the npm package. Both are
- * written beside their place and moved there, so that a program that runs meanwhile is not disturbed.
+ * Makes the artefacts in dist/: the standalone executable of this machine (or, with --all, of every
+ * target) and the npm package. Both are written beside their place and moved there, so that a
+ * program that runs meanwhile is not disturbed.
  *
  *   dist/bin/ledger-enterprise-cli-<target>[.exe]   dist/ledger-enterprise-cli[.exe] (the host's)
  *   dist/npm/                                       dist/ledger-enterprise-cli-<version>.tgz
@@ -58,12 +59,18 @@ export interface Variant {
   readonly releaseKey?: string;
 }
 
-function definitions(channel: "binary" | "npm", target?: Target, variant: Variant = {}): Record<string, string> {
+function definitions(
+  channel: "binary" | "npm",
+  target?: Target,
+  variant: Variant = {},
+): Record<string, string> {
   return {
     __VERSION__: JSON.stringify(variant.version ?? VERSION),
     __CHANNEL__: JSON.stringify(channel),
     ...(target === undefined ? {} : { __TARGET__: JSON.stringify(target.name) }),
-    ...(variant.releaseKey === undefined ? {} : { __RELEASE_KEY__: JSON.stringify(variant.releaseKey) }),
+    ...(variant.releaseKey === undefined
+      ? {}
+      : { __RELEASE_KEY__: JSON.stringify(variant.releaseKey) }),
     "process.env.NODE_ENV": '"production"',
     // CommonJS modules would otherwise carry the path of this checkout into the artefact.
     __dirname: '""',
@@ -77,23 +84,35 @@ const AUTOLOAD_OFF = {
   autoloadPackageJson: false,
 } as const;
 
-/** CFG-2: no file of the user's folder may be read. Throws when a switch is missing, for it is on by default. */
+/**
+ * CFG-2: no file of the user's folder may be read. Throws when a switch is missing, for it is on by
+ * default.
+ */
 export function requireSealed(options: Bun.CompileBuildOptions): Bun.CompileBuildOptions {
   for (const [name, value] of Object.entries(AUTOLOAD_OFF)) {
-    if (options[name as keyof typeof AUTOLOAD_OFF] !== value) throw new Error(`${name} is not switched off (CFG-2).`);
+    if (options[name as keyof typeof AUTOLOAD_OFF] !== value)
+      throw new Error(`${name} is not switched off (CFG-2).`);
   }
   return options;
 }
 
 /**
- * How many times later than usual the runtime compiles what runs often. A command is over before compiled code has paid for itself: 32 takes
- * a third from the processor time of `accounts list` and of `requests sign`, and a tenth from their memory. From 64 on, answers of many
- * megabytes are relayed more slowly (`npm run bench`).
+ * How many times later than usual the runtime compiles what runs often. A command is over before
+ * compiled code has paid for itself: 32 takes a third from the processor time of `accounts list`
+ * and of `requests sign`, and a tenth from their memory. From 64 on, answers of many megabytes are
+ * relayed more slowly (`npm run bench`).
  */
 const JIT_POLICY = 32;
 
-/** Compiles one executable into `folder` and gives its path. The file's name becomes part of its bytes, so it is never temporary. */
-export async function compile(target: Target, folder: string, variant: Variant = {}): Promise<string> {
+/**
+ * Compiles one executable into `folder` and gives its path. The file's name becomes part of its
+ * bytes, so it is never temporary.
+ */
+export async function compile(
+  target: Target,
+  folder: string,
+  variant: Variant = {},
+): Promise<string> {
   const outfile = join(folder, executableName(target));
   const options = {
     target: target.bunTarget,
@@ -102,9 +121,10 @@ export async function compile(target: Target, folder: string, variant: Variant =
     jitPolicy: JIT_POLICY,
     outfile,
   };
-  // Millions of instructions (valgrind's callgrind, JIT off) for --version and for `keys public`, and what each choice does to the size:
-  // as here 5 and 25; without bytecode 12 and 86, 4.1 MB less; not minified the same, 0.4 MB more; in one piece instead of split 23 and 40.
-  // The format is esm because only that is split.
+  // Millions of instructions (valgrind's callgrind, JIT off) for --version and for `keys public`,
+  // and what each choice does to the size: as here 5 and 25; without bytecode 12 and 86, 4.1 MB
+  // less; not minified the same, 0.4 MB more; in one piece instead of split 23 and 40. The format
+  // is esm because only that is split.
   await bundle({
     target: "bun",
     bytecode: true,
@@ -117,7 +137,9 @@ export async function compile(target: Target, folder: string, variant: Variant =
   return outfile;
 }
 
-/** Signs what Bun leaves with a broken signature. Throws when the file is not what its name says. */
+/**
+ * Signs what Bun leaves with a broken signature. Throws when the file is not what its name says.
+ */
 async function finish(outfile: string, target: Target): Promise<void> {
   let bytes: Uint8Array = await readFile(outfile);
   if (target.name === "darwin-x64") {
@@ -125,10 +147,14 @@ async function finish(outfile: string, target: Target): Promise<void> {
     await writeFile(outfile, bytes);
   }
   const faults = findFormatFaults(bytes, target);
-  if (faults.length > 0) throw new Error(`${executableName(target)} cannot be shipped. ${faults.join(" ")}`);
+  if (faults.length > 0)
+    throw new Error(`${executableName(target)} cannot be shipped. ${faults.join(" ")}`);
 }
 
-/** node-hid looks for its native half in folders that an executable has not: exactly the target's own is put into it (SPEC §9). */
+/**
+ * node-hid looks for its native half in folders that an executable has not: exactly the target's
+ * own is put into it (SPEC §9).
+ */
 function embedAddon({ hid }: Target): Bun.BunPlugin {
   const missing = `throw Object.assign(new Error("No USB addon is made for this platform"), { code: "ERR_ADDON_MISSING" })`;
   const contents =
@@ -138,7 +164,10 @@ function embedAddon({ hid }: Target): Bun.BunPlugin {
   return {
     name: "device addon",
     setup: (build) => {
-      build.onLoad({ filter: /pkg-prebuilds[\\/]bindings\.js$/ }, () => ({ contents, loader: "js" }));
+      build.onLoad({ filter: /pkg-prebuilds[\\/]bindings\.js$/ }, () => ({
+        contents,
+        loader: "js",
+      }));
     },
   };
 }
@@ -154,24 +183,29 @@ async function bundle(options: Partial<Bun.BuildConfig>): Promise<void> {
   if (!result.success) throw new Error(`The build failed:\n${result.logs.join("\n")}`);
 }
 
-/** Runs the probe in an empty folder, in a hostile one, and with the hostile variables really set. Gives what is wrong, or nothing. */
+/**
+ * Runs the probe in an empty folder, in a hostile one, and with the hostile variables really set.
+ * Gives what is wrong, or nothing.
+ */
 export async function findLeaks(executable: string): Promise<string[]> {
   const folder = await mkdtemp(join(tmpdir(), `${PROGRAM}-`));
   try {
-    const [empty, hostile, home] = ["empty", "hostile", "home"].map((name) => join(folder, name)) as [
-      string,
-      string,
-      string,
-    ];
+    const [empty, hostile, home] = ["empty", "hostile", "home"].map((name) =>
+      join(folder, name),
+    ) as [string, string, string];
     for (const path of [empty, home]) await mkdir(path);
     await writeHostileFolder(hostile);
     const probe = (cwd: string, env: Record<string, string> = {}): string => {
-      const { stdout } = Bun.spawnSync([executable, ...PROBE], { cwd, env: { HOME: home, ...env } });
+      const { stdout } = Bun.spawnSync([executable, ...PROBE], {
+        cwd,
+        env: { HOME: home, ...env },
+      });
       return stdout.toString();
     };
     const [expected, answer, controlled] = [probe(empty), probe(hostile), probe(empty, VARIABLES)];
     const leaks: string[] = [];
-    if (expected === controlled) leaks.push("The probe does not notice the variables, so it proves nothing.");
+    if (expected === controlled)
+      leaks.push("The probe does not notice the variables, so it proves nothing.");
     if (answer !== expected) leaks.push("A .env file of the current directory is read.");
     if (existsSync(tracePath(hostile))) leaks.push("A script of the current directory is run.");
     return leaks;
@@ -223,7 +257,10 @@ async function layOutPackage(folder: string): Promise<void> {
   }
   for (const file of ["README.md", "LICENSE"]) await copyFile(join(ROOT, file), join(folder, file));
   await writeFile(join(folder, "NOTICES.txt"), await notices());
-  await writeFile(join(folder, "package.json"), `${JSON.stringify(await publishedPackage(), null, 2)}\n`);
+  await writeFile(
+    join(folder, "package.json"),
+    `${JSON.stringify(await publishedPackage(), null, 2)}\n`,
+  );
 }
 
 async function publishedPackage(): Promise<object> {
@@ -276,11 +313,15 @@ export async function bundledPackages(): Promise<string[]> {
 }
 
 /** Makes the npm package's folder and tarball in `work`. */
-export async function pack(work: string): Promise<{ readonly folder: string; readonly tarball: string }> {
+export async function pack(
+  work: string,
+): Promise<{ readonly folder: string; readonly tarball: string }> {
   const folder = join(work, "npm");
   await mkdir(folder);
   await layOutPackage(folder);
-  const packed = Bun.spawnSync(["npm", "pack", folder, "--silent", "--pack-destination", work], { cwd: ROOT });
+  const packed = Bun.spawnSync(["npm", "pack", folder, "--silent", "--pack-destination", work], {
+    cwd: ROOT,
+  });
   if (packed.exitCode !== 0) throw new Error(`npm pack failed:\n${packed.stderr}`);
   return { folder, tarball: join(work, `${PROGRAM}-${VERSION}.tgz`) };
 }
@@ -292,7 +333,10 @@ async function buildPackage(work: string): Promise<void> {
   await rename(folder, join(DIST, "npm"));
 }
 
-/** Everything that `npm run build` makes. Throws, and leaves the former artefacts alone, when one cannot be made. */
+/**
+ * Everything that `npm run build` makes. Throws, and leaves the former artefacts alone, when one
+ * cannot be made.
+ */
 export async function build(targets: readonly Target[]): Promise<void> {
   installRuntimes(targets);
   await mkdir(DIST, { recursive: true });

@@ -1,8 +1,10 @@
 /**
- * `npm run catalogue`: which rows of the fault catalogue and which security rules (test/vectors/catalogue.json) have a test whose name, or
- * the name of a group around it, opens with their id, and whether one runs the executable and one the npm package. Names come from Bun's own
- * report of all tests, none of which is run. What cannot be so stands in test/catalogue-exceptions.json with the reason; one that stands
- * there for nothing is an error, too.
+ * `npm run catalogue`: which rows of the fault catalogue and which security rules
+ * (test/vectors/catalogue.json) have a test whose name, or the name of a group around it, opens
+ * with their id, and whether one runs the executable and one the npm package. Names come from Bun's
+ * own report of all tests, none of which is run. What cannot be so stands in
+ * test/catalogue-exceptions.json with the reason; one that stands there for nothing is an error,
+ * too.
  */
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -43,8 +45,16 @@ export function idsOf(name: string): string[] {
 }
 
 /** Holds the ids against full test names (groups and name). */
-export function coverageOf(ids: readonly string[], names: readonly string[], exceptions: Exceptions): Coverage {
-  const [tested, asExecutable, asPackage] = [new Set<string>(), new Set<string>(), new Set<string>()];
+export function coverageOf(
+  ids: readonly string[],
+  names: readonly string[],
+  exceptions: Exceptions,
+): Coverage {
+  const [tested, asExecutable, asPackage] = [
+    new Set<string>(),
+    new Set<string>(),
+    new Set<string>(),
+  ];
   for (const name of names) {
     for (const id of idsOf(name)) {
       tested.add(id);
@@ -54,7 +64,9 @@ export function coverageOf(ids: readonly string[], names: readonly string[], exc
   }
   const isBuilt = (id: string): boolean => asExecutable.has(id) && asPackage.has(id);
   const excused = (of: Readonly<Record<string, string>>): string[] =>
-    Object.keys(of).flatMap((key) => (/^[A-P]$/.test(key) ? ids.filter((id) => id.startsWith(key)) : key.split(" ")));
+    Object.keys(of).flatMap((key) =>
+      /^[A-P]$/.test(key) ? ids.filter((id) => id.startsWith(key)) : key.split(" "),
+    );
   const [untested, notBuilt] = [excused(exceptions.untested), excused(exceptions.notBuilt)];
   return {
     tested: ids.filter((id) => tested.has(id)),
@@ -69,10 +81,17 @@ export function coverageOf(ids: readonly string[], names: readonly string[], exc
 
 /** The full names in a JUnit report: the groups, then the test. */
 export function namesOf(xml: string): string[] {
-  const entities: Readonly<Record<string, string>> = { lt: "<", gt: ">", quot: '"', apos: "'", amp: "&" };
-  const plain = (text: string): string => text.replace(/&(\w+);/g, (whole, name: string) => entities[name] ?? whole);
-  return [...xml.matchAll(/<testcase name="([^"]*)" classname="([^"]*)"/g)].map(([, name = "", group = ""]) =>
-    plain(`${group} > ${name}`),
+  const entities: Readonly<Record<string, string>> = {
+    lt: "<",
+    gt: ">",
+    quot: '"',
+    apos: "'",
+    amp: "&",
+  };
+  const plain = (text: string): string =>
+    text.replace(/&(\w+);/g, (whole, name: string) => entities[name] ?? whole);
+  return [...xml.matchAll(/<testcase name="([^"]*)" classname="([^"]*)"/g)].map(
+    ([, name = "", group = ""]) => plain(`${group} > ${name}`),
   );
 }
 
@@ -82,7 +101,14 @@ async function listTests(): Promise<string[]> {
   const report = join(folder, "junit.xml");
   try {
     const none = "(?!)";
-    const command = [process.execPath, "test", "-t", none, "--reporter=junit", `--reporter-outfile=${report}`];
+    const command = [
+      process.execPath,
+      "test",
+      "-t",
+      none,
+      "--reporter=junit",
+      `--reporter-outfile=${report}`,
+    ];
     const env = { ...process.env, BUN_RUNTIME_TRANSPILER_CACHE_PATH: "0", [READY]: "1" };
     await Bun.spawn(command, { cwd: ROOT, env, stdio: ["ignore", "ignore", "ignore"] }).exited;
     return namesOf(await readFile(report, "utf8"));
@@ -105,16 +131,20 @@ if (import.meta.main) {
   for (const letter of new Set(rows.map(({ id }) => id[0]))) {
     const own = rows.filter(({ id }) => id.startsWith(letter ?? ""));
     const count = own.filter(({ id }) => tested.includes(id)).length;
-    print(`${letter}  ${String(count).padStart(3)} of ${String(own.length).padStart(3)}  ${own[0]?.section}`);
+    print(
+      `${letter}  ${String(count).padStart(3)} of ${String(own.length).padStart(3)}  ${own[0]?.section}`,
+    );
   }
   const count = (of: readonly string[]): number => of.filter((id) => tested.includes(id)).length;
   print(`rows tested:   ${count(rows.map(({ id }) => id))} of ${rows.length}`);
   print(`rules checked: ${count(rules)} of ${rules.length}`);
   print(`tests:         ${names.length}`);
   for (const [kind, reasons] of Object.entries(exceptions))
-    for (const [key, reason] of Object.entries(reasons)) print(`excused (${kind}): ${key}: ${reason}`);
+    for (const [key, reason] of Object.entries(reasons))
+      print(`excused (${kind}): ${key}: ${reason}`);
   if (missing.length > 0) print(`without a test: ${missing.join(" ")}`);
   if (notBuilt.length > 0) print(`not run as executable and as npm package: ${notBuilt.join(" ")}`);
   if (stale.length > 0) print(`excused for no reason: ${stale.join(" ")}`);
-  process.exitCode = names.length > 0 && missing.length + notBuilt.length + stale.length === 0 ? 0 : 1;
+  process.exitCode =
+    names.length > 0 && missing.length + notBuilt.length + stale.length === 0 ? 0 : 1;
 }

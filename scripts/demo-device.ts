@@ -1,6 +1,7 @@
 /**
- * `npm run demo -- --device`: the executable through a login and an approval with a simulated Ledger Stax. Native node-hid opens the device on an
- * emulated hidraw node (umockdev); its person confirms everything at once. Linux only.
+ * `npm run demo -- --device`: the executable through a login and an approval with a simulated
+ * Ledger Stax. Native node-hid opens the device on an emulated hidraw node (umockdev); its person
+ * confirms everything at once. Linux only.
  */
 import { existsSync } from "node:fs";
 import { IS_AVAILABLE } from "../test/device/machine.ts";
@@ -9,14 +10,23 @@ import { hostExecutable } from "./build.ts";
 
 const PACKAGES = "umockdev gir1.2-umockdev-1.0 python3-gi";
 
-/** Shows every command with its result. Gives what to say at the end. Throws a sentence for a person when a step fails. */
+/**
+ * Shows every command with its result. Gives what to say at the end. Throws a sentence for a person
+ * when a step fails.
+ */
 export async function playDevice(say: (text: string) => void): Promise<string> {
   if (!IS_AVAILABLE || !existsSync("/proc/self"))
-    throw new Error(`The emulated device needs Linux and these packages: apt-get install ${PACKAGES}`);
+    throw new Error(
+      `The emulated device needs Linux and these packages: apt-get install ${PACKAGES}`,
+    );
   await using world = await World.open();
-  say(`# A simulated Stax is connected; the sandbox serves ${world.env.LEDGER_ENTERPRISE_API_URL}.`);
+  say(
+    `# A simulated Stax is connected; the sandbox serves ${world.env.LEDGER_ENTERPRISE_API_URL}.`,
+  );
   const id = await world.raise();
-  say(`# The API operator has raised request ${id} and approved it; now it waits for the owner of the device.`);
+  say(
+    `# The API operator has raised request ${id} and approved it; now it waits for the owner of the device.`,
+  );
   let count = 0;
   const step = async (line: string): Promise<Record<string, unknown>> => {
     say(`\n$ ledger-enterprise-cli ${line} --pretty`);
@@ -34,6 +44,7 @@ export async function playDevice(say: (text: string) => void): Promise<string> {
   await step(`requests approve device --id ${id}`);
   const { state } = await step(`requests get --id ${id} --fields state`);
   await step("logout");
-  if (world.device.violations.length > 0) throw new Error(`The device objects: ${world.device.violations.join("; ")}`);
+  if (world.device.violations.length > 0)
+    throw new Error(`The device objects: ${world.device.violations.join("; ")}`);
   return `${count} commands, request ${id} is ${String(state)}`;
 }

@@ -1,6 +1,8 @@
 /**
- * `npm run demo`: the executable, as a user would run it, through a whole approval against its own sandbox. Nothing leaves this machine and
- * nothing stays on it; with `--device`, an approval with a simulated Ledger Stax. Ends with exit 1 and the failing command's document when a step does not succeed.
+ * `npm run demo`: the executable, as a user would run it, through a whole approval against its own
+ * sandbox. Nothing leaves this machine and nothing stays on it; with `--device`, an approval with a
+ * simulated Ledger Stax. Ends with exit 1 and the failing command's document when a step does not
+ * succeed.
  */
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -15,7 +17,11 @@ const RECIPIENT = "tb1q5tsjcyz7xmet07yxtumakt739y53hcttmntajq";
 interface Description {
   readonly baseUrls: { readonly v2: string };
   readonly workspace: string;
-  readonly operator: { readonly apiKeyId: string; readonly apiKeySecret: string; readonly privateKey: string };
+  readonly operator: {
+    readonly apiKeyId: string;
+    readonly apiKeySecret: string;
+    readonly privateKey: string;
+  };
 }
 interface Stage {
   readonly folder: string;
@@ -29,10 +35,16 @@ function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-async function startSandbox(folder: string): Promise<{ description: Description; stop(): Promise<void> }> {
+async function startSandbox(
+  folder: string,
+): Promise<{ description: Description; stop(): Promise<void> }> {
   const command = [hostExecutable(), "sandbox", "start", "--autoApprove", "1"];
   say(`$ ${PROGRAM} ${command.slice(1).join(" ")} &`);
-  const child = Bun.spawn(command, { cwd: folder, env: { HOME: folder }, stdio: ["ignore", "pipe", "inherit"] });
+  const child = Bun.spawn(command, {
+    cwd: folder,
+    env: { HOME: folder },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const stop = async (): Promise<void> => {
     child.kill("SIGTERM");
     await child.exited;
@@ -45,7 +57,10 @@ async function startSandbox(folder: string): Promise<{ description: Description;
   throw new StepFailed(`The sandbox did not start:\n${text}`);
 }
 
-function environmentOf({ baseUrls, workspace, operator }: Description, home: string): Record<string, string> {
+function environmentOf(
+  { baseUrls, workspace, operator }: Description,
+  home: string,
+): Record<string, string> {
   const shown = {
     LEDGER_ENTERPRISE_API_URL: baseUrls.v2,
     LEDGER_ENTERPRISE_WORKSPACE: workspace,
@@ -59,13 +74,18 @@ function environmentOf({ baseUrls, workspace, operator }: Description, home: str
   for (const name of Object.keys(secret)) say(`$ export ${name}=********`);
   // The demo needs no network: newer versions are looked for on the sandbox, which publishes none.
   const { origin } = new URL(baseUrls.v2);
-  const releases = { LEDGER_ENTERPRISE_NPM_REGISTRY: origin, LEDGER_ENTERPRISE_RELEASES_URL: origin };
+  const releases = {
+    LEDGER_ENTERPRISE_NPM_REGISTRY: origin,
+    LEDGER_ENTERPRISE_RELEASES_URL: origin,
+  };
   return { HOME: home, ...shown, ...secret, ...releases };
 }
 
 /** Runs one command and shows it and its result. Throws StepFailed unless it exits with 0. */
 async function runStep(stage: Stage, ...argv: string[]): Promise<Record<string, unknown>> {
-  say(`\n$ ${PROGRAM} ${argv.map((word) => (/^[\w@:.,/-]+$/.test(word) ? word : `'${word}'`)).join(" ")} --pretty`);
+  say(
+    `\n$ ${PROGRAM} ${argv.map((word) => (/^[\w@:.,/-]+$/.test(word) ? word : `'${word}'`)).join(" ")} --pretty`,
+  );
   const child = Bun.spawn([hostExecutable(), ...argv, "--pretty"], {
     cwd: stage.folder,
     env: stage.env,
@@ -73,7 +93,8 @@ async function runStep(stage: Stage, ...argv: string[]): Promise<Record<string, 
   });
   const text = await new Response(child.stdout).text();
   process.stdout.write(text);
-  if ((await child.exited) !== 0) throw new StepFailed(`'${argv.join(" ")}' ended with exit code ${child.exitCode}.`);
+  if ((await child.exited) !== 0)
+    throw new StepFailed(`'${argv.join(" ")}' ended with exit code ${child.exitCode}.`);
   stage.count += 1;
   return JSON.parse(text) as Record<string, unknown>;
 }
@@ -86,9 +107,20 @@ function textOf(document: Record<string, unknown>, name: string): string {
 
 async function playFlow(stage: Stage): Promise<string> {
   const keep = (name: string, content: unknown): Promise<void> =>
-    writeFile(join(stage.folder, name), typeof content === "string" ? content : JSON.stringify(content));
+    writeFile(
+      join(stage.folder, name),
+      typeof content === "string" ? content : JSON.stringify(content),
+    );
   await runStep(stage, "login", "api");
-  const list = await runStep(stage, "accounts", "list", "--pageSize", "3", "--fields", "id,name,currency");
+  const list = await runStep(
+    stage,
+    "accounts",
+    "list",
+    "--pageSize",
+    "3",
+    "--fields",
+    "id,name,currency",
+  );
   const account = (list.results as { id: string; name: string }[])[0];
   if (account === undefined) throw new StepFailed("The sandbox has no account.");
   await runStep(stage, "accounts", "getBalance", "--id", account.id);
@@ -106,14 +138,46 @@ async function playFlow(stage: Stage): Promise<string> {
   };
   await keep("transaction.json", transaction);
   await keep("request.json", { type: "CREATE_TRANSACTION", data: transaction });
-  await runStep(stage, "transactions", "estimate", "--accountId", account.id, "--transactionData", "@transaction.json");
-  const id = textOf(await runStep(stage, "requests", "create", "--requestData", "@request.json"), "id");
-  await keep("challenge.txt", textOf(await runStep(stage, "requests", "getChallenge", "--id", id), "challenge"));
+  await runStep(
+    stage,
+    "transactions",
+    "estimate",
+    "--accountId",
+    account.id,
+    "--transactionData",
+    "@transaction.json",
+  );
+  const id = textOf(
+    await runStep(stage, "requests", "create", "--requestData", "@request.json"),
+    "id",
+  );
+  await keep(
+    "challenge.txt",
+    textOf(await runStep(stage, "requests", "getChallenge", "--id", id), "challenge"),
+  );
   await runStep(stage, "requests", "review", "--id", id, "--challenge", "@challenge.txt");
-  const signed = await runStep(stage, "requests", "sign", "--id", id, "--challenge", "@challenge.txt");
+  const signed = await runStep(
+    stage,
+    "requests",
+    "sign",
+    "--id",
+    id,
+    "--challenge",
+    "@challenge.txt",
+  );
   await keep("signature.txt", textOf(signed, "signature"));
   await runStep(stage, "requests", "approve", "api", "--id", id, "--signature", "@signature.txt");
-  const { request } = await runStep(stage, "requests", "wait", "--id", id, "--interval", "1", "--timeout", "30");
+  const { request } = await runStep(
+    stage,
+    "requests",
+    "wait",
+    "--id",
+    id,
+    "--interval",
+    "1",
+    "--timeout",
+    "30",
+  );
   await runStep(stage, "logout");
   return `request ${id} is ${textOf(request as Record<string, unknown>, "state")}`;
 }
@@ -139,7 +203,9 @@ async function demo(): Promise<void> {
       const stage: Stage = { folder, env: environmentOf(description, home), count: 0 };
       const outcome = await playFlow(stage);
       const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
-      say(`\nDemo complete: ${stage.count} commands in ${seconds} s, ${outcome}; nothing is left behind.`);
+      say(
+        `\nDemo complete: ${stage.count} commands in ${seconds} s, ${outcome}; nothing is left behind.`,
+      );
     } finally {
       await stop();
     }

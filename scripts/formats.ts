@@ -16,7 +16,10 @@ const LOADERS: Readonly<Record<string, string>> = {
   "/lib/ld-musl-aarch64.so.1": "linux-arm64-musl",
 };
 
-/** Name of the target that the bytes are made for, as in scripts/targets.ts; undefined for anything else. */
+/**
+ * Name of the target that the bytes are made for, as in scripts/targets.ts; undefined for anything
+ * else.
+ */
 export function platformOf(bytes: Uint8Array): string | undefined {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (file.length < 64) return undefined;
@@ -35,7 +38,11 @@ function named(system: string, architecture: Architecture | undefined): string |
 const PT_INTERP = 3;
 
 function elfPlatform(file: Buffer): string | undefined {
-  const [offset, size, count] = [Number(file.readBigUInt64LE(32)), file.readUInt16LE(54), file.readUInt16LE(56)];
+  const [offset, size, count] = [
+    Number(file.readBigUInt64LE(32)),
+    file.readUInt16LE(54),
+    file.readUInt16LE(56),
+  ];
   for (let at = offset; at < offset + size * count; at += size) {
     if (file.readUInt32LE(at) !== PT_INTERP) continue;
     const start = Number(file.readBigUInt64LE(at + 8));
@@ -45,7 +52,10 @@ function elfPlatform(file: Buffer): string | undefined {
   return undefined;
 }
 
-/** What is wrong with an executable of the target, or nothing: format, processor, C library, and on macOS each page of the signature. */
+/**
+ * What is wrong with an executable of the target, or nothing: format, processor, C library, and on
+ * macOS each page of the signature.
+ */
 export function findFormatFaults(bytes: Uint8Array, target: Target): string[] {
   const platform = platformOf(bytes);
   if (platform !== target.name) return [`It is made for ${platform ?? "something else"}.`];
@@ -53,6 +63,8 @@ export function findFormatFaults(bytes: Uint8Array, target: Target): string[] {
   const { isAdHoc, wrongPages, pages } = inspectSignature(bytes);
   return [
     ...(isAdHoc ? [] : ["Its signature is that of the runtime's maker."]),
-    ...(wrongPages === 0 ? [] : [`${wrongPages} of ${pages} pages are not what its signature says.`]),
+    ...(wrongPages === 0
+      ? []
+      : [`${wrongPages} of ${pages} pages are not what its signature says.`]),
   ];
 }

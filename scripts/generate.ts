@@ -1,6 +1,7 @@
 /**
- * `npm run generate`: writes everything that is derived from the command values; with --check it only says which files are not current
- * and fails. A command is described in its value and nowhere else.
+ * `npm run generate`: writes everything that is derived from the command values; with --check it
+ * only says which files are not current and fails. A command is described in its value and nowhere
+ * else.
  */
 import { join } from "node:path";
 import { type CommandFacts, type Manifest, manifest } from "../src/cli/manifest.ts";
@@ -18,13 +19,24 @@ import {
 import { ROOT, VERSION } from "./build.ts";
 import { referenceModule, references } from "./references.ts";
 
-/** Each generated file: its path, and its content made from the manifest and from what the file holds now. */
-const GENERATED: readonly (readonly [path: string, make: (facts: Manifest, current: string) => string])[] = [
+/**
+ * Each generated file: its path, and its content made from the manifest and from what the file
+ * holds now.
+ */
+const GENERATED: readonly (readonly [
+  path: string,
+  make: (facts: Manifest, current: string) => string,
+])[] = [
   ["README.md", (facts, current) => readme(current, facts.commands)],
-  ["skill/SKILL.md", (_facts, current) => current.replace(/^ {2}version: ".*"$/m, `  version: "${VERSION}"`)],
+  [
+    "skill/SKILL.md",
+    (_facts, current) => current.replace(/^ {2}version: ".*"$/m, `  version: "${VERSION}"`),
+  ],
   ["install.sh", (_facts, current) => stampInstaller(current, PUBLISHED_KEY)],
   ["src/core/skill/references.ts", () => referenceModule(references(commands).keys())],
-  ...[...references(commands)].map(([name, text]) => [`skill/references/${name}`, () => text] as const),
+  ...[...references(commands)].map(
+    ([name, text]) => [`skill/references/${name}`, () => text] as const,
+  ),
 ];
 
 const EFFECTS: Readonly<Record<string, string>> = {
@@ -41,13 +53,18 @@ function readme(current: string, rows: readonly CommandFacts[]): string {
     verify: verifyText(PUBLISHED_KEY),
     commands: commandTable(rows),
   };
-  return Object.entries(parts).reduce((text, [name, content]) => replaceBetween(text, name, content), current);
+  return Object.entries(parts).reduce(
+    (text, [name, content]) => replaceBetween(text, name, content),
+    current,
+  );
 }
 
 /** How a release is installed; without a release key (as in names.ts) there is none yet. */
 export function installText(key: string | undefined): string {
   const state =
-    key === undefined ? "No release is published yet: build from this source. Once there is one:" : "A release:";
+    key === undefined
+      ? "No release is published yet: build from this source. Once there is one:"
+      : "A release:";
   return `${state}
 
 \`\`\`sh
@@ -58,7 +75,10 @@ sh install.sh
 
 /** How a release is verified with openssl alone, and whom its proof of origin must name. */
 export function verifyText(key: string | undefined): string {
-  const lines = (key ?? "(the key of the first release will stand here)").replace(/.{64}(?=.)/g, "$&\n");
+  const lines = (key ?? "(the key of the first release will stand here)").replace(
+    /.{64}(?=.)/g,
+    "$&\n",
+  );
   const asset = assetName(VERSION, "linux-x64");
   return `\`\`\`sh
 cat > release.pem <<'END'
@@ -81,10 +101,13 @@ gh attestation verify ${asset} --repo ${REPOSITORY} \\
 and for the npm package \`npm audit signatures\`.`;
 }
 
-/** One row for each command: the line without its options, what it does to the world, its summary. */
+/**
+ * One row for each command: the line without its options, what it does to the world, its summary.
+ */
 export function commandTable(facts: readonly CommandFacts[]): string {
   const rows = facts.map(
-    ({ name, effect, summary }) => `| \`${name}\` | ${EFFECTS[effect] ?? effect} | ${escapeCell(summary)} |`,
+    ({ name, effect, summary }) =>
+      `| \`${name}\` | ${EFFECTS[effect] ?? effect} | ${escapeCell(summary)} |`,
   );
   return ["| command | effect | what it does |", "|---|---|---|", ...rows].join("\n");
 }
@@ -93,7 +116,10 @@ function escapeCell(text: string): string {
   return text.replace(/\|/g, "\\|").replace(/\n/g, " ");
 }
 
-/** The installer with the names under which the program is published, and with the key (as in names.ts) that it is to believe. */
+/**
+ * The installer with the names under which the program is published, and with the key (as in
+ * names.ts) that it is to believe.
+ */
 export function stampInstaller(text: string, key: string | undefined): string {
   const names = [
     `PROGRAM=${PACKAGE}`,
@@ -105,11 +131,15 @@ export function stampInstaller(text: string, key: string | undefined): string {
     `RELEASE_KEY='${(key ?? "").replace(/.{64}(?=.)/g, "$&\n")}'`,
   ];
   const block = /^(# names:begin .*\n)(?:.*\n)*?(?=^# names:end$)/m;
-  if (!block.test(text)) throw new Error("The marks 'names:begin' and 'names:end' must stand in install.sh.");
+  if (!block.test(text))
+    throw new Error("The marks 'names:begin' and 'names:end' must stand in install.sh.");
   return text.replace(block, (_whole, mark: string) => `${mark}${names.join("\n")}\n`);
 }
 
-/** Replaces what stands between `<!-- name:begin -->` and `<!-- name:end -->`. Throws when the marks are not there exactly once. */
+/**
+ * Replaces what stands between `<!-- name:begin -->` and `<!-- name:end -->`. Throws when the marks
+ * are not there exactly once.
+ */
 export function replaceBetween(text: string, name: string, content: string): string {
   const [begin, end] = [`<!-- ${name}:begin -->`, `<!-- ${name}:end -->`];
   const [before, rest, ...surplus] = text.split(begin);
@@ -120,7 +150,9 @@ export function replaceBetween(text: string, name: string, content: string): str
   return `${before}${begin}\n${content}\n${end}${after}`;
 }
 
-/** Paths of the generated files that differ from what they should be; writes them unless `check`. */
+/**
+ * Paths of the generated files that differ from what they should be; writes them unless `check`.
+ */
 export async function generate(check: boolean): Promise<string[]> {
   const facts = manifest(commands);
   const stale: string[] = [];

@@ -1,6 +1,7 @@
 /**
- * A folder as somebody else might leave it, to show that nothing in the current directory steers the program (CFG-1, CFG-2). Each file
- * would show: the variables change what `PROBE` answers, and the scripts leave the file `TRACE` behind.
+ * A folder as somebody else might leave it, to show that nothing in the current directory steers
+ * the program (CFG-1, CFG-2). Each file would show: the variables change what `PROBE` answers, and
+ * the scripts leave the file `TRACE` behind.
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -46,7 +47,11 @@ export async function writeHostileFolder(folder: string): Promise<void> {
   };
   for (const name of ["node-hid", "consola", "citty", "ofetch", "valibot", "@noble/curves"]) {
     files[`node_modules/${name}/index.js`] = script;
-    files[`node_modules/${name}/package.json`] = JSON.stringify({ name, version: "99.0.0", main: "index.js" });
+    files[`node_modules/${name}/package.json`] = JSON.stringify({
+      name,
+      version: "99.0.0",
+      main: "index.js",
+    });
   }
   for (const [name, content] of Object.entries(files)) {
     await mkdir(join(folder, name, ".."), { recursive: true });

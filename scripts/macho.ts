@@ -1,6 +1,7 @@
 /**
- * Code signatures of Mach-O executables. Bun signs what it compiles for Apple's own processors, but leaves macOS x64 with the signature of the
- * runtime, whose page hashes are then wrong; that one is replaced by an ad-hoc signature, such as `codesign --sign -` makes. Layouts after
+ * Code signatures of Mach-O executables. Bun signs what it compiles for Apple's own processors, but
+ * leaves macOS x64 with the signature of the runtime, whose page hashes are then wrong; that one is
+ * replaced by an ad-hoc signature, such as `codesign --sign -` makes. Layouts after
  * <mach-o/loader.h> and Apple's cs_blobs.h; the file is little-endian, signatures are big-endian.
  */
 import { createHash } from "node:crypto";
@@ -55,7 +56,10 @@ function layoutOf(file: Buffer): Layout {
       signature = { at, offset: file.readUInt32LE(at + 8), size: file.readUInt32LE(at + 12) };
     if (kind !== LC_SEGMENT_64) continue;
     const name = file.toString("latin1", at + 8, at + 24).replace(/\0+$/, "");
-    const [offset, size] = [Number(file.readBigUInt64LE(at + 40)), Number(file.readBigUInt64LE(at + 48))];
+    const [offset, size] = [
+      Number(file.readBigUInt64LE(at + 40)),
+      Number(file.readBigUInt64LE(at + 48)),
+    ];
     if (name === "__TEXT") text = { offset, size };
     if (name === "__LINKEDIT") linkedit = { at, offset };
   }
@@ -90,7 +94,8 @@ const EMPTY_REQUIREMENTS = 12;
 const EMPTY_SIGNATURE = 8;
 
 function signatureSize(limit: number, identifier: string): number {
-  const size = SUPER_HEADER + directorySize(limit, identifier) + EMPTY_REQUIREMENTS + EMPTY_SIGNATURE;
+  const size =
+    SUPER_HEADER + directorySize(limit, identifier) + EMPTY_REQUIREMENTS + EMPTY_SIGNATURE;
   return Math.ceil(size / 16) * 16;
 }
 
@@ -119,7 +124,12 @@ function blob(magic: number, content: Buffer): Buffer {
   return Buffer.concat([head, content]);
 }
 
-function directoryOf(code: Buffer, identifier: string, requirements: Buffer, text: Layout["text"]): Buffer {
+function directoryOf(
+  code: Buffer,
+  identifier: string,
+  requirements: Buffer,
+  text: Layout["text"],
+): Buffer {
   const pages = Math.ceil(code.length / PAGE);
   const directory = Buffer.alloc(directorySize(code.length, identifier));
   const hashOffset = DIRECTORY_HEADER + identifier.length + 1 + 2 * HASH_BYTES;
@@ -140,10 +150,14 @@ function directoryOf(code: Buffer, identifier: string, requirements: Buffer, tex
   directory.writeBigUInt64BE(BigInt(text.size), 72);
   directory.writeBigUInt64BE(BigInt(MAIN_BINARY), 80);
   directory.write(identifier, DIRECTORY_HEADER, "latin1");
-  // Special slots stand before the first page: requirements (-2), Info.plist (-1), of which there is none.
+  // Special slots stand before the first page: requirements (-2), Info.plist (-1), of which there
+  // is none.
   directory.set(sha256(requirements), hashOffset - 2 * HASH_BYTES);
   for (let page = 0; page < pages; page += 1) {
-    directory.set(sha256(code.subarray(page * PAGE, (page + 1) * PAGE)), hashOffset + page * HASH_BYTES);
+    directory.set(
+      sha256(code.subarray(page * PAGE, (page + 1) * PAGE)),
+      hashOffset + page * HASH_BYTES,
+    );
   }
   return directory;
 }
@@ -160,19 +174,20 @@ export interface SignatureFacts {
   readonly wrongPages: number;
 }
 
-/** Reads a signature as the kernel does: every page is hashed and compared. Throws when there is none that can be read. */
+/**
+ * Reads a signature as the kernel does: every page is hashed and compared. Throws when there is
+ * none that can be read.
+ */
 export function inspectSignature(bytes: Uint8Array): SignatureFacts {
   const file = Buffer.from(bytes);
   const { signature } = layoutOf(file);
   const all = file.subarray(signature.offset, signature.offset + signature.size);
-  if (all.length !== signature.size || all.readUInt32BE(0) !== SUPER_BLOB) throw new Error("There is no signature.");
+  if (all.length !== signature.size || all.readUInt32BE(0) !== SUPER_BLOB)
+    throw new Error("There is no signature.");
   const directory = all.subarray(directoryOffset(all));
-  const [hashOffset, identOffset, pages, limit] = [16, 20, 28, 32].map((at) => directory.readUInt32BE(at)) as [
-    number,
-    number,
-    number,
-    number,
-  ];
+  const [hashOffset, identOffset, pages, limit] = [16, 20, 28, 32].map((at) =>
+    directory.readUInt32BE(at),
+  ) as [number, number, number, number];
   const [hashSize = 0, hashType, , shift = 0] = directory.subarray(36, 40);
   const pageSize = 2 ** shift;
   if (hashType !== HASH_SHA256 || hashSize !== HASH_BYTES)
@@ -181,7 +196,10 @@ export function inspectSignature(bytes: Uint8Array): SignatureFacts {
     throw new Error("The signature does not cover the file.");
   let wrongPages = 0;
   for (let page = 0; page < pages; page += 1) {
-    const expected = directory.subarray(hashOffset + page * hashSize, hashOffset + (page + 1) * hashSize);
+    const expected = directory.subarray(
+      hashOffset + page * hashSize,
+      hashOffset + (page + 1) * hashSize,
+    );
     const found = sha256(file.subarray(page * pageSize, Math.min((page + 1) * pageSize, limit)));
     if (!found.equals(expected)) wrongPages += 1;
   }
@@ -193,7 +211,8 @@ export function inspectSignature(bytes: Uint8Array): SignatureFacts {
 function directoryOffset(signature: Buffer): number {
   for (let at = 12; at < 12 + signature.readUInt32BE(8) * 8; at += 8) {
     const offset = signature.readUInt32BE(at + 4);
-    if (signature.readUInt32BE(offset) === CODE_DIRECTORY && signature[offset + 37] === HASH_SHA256) return offset;
+    if (signature.readUInt32BE(offset) === CODE_DIRECTORY && signature[offset + 37] === HASH_SHA256)
+      return offset;
   }
   throw new Error("The signature has no directory of page hashes.");
 }

@@ -1,4 +1,7 @@
-/** The skill's reference files, made from the command values: one for each group, one for what stands alone, one for errors. */
+/**
+ * The skill's reference files, made from the command values: one for each group, one for what
+ * stands alone, one for errors.
+ */
 import type { Argument } from "../src/cli/argument.ts";
 import { type Command, type Group, walk } from "../src/cli/command.ts";
 import { declaredFields } from "../src/cli/fields.ts";
@@ -16,7 +19,11 @@ export function references(root: Group): Map<string, string> {
   }
   files.set(
     "program.md",
-    page("Commands without a group", "Session, any other GET, and what the program says about itself.", alone),
+    page(
+      "Commands without a group",
+      "Session, any other GET, and what the program says about itself.",
+      alone,
+    ),
   );
   files.set("errors.md", errorPage());
   return files;
@@ -24,7 +31,11 @@ export function references(root: Group): Map<string, string> {
 
 const MADE = `Made from the program itself; \`${PROGRAM} schema …\` gives the same as JSON.`;
 
-function page(title: string, summary: string, commands: readonly (readonly [string[], Command])[]): string {
+function page(
+  title: string,
+  summary: string,
+  commands: readonly (readonly [string[], Command])[],
+): string {
   const sections = commands.map(([words, command]) => section(words.join(" "), command));
   return `${[`# ${title}`, `${summary} ${MADE}`, ...sections].join("\n\n")}\n`;
 }
@@ -51,7 +62,9 @@ function section(name: string, command: Command): string {
     ...(needs.length === 0 ? [] : [`Needs ${needs.join(" and ")}.`]),
     ...command.notes,
   ];
-  const options = Object.entries(command.args).map(([option, argument]) => optionLine(option, argument));
+  const options = Object.entries(command.args).map(([option, argument]) =>
+    optionLine(option, argument),
+  );
   const lines = command.examples.map(({ line, means }) => `# ${means}\n${PROGRAM} ${line}`);
   return [
     `## ${name}${command.operands === undefined ? "" : ` ${command.operands.placeholder}`}`,
@@ -66,7 +79,9 @@ function optionLine(name: string, argument: Argument<unknown>): string {
   const { description, placeholder, required, many, fallback, limits } = argument;
   const value = placeholder === "" ? "" : ` ${placeholder}`;
   const range =
-    limits.maximum === undefined || limits.maximum >= 1_000_000_000 ? "" : ` ${limits.minimum} to ${limits.maximum}.`;
+    limits.maximum === undefined || limits.maximum >= 1_000_000_000
+      ? ""
+      : ` ${limits.minimum} to ${limits.maximum}.`;
   const preset = typeof fallback === "number" ? ` Default ${fallback}.` : "";
   const must = required ? " Required." : "";
   return `- \`--${name}${value}\`: ${description}${range}${preset}${must}${many ? " May stand several times." : ""}`;
@@ -77,7 +92,9 @@ function resultOf(command: Command): string[] {
   const isList = command.fields === "results";
   const fields = [...declaredFields(command.output(), command.fields ?? "object")];
   if (fields.length === 0) return [];
-  return [`Result${isList ? ", in `results`" : ""}: ${fields.map((field) => `\`${field}\``).join(", ")}.`];
+  return [
+    `Result${isList ? ", in `results`" : ""}: ${fields.map((field) => `\`${field}\``).join(", ")}.`,
+  ];
 }
 
 function errorPage(): string {

@@ -1,13 +1,17 @@
 /**
- * `npm run release -- <step>`: what turns a tag into a release. The workflow (.github/workflows/release.yml) runs these steps and no others;
- * each can be run by hand.
+ * `npm run release -- <step>`: what turns a tag into a release. The workflow
+ * (.github/workflows/release.yml) runs these steps and no others; each can be run by hand.
  *
- *   newKey <file>             makes the private key that signs releases, and prints what names.ts takes
- *   checkTag <tag>            fails unless the tag is this version's, the tree is clean, and names.ts holds a key
- *   make [<public key.pem>]   dist/release/ with everything but the signature; with a key, programs and installer that believe it
+ *   newKey <file>             makes the private key that signs releases, and prints what names.ts
+ * takes
+ *   checkTag <tag>            fails unless the tag is this version's, the tree is clean, and
+ * names.ts holds a key
+ *   make [<public key.pem>]   dist/release/ with everything but the signature; with a key, programs
+ * and installer that believe it
  *   verify                    installs from dist/release/ with install.sh, as a user would
  *
- * Between `make` and `verify` the list is signed: sh scripts/sign.sh dist/release [<private key.pem>].
+ * Between `make` and `verify` the list is signed: sh scripts/sign.sh dist/release [<private
+ * key.pem>].
  */
 import { createHash, createPublicKey, generateKeyPairSync } from "node:crypto";
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
@@ -22,10 +26,16 @@ import { hostTarget, TARGETS, type Target } from "./targets.ts";
 
 export const RELEASE = join(DIST, "release");
 
-/** Writes a new private key (PKCS#8, PEM, 0600) to `file`, which must not exist. Gives the public half as names.ts takes it. */
+/**
+ * Writes a new private key (PKCS#8, PEM, 0600) to `file`, which must not exist. Gives the public
+ * half as names.ts takes it.
+ */
 export async function newKey(file: string): Promise<string> {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  await writeFile(file, privateKey.export({ type: "pkcs8", format: "pem" }), { mode: 0o600, flag: "wx" });
+  await writeFile(file, privateKey.export({ type: "pkcs8", format: "pem" }), {
+    mode: 0o600,
+    flag: "wx",
+  });
   return publicKey.export({ type: "spki", format: "der" }).toString("base64");
 }
 
@@ -41,12 +51,20 @@ export function findTagFaults(tag: string, tree: string, key: string | undefined
 /** A P-256 public key in PEM as names.ts takes keys. Throws for any other. */
 export function readPublicKey(pem: string): string {
   const key = createPublicKey(pem);
-  if (key.asymmetricKeyDetails?.namedCurve !== "prime256v1") throw new Error("The key is none on P-256.");
+  if (key.asymmetricKeyDetails?.namedCurve !== "prime256v1")
+    throw new Error("The key is none on P-256.");
   return key.export({ type: "spki", format: "der" }).toString("base64");
 }
 
-/** Makes the release's folder anew; its files are those that are published, but for the signature. `key` as in names.ts. */
-export async function make(key: string, targets: readonly Target[] = TARGETS, folder = RELEASE): Promise<void> {
+/**
+ * Makes the release's folder anew; its files are those that are published, but for the signature.
+ * `key` as in names.ts.
+ */
+export async function make(
+  key: string,
+  targets: readonly Target[] = TARGETS,
+  folder = RELEASE,
+): Promise<void> {
   installRuntimes(targets);
   await mkdir(DIST, { recursive: true });
   const work = await mkdtemp(join(DIST, "work-"));
@@ -56,7 +74,10 @@ export async function make(key: string, targets: readonly Target[] = TARGETS, fo
     for (const target of targets) await makeExecutable(target, key, { work, made });
     await rename((await pack(work)).tarball, join(made, `${PACKAGE}-${VERSION}.tgz`));
     await writeFile(join(made, `${PACKAGE}-${VERSION}.cdx.json`), await sbom());
-    await writeFile(join(made, "install.sh"), stampInstaller(await readFile(join(ROOT, "install.sh"), "utf8"), key));
+    await writeFile(
+      join(made, "install.sh"),
+      stampInstaller(await readFile(join(ROOT, "install.sh"), "utf8"), key),
+    );
     await writeFile(join(made, SUMS), await sums(made));
     await rm(folder, { recursive: true, force: true });
     await rename(made, folder);
@@ -71,7 +92,11 @@ async function makeExecutable(
   { work, made }: { readonly work: string; readonly made: string },
 ): Promise<void> {
   // With the published key a release is what `npm run build` makes of the tag, byte for byte.
-  const executable = await compile(target, work, releaseKey === PUBLISHED_KEY ? {} : { releaseKey });
+  const executable = await compile(
+    target,
+    work,
+    releaseKey === PUBLISHED_KEY ? {} : { releaseKey },
+  );
   const leaks = target === hostTarget() ? await findLeaks(executable) : [];
   if (leaks.length > 0) throw new Error(leaks.join("\n"));
   await rename(executable, join(made, assetName(VERSION, target.name)));
@@ -87,15 +112,26 @@ async function sums(folder: string): Promise<string> {
   return lines.join("");
 }
 
-/** Installs from the folder into an empty home. Throws when that fails, or what is installed is another version. */
+/**
+ * Installs from the folder into an empty home. Throws when that fails, or what is installed is
+ * another version.
+ */
 export async function verify(folder = RELEASE): Promise<void> {
   const home = await mkdtemp(join(tmpdir(), "release-"));
   try {
-    const command = ["sh", join(folder, "install.sh"), "--from", folder, "--dir", join(home, "bin")];
+    const command = [
+      "sh",
+      join(folder, "install.sh"),
+      "--from",
+      folder,
+      "--dir",
+      join(home, "bin"),
+    ];
     const install = Bun.spawnSync(command, { env: { PATH: process.env.PATH ?? "", HOME: home } });
     if (install.exitCode !== 0) throw new Error(`install.sh failed:\n${install.stderr}`);
     const { stdout } = Bun.spawnSync([join(home, "bin", PACKAGE), "--version"], { env: {} });
-    if (stdout.toString() !== `${VERSION}\n`) throw new Error(`The installed program says ${stdout}.`);
+    if (stdout.toString() !== `${VERSION}\n`)
+      throw new Error(`The installed program says ${stdout}.`);
   } finally {
     await rm(home, { recursive: true });
   }
@@ -115,7 +151,8 @@ const STEPS: Readonly<Record<string, (argument: string | undefined) => Promise<s
   },
   make: async (file) => {
     const key = file === undefined ? PUBLISHED_KEY : readPublicKey(await readFile(file, "utf8"));
-    if (key === undefined) throw new Error("names.ts holds no release key (newKey), and no public key was named.");
+    if (key === undefined)
+      throw new Error("names.ts holds no release key (newKey), and no public key was named.");
     await make(key);
     return await readFile(join(RELEASE, SUMS), "utf8");
   },
@@ -131,7 +168,8 @@ if (import.meta.main) {
   const [name = "", argument, ...surplus] = process.argv.slice(2);
   const step = Object.hasOwn(STEPS, name) ? STEPS[name] : undefined;
   try {
-    if (step === undefined || surplus.length > 0) throw new Error(`Steps: ${STEP_NAMES.join(", ")}.`);
+    if (step === undefined || surplus.length > 0)
+      throw new Error(`Steps: ${STEP_NAMES.join(", ")}.`);
     process.stdout.write(`${(await step(argument)).trimEnd()}\n`);
   } catch (cause) {
     process.stderr.write(`${cause instanceof Error ? cause.message : String(cause)}\n`);

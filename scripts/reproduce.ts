@@ -1,6 +1,7 @@
 /**
- * `npm run reproduce [-- --all]`: builds this commit a second time, from a copy of the source in a folder of another name, and compares the
- * bytes (REL-2). With --all every target, otherwise the one of this machine.
+ * `npm run reproduce [-- --all]`: builds this commit a second time, from a copy of the source in a
+ * folder of another name, and compares the bytes (REL-2). With --all every target, otherwise the
+ * one of this machine.
  */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
@@ -9,10 +10,21 @@ import { join } from "node:path";
 import { DIST, ROOT } from "./build.ts";
 
 /** What a build reads. */
-const SOURCES = ["src", "scripts", "skill", "runtimes", "package.json", "package-lock.json", "README.md", "LICENSE"];
+const SOURCES = [
+  "src",
+  "scripts",
+  "skill",
+  "runtimes",
+  "package.json",
+  "package-lock.json",
+  "README.md",
+  "LICENSE",
+];
 
 /** SHA-256 (hexadecimal) of each artefact, by its name. Throws when the second build fails. */
-export async function buildElsewhere(args: readonly string[]): Promise<ReadonlyMap<string, string>> {
+export async function buildElsewhere(
+  args: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
   await mkdir(DIST, { recursive: true });
   const folder = await mkdtemp(join(DIST, "another place-"));
   try {
@@ -65,7 +77,9 @@ if (import.meta.main) {
   const here = exitCode === 0 ? await hashesIn(DIST) : new Map<string, string>();
   const again = exitCode === 0 ? await buildElsewhere(args) : here;
   for (const [name, hash] of again) {
-    process.stdout.write(`${hash}  ${name}${here.get(name) === hash ? "" : "  IS ANOTHER THAN HERE"}\n`);
+    process.stdout.write(
+      `${hash}  ${name}${here.get(name) === hash ? "" : "  IS ANOTHER THAN HERE"}\n`,
+    );
   }
   const isEqual = again.size > 1 && [...again].every(([name, hash]) => here.get(name) === hash);
   process.exitCode = isEqual ? 0 : 1;

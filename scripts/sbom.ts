@@ -1,6 +1,7 @@
 /**
- * What a release is made of, as a CycloneDX 1.6 document (REL-3): the bundled packages and the runtimes, each with the SHA-512 by which its
- * lock file pins it. It holds no time and no random number, so that two builds give the same bytes.
+ * What a release is made of, as a CycloneDX 1.6 document (REL-3): the bundled packages and the
+ * runtimes, each with the SHA-512 by which its lock file pins it. It holds no time and no random
+ * number, so that two builds give the same bytes.
  */
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
@@ -76,14 +77,21 @@ async function libraries(): Promise<Part[]> {
   });
 }
 
-/** bun.lock is JSON but for trailing commas; what is wanted of it stands in one line for each package. */
+/**
+ * bun.lock is JSON but for trailing commas; what is wanted of it stands in one line for each
+ * package.
+ */
 async function runtimes(): Promise<Part[]> {
   const lock = await readFile(join(ROOT, "runtimes", "bun.lock"), "utf8");
   return TARGETS.map(({ runtime }) => {
     const name = `@oven/${runtime}`;
     const [, version, integrity] =
-      new RegExp(`^ {4}"${name}": \\["${name}@([^"]+)", .*"(sha512-[A-Za-z0-9+/=]+)"\\],?$`, "m").exec(lock) ?? [];
-    if (version === undefined || integrity === undefined) throw new Error(`bun.lock does not pin ${name}.`);
+      new RegExp(
+        `^ {4}"${name}": \\["${name}@([^"]+)", .*"(sha512-[A-Za-z0-9+/=]+)"\\],?$`,
+        "m",
+      ).exec(lock) ?? [];
+    if (version === undefined || integrity === undefined)
+      throw new Error(`bun.lock does not pin ${name}.`);
     return { name, version, integrity, license: "MIT", kind: "platform", needs: [] };
   });
 }
@@ -96,7 +104,12 @@ function toComponent({ name, version, license, integrity, kind }: Part): object 
     ...(short === scope ? {} : { group: scope }),
     name: short,
     version,
-    hashes: [{ alg: "SHA-512", content: Buffer.from(integrity.slice("sha512-".length), "base64").toString("hex") }],
+    hashes: [
+      {
+        alg: "SHA-512",
+        content: Buffer.from(integrity.slice("sha512-".length), "base64").toString("hex"),
+      },
+    ],
     ...(license === undefined ? {} : { licenses: [licenseOf(license)] }),
     purl: purl(name, version),
   };

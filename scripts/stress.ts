@@ -1,7 +1,9 @@
 /**
- * `npm run stress [-- --seed 7] [--processes 24,200] [--kills 250]`: many processes of the built program on one session whose refresh tokens
- * work once, some of them killed, one of them logging out; and logins and refreshes killed at random moments. Prints figures; fails when a
- * promise of SES-5, SES-6 or SES-2 is broken. The seed decides who is killed and when; the system decides what that process was doing.
+ * `npm run stress [-- --seed 7] [--processes 24,200] [--kills 250]`: many processes of the built
+ * program on one session whose refresh tokens work once, some of them killed, one of them logging
+ * out; and logins and refreshes killed at random moments. Prints figures; fails when a promise of
+ * SES-5, SES-6 or SES-2 is broken. The seed decides who is killed and when; the system decides what
+ * that process was doing.
  */
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
@@ -12,7 +14,9 @@ import { type Sandbox, startSandbox } from "../src/sandbox/index.ts";
 import { findArtifacts } from "../test/support/artifacts.ts";
 import { Random } from "../test/support/random.ts";
 
-/** How a process ended: `OK`, the code of its failure, `KILLED`, or what is wrong with its output. */
+/**
+ * How a process ended: `OK`, the code of its failure, `KILLED`, or what is wrong with its output.
+ */
 type Ending = string;
 
 export class Stage implements AsyncDisposable {
@@ -24,7 +28,12 @@ export class Stage implements AsyncDisposable {
   ) {}
 
   static async open(command: readonly string[], random: Random): Promise<Stage> {
-    return new Stage(command, await startSandbox(), await mkdtemp(join(tmpdir(), "stress-")), random);
+    return new Stage(
+      command,
+      await startSandbox(),
+      await mkdtemp(join(tmpdir(), "stress-")),
+      random,
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -52,11 +61,13 @@ export class Stage implements AsyncDisposable {
       },
       stdio: ["ignore", "pipe", "ignore"],
     });
-    const killer = killAfterMs === undefined ? undefined : setTimeout(() => child.kill("SIGKILL"), killAfterMs);
+    const killer =
+      killAfterMs === undefined ? undefined : setTimeout(() => child.kill("SIGKILL"), killAfterMs);
     const stdout = await new Response(child.stdout).text();
     await child.exited;
     clearTimeout(killer);
-    if (child.signalCode !== null) return stdout === "" || child.signalCode === "SIGKILL" ? "KILLED" : "SIGNALLED";
+    if (child.signalCode !== null)
+      return stdout === "" || child.signalCode === "SIGKILL" ? "KILLED" : "SIGNALLED";
     return endingOf(child.exitCode, stdout);
   }
 
@@ -70,8 +81,12 @@ export class Stage implements AsyncDisposable {
     const names = this.files();
     if (!names.includes("session.json")) return "none";
     try {
-      const { version, tokens } = JSON.parse(readFileSync(join(this.state, "session.json"), "utf8"));
-      return version === 1 && typeof tokens.access === "string" && typeof tokens.refresh === "string"
+      const { version, tokens } = JSON.parse(
+        readFileSync(join(this.state, "session.json"), "utf8"),
+      );
+      return version === 1 &&
+        typeof tokens.access === "string" &&
+        typeof tokens.refresh === "string"
         ? "valid"
         : "WRONG";
     } catch {
@@ -135,8 +150,15 @@ function count(endings: readonly Ending[]): Record<Ending, number> {
 
 const LIST = ["accounts", "list", "--timeout", "120"];
 
-/** `size` processes need one refresh at once; `kills` of them are killed at random moments, `logout` puts one among them that logs out. */
-export async function crowd(stage: Stage, size: number, { kills = 0, logout = false } = {}): Promise<Figures> {
+/**
+ * `size` processes need one refresh at once; `kills` of them are killed at random moments, `logout`
+ * puts one among them that logs out.
+ */
+export async function crowd(
+  stage: Stage,
+  size: number,
+  { kills = 0, logout = false } = {},
+): Promise<Figures> {
   const { random } = stage;
   await stage.run(["login", "api"]);
   stage.expire();
@@ -147,30 +169,39 @@ export async function crowd(stage: Stage, size: number, { kills = 0, logout = fa
   const endings = await Promise.all(
     Array.from({ length: size }, (_, at) => {
       const killAfterMs = killed.has(at) ? random.below(60 + size * 25) : undefined;
-      return at === outAt ? stage.logoutAfter(random.below(40 + size * 20)) : stage.run(LIST, killAfterMs);
+      return at === outAt
+        ? stage.logoutAfter(random.below(40 + size * 20))
+        : stage.run(LIST, killAfterMs);
     }),
   );
   const refreshes = stage.takeRefreshes();
   const session = stage.sessionState();
   const broken: string[] = [];
-  // A killed process may take with it the tokens that it had just been given; then the session is over, never damaged.
+  // A killed process may take with it the tokens that it had just been given; then the session is
+  // over, never damaged.
   const fine = new Set([
     "OK",
     ...(kills > 0 ? ["KILLED", "SESSION_EXPIRED", "NOT_LOGGED_IN"] : []),
     ...(logout ? ["NOT_LOGGED_IN"] : []),
   ]);
-  for (const ending of new Set(endings)) if (!fine.has(ending)) broken.push(`a process ended with ${ending}`);
+  for (const ending of new Set(endings))
+    if (!fine.has(ending)) broken.push(`a process ended with ${ending}`);
   if (!["valid", "none"].includes(session)) broken.push(`the session is ${session}`);
-  if (logout && kills === 0 && session !== "none") broken.push("a session came back after the logout");
+  if (logout && kills === 0 && session !== "none")
+    broken.push("a session came back after the logout");
   if (kills === 0 && refreshes.refused > 0) broken.push("a refresh token was used twice");
-  if (kills === 0 && !logout && refreshes.accepted !== 1) broken.push(`${refreshes.accepted} refreshes instead of one`);
+  if (kills === 0 && !logout && refreshes.accepted !== 1)
+    broken.push(`${refreshes.accepted} refreshes instead of one`);
   const after = await stage.run(["login", "api"]);
   if (after !== "OK" || (await stage.run(LIST)) !== "OK") broken.push("nothing works afterwards");
   const leftovers = stage.leftovers();
   return { endings: count(endings), session, leftovers, ...refreshes, broken };
 }
 
-/** One process after the other is killed in a login or a refresh; after each the state must be usable. */
+/**
+ * One process after the other is killed in a login or a refresh; after each the state must be
+ * usable.
+ */
 export async function killOneByOne(stage: Stage, kills: number): Promise<Figures> {
   const { random } = stage;
   const endings: Ending[] = [];
@@ -186,17 +217,23 @@ export async function killOneByOne(stage: Stage, kills: number): Promise<Figures
       if (stage.sessionState() === "none") await stage.run(["login", "api"]);
       stage.expire();
     }
-    const first = await stage.run(isRefresh ? LIST : ["login", "api"], random.below(Math.ceil(usualMs * 1.2)));
+    const first = await stage.run(
+      isRefresh ? LIST : ["login", "api"],
+      random.below(Math.ceil(usualMs * 1.2)),
+    );
     if (first === "KILLED") killed += 1;
-    if (!["KILLED", "OK"].includes(first)) broken.push(`the process to be killed ended with ${first}`);
+    if (!["KILLED", "OK"].includes(first))
+      broken.push(`the process to be killed ended with ${first}`);
     const session = stage.sessionState();
     if (!["valid", "none"].includes(session)) broken.push(`the session is ${session}`);
     stage.sandbox.control.clearFaults();
     const next = await stage.run(LIST);
-    if (!["OK", "NOT_LOGGED_IN", "SESSION_EXPIRED"].includes(next)) broken.push(`the next command ended with ${next}`);
+    if (!["OK", "NOT_LOGGED_IN", "SESSION_EXPIRED"].includes(next))
+      broken.push(`the next command ended with ${next}`);
     endings.push(`${isRefresh ? "refresh" : "login"} ${first}, then ${next}`);
   }
-  if (endings.filter((ending) => ending.includes("KILLED")).length < kills) broken.push("too few could be killed");
+  if (endings.filter((ending) => ending.includes("KILLED")).length < kills)
+    broken.push("too few could be killed");
   const refreshes = stage.takeRefreshes();
   const session = stage.sessionState();
   return { endings: count(endings), session, leftovers: stage.leftovers(), ...refreshes, broken };
@@ -225,13 +262,17 @@ if (import.meta.main) {
   process.stdout.write(`seed ${values.seed}\n`);
   for (const size of values.processes.split(",").map(Number)) {
     await timed(`${size} processes`, () => crowd(stage, size));
-    await timed(`${size} processes, a third killed`, () => crowd(stage, size, { kills: Math.floor(size / 3) }));
+    await timed(`${size} processes, a third killed`, () =>
+      crowd(stage, size, { kills: Math.floor(size / 3) }),
+    );
     await timed(`${size} processes and a logout`, () => crowd(stage, size, { logout: true }));
     await timed(`${size} processes, kills and a logout`, () =>
       crowd(stage, size, { kills: Math.floor(size / 3), logout: true }),
     );
   }
-  await timed(`${values.kills} kills of logins and refreshes`, () => killOneByOne(stage, Number(values.kills)));
+  await timed(`${values.kills} kills of logins and refreshes`, () =>
+    killOneByOne(stage, Number(values.kills)),
+  );
   process.stdout.write(failures === 0 ? "all promises kept\n" : `${failures} promises broken\n`);
   process.exitCode = failures === 0 ? 0 : 1;
 }

@@ -1,6 +1,6 @@
 /**
- * The outside world as a value, and what a command can be given of it. A test passes another Context; nothing is patched. How each
- * capability is made stands in providers.ts.
+ * The outside world as a value, and what a command can be given of it. A test passes another
+ * Context; nothing is patched. How each capability is made stands in providers.ts.
  */
 import type { GenericSchema } from "valibot";
 import type { Group } from "./cli/command.ts";
@@ -88,8 +88,14 @@ export interface Capabilities {
   readonly completion: () => Promise<typeof SHELLS>;
   readonly skills: Skills;
   readonly diagnosis: () => Promise<{ host: DoctorHost; examine: typeof examine }>;
-  readonly upgrades: () => Promise<{ host: UpgradeHost; check: typeof check; upgrade: typeof upgrade }>;
-  readonly sandbox: (options: SandboxOptions) => Promise<{ description: SandboxDescription; close(): Promise<void> }>;
+  readonly upgrades: () => Promise<{
+    host: UpgradeHost;
+    check: typeof check;
+    upgrade: typeof upgrade;
+  }>;
+  readonly sandbox: (
+    options: SandboxOptions,
+  ) => Promise<{ description: SandboxDescription; close(): Promise<void> }>;
 }
 
 /** The bundled skill and its copies; loaded when it is asked for. */
@@ -100,7 +106,10 @@ export interface Skills {
   install(target: Target, force: boolean): Promise<Installed>;
 }
 
-/** What can be done with a Ledger device; each finds it, uses it and lets go of it. Throws the DEVICE_ codes. */
+/**
+ * What can be done with a Ledger device; each finds it, uses it and lets go of it. Throws the
+ * DEVICE_ codes.
+ */
 export interface Device {
   login(host: ApiHost, request: DeviceLogin): Promise<Session>;
   approve(api: Api, request: DeviceApproval): Promise<Exact>;
@@ -118,4 +127,6 @@ export interface RunParts {
 }
 
 /** How each capability is made; nothing is made before a command that needs it runs. */
-export type Providers = { readonly [K in keyof Capabilities]: () => Capabilities[K] | Promise<Capabilities[K]> };
+export type Providers = {
+  readonly [K in keyof Capabilities]: () => Capabilities[K] | Promise<Capabilities[K]>;
+};

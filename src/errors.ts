@@ -1,9 +1,12 @@
 /**
- * The one table of failures: code → exit code, whether trying again can help, and the general remedy.
- * A throw site knows only the code; the exit never stands anywhere else.
+ * The one table of failures: code → exit code, whether trying again can help, and the general
+ * remedy. A throw site knows only the code; the exit never stands anywhere else.
  */
 
-/** What an exit code says, for help, schema and skill. 130 and 143 follow from a signal, with or without a document. */
+/**
+ * What an exit code says, for help, schema and skill. 130 and 143 follow from a signal, with or
+ * without a document.
+ */
 export const EXIT_CODES = {
   0: "success",
   1: "general or network",
@@ -25,8 +28,16 @@ interface ErrorEntry {
 export const ERRORS = {
   // Command line
   UNKNOWN_COMMAND: { exit: 2, retryable: false, hint: "Run with --help to see the commands." },
-  MISSING_COMMAND: { exit: 2, retryable: false, hint: "Name one of the group's commands; --help lists them." },
-  UNKNOWN_OPTION: { exit: 2, retryable: false, hint: "Run the command with --help to see its options." },
+  MISSING_COMMAND: {
+    exit: 2,
+    retryable: false,
+    hint: "Name one of the group's commands; --help lists them.",
+  },
+  UNKNOWN_OPTION: {
+    exit: 2,
+    retryable: false,
+    hint: "Run the command with --help to see its options.",
+  },
   MISSING_OPTION: { exit: 2, retryable: false, hint: "Add the option; --help shows how." },
   MISSING_OPTION_VALUE: {
     exit: 2,
@@ -34,8 +45,16 @@ export const ERRORS = {
     hint: "Give the option a value; a value that begins with '-' is written with '=', as in --page=-1.",
   },
   DUPLICATE_OPTION: { exit: 2, retryable: false, hint: "Give the option once." },
-  UNEXPECTED_ARGUMENT: { exit: 2, retryable: false, hint: "Remove the argument; every value belongs to an option." },
-  INVALID_ARGUMENT: { exit: 2, retryable: false, hint: "Correct the value; --help shows what is accepted." },
+  UNEXPECTED_ARGUMENT: {
+    exit: 2,
+    retryable: false,
+    hint: "Remove the argument; every value belongs to an option.",
+  },
+  INVALID_ARGUMENT: {
+    exit: 2,
+    retryable: false,
+    hint: "Correct the value; --help shows what is accepted.",
+  },
   INVALID_PATH: {
     exit: 2,
     retryable: false,
@@ -57,7 +76,11 @@ export const ERRORS = {
   PAYLOAD_TOO_LARGE: { exit: 2, retryable: false, hint: "Send less: a document may have 1 MiB." },
 
   // Configuration
-  MISSING_CREDENTIALS: { exit: 2, retryable: false, hint: "Set the named environment variables, then run again." },
+  MISSING_CREDENTIALS: {
+    exit: 2,
+    retryable: false,
+    hint: "Set the named environment variables, then run again.",
+  },
   CONFIG_CONFLICT: {
     exit: 2,
     retryable: false,
@@ -73,13 +96,21 @@ export const ERRORS = {
     retryable: false,
     hint: "Use https; plain http is accepted only for this machine's loopback address.",
   },
-  INVALID_PROXY: { exit: 2, retryable: false, hint: "Set the proxy variable to http://host:port, or unset it." },
+  INVALID_PROXY: {
+    exit: 2,
+    retryable: false,
+    hint: "Set the proxy variable to http://host:port, or unset it.",
+  },
   READ_ONLY: {
     exit: 2,
     retryable: false,
     hint: "LEDGER_ENTERPRISE_READ_ONLY is set: commands that write or sign are switched off. Ask the person who set it.",
   },
-  NOT_SUPPORTED: { exit: 2, retryable: false, hint: "This API generation does not offer the operation." },
+  NOT_SUPPORTED: {
+    exit: 2,
+    retryable: false,
+    hint: "This API generation does not offer the operation.",
+  },
 
   // Keys, challenges, signatures
   INVALID_PRIVATE_KEY: {
@@ -112,11 +143,23 @@ export const ERRORS = {
     retryable: false,
     hint: "Do not approve. Show error.details.differences to a person; the request stays open, and only a person decides what becomes of it.",
   },
-  INVALID_SIGNATURE: { exit: 2, retryable: false, hint: "Pass the signature exactly as 'requests sign' printed it." },
+  INVALID_SIGNATURE: {
+    exit: 2,
+    retryable: false,
+    hint: "Pass the signature exactly as 'requests sign' printed it.",
+  },
 
   // Session
-  NOT_LOGGED_IN: { exit: 3, retryable: false, hint: "Log in first: 'login api' or 'login device'." },
-  SESSION_EXPIRED: { exit: 3, retryable: false, hint: "Log in again: 'login api' or 'login device'." },
+  NOT_LOGGED_IN: {
+    exit: 3,
+    retryable: false,
+    hint: "Log in first: 'login api' or 'login device'.",
+  },
+  SESSION_EXPIRED: {
+    exit: 3,
+    retryable: false,
+    hint: "Log in again: 'login api' or 'login device'.",
+  },
   SESSION_MISMATCH: {
     exit: 3,
     retryable: false,
@@ -133,11 +176,23 @@ export const ERRORS = {
     retryable: false,
     hint: "Check that the state directory exists, can be written and has space.",
   },
-  LOCK_TIMEOUT: { exit: 1, retryable: true, hint: "Another process holds the session; try again when it has ended." },
-  WRONG_SESSION_KIND: { exit: 3, retryable: false, hint: "This command needs another kind of login." },
+  LOCK_TIMEOUT: {
+    exit: 1,
+    retryable: true,
+    hint: "Another process holds the session; try again when it has ended.",
+  },
+  WRONG_SESSION_KIND: {
+    exit: 3,
+    retryable: false,
+    hint: "This command needs another kind of login.",
+  },
 
   // HTTP statuses
-  BAD_REQUEST: { exit: 2, retryable: false, hint: "The API refused the input; error.api says why." },
+  BAD_REQUEST: {
+    exit: 2,
+    retryable: false,
+    hint: "The API refused the input; error.api says why.",
+  },
   UNAUTHORIZED: {
     exit: 3,
     retryable: false,
@@ -153,8 +208,16 @@ export const ERRORS = {
     retryable: false,
     hint: "Check the id, the matching list command shows what exists; where none was given, check base URL and path.",
   },
-  CONFLICT: { exit: 1, retryable: false, hint: "The object's state changed; read it again before going on." },
-  HTTP_ERROR: { exit: 1, retryable: false, hint: "The API gave an unexpected status; error.httpStatus shows it." },
+  CONFLICT: {
+    exit: 1,
+    retryable: false,
+    hint: "The object's state changed; read it again before going on.",
+  },
+  HTTP_ERROR: {
+    exit: 1,
+    retryable: false,
+    hint: "The API gave an unexpected status; error.httpStatus shows it.",
+  },
   RATE_LIMITED: {
     exit: 1,
     retryable: true,
@@ -194,13 +257,21 @@ export const ERRORS = {
     retryable: true,
     hint: "The connection broke; try again. If it always does, check proxy and base URL, and whether both sides speak https.",
   },
-  TIMEOUT: { exit: 1, retryable: true, hint: "No complete answer in time; try again, or raise --timeout." },
+  TIMEOUT: {
+    exit: 1,
+    retryable: true,
+    hint: "No complete answer in time; try again, or raise --timeout.",
+  },
   TLS_ERROR: {
     exit: 1,
     retryable: false,
     hint: "The server's certificate or protocol was not accepted: for a private authority set NODE_EXTRA_CA_CERTS to its PEM file; check this machine's clock; the server must speak TLS 1.2 or newer on this port.",
   },
-  PROXY_ERROR: { exit: 1, retryable: false, hint: "The proxy refused the connection; check HTTPS_PROXY and NO_PROXY." },
+  PROXY_ERROR: {
+    exit: 1,
+    retryable: false,
+    hint: "The proxy refused the connection; check HTTPS_PROXY and NO_PROXY.",
+  },
 
   // Waiting
   WAIT_TIMEOUT: {
@@ -208,11 +279,23 @@ export const ERRORS = {
     retryable: true,
     hint: "The request is still open; reviews in error.details say who has to act. Wait again if somebody will.",
   },
-  WAIT_OTHER_STATE: { exit: 1, retryable: false, hint: "The request ended in another state; error.details shows it." },
-  REQUEST_CLOSED: { exit: 1, retryable: false, hint: "The request is already final; nothing can be approved." },
+  WAIT_OTHER_STATE: {
+    exit: 1,
+    retryable: false,
+    hint: "The request ended in another state; error.details shows it.",
+  },
+  REQUEST_CLOSED: {
+    exit: 1,
+    retryable: false,
+    hint: "The request is already final; nothing can be approved.",
+  },
 
   // Device
-  DEVICE_NOT_FOUND: { exit: 1, retryable: true, hint: "Connect the Ledger Stax or Flex by USB and unlock it." },
+  DEVICE_NOT_FOUND: {
+    exit: 1,
+    retryable: true,
+    hint: "Connect the Ledger Stax or Flex by USB and unlock it.",
+  },
   DEVICE_PERMISSION: {
     exit: 1,
     retryable: false,
@@ -220,17 +303,37 @@ export const ERRORS = {
   },
   DEVICE_LOCKED: { exit: 1, retryable: true, hint: "Unlock the device and run the command again." },
   DEVICE_WRONG_APP: { exit: 1, retryable: true, hint: "Open the Vault application on the device." },
-  DEVICE_APP_MISSING: { exit: 1, retryable: false, hint: "Install the Vault application on the device." },
-  DEVICE_REFUSED: { exit: 1, retryable: false, hint: "It was declined on the device; nothing was sent." },
+  DEVICE_APP_MISSING: {
+    exit: 1,
+    retryable: false,
+    hint: "Install the Vault application on the device.",
+  },
+  DEVICE_REFUSED: {
+    exit: 1,
+    retryable: false,
+    hint: "It was declined on the device; nothing was sent.",
+  },
   DEVICE_TIMEOUT: {
     exit: 1,
     retryable: true,
     hint: "Decline what the device still shows, then run the command again.",
   },
-  DEVICE_DISCONNECTED: { exit: 1, retryable: true, hint: "Reconnect the device and run the command again." },
-  DEVICE_AMBIGUOUS: { exit: 2, retryable: false, hint: "Name one device with --device, or disconnect the others." },
+  DEVICE_DISCONNECTED: {
+    exit: 1,
+    retryable: true,
+    hint: "Reconnect the device and run the command again.",
+  },
+  DEVICE_AMBIGUOUS: {
+    exit: 2,
+    retryable: false,
+    hint: "Name one device with --device, or disconnect the others.",
+  },
   DEVICE_BUSY: { exit: 1, retryable: true, hint: "Close the other program that uses the device." },
-  DEVICE_NOT_READY: { exit: 1, retryable: false, hint: "Finish setting up the device, or restart it." },
+  DEVICE_NOT_READY: {
+    exit: 1,
+    retryable: false,
+    hint: "Finish setting up the device, or restart it.",
+  },
   DEVICE_ERROR: {
     exit: 1,
     retryable: false,
@@ -261,13 +364,21 @@ export const ERRORS = {
     retryable: false,
     hint: "The device refused the server's data; is it a device of another workspace?",
   },
-  DEVICE_NOT_REGISTERED: { exit: 3, retryable: false, hint: "This device belongs to no user of the workspace." },
+  DEVICE_NOT_REGISTERED: {
+    exit: 3,
+    retryable: false,
+    hint: "This device belongs to no user of the workspace.",
+  },
   DEVICE_NOT_A_REVIEWER: {
     exit: 3,
     retryable: false,
     hint: "The user of this device may not approve the request now.",
   },
-  DEVICE_LOGIN_UNSUPPORTED: { exit: 1, retryable: false, hint: "This server offers no device login; use 'login api'." },
+  DEVICE_LOGIN_UNSUPPORTED: {
+    exit: 1,
+    retryable: false,
+    hint: "This server offers no device login; use 'login api'.",
+  },
 
   // Version, files, the program itself
   VERSION_OUTDATED: { exit: 1, retryable: false, hint: "Upgrade, then run the command again." },
@@ -276,22 +387,41 @@ export const ERRORS = {
     retryable: false,
     hint: "Nothing was overwritten; choose another path, or use --force where offered.",
   },
-  IO_ERROR: { exit: 1, retryable: false, hint: "Check that the path can be read or written and has space." },
+  IO_ERROR: {
+    exit: 1,
+    retryable: false,
+    hint: "Check that the path can be read or written and has space.",
+  },
   RUNTIME_UNSUPPORTED: {
     exit: 1,
     retryable: false,
     hint: "Install a newer Node.js, or use the standalone executable, which needs none.",
   },
   OUTPUT_ERROR: { exit: 1, retryable: false, hint: "Standard output could not be written." },
-  UPGRADE_FAILED: { exit: 1, retryable: true, hint: "Nothing was changed; the installed version still works." },
-  DOCTOR_PROBLEMS: { exit: 1, retryable: false, hint: "error.details.findings lists each problem with its fix." },
-  INTERNAL: { exit: 1, retryable: false, hint: "This is a defect of the program; run with --debug and report it." },
+  UPGRADE_FAILED: {
+    exit: 1,
+    retryable: true,
+    hint: "Nothing was changed; the installed version still works.",
+  },
+  DOCTOR_PROBLEMS: {
+    exit: 1,
+    retryable: false,
+    hint: "error.details.findings lists each problem with its fix.",
+  },
+  INTERNAL: {
+    exit: 1,
+    retryable: false,
+    hint: "This is a defect of the program; run with --debug and report it.",
+  },
 } as const satisfies Record<string, ErrorEntry>;
 
 /** A code of the table. */
 export type ErrorCode = keyof typeof ERRORS;
 
-/** What a failure may say beyond its code. Text from outside belongs into `details` or `api`, never into `message`. */
+/**
+ * What a failure may say beyond its code. Text from outside belongs into `details` or `api`, never
+ * into `message`.
+ */
 export interface ErrorFacts {
   /** One sentence of ours. */
   readonly message: string;
@@ -310,7 +440,10 @@ export interface ErrorFacts {
   readonly cause?: unknown;
 }
 
-/** The only exception that crosses a module boundary. Anything else that arrives at the top is `INTERNAL`. */
+/**
+ * The only exception that crosses a module boundary. Anything else that arrives at the top is
+ * `INTERNAL`.
+ */
 export class CliError extends Error {
   constructor(
     readonly code: ErrorCode,

@@ -1,5 +1,6 @@
 /**
- * The only file that touches `process`: builds the real context, runs, sets the exit code, and dies by the signal that ended the run.
+ * The only file that touches `process`: builds the real context, runs, sets the exit code, and dies
+ * by the signal that ended the run.
  */
 import process from "node:process";
 import type { Context } from "./context.ts";
@@ -7,8 +8,9 @@ import { announce } from "./io/announcement.ts";
 import { VERSION } from "./version.ts";
 
 /**
- * Switches of the runtimes that would weaken us (CFG-7, NET-10). Certificate checks stay on; request tracing stays off; plain http goes
- * only to loopback and so never through a proxy, which leaves HTTPS_PROXY and NO_PROXY as the only proxy variables.
+ * Switches of the runtimes that would weaken us (CFG-7, NET-10). Certificate checks stay on;
+ * request tracing stays off; plain http goes only to loopback and so never through a proxy, which
+ * leaves HTTPS_PROXY and NO_PROXY as the only proxy variables.
  */
 function neutralise(env: NodeJS.ProcessEnv): void {
   if (env.NODE_TLS_REJECT_UNAUTHORIZED !== undefined) env.NODE_TLS_REJECT_UNAUTHORIZED = "1";
@@ -59,13 +61,14 @@ function dieBy(signal: NodeJS.Signals): void {
 
 async function main(): Promise<void> {
   neutralise(process.env);
-  const [{ hostname }, { descriptorSink }, { releaseAllSync }, { streamSink }, { run }] = await Promise.all([
-    import("node:os"),
-    import("./io/descriptor.ts"),
-    import("./io/lock.ts"),
-    import("./io/stdout.ts"),
-    import("./run.ts"),
-  ]);
+  const [{ hostname }, { descriptorSink }, { releaseAllSync }, { streamSink }, { run }] =
+    await Promise.all([
+      import("node:os"),
+      import("./io/descriptor.ts"),
+      import("./io/lock.ts"),
+      import("./io/stdout.ts"),
+      import("./run.ts"),
+    ]);
   releaseLocks = releaseAllSync;
   const isWindows = process.platform === "win32";
   for (const signal of SIGNALS) process.on(signal, onSignal);

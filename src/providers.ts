@@ -36,12 +36,23 @@ export function createConfig(context: Context, redactor: Redactor): Config {
 
 const USER_AGENT = `${PROGRAM}/${VERSION}`;
 
-/** The version gate, before anything that a command needs is made (VER-5). Throws VERSION_OUTDATED, and the codes of a mirror or proxy. */
-export function passGate(context: Context, config: Config, parts: Pick<RunParts, "log" | "stop">): Promise<void> {
+/**
+ * The version gate, before anything that a command needs is made (VER-5). Throws VERSION_OUTDATED,
+ * and the codes of a mirror or proxy.
+ */
+export function passGate(
+  context: Context,
+  config: Config,
+  parts: Pick<RunParts, "log" | "stop">,
+): Promise<void> {
   return requireCurrent(freshnessHost(context, config, parts));
 }
 
-function freshnessHost(context: Context, config: Config, { log, stop }: Pick<RunParts, "log" | "stop">): FreshnessHost {
+function freshnessHost(
+  context: Context,
+  config: Config,
+  { log, stop }: Pick<RunParts, "log" | "stop">,
+): FreshnessHost {
   const { fetch, now, uid } = context;
   return {
     version: VERSION,
@@ -56,13 +67,22 @@ function freshnessHost(context: Context, config: Config, { log, stop }: Pick<Run
   };
 }
 
-/** Where newer versions are looked for: the published places, or the mirrors that are configured. Throws INVALID_URL, INSECURE_URL. */
+/**
+ * Where newer versions are looked for: the published places, or the mirrors that are configured.
+ * Throws INVALID_URL, INSECURE_URL.
+ */
 function releaseAddresses(config: Config): Addresses {
   const place = (name: "NPM_REGISTRY" | "RELEASES_URL", published: string): string => {
-    const { origin, basePath } = parseEndpoint(config.plain(name) ?? published, `LEDGER_ENTERPRISE_${name}`);
+    const { origin, basePath } = parseEndpoint(
+      config.plain(name) ?? published,
+      `LEDGER_ENTERPRISE_${name}`,
+    );
     return `${origin}${basePath}`;
   };
-  return { registry: place("NPM_REGISTRY", NPM_REGISTRY), releases: place("RELEASES_URL", RELEASES_URL) };
+  return {
+    registry: place("NPM_REGISTRY", NPM_REGISTRY),
+    releases: place("RELEASES_URL", RELEASES_URL),
+  };
 }
 
 async function openUpgrades(context: Context, config: Config, { log, stop }: RunParts) {
@@ -70,7 +90,13 @@ async function openUpgrades(context: Context, config: Config, { log, stop }: Run
   const { check, upgrade } = await import("./core/release/upgrade.ts");
   const { fetch, now, executable, platform } = context;
   const host: UpgradeHost = {
-    ...{ version: VERSION, channel: CHANNEL, target: TARGET, releaseKey: RELEASE_KEY, userAgent: USER_AGENT },
+    ...{
+      version: VERSION,
+      channel: CHANNEL,
+      target: TARGET,
+      releaseKey: RELEASE_KEY,
+      userAgent: USER_AGENT,
+    },
     ...{ fetch, now, executable, platform, log, stop },
     addresses: releaseAddresses(config),
   };
@@ -92,7 +118,17 @@ export function createProviders(context: Context, config: Config, parts: RunPart
     config.checkProxies();
     const { fetch, now, sleep } = context;
     const { log, stop, redactor } = parts;
-    return { fetch, now, sleep, userAgent: USER_AGENT, config, sessions: sessions(), log, stop, redactor };
+    return {
+      fetch,
+      now,
+      sleep,
+      userAgent: USER_AGENT,
+      config,
+      sessions: sessions(),
+      log,
+      stop,
+      redactor,
+    };
   });
   const files = { writeNew: writeNewFile };
   return {
@@ -110,7 +146,12 @@ export function createProviders(context: Context, config: Config, parts: RunPart
     notifications: () => import("./core/notifications/signature.ts"),
     records: async () => {
       const { Records } = await import("./core/signing/records.ts");
-      return new Records({ directory: directory(), now: context.now, uid: context.uid, log: parts.log });
+      return new Records({
+        directory: directory(),
+        now: context.now,
+        uid: context.uid,
+        log: parts.log,
+      });
     },
     signer: () => once(() => openSigner(config, parts.redactor)),
     publicKey: () => once(() => configuredPublicKey(config)),
@@ -139,7 +180,9 @@ export function createProviders(context: Context, config: Config, parts: RunPart
         api: host,
         skills: () => inspectKnown(bundledSkill(), context.home),
         device: async () =>
-          (await import("./core/device/reach.ts")).inspectDevice(deviceHost(context, directory(), parts)),
+          (await import("./core/device/reach.ts")).inspectDevice(
+            deviceHost(context, directory(), parts),
+          ),
       };
       return { host: doctorHost, examine };
     },
@@ -156,7 +199,12 @@ const openSandbox: Capabilities["sandbox"] = async (options) => {
   } catch (cause) {
     if (cause instanceof InvalidSeed) {
       const message = "--seed is no workspace that can be served.";
-      throw new CliError("INVALID_ARGUMENT", { message, field: "--seed", details: { issues: cause.issues }, cause });
+      throw new CliError("INVALID_ARGUMENT", {
+        message,
+        field: "--seed",
+        details: { issues: cause.issues },
+        cause,
+      });
     }
     const reason = errnoOf(cause);
     if (reason === "") throw cause;
@@ -171,7 +219,8 @@ const openSandbox: Capabilities["sandbox"] = async (options) => {
 };
 
 function createSkills(home: string | undefined): Skills {
-  const load = () => Promise.all([import("./core/skill/content.ts"), import("./core/skill/install.ts")]);
+  const load = () =>
+    Promise.all([import("./core/skill/content.ts"), import("./core/skill/install.ts")]);
   return {
     home,
     bundled: async () => (await load())[0].bundledSkill(),
@@ -198,7 +247,12 @@ function createSessions(context: Context, directory: string, parts: RunParts): S
       await sweepLeftovers(directory, now);
     },
     locked: (work, done) =>
-      withLock(`${directory}/session.lock`, { clock: now, sleep, pid, host, isAlive, signal: parts.stop }, work, done),
+      withLock(
+        `${directory}/session.lock`,
+        { clock: now, sleep, pid, host, isAlive, signal: parts.stop },
+        work,
+        done,
+      ),
   });
 }
 
@@ -252,7 +306,10 @@ async function openSigner(config: Config, redactor: Redactor): Promise<Signer> {
   redactor.learn(Buffer.from(key.scalar).toString("hex"));
   const signer = await softwareSigner(key);
   // A process signs once; then the scalar is overwritten (SIG-9).
-  return { publicKey: signer.publicKey, sign: (message) => signer.sign(message).finally(() => key.wipe()) };
+  return {
+    publicKey: signer.publicKey,
+    sign: (message) => signer.sign(message).finally(() => key.wipe()),
+  };
 }
 
 async function configuredPublicKey(config: Config): Promise<Uint8Array | undefined> {
@@ -264,7 +321,10 @@ async function configuredPublicKey(config: Config): Promise<Uint8Array | undefin
   return key.publicKey;
 }
 
-/** Reads `@file` and `-`; never a file that holds a configured secret; standard input once, and never from a terminal (C19). */
+/**
+ * Reads `@file` and `-`; never a file that holds a configured secret; standard input once, and
+ * never from a terminal (C19).
+ */
 export function createInputReader(
   context: Context,
   config: Config,
@@ -276,7 +336,10 @@ export function createInputReader(
     mayQuote: (text) => redactor.clean(text) === text,
     file: (path, maxBytes) => readInputFile(path, maxBytes, config.secretFiles()),
     stdin(maxBytes) {
-      if (used) throw new CliError("INVALID_ARGUMENT", { message: "Standard input can be read by one option only." });
+      if (used)
+        throw new CliError("INVALID_ARGUMENT", {
+          message: "Standard input can be read by one option only.",
+        });
       used = true;
       return readStdin(context.stdin, maxBytes, stop);
     },

@@ -6,7 +6,10 @@ export class List implements StreamedList {
   constructor(readonly items: StreamedList["items"]) {}
 }
 
-/** A document of made-up values that is printed while something goes on until it is stopped (`sandbox start`). */
+/**
+ * A document of made-up values that is printed while something goes on until it is stopped
+ * (`sandbox start`).
+ */
 export class Serving {
   constructor(
     readonly document: unknown,
@@ -14,7 +17,9 @@ export class Serving {
   ) {}
 }
 
-/** Text in place of a document, for the few commands whose result is a script or a guide (SPEC §1). */
+/**
+ * Text in place of a document, for the few commands whose result is a script or a guide (SPEC §1).
+ */
 export class Text {
   constructor(readonly content: string) {}
 }

@@ -1,6 +1,7 @@
 /**
- * One run: argv → exit code. Parse, refuse what may not run, prepare what the command needs, run it, emit its result or the one
- * failure document (SPEC §1). Commands return data; nothing else prints.
+ * One run: argv → exit code. Parse, refuse what may not run, prepare what the command needs, run
+ * it, emit its result or the one failure document (SPEC §1). Commands return data; nothing else
+ * prints.
  */
 import type { Command, Group } from "./cli/command.ts";
 import { declaredFields, Projection } from "./cli/fields.ts";
@@ -19,7 +20,10 @@ import { PROGRAM, VERSION } from "./version.ts";
 /** What a command with a time of its own may still ask when that is over. */
 const LAST_LOOK_MS = 5_000;
 
-/** Runs one command line; never throws and never exits. 130 or 143 are left to main.ts, which knows the signal. */
+/**
+ * Runs one command line; never throws and never exits. 130 or 143 are left to main.ts, which knows
+ * the signal.
+ */
 export async function run(argv: readonly string[], context: Context): Promise<number> {
   const redactor = new Redactor();
   const loose = (name: string): boolean => argv.includes(`--${name}`);
@@ -59,7 +63,9 @@ async function execute(argv: readonly string[], context: Context, parts: Parts):
   if (target.kind === "group") throw missingCommand(target, words);
   const globals = interpretGlobals(invocation);
   if (config.readOnly && (target.effect === "write" || target.effect === "sign")) {
-    throw new CliError("READ_ONLY", { message: `'${words.join(" ")}' would ${target.effect}, which is switched off.` });
+    throw new CliError("READ_ONLY", {
+      message: `'${words.join(" ")}' would ${target.effect}, which is switched off.`,
+    });
   }
   const ownTime = Object.hasOwn(target.args, "timeout") || target.effect === "local";
   const deadline = new Deadline(ownTime ? undefined : globals.timeout * 1000, context.interrupt);
@@ -76,14 +82,23 @@ async function execute(argv: readonly string[], context: Context, parts: Parts):
       stop: deadline.signal,
       patiently: (work) => deadline.pausedDuring(work),
     });
-    const acting = values.dryRun === true && target.rehearsal !== undefined ? target.rehearsal : target;
+    const acting =
+      values.dryRun === true && target.rehearsal !== undefined ? target.rehearsal : target;
     const capabilities: Record<string, unknown> = {};
-    for (const need of acting.needs) capabilities[need] = await providers[need as keyof typeof providers]();
+    for (const need of acting.needs)
+      capabilities[need] = await providers[need as keyof typeof providers]();
     const projection = projectionOf(target, values.fields);
-    // An answer that nobody can read must not be caused: a closed stdout is found before anything changes (OUT-7).
+    // An answer that nobody can read must not be caused: a closed stdout is found before anything
+    // changes (OUT-7).
     if (target.effect === "write" || target.effect === "sign") await context.stdout.write("");
     const result = await acting.run(capabilities as never, values as never);
-    return await deliver(result, target, acting === target ? projection : undefined, context, parts);
+    return await deliver(
+      result,
+      target,
+      acting === target ? projection : undefined,
+      context,
+      parts,
+    );
   } finally {
     deadline.clear();
     reading.clear();
@@ -93,7 +108,10 @@ async function execute(argv: readonly string[], context: Context, parts: Parts):
 function missingCommand(group: Group, words: readonly string[]): CliError {
   const names = [...group.members.keys()];
   return new CliError("MISSING_COMMAND", {
-    message: words.length === 0 ? "No command is named." : `'${words.join(" ")}' is a group; it needs a command.`,
+    message:
+      words.length === 0
+        ? "No command is named."
+        : `'${words.join(" ")}' is a group; it needs a command.`,
     details: { commands: names },
     hint: `One of: ${names.join(", ")}.`,
   });
@@ -118,19 +136,26 @@ async function deliver(
   }
   if (result instanceof List) {
     const items = projection === undefined ? result.items : projected(result.items, projection);
-    const failure = await parts.output.emitList({ items }, (cause) => failureDocument(toCliError(cause)));
+    const failure = await parts.output.emitList({ items }, (cause) =>
+      failureDocument(toCliError(cause)),
+    );
     if (failure === undefined) return 0;
     reportToPerson(toCliError(failure.cause), context, parts.log);
     return toCliError(failure.cause).exit;
   }
   if (result instanceof Text) return text(parts.output, result.content);
-  await parts.output.emit(projection === undefined ? result : projectWhole(result, projection, command.fields));
+  await parts.output.emit(
+    projection === undefined ? result : projectWhole(result, projection, command.fields),
+  );
   return 0;
 }
 
 function projectionOf(command: Command, fields: unknown): Projection | undefined {
   if (fields === undefined || command.fields === undefined) return undefined;
-  const projection = new Projection(fields as string[][], declaredFields(command.output?.(), command.fields));
+  const projection = new Projection(
+    fields as string[][],
+    declaredFields(command.output?.(), command.fields),
+  );
   if (command.effect !== "read") projection.requireDeclared();
   return projection;
 }
@@ -217,20 +242,37 @@ async function fail(cause: unknown, context: Context, output: Output, log: Log):
   return error.exit;
 }
 
-/** SPEC §1: when stdout is not a terminal and stderr is, a failure also says one line to the person there. */
+/**
+ * SPEC §1: when stdout is not a terminal and stderr is, a failure also says one line to the person
+ * there.
+ */
 function reportToPerson(error: CliError, context: Context, log: Log): void {
   if (!context.stdoutIsTerminal && context.stderrIsTerminal) log.failure(error.code, error.message);
 }
 
 function logTrace(error: CliError, log: Log): void {
-  for (let at: unknown = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth += 1) {
+  for (
+    let at: unknown = error, depth = 0;
+    at instanceof Error && depth < 5;
+    at = at.cause, depth += 1
+  ) {
     log.debug("failed", { trace: at.stack ?? at.message });
   }
 }
 
 /** The failure document of SPEC §1. */
 function failureDocument(error: CliError): Record<string, unknown> {
-  const { message, hint, field, details, httpStatus, retryAfterSeconds, requestId, api, retryable } = error.facts;
+  const {
+    message,
+    hint,
+    field,
+    details,
+    httpStatus,
+    retryAfterSeconds,
+    requestId,
+    api,
+    retryable,
+  } = error.facts;
   const entry = ERRORS[error.code];
   return {
     code: error.code,

@@ -1,9 +1,19 @@
-/** The artefacts as such: sealed against the user's folder, reproducible, free of this checkout's paths, packed as declared. */
+/**
+ * The artefacts as such: sealed against the user's folder, reproducible, free of this checkout's
+ * paths, packed as declared.
+ */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { compile, findLeaks, packageTarball, ROOT, requireSealed, VERSION } from "../scripts/build.ts";
+import {
+  compile,
+  findLeaks,
+  packageTarball,
+  ROOT,
+  requireSealed,
+  VERSION,
+} from "../scripts/build.ts";
 import { hostTarget, TARGETS } from "../scripts/targets.ts";
 import { ERRORS } from "../src/errors.ts";
 import { type Artifacts, findArtifacts } from "./support/artifacts.ts";
@@ -26,7 +36,11 @@ test("CFG-2 the executable reads nothing from the folder in which it is started"
 
 test("CFG-2 an executable compiled without the switches is found out", async () => {
   const outfile = join(folder, "unsealed");
-  const result = await Bun.build({ entrypoints: [join(ROOT, "src/main.ts")], target: "bun", compile: { outfile } });
+  const result = await Bun.build({
+    entrypoints: [join(ROOT, "src/main.ts")],
+    target: "bun",
+    compile: { outfile },
+  });
   expect(result.success).toBe(true);
   expect(await findLeaks(outfile)).toEqual([
     "A .env file of the current directory is read.",
@@ -37,7 +51,12 @@ test("CFG-2 an executable compiled without the switches is found out", async () 
 test.each(["autoloadDotenv", "autoloadBunfig", "autoloadTsconfig", "autoloadPackageJson"])(
   "CFG-2 the build fails without %s: false",
   (name) => {
-    const off = { autoloadDotenv: false, autoloadBunfig: false, autoloadTsconfig: false, autoloadPackageJson: false };
+    const off = {
+      autoloadDotenv: false,
+      autoloadBunfig: false,
+      autoloadTsconfig: false,
+      autoloadPackageJson: false,
+    };
     expect(requireSealed(off)).toEqual(off);
     expect(() => requireSealed({ ...off, [name]: true })).toThrow(name);
     const { [name as keyof typeof off]: _, ...without } = off;
@@ -48,7 +67,9 @@ test.each(["autoloadDotenv", "autoloadBunfig", "autoloadTsconfig", "autoloadPack
 test("REL-2 compiling the same source twice gives the same bytes", async () => {
   const places = ["first", "second"].map((name) => join(folder, name));
   for (const place of places) await mkdir(place);
-  const [first, second] = await Promise.all(places.map(async (place) => bytesOf(await compile(hostTarget(), place))));
+  const [first, second] = await Promise.all(
+    places.map(async (place) => bytesOf(await compile(hostTarget(), place))),
+  );
   expect(first?.equals(second ?? Buffer.alloc(0))).toBe(true);
   expect(first?.equals(await bytesOf(artifacts.executable))).toBe(true);
 });
@@ -71,47 +92,66 @@ test("the table of targets names each platform once", () => {
 });
 
 test("REL-4 the package holds what it declares, without scripts and without dependencies that must be there", async () => {
-  const list = Bun.spawnSync(["tar", "-tzf", packageTarball()]).stdout.toString().trim().split("\n");
+  const list = Bun.spawnSync(["tar", "-tzf", packageTarball()])
+    .stdout.toString()
+    .trim()
+    .split("\n");
   const expected =
     /^package\/(package\.json|README\.md|LICENSE|NOTICES\.txt|bin\/[\w-]+\.cjs|dist\/[\w-]+\.mjs|skill\/[\w/-]+\.md)$/;
   expect(list.filter((path) => !expected.test(path))).toEqual([]);
   expect(list).toContain("package/dist/main.mjs");
   const extract = ["tar", "-xzOf", packageTarball()];
-  const manifest = JSON.parse(Bun.spawnSync([...extract, "package/package.json"]).stdout.toString()) as Record<
-    string,
-    unknown
-  >;
-  expect(manifest).toMatchObject({ name: "ledger-enterprise-cli", version: VERSION, engines: { node: ">=22" } });
-  expect(Object.keys(manifest)).not.toContainAnyValues(["scripts", "dependencies", "devDependencies", "private"]);
+  const manifest = JSON.parse(
+    Bun.spawnSync([...extract, "package/package.json"]).stdout.toString(),
+  ) as Record<string, unknown>;
+  expect(manifest).toMatchObject({
+    name: "ledger-enterprise-cli",
+    version: VERSION,
+    engines: { node: ">=22" },
+  });
+  expect(Object.keys(manifest)).not.toContainAnyValues([
+    "scripts",
+    "dependencies",
+    "devDependencies",
+    "private",
+  ]);
   expect(manifest.optionalDependencies).toEqual({ "node-hid": "3.4.0" });
   const notices = Bun.spawnSync([...extract, "package/NOTICES.txt"]).stdout.toString();
-  for (const name of ["@noble/curves", "@noble/hashes", "citty", "valibot"]) expect(notices).toContain(name);
+  for (const name of ["@noble/curves", "@noble/hashes", "citty", "valibot"])
+    expect(notices).toContain(name);
 });
 
-test.each(["8.17.0", "18.20.8", "20.20.2", "21.7.3"])("Node %s is refused in one sentence", async (version) => {
-  const pretend = join(folder, `node-${version}.cjs`);
-  await Bun.write(
-    pretend,
-    `Object.defineProperty(process.versions, "node", { value: "${version}" });
+test.each(["8.17.0", "18.20.8", "20.20.2", "21.7.3"])(
+  "Node %s is refused in one sentence",
+  async (version) => {
+    const pretend = join(folder, `node-${version}.cjs`);
+    await Bun.write(
+      pretend,
+      `Object.defineProperty(process.versions, "node", { value: "${version}" });
 if (process.versions.node !== "${version}") Object.defineProperty(process, "versions", { value: { ...process.versions, node: "${version}" } });`,
-  );
-  const { exitCode, stdout, stderr } = Bun.spawnSync([
-    artifacts.nodes["22"],
-    "--require",
-    pretend,
+    );
+    const { exitCode, stdout, stderr } = Bun.spawnSync([
+      artifacts.nodes["22"],
+      "--require",
+      pretend,
+      artifacts.installed,
+      "--version",
+    ]);
+    const { exit, retryable, hint } = ERRORS.RUNTIME_UNSUPPORTED;
+    const message = `This program needs Node.js 22 or newer; this is ${version}.`;
+    expect(stdout.toString()).toBe(
+      `${JSON.stringify({ error: { code: "RUNTIME_UNSUPPORTED", message, exitCode: exit, retryable, hint } })}\n`,
+    );
+    expect(stderr.toString()).toBe("");
+    expect(exitCode).toBe(exit);
+  },
+);
+
+test.each(["22", "26"] as const)("Node %s is not refused", (major) => {
+  const { exitCode, stdout } = Bun.spawnSync([
+    artifacts.nodes[major],
     artifacts.installed,
     "--version",
   ]);
-  const { exit, retryable, hint } = ERRORS.RUNTIME_UNSUPPORTED;
-  const message = `This program needs Node.js 22 or newer; this is ${version}.`;
-  expect(stdout.toString()).toBe(
-    `${JSON.stringify({ error: { code: "RUNTIME_UNSUPPORTED", message, exitCode: exit, retryable, hint } })}\n`,
-  );
-  expect(stderr.toString()).toBe("");
-  expect(exitCode).toBe(exit);
-});
-
-test.each(["22", "26"] as const)("Node %s is not refused", (major) => {
-  const { exitCode, stdout } = Bun.spawnSync([artifacts.nodes[major], artifacts.installed, "--version"]);
   expect({ exitCode, text: stdout.toString() }).toEqual({ exitCode: 0, text: `${VERSION}\n` });
 });

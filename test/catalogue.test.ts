@@ -1,4 +1,7 @@
-/** Which row of the catalogue and which rule has its test: how names are read, and that nothing is left out. */
+/**
+ * Which row of the catalogue and which rule has its test: how names are read, and that nothing is
+ * left out.
+ */
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { ROOT } from "../scripts/build.ts";
@@ -17,7 +20,12 @@ test.each([
 ])("the ids that %j opens with", (name, ids) => expect(idsOf(name)).toEqual([...ids]));
 
 test("what has no test, or not on both forms, or needs no excuse, is told", () => {
-  const names = ["executable > A01 x", "npm package on Node 22 > A01 x", "executable > A02 x", "A03 x"];
+  const names = [
+    "executable > A01 x",
+    "npm package on Node 22 > A01 x",
+    "executable > A02 x",
+    "A03 x",
+  ];
   const ids = ["A01", "A02", "A03", "A04", "B01"];
   expect(coverageOf(ids, names, NONE)).toEqual({
     tested: ["A01", "A02", "A03"],
@@ -26,7 +34,11 @@ test("what has no test, or not on both forms, or needs no excuse, is told", () =
     stale: [],
   });
   const excuses = { untested: { "A04 A03": "r", B: "r" }, notBuilt: { A02: "r", A01: "r" } };
-  expect(coverageOf(ids, names, excuses)).toMatchObject({ missing: [], notBuilt: ["A03"], stale: ["A03", "A01"] });
+  expect(coverageOf(ids, names, excuses)).toMatchObject({
+    missing: [],
+    notBuilt: ["A03"],
+    stale: ["A03", "A01"],
+  });
 });
 
 test("npm run catalogue: every row and every rule", async () => {

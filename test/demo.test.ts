@@ -10,15 +10,25 @@ test("the demo walks through a whole approval, shows no secret and leaves nothin
   const folder = await mkdtemp(join(tmpdir(), "demo-"));
   const [home, temporary] = [join(folder, "home"), join(folder, "tmp")];
   for (const path of [home, temporary]) await mkdir(path);
-  const env = { PATH: process.env.PATH ?? "", HOME: home, TMPDIR: temporary, LEDGER_ENTERPRISE_READ_ONLY: "1" };
+  const env = {
+    PATH: process.env.PATH ?? "",
+    HOME: home,
+    TMPDIR: temporary,
+    LEDGER_ENTERPRISE_READ_ONLY: "1",
+  };
   const run = Bun.spawn(["node", "scripts/bun.mjs", "scripts/demo.ts"], {
     cwd: ROOT,
     env,
     stdio: ["ignore", "pipe", "pipe"],
   });
-  const [text, errors] = await Promise.all([new Response(run.stdout).text(), new Response(run.stderr).text()]);
+  const [text, errors] = await Promise.all([
+    new Response(run.stdout).text(),
+    new Response(run.stderr).text(),
+  ]);
   expect({ exitCode: await run.exited, errors }).toEqual({ exitCode: 0, errors: "" });
-  const commands = [...text.matchAll(/^\$ ledger-enterprise-cli (\w+(?: [a-z]\w+)*)/gm)].map(([, words]) => words);
+  const commands = [...text.matchAll(/^\$ ledger-enterprise-cli (\w+(?: [a-z]\w+)*)/gm)].map(
+    ([, words]) => words,
+  );
   expect(commands).toEqual([
     "sandbox start",
     "login api",
@@ -36,7 +46,8 @@ test("the demo walks through a whole approval, shows no secret and leaves nothin
   expect(text).toMatch(
     /\nDemo complete: 11 commands in \d+\.\d s, request \S+ is APPROVED; nothing is left behind\.\n$/,
   );
-  for (const { apiKeySecret } of defaultSeed().credentials) expect(text).not.toContain(apiKeySecret);
+  for (const { apiKeySecret } of defaultSeed().credentials)
+    expect(text).not.toContain(apiKeySecret);
   expect(text).not.toMatch(/2d2d2d2d2d424547494e|PRIVATE KEY-----/i);
   expect(await readdir(temporary)).toEqual([]);
   expect(await readdir(home)).not.toContain(".local");

@@ -19,7 +19,10 @@ const noServer: Counterpart = {
 };
 
 /** A program that answers the same to everything. */
-function answering(outcome: Partial<Outcome>, act: (input: Input) => Promise<void> = async () => {}): Form {
+function answering(
+  outcome: Partial<Outcome>,
+  act: (input: Input) => Promise<void> = async () => {},
+): Form {
   const run = async (input: Input): Promise<Outcome> => {
     await act(input);
     return { exit: 0, stdout: '{"a":1}\n', stderr: "", ...outcome };
@@ -31,7 +34,11 @@ const plain = '$ ledger-enterprise-cli x\n{"a": 1}\n';
 
 test("a script passes when everything is as expected", async () => {
   await play(parseScript(plain), answering({}), noServer);
-  await play(parseScript(plain.replace(" x", " x --pretty")), answering({ stdout: '{\n  "a": 1\n}\n' }), noServer);
+  await play(
+    parseScript(plain.replace(" x", " x --pretty")),
+    answering({ stdout: '{\n  "a": 1\n}\n' }),
+    noServer,
+  );
   await play(
     parseScript("$ ledger-enterprise-cli x\ntext <<END\n$VERSION\nEND"),
     answering({ stdout: "1.2.3\n" }),
@@ -51,7 +58,12 @@ test.each<[string, string, Partial<Outcome>, string]>([
   ["no output", plain, { stdout: "" }, "not one JSON document"],
   ["noise on stderr", plain, { stderr: "note\n" }, "1 lines on stderr"],
   ["missing words on stderr", plain.replace("{", "stderr hello\n{"), {}, "0 lines on stderr"],
-  ["other words on stderr", plain.replace("{", "stderr hello\n{"), { stderr: "hallo\n" }, "another text on stderr"],
+  [
+    "other words on stderr",
+    plain.replace("{", "stderr hello\n{"),
+    { stderr: "hallo\n" },
+    "another text on stderr",
+  ],
   [
     "the secret on stderr",
     plain.replace("{", "stderr <any>\n{"),
@@ -74,7 +86,9 @@ test("a secret in a file below the home is seen, and a token of the session anyw
   const session = JSON.stringify({ tokens: { access: "token-of-the-session" } });
   await play(parseScript(plain), answering({}, write("session.json", session)), noServer);
   const leaky = answering({}, write("cache.json", SECRET));
-  await expect(play(parseScript(plain), leaky, noServer)).rejects.toThrow("API key secret stands in cache.json");
+  await expect(play(parseScript(plain), leaky, noServer)).rejects.toThrow(
+    "API key secret stands in cache.json",
+  );
   const chatty = answering({ stderr: "token-of-the-session\n" }, write("session.json", session));
   const script = parseScript(plain.replace("{", "stderr <any>\n{"));
   await expect(play(script, chatty, noServer)).rejects.toThrow("access token stands in stderr");
@@ -84,12 +98,17 @@ test("a script of the folder that runs is seen (CFG-1)", async () => {
   const careless = answering({}, async ({ cwd }) => {
     Bun.spawnSync([process.execPath, "run", "./preload.js"], { cwd });
   });
-  await expect(play(parseScript(plain), { ...careless, hostile: true }, noServer)).rejects.toThrow("CFG-1");
+  await expect(play(parseScript(plain), { ...careless, hostile: true }, noServer)).rejects.toThrow(
+    "CFG-1",
+  );
 });
 
 test("variables, captures, files and standard input reach the command", async () => {
   const seen: Input[] = [];
-  const form = answering({ stdout: '{"id":"42","list":[{"x":1},2]}\n' }, async (input) => void seen.push(input));
+  const form = answering(
+    { stdout: '{"id":"42","list":[{"x":1},2]}\n' },
+    async (input) => void seen.push(input),
+  );
   const script = `env COLOUR=red
 file data.json <<END
 {"id":"$COLOUR"}
@@ -123,19 +142,34 @@ test.each([
 
 test("words are split as a shell splits them", () => {
   const variables = new Map([["A", "x y"]]);
-  expect(splitCommand(`p '{"a":"$A"}' "$A"z $A ''`, variables)).toEqual(["p", '{"a":"$A"}', "x yz", "x y", ""]);
+  expect(splitCommand(`p '{"a":"$A"}' "$A"z $A ''`, variables)).toEqual([
+    "p",
+    '{"a":"$A"}',
+    "x yz",
+    "x y",
+    "",
+  ]);
 });
 
 test("documents are compared by tokens", () => {
-  const compare = (a: string, b: string): string | undefined => difference(tokensOf(a), tokensOf(b), () => {});
+  const compare = (a: string, b: string): string | undefined =>
+    difference(tokensOf(a), tokensOf(b), () => {});
   expect(compare('{"a":[1,{}]}', '{"a":[1,{}]}')).toBeUndefined();
-  for (const other of ['{"b":1,"a":2}', '{"a":2,"b":1.0}', '{"a":2}', '{"a":2,"b":1,"c":3}', '{"a":2,"b":"\\u0031"}']) {
+  for (const other of [
+    '{"b":1,"a":2}',
+    '{"a":2,"b":1.0}',
+    '{"a":2}',
+    '{"a":2,"b":1,"c":3}',
+    '{"a":2,"b":"\\u0031"}',
+  ]) {
     expect(compare('{"a":2,"b":1}', other)).toBeString();
   }
   expect(compare('["<any>"]', "[]")).toBeString();
   expect(compare('["<any>"]', "[1,2]")).toBeString();
   expect(compare('{"<any>":1}', '{"a":1}')).toBeString();
-  expect(indent(tokensOf('{"a":[],"b":{"c":[1,"x"]}}'))).toBe(JSON.stringify({ a: [], b: { c: [1, "x"] } }, null, 2));
+  expect(indent(tokensOf('{"a":[],"b":{"c":[1,"x"]}}'))).toBe(
+    JSON.stringify({ a: [], b: { c: [1, "x"] } }, null, 2),
+  );
 });
 
 test("the last line of a test run is counted from the report", () => {

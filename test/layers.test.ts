@@ -39,7 +39,11 @@ test.each([
     'import type { Command } from "../../cli/command.ts";',
     "core/api/spoilt.ts may not import cli/command.ts.",
   ],
-  ["core/spoilt.ts", 'export * from "../commands/index.ts";', "core/spoilt.ts may not import commands/index.ts."],
+  [
+    "core/spoilt.ts",
+    'export * from "../commands/index.ts";',
+    "core/spoilt.ts may not import commands/index.ts.",
+  ],
   [
     "io/spoilt.ts",
     'import {\n  type Config,\n} from "../core/auth/config.ts";',
@@ -50,7 +54,11 @@ test.each([
     'import { ANSWER_MAX_BYTES } from "../core/api/client.ts";',
     "cli/spoilt.ts may not import core/api/client.ts.",
   ],
-  ["sandbox/spoilt.ts", 'import { encode } from "../io/json.ts";', "sandbox/spoilt.ts may not import io/json.ts."],
+  [
+    "sandbox/spoilt.ts",
+    'import { encode } from "../io/json.ts";',
+    "sandbox/spoilt.ts may not import io/json.ts.",
+  ],
   [
     "commands/spoilt.ts",
     'import { softwareSigner } from "../core/signing/software.ts";',
@@ -66,7 +74,11 @@ test.each([
     "export const read = (env: Env) => env.HOME;",
     "core/spoilt.ts may not reach for the environment.",
   ],
-  ["core/spoilt.ts", "export const ask = globalThis.fetch;", "core/spoilt.ts may not reach for a global."],
+  [
+    "core/spoilt.ts",
+    "export const ask = globalThis.fetch;",
+    "core/spoilt.ts may not reach for a global.",
+  ],
   ["helpers/spoilt.ts", "export {};", "helpers/spoilt.ts lies outside the house."],
 ])("a violation in %s is named", async (file, text, expected) => {
   expect(await violationsWith(file, text)).toEqual([expected]);
@@ -80,7 +92,9 @@ test("types may come down where values may not", async () => {
 
 function lint(file: string): { exitCode: number; report: string } {
   const biome = join(ROOT, "node_modules/@biomejs/biome/bin/biome");
-  const { exitCode, stdout, stderr } = Bun.spawnSync(["node", biome, "lint", `src/${file}`], { cwd: copy });
+  const { exitCode, stdout, stderr } = Bun.spawnSync(["node", biome, "lint", `src/${file}`], {
+    cwd: copy,
+  });
   return { exitCode, report: `${stdout}${stderr}` };
 }
 
@@ -89,12 +103,24 @@ test.each([
   ["core/spoilt.ts", 'export { pid } from "node:process";', "noRestrictedImports"],
   ["core/spoilt.ts", "export const path = process.env.PATH;", "noProcessEnv"],
   ["core/spoilt.ts", 'export const answer = fetch("https://example.org");', "noRestrictedGlobals"],
-  ["core/spoilt.ts", 'import { request } from "node:https";\nexport { request };', "noRestrictedImports"],
+  [
+    "core/spoilt.ts",
+    'import { request } from "node:https";\nexport { request };',
+    "noRestrictedImports",
+  ],
   ["commands/spoilt.ts", 'console.log("x");', "noConsole"],
   ["io/spoilt.ts", "export const version = Bun.version;", "noRestrictedGlobals"],
-  ["io/spoilt.ts", 'import { spawn } from "node:child_process";\nexport { spawn };', "noRestrictedImports"],
+  [
+    "io/spoilt.ts",
+    'import { spawn } from "node:child_process";\nexport { spawn };',
+    "noRestrictedImports",
+  ],
   ["io/spoilt.ts", "export const cast = (value: any) => value;", "noExplicitAny"],
-  ["io/spoilt.ts", "export const first = (list: string[]) => list[0]!.length;", "noNonNullAssertion"],
+  [
+    "io/spoilt.ts",
+    "export const first = (list: string[]) => list[0]!.length;",
+    "noNonNullAssertion",
+  ],
 ])("the linter refuses %s: %s", async (file, text, rule) => {
   const { exitCode, report } = await withFile(file, `${text}\n`, () => lint(file));
   expect(report).toContain(rule);
@@ -102,5 +128,8 @@ test.each([
 });
 
 test("the linter has nothing against a plain file in the same place", async () => {
-  expect((await withFile("core/plain.ts", "export const one = 1;\n", () => lint("core/plain.ts"))).exitCode).toBe(0);
+  expect(
+    (await withFile("core/plain.ts", "export const one = 1;\n", () => lint("core/plain.ts")))
+      .exitCode,
+  ).toBe(0);
 });

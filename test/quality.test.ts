@@ -3,7 +3,13 @@ import { expect, test } from "bun:test";
 import { ROOT } from "../scripts/build.ts";
 import { STATIC_CHECKS } from "../scripts/check.ts";
 
-test.each(STATIC_CHECKS.map(([title, command]) => ({ title, command })))("$title", async ({ command }) => {
-  const { exitCode, stdout, stderr } = Bun.spawnSync([...command], { cwd: ROOT });
-  expect({ exitCode, report: exitCode === 0 ? "" : `${stdout}${stderr}` }).toEqual({ exitCode: 0, report: "" });
-});
+test.each(STATIC_CHECKS.map(([title, command]) => ({ title, command })))(
+  "$title",
+  async ({ command }) => {
+    const { exitCode, stdout, stderr } = Bun.spawnSync([...command], { cwd: ROOT });
+    expect({ exitCode, report: exitCode === 0 ? "" : `${stdout}${stderr}` }).toEqual({
+      exitCode: 0,
+      report: "",
+    });
+  },
+);

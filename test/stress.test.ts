@@ -1,4 +1,7 @@
-/** A small edition of `npm run stress`: processes of the built program on one session with one-time refresh tokens, killed and logged out. */
+/**
+ * A small edition of `npm run stress`: processes of the built program on one session with one-time
+ * refresh tokens, killed and logged out.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { crowd, killOneByOne, Stage } from "../scripts/stress.ts";
 import { twoForms } from "./hostile/program.ts";

@@ -19,4 +19,7 @@ function refuse(message) {
 }
 
 if (parseInt(process.versions.node, 10) >= MINIMUM) require("./start.cjs").start();
-else refuse("This program needs Node.js " + MINIMUM + " or newer; this is " + process.versions.node + ".");
+else
+  refuse(
+    "This program needs Node.js " + MINIMUM + " or newer; this is " + process.versions.node + ".",
+  );

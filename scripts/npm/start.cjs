@@ -1,7 +1,7 @@
 /**
- * Makes Node's fetch behave like the executable's before the program is loaded: HTTPS_PROXY and NO_PROXY are honoured (NET-10) and the
- * system's certificate authorities are trusted beside Node's own. Both are set up when they are needed; reading the system's
- * store takes some 60 ms.
+ * Makes Node's fetch behave like the executable's before the program is loaded: HTTPS_PROXY and
+ * NO_PROXY are honoured (NET-10) and the system's certificate authorities are trusted beside Node's
+ * own. Both are set up when they are needed; reading the system's store takes some 60 ms.
  */
 "use strict";
 
@@ -9,23 +9,31 @@ const LINGER_MS = 100;
 
 /** The first of these variables that is not blank. */
 function first(env, ...names) {
-  return names.map((name) => env[name]?.trim()).find((value) => value !== undefined && value !== "");
+  return names
+    .map((name) => env[name]?.trim())
+    .find((value) => value !== undefined && value !== "");
 }
 
 /** What is no proxy URL is left to the program, which names the variable (B20). */
 function readProxy(env) {
   const proxy = first(env, "https_proxy", "HTTPS_PROXY");
-  return proxy !== undefined && /^https?:\/\//i.test(proxy) && URL.canParse(proxy) ? new URL(proxy) : undefined;
+  return proxy !== undefined && /^https?:\/\//i.test(proxy) && URL.canParse(proxy)
+    ? new URL(proxy)
+    : undefined;
 }
 
 function trustSystemAuthorities() {
   const tls = require("node:tls");
   if (tls.setDefaultCACertificates === undefined) return;
-  tls.setDefaultCACertificates([...tls.getCACertificates("default"), ...tls.getCACertificates("system")]);
+  tls.setDefaultCACertificates([
+    ...tls.getCACertificates("default"),
+    ...tls.getCACertificates("system"),
+  ]);
 }
 
 function prepareFetch(env) {
-  const isProxied = first(env, "https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY") !== undefined;
+  const isProxied =
+    first(env, "https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY") !== undefined;
   const noProxy = first(env, "no_proxy", "NO_PROXY") ?? "";
   let made = isProxied ? undefined : globalThis.fetch;
   let isTrusting = false;
@@ -41,8 +49,9 @@ function prepareFetch(env) {
 }
 
 /**
- * Ends what should have ended by itself. A name that is being looked up keeps Node for as long as the resolver likes, and so does
- * process.exit, which waits for its threads; only another program in this one's place does not, and it has nothing to do but to exit.
+ * Ends what should have ended by itself. A name that is being looked up keeps Node for as long as
+ * the resolver likes, and so does process.exit, which waits for its threads; only another program
+ * in this one's place does not, and it has nothing to do but to exit.
  */
 function leave() {
   const { exitCode = 0, execPath, platform } = process;

@@ -1,7 +1,9 @@
 /**
- * A fetch for machines with proxy variables (NET-10), made of node:https: CONNECT, and TLS to the API inside. The proxy support of Node's
- * own fetch is not used: that of Node 22 repeats for ever a CONNECT on which the proxy hangs up, whatever becomes of the request;
- * NODE_USE_ENV_PROXY sends plain http to loopback through a proxy too; and its NO_PROXY has other rules than the executable's.
+ * A fetch for machines with proxy variables (NET-10), made of node:https: CONNECT, and TLS to the
+ * API inside. The proxy support of Node's own fetch is not used: that of Node 22 repeats for ever a
+ * CONNECT on which the proxy hangs up, whatever becomes of the request; NODE_USE_ENV_PROXY sends
+ * plain http to loopback through a proxy too; and its NO_PROXY has other rules than the
+ * executable's.
  */
 "use strict";
 
@@ -13,7 +15,11 @@ const zlib = require("node:zlib");
 
 /** NET-3. */
 const CONNECT_MS = 10_000;
-const DECODERS = { gzip: zlib.createGunzip, "x-gzip": zlib.createGunzip, br: zlib.createBrotliDecompress };
+const DECODERS = {
+  gzip: zlib.createGunzip,
+  "x-gzip": zlib.createGunzip,
+  br: zlib.createBrotliDecompress,
+};
 const STATUSES_WITHOUT_BODY = [204, 205, 304];
 
 /** The words by which core/api/failure.ts knows what happened. */
@@ -21,13 +27,19 @@ function failure(code, message, cause) {
   return Object.assign(new Error(message, { cause }), { code });
 }
 
-/** What went wrong before the tunnel was open; that the proxy was not found or refused the connection stays as it is. */
+/**
+ * What went wrong before the tunnel was open; that the proxy was not found or refused the
+ * connection stays as it is.
+ */
 function explain(cause) {
-  if (["ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT", "ABORT_ERR"].includes(cause.code)) return cause;
+  if (["ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT", "ABORT_ERR"].includes(cause.code))
+    return cause;
   return failure("ERR_PROXY_TUNNEL", "The proxy broke off.", cause);
 }
 
-/** An agent whose connections are tunnels; they are kept for the next request of the same command. */
+/**
+ * An agent whose connections are tunnels; they are kept for the next request of the same command.
+ */
 class TunnelAgent extends https.Agent {
   #proxy;
 
@@ -39,7 +51,9 @@ class TunnelAgent extends https.Agent {
   createConnection(options, done) {
     const request = this.#connect(options);
     request.on("error", (cause) => done(explain(cause)));
-    request.on("timeout", () => request.destroy(failure("ETIMEDOUT", "The proxy does not answer.")));
+    request.on("timeout", () =>
+      request.destroy(failure("ETIMEDOUT", "The proxy does not answer.")),
+    );
     request.on("connect", (answer, socket, head) => {
       if (answer.statusCode === 200 && head.length === 0) {
         socket.setTimeout(0);
@@ -56,7 +70,9 @@ class TunnelAgent extends https.Agent {
     const target = `${net.isIPv6(host) ? `[${host}]` : host}:${port}`;
     const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
     const proof =
-      username === "" ? {} : { "proxy-authorization": `Basic ${Buffer.from(credentials).toString("base64")}` };
+      username === ""
+        ? {}
+        : { "proxy-authorization": `Basic ${Buffer.from(credentials).toString("base64")}` };
     const { request } = protocol === "https:" ? https : http;
     return request({
       method: "CONNECT",
@@ -88,9 +104,15 @@ function toResponse(message) {
   return new Response(Readable.toWeb(body), { status, headers });
 }
 
-/** https through `proxy` unless `noProxy` names the host; all else directly. Redirects are answers, as with `redirect: "manual"`. */
+/**
+ * https through `proxy` unless `noProxy` names the host; all else directly. Redirects are answers,
+ * as with `redirect: "manual"`.
+ */
 exports.makeFetch = (proxy, noProxy) => {
-  const [plain, direct] = [new http.Agent({ keepAlive: true }), new https.Agent({ keepAlive: true })];
+  const [plain, direct] = [
+    new http.Agent({ keepAlive: true }),
+    new https.Agent({ keepAlive: true }),
+  ];
   const tunnel = proxy === undefined ? direct : new TunnelAgent(proxy);
   return (resource, { method = "GET", headers, body, signal } = {}) =>
     new Promise((resolve, reject) => {
@@ -101,8 +123,15 @@ exports.makeFetch = (proxy, noProxy) => {
       const isPlain = url.protocol === "http:";
       const agent = isPlain ? plain : bypasses(noProxy, url) ? direct : tunnel;
       const sent = { "accept-encoding": "gzip, br", ...Object.fromEntries(new Headers(headers)) };
-      // Node keeps `signal` from the agent, which needs it under another name while the request has no connection yet.
-      const request = (isPlain ? http : https).request(url, { method, headers: sent, agent, signal, stop: signal });
+      // Node keeps `signal` from the agent, which needs it under another name while the request has
+      // no connection yet.
+      const request = (isPlain ? http : https).request(url, {
+        method,
+        headers: sent,
+        agent,
+        signal,
+        stop: signal,
+      });
       request.on("error", reject);
       request.on("response", (message) => {
         try {
@@ -118,7 +147,10 @@ exports.makeFetch = (proxy, noProxy) => {
     });
 };
 
-/** NO_PROXY as the executable reads it: names with all below them, addresses and their ranges, each with or without a port; or `*`. */
+/**
+ * NO_PROXY as the executable reads it: names with all below them, addresses and their ranges, each
+ * with or without a port; or `*`.
+ */
 function bypasses(list, url) {
   const host = url.hostname.replace(/^\[|\]$/g, "");
   const port = url.port || "443";
@@ -135,7 +167,9 @@ function matches(entry, host, port) {
   if (net.isIP(bare) !== 0) return bare === host;
   const [, name, onlyPort = port] = /^\[?(.*?)\]?(?::(\d+))?$/.exec(entry) ?? [];
   const domain = name.replace(/^\*?\./, "").replace(/\.$/, "");
-  return onlyPort === port && (host === domain || (net.isIP(host) === 0 && host.endsWith(`.${domain}`)));
+  return (
+    onlyPort === port && (host === domain || (net.isIP(host) === 0 && host.endsWith(`.${domain}`)))
+  );
 }
 
 function isWithin(host, range, bits) {

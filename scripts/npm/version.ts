@@ -1,4 +1,7 @@
-/** `--version` for the npm package: what the program does, without the module loader and all that it would load. */
+/**
+ * `--version` for the npm package: what the program does, without the module loader and all that it
+ * would load.
+ */
 import { announce } from "../../src/io/announcement.ts";
 import { VERSION } from "../../src/version.ts";
 

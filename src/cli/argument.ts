@@ -1,6 +1,6 @@
 /**
- * Argument constructors: description, parser, default and limits of an option in one value, read by the parser, help,
- * completion, schema and skill reference alike.
+ * Argument constructors: description, parser, default and limits of an option in one value, read by
+ * the parser, help, completion, schema and skill reference alike.
  */
 import { CliError } from "../errors.ts";
 import { decodeUtf8, type Exact, exact, JsonError } from "../io/json.ts";
@@ -45,7 +45,10 @@ export interface Argument<T> {
   readonly many: boolean;
   readonly limits: Limits;
   readonly fallback: T | undefined;
-  /** `option` is the name as the user wrote it, for messages. Throws INVALID_ARGUMENT or the JSON codes. */
+  /**
+   * `option` is the name as the user wrote it, for messages. Throws INVALID_ARGUMENT or the JSON
+   * codes.
+   */
   parse(raw: string, option: string, reader: InputReader): unknown;
 }
 
@@ -53,10 +56,15 @@ export interface Argument<T> {
 export type ArgumentMap = Readonly<Record<string, Argument<unknown>>>;
 
 /** The values that `run` receives: required and defaulted arguments are never undefined. */
-export type Values<A extends ArgumentMap> = { readonly [K in keyof A]: A[K] extends Argument<infer T> ? T : never };
+export type Values<A extends ArgumentMap> = {
+  readonly [K in keyof A]: A[K] extends Argument<infer T> ? T : never;
+};
 
 const DOCUMENT_MAX_BYTES = 1024 * 1024;
-/** A challenge of 1 MiB in base64 and a final newline; the decoder has the last word on its size (SIG-1). */
+/**
+ * A challenge of 1 MiB in base64 and a final newline; the decoder has the last word on its size
+ * (SIG-1).
+ */
 const MATERIAL_MAX_BYTES = 4 * 1024 * 1024;
 
 function invalid(option: string, reason: string, hint?: string): CliError {
@@ -71,7 +79,16 @@ function optional<T>(
   limits: Limits,
   parse: Argument<T | undefined>["parse"],
 ): Argument<T | undefined> {
-  return { kind, description, placeholder, limits, parse, required: false, many: false, fallback: undefined };
+  return {
+    kind,
+    description,
+    placeholder,
+    limits,
+    parse,
+    required: false,
+    many: false,
+    fallback: undefined,
+  };
 }
 
 /** Makes the option obligatory: `MISSING_OPTION` without it. */
@@ -93,7 +110,11 @@ export function withDefault<T>(argument: Argument<T | undefined>, fallback: T): 
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 
 /** Any text without control characters, 1 to `maxLength` characters. */
-export function text(description: string, placeholder = "<text>", maxLength = 256): Argument<string | undefined> {
+export function text(
+  description: string,
+  placeholder = "<text>",
+  maxLength = 256,
+): Argument<string | undefined> {
   return optional("text", description, placeholder, { maxLength }, (raw, option) => {
     if (raw.length > maxLength) throw invalid(option, `takes at most ${maxLength} characters`);
     if (CONTROL.test(raw)) throw invalid(option, "holds a control character");
@@ -115,7 +136,10 @@ export function id(description: string): Argument<string | undefined> {
   });
 }
 
-/** A cursor as the API gave it: 1 to 4096 printable ASCII characters without spaces, sent as one query value. */
+/**
+ * A cursor as the API gave it: 1 to 4096 printable ASCII characters without spaces, sent as one
+ * query value.
+ */
 export function cursor(description: string): Argument<string | undefined> {
   return optional("text", description, "<cursor>", { maxLength: 4096 }, (raw, option) => {
     if (!/^[\x21-\x7e]{1,4096}$/.test(raw))
@@ -125,7 +149,11 @@ export function cursor(description: string): Argument<string | undefined> {
 }
 
 /** A decimal integer without sign, leading zero, fraction or exponent. */
-export function integer(description: string, minimum: number, maximum: number): Argument<number | undefined> {
+export function integer(
+  description: string,
+  minimum: number,
+  maximum: number,
+): Argument<number | undefined> {
   return optional("integer", description, "<n>", { minimum, maximum }, (raw, option) => {
     const value = /^(0|[1-9][0-9]{0,15})$/.test(raw) ? Number(raw) : Number.NaN;
     if (!(value >= minimum && value <= maximum)) {
@@ -136,16 +164,24 @@ export function integer(description: string, minimum: number, maximum: number): 
 }
 
 /** A time in seconds, with up to three decimals. */
-export function seconds(description: string, minimum: number, maximum: number): Argument<number | undefined> {
+export function seconds(
+  description: string,
+  minimum: number,
+  maximum: number,
+): Argument<number | undefined> {
   return optional("number", description, "<seconds>", { minimum, maximum }, (raw, option) => {
     const value = /^(0|[1-9][0-9]{0,6})(\.[0-9]{1,3})?$/.test(raw) ? Number(raw) : Number.NaN;
-    if (!(value >= minimum && value <= maximum)) throw invalid(option, `takes seconds from ${minimum} to ${maximum}`);
+    if (!(value >= minimum && value <= maximum))
+      throw invalid(option, `takes seconds from ${minimum} to ${maximum}`);
     return value;
   });
 }
 
 /** One of a closed list that our own logic, or the API's document, fixes. */
-export function oneOf<const C extends string>(description: string, choices: readonly C[]): Argument<C | undefined> {
+export function oneOf<const C extends string>(
+  description: string,
+  choices: readonly C[],
+): Argument<C | undefined> {
   return optional("choice", description, `<${choices.join("|")}>`, { choices }, (raw, option) => {
     const found = choices.find((choice) => choice === raw);
     if (found === undefined) throw invalid(option, `takes one of ${choices.join(", ")}`);
@@ -176,7 +212,10 @@ export function pair(description: string): Argument<readonly [string, string] | 
   });
 }
 
-/** A path to a file or folder, as the system takes it; a leading `~` was not expanded by the shell and is refused. */
+/**
+ * A path to a file or folder, as the system takes it; a leading `~` was not expanded by the shell
+ * and is refused.
+ */
 export function path(description: string): Argument<string | undefined> {
   return optional("path", description, "<path>", { maxLength: 4096 }, (raw, option) => {
     if (raw.length > 4096 || raw.includes("\u0000") || /^~(\/|$)/.test(raw)) {
@@ -190,7 +229,10 @@ export function path(description: string): Argument<string | undefined> {
   });
 }
 
-/** One JSON object, inline, `@file` or `-`; every token is kept as given (OUT-3). At most 1 MiB and 512 levels. */
+/**
+ * One JSON object, inline, `@file` or `-`; every token is kept as given (OUT-3). At most 1 MiB and
+ * 512 levels.
+ */
 export function json(description: string): Argument<Exact | undefined> {
   return optional(
     "json",
@@ -217,20 +259,32 @@ export function json(description: string): Argument<Exact | undefined> {
   );
 }
 
-/** A challenge or signature: one text, inline, `@file` or `-`. Its own reader decides what it must look like. */
+/**
+ * A challenge or signature: one text, inline, `@file` or `-`. Its own reader decides what it must
+ * look like.
+ */
 export function material(description: string): Argument<string | undefined> {
   const limits = { maxBytes: MATERIAL_MAX_BYTES };
-  return optional("material", description, "<text|@file|->", limits, async (raw, option, reader) => {
-    try {
-      return await readText(raw, reader, MATERIAL_MAX_BYTES);
-    } catch (cause) {
-      if (!(cause instanceof JsonError)) throw cause;
-      throw invalid(option, "is not UTF-8 text");
-    }
-  });
+  return optional(
+    "material",
+    description,
+    "<text|@file|->",
+    limits,
+    async (raw, option, reader) => {
+      try {
+        return await readText(raw, reader, MATERIAL_MAX_BYTES);
+      } catch (cause) {
+        if (!(cause instanceof JsonError)) throw cause;
+        throw invalid(option, "is not UTF-8 text");
+      }
+    },
+  );
 }
 
-/** Bytes exactly as they lie in a file or come through standard input: `@file` or `-`. At most 1 MiB. */
+/**
+ * Bytes exactly as they lie in a file or come through standard input: `@file` or `-`. At most 1
+ * MiB.
+ */
 export function bytes(description: string): Argument<Uint8Array | undefined> {
   const limits = { maxBytes: DOCUMENT_MAX_BYTES };
   return optional("material", description, "<@file|->", limits, async (raw, option, reader) => {
@@ -240,7 +294,10 @@ export function bytes(description: string): Argument<Uint8Array | undefined> {
   });
 }
 
-/** What the caller typed may be quoted back; what a file or a pipe holds may be anything, and is not. */
+/**
+ * What the caller typed may be quoted back; what a file or a pipe holds may be anything, and is
+ * not.
+ */
 function isInline(raw: string): boolean {
   return raw !== "-" && !raw.startsWith("@");
 }
@@ -251,7 +308,8 @@ async function readText(raw: string, reader: InputReader, maxBytes: number): Pro
       throw new CliError("PAYLOAD_TOO_LARGE", { message: "The value is too large." });
     return raw;
   }
-  const bytes = raw === "-" ? await reader.stdin(maxBytes) : await reader.file(raw.slice(1), maxBytes);
+  const bytes =
+    raw === "-" ? await reader.stdin(maxBytes) : await reader.file(raw.slice(1), maxBytes);
   return decodeUtf8(bytes, { bom: "refuse" });
 }
 

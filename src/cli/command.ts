@@ -1,18 +1,22 @@
 /**
- * A command is a value. Parser, help, completion, manifest, schema and skill reference all read the same fields;
- * nothing about a command is written a second time. This folder knows nothing of Ledger.
+ * A command is a value. Parser, help, completion, manifest, schema and skill reference all read the
+ * same fields; nothing about a command is written a second time. This folder knows nothing of
+ * Ledger.
  */
 import type { GenericSchema } from "valibot";
 import type { ErrorCode } from "../errors.ts";
 import type { Argument, ArgumentMap } from "./argument.ts";
 
 /**
- * What a command changes. Read-only mode, `--dryRun`, the warning on interruption and the skill's safety table follow
- * from it; nothing else decides them.
+ * What a command changes. Read-only mode, `--dryRun`, the warning on interruption and the skill's
+ * safety table follow from it; nothing else decides them.
  */
 export type Effect = "read" | "write" | "sign" | "local" | "session";
 
-/** Makes a schema when somebody asks for it: most runs do not, and making them all costs more than the rest of a start. */
+/**
+ * Makes a schema when somebody asks for it: most runs do not, and making them all costs more than
+ * the rest of a start.
+ */
 export type Shape = () => GenericSchema;
 
 /** A command line that works, and what for; every one is run by the tests. */
@@ -22,7 +26,10 @@ export interface Example {
   readonly means: string;
 }
 
-/** The rehearsal of a write or sign command: it gets only what it lists, so nothing can be sent or signed by it. */
+/**
+ * The rehearsal of a write or sign command: it gets only what it lists, so nothing can be sent or
+ * signed by it.
+ */
 export interface Rehearsal {
   readonly needs: readonly string[];
   /** What the rehearsal prints. */
@@ -30,7 +37,9 @@ export interface Rehearsal {
   run(capabilities: never, args: never): unknown;
 }
 
-/** A command as every reader sees it; commands/command.ts makes it, with its types tied together. */
+/**
+ * A command as every reader sees it; commands/command.ts makes it, with its types tied together.
+ */
 export interface Command {
   readonly kind: "command";
   readonly summary: string;
@@ -43,9 +52,14 @@ export interface Command {
   readonly operands: Argument<readonly string[]> | undefined;
   /** Codes that the command can fail with, in the order of the error table. */
   readonly fails: readonly ErrorCode[];
-  /** Fields that we read or promise; always loose, since the API's own fields are relayed. Absent: the result is text. */
+  /**
+   * Fields that we read or promise; always loose, since the API's own fields are relayed. Absent:
+   * the result is text.
+   */
   readonly output: Shape | undefined;
-  /** The member of the result that `--fields` projects, or the result itself; absent: no `--fields`. */
+  /**
+   * The member of the result that `--fields` projects, or the result itself; absent: no `--fields`.
+   */
   readonly fields: "results" | "object" | undefined;
   /** Works while the version gate refuses (VER-5). */
   readonly ungated: boolean;
@@ -69,7 +83,10 @@ export function group(summary: string, members: Readonly<Record<string, Command 
 }
 
 /** Every command below `root`, with the words that lead to it, in the order of the registry. */
-export function* walk(root: Group, words: readonly string[] = []): Generator<readonly [string[], Command]> {
+export function* walk(
+  root: Group,
+  words: readonly string[] = [],
+): Generator<readonly [string[], Command]> {
   for (const [name, member] of root.members) {
     const path = [...words, name];
     if (member.kind === "command") yield [path, member];

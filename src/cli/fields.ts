@@ -1,6 +1,7 @@
 /**
- * `--fields a,b.c`: a projection of a result's items. A name counts as known when the command declares it or when the answer holds it;
- * anything else is a typing error and is refused, so that a reader does not take a missing column for missing data.
+ * `--fields a,b.c`: a projection of a result's items. A name counts as known when the command
+ * declares it or when the answer holds it; anything else is a typing error and is refused, so that
+ * a reader does not take a missing column for missing data.
  */
 import type { GenericSchema } from "valibot";
 import { CliError } from "../errors.ts";
@@ -20,13 +21,19 @@ export class Projection {
     private readonly declared: ReadonlySet<string>,
   ) {}
 
-  /** Before a command that changes something: only declared names will do, since refusing afterwards would hide the effect. */
+  /**
+   * Before a command that changes something: only declared names will do, since refusing afterwards
+   * would hide the effect.
+   */
   requireDeclared(): void {
     const unknown = this.paths.filter((path) => !this.isDeclared(path));
     if (unknown.length > 0) throw this.unknown(unknown);
   }
 
-  /** Projects one page of items; the first one that has any also settles which names are unknown. Throws INVALID_ARGUMENT. */
+  /**
+   * Projects one page of items; the first one that has any also settles which names are unknown.
+   * Throws INVALID_ARGUMENT.
+   */
   items(items: readonly Exact[]): Exact[] {
     const projected = items.map((item) => this.project(item, this.paths, ""));
     if (!this.checked && items.length > 0) {
@@ -36,16 +43,26 @@ export class Projection {
     return projected;
   }
 
-  /** Projects the items of the result's `results` member. A result without one is passed on (the answer's shape is the API's). */
+  /**
+   * Projects the items of the result's `results` member. A result without one is passed on (the
+   * answer's shape is the API's).
+   */
   results(document: Exact): Exact {
     const list = member(document, "results");
     if (list === undefined || !list.text.startsWith("[")) return document;
     const projected = this.items(elements(list));
-    const rest = members(document).map(([key, value]) => [key, key === "results" ? projected : value] as const);
-    return new Exact(`{${rest.map(([key, value]) => `${encode(key)}:${encode(value)}`).join(",")}}`);
+    const rest = members(document).map(
+      ([key, value]) => [key, key === "results" ? projected : value] as const,
+    );
+    return new Exact(
+      `{${rest.map(([key, value]) => `${encode(key)}:${encode(value)}`).join(",")}}`,
+    );
   }
 
-  /** The chosen members of one object, in the order of the object. What is no object has none to choose from and stays as it is. */
+  /**
+   * The chosen members of one object, in the order of the object. What is no object has none to
+   * choose from and stays as it is.
+   */
   private project(item: Exact, paths: readonly Path[], prefix: string): Exact {
     if (!item.text.startsWith("{")) return item;
     const parts: string[] = [];
@@ -64,7 +81,9 @@ export class Projection {
   }
 
   private check(): void {
-    const unknown = this.paths.filter((path) => !this.found.has(path.join(".")) && !this.isDeclared(path));
+    const unknown = this.paths.filter(
+      (path) => !this.found.has(path.join(".")) && !this.isDeclared(path),
+    );
     if (unknown.length > 0) throw this.unknown(unknown);
   }
 
@@ -88,7 +107,9 @@ export class Projection {
 /** Reads `a,b.c`. Throws INVALID_ARGUMENT for empty and repeated names. */
 export function parseFields(raw: string, option: string): readonly Path[] {
   const names = raw.split(",");
-  const wellFormed = names.every((name) => /^[^\s.,][^\s,]*$/.test(name) && !name.split(".").includes(""));
+  const wellFormed = names.every(
+    (name) => /^[^\s.,][^\s,]*$/.test(name) && !name.split(".").includes(""),
+  );
   if (!wellFormed || new Set(names).size < names.length || names.length > 100) {
     throw new CliError("INVALID_ARGUMENT", {
       message: `${option} takes field names, separated by commas, each once.`,
@@ -108,7 +129,10 @@ interface SchemaNode {
 }
 
 /** The dotted names that an output schema declares for the thing that `--fields` projects. */
-export function declaredFields(schema: GenericSchema | undefined, target: "results" | "object"): ReadonlySet<string> {
+export function declaredFields(
+  schema: GenericSchema | undefined,
+  target: "results" | "object",
+): ReadonlySet<string> {
   const root = unwrap(schema as SchemaNode | undefined);
   const item = target === "results" ? unwrap(unwrap(root?.entries?.results)?.item) : root;
   return new Set(namesOf(item, ""));

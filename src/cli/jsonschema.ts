@@ -1,11 +1,19 @@
-/** Output schemas as JSON Schema (draft 2020-12, without `$schema`). Loaded only by what describes commands. */
+/**
+ * Output schemas as JSON Schema (draft 2020-12, without `$schema`). Loaded only by what describes
+ * commands.
+ */
 import { toJsonSchema as convert } from "@valibot/to-json-schema";
 import type { GenericSchema } from "valibot";
 
-/** Throws for what has no counterpart in JSON Schema (a transformation, a check in code): a mistake of the schema's author. */
+/**
+ * Throws for what has no counterpart in JSON Schema (a transformation, a check in code): a mistake
+ * of the schema's author.
+ */
 export function toJsonSchema(schema: GenericSchema): object {
   const { $schema: _, ...rest } = convert(schema, { target: "draft-2020-12", errorMode: "throw" });
-  return JSON.parse(JSON.stringify(rest), (_key, node: unknown) => (isNode(node) ? shorten(node) : node)) as object;
+  return JSON.parse(JSON.stringify(rest), (_key, node: unknown) =>
+    isNode(node) ? shorten(node) : node,
+  ) as object;
 }
 
 type SchemaNode = Readonly<Record<string, unknown>>;
@@ -25,6 +33,7 @@ function shorten(node: SchemaNode): SchemaNode {
     };
   }
   const [first, second, ...others] = Array.isArray(anyOf) ? (anyOf as readonly SchemaNode[]) : [];
-  const isNullable = others.length === 0 && second?.type === "null" && typeof first?.type === "string";
+  const isNullable =
+    others.length === 0 && second?.type === "null" && typeof first?.type === "string";
   return isNullable ? { ...rest, ...first, type: [first.type, "null"] } : node;
 }

@@ -1,4 +1,7 @@
-/** Command values → plain JSON: the source of schema, skill reference, completion and the README's table. */
+/**
+ * Command values → plain JSON: the source of schema, skill reference, completion and the README's
+ * table.
+ */
 import type { Argument, ArgumentMap } from "./argument.ts";
 import { type Command, type Example, type Group, walk } from "./command.ts";
 import { GLOBALS } from "./globals.ts";
@@ -22,7 +25,10 @@ export interface CommandFacts {
   readonly name: string;
   readonly summary: string;
   readonly effect: string;
-  /** True for every command that a person must agree to before it runs: it writes or signs (SPEC §8). */
+  /**
+   * True for every command that a person must agree to before it runs: it writes or signs (SPEC
+   * §8).
+   */
   readonly needsConfirmation: boolean;
   /** What must be there: "session", "address", "privateKey", "device". */
   readonly needs: readonly string[];
@@ -39,7 +45,10 @@ export interface Manifest {
   readonly globalOptions: readonly OptionFacts[];
 }
 
-/** Capabilities that mean something to the caller: what has to be configured, connected or done before. */
+/**
+ * Capabilities that mean something to the caller: what has to be configured, connected or done
+ * before.
+ */
 const NEEDS: Readonly<Record<string, string>> = {
   reader: "session",
   api: "session",
@@ -67,7 +76,9 @@ export function factsOf(name: string, command: Command): CommandFacts {
     needsConfirmation: effect === "write" || effect === "sign",
     needs: needsOf(command),
     dryRun: command.rehearsal !== undefined,
-    ...(operands === undefined ? {} : { operands: factsOfArgument(operands.placeholder, operands) }),
+    ...(operands === undefined
+      ? {}
+      : { operands: factsOfArgument(operands.placeholder, operands) }),
     options: optionFacts(command.args),
     notes,
     fails,
@@ -75,10 +86,15 @@ export function factsOf(name: string, command: Command): CommandFacts {
   };
 }
 
-/** What the caller must have for a command, each once. One that looks for a session itself can do without. */
+/**
+ * What the caller must have for a command, each once. One that looks for a session itself can do
+ * without.
+ */
 export function needsOf({ needs }: Pick<Command, "needs">): string[] {
   const named = needs.flatMap((need) => NEEDS[need] ?? []);
-  return [...new Set(needs.includes("sessions") ? named.filter((need) => need !== "session") : named)];
+  return [
+    ...new Set(needs.includes("sessions") ? named.filter((need) => need !== "session") : named),
+  ];
 }
 
 function optionFacts(args: ArgumentMap): OptionFacts[] {

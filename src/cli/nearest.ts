@@ -1,8 +1,8 @@
 /** The nearest of some known names, for "did you mean". */
 
 /**
- * The one of `names` within two edits (or a third of the length) of `word`, without regard to case; else undefined. A name that keeps
- * nothing of the word is not near, however short both are.
+ * The one of `names` within two edits (or a third of the length) of `word`, without regard to case;
+ * else undefined. A name that keeps nothing of the word is not near, however short both are.
  */
 export function nearest(word: string, names: Iterable<string>): string | undefined {
   if (word.length > 64) return undefined;

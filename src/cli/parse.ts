@@ -1,6 +1,7 @@
 /**
- * Strict argv → one command and its raw values, or a usage error (SPEC §3, catalogue A). Nothing is guessed and nothing is
- * ignored: unknown, repeated, missing and surplus arguments are all refused, with the nearest right spelling.
+ * Strict argv → one command and its raw values, or a usage error (SPEC §3, catalogue A). Nothing is
+ * guessed and nothing is ignored: unknown, repeated, missing and surplus arguments are all refused,
+ * with the nearest right spelling.
  */
 import { CliError } from "../errors.ts";
 import type { Argument, ArgumentMap, InputReader } from "./argument.ts";
@@ -20,7 +21,10 @@ export interface Invocation {
   readonly operands: readonly string[];
 }
 
-/** Options that the command line offers for `target`: its own, then the global ones it does not redefine. */
+/**
+ * Options that the command line offers for `target`: its own, then the global ones it does not
+ * redefine.
+ */
 export function optionsOf(target: Command | Group): ArgumentMap {
   return target.kind === "command" ? { ...GLOBALS, ...target.args } : GLOBALS;
 }
@@ -32,7 +36,10 @@ export function kebab(name: string): string {
 
 const SECRET_NAME = /secret|private|password|token|credential|apikey/i;
 
-/** Throws the usage codes; exit 2 each, nothing was sent. Help wins over every other fault, then version. */
+/**
+ * Throws the usage codes; exit 2 each, nothing was sent. Help wins over every other fault, then
+ * version.
+ */
 export function parse(argv: readonly string[], root: Group): Invocation {
   const asked = askedFor(argv);
   const state = { words: [] as string[], target: root as Command | Group };
@@ -67,7 +74,10 @@ function askedFor(argv: readonly string[]): "help" | "version" | undefined {
   return options.includes("--version") || options.includes("-v") ? "version" : undefined;
 }
 
-/** Bytes that were no UTF-8 arrive as U+FFFD: they are refused rather than sent as something else (A17). */
+/**
+ * Bytes that were no UTF-8 arrive as U+FFFD: they are refused rather than sent as something else
+ * (A17).
+ */
 function checkCharacters(token: string): void {
   if (token.includes("\ufffd") || !token.isWellFormed()) {
     throw new CliError("INVALID_ARGUMENT", { message: "An argument is not valid UTF-8." });
@@ -85,13 +95,22 @@ function surplus(token: string): CliError {
   });
 }
 
-/** What is quoted back of a user's argument: all or nothing, for a part of a secret would not be known for one (SEC-1). */
+/**
+ * What is quoted back of a user's argument: all or nothing, for a part of a secret would not be
+ * known for one (SEC-1).
+ */
 function shorten(token: string): string {
   return token.length > 80 ? `[${token.length} characters]` : token;
 }
 
-/** The command or group that the words name, in either spelling. Throws UNKNOWN_COMMAND with the nearest name, UNEXPECTED_ARGUMENT. */
-export function find(root: Group, words: readonly string[]): { words: string[]; target: Command | Group } {
+/**
+ * The command or group that the words name, in either spelling. Throws UNKNOWN_COMMAND with the
+ * nearest name, UNEXPECTED_ARGUMENT.
+ */
+export function find(
+  root: Group,
+  words: readonly string[],
+): { words: string[]; target: Command | Group } {
   let found = { words: [] as string[], target: root as Command | Group };
   for (const word of words) {
     if (found.target.kind === "command") throw surplus(word);
@@ -100,7 +119,11 @@ export function find(root: Group, words: readonly string[]): { words: string[]; 
   return found;
 }
 
-function descend(group: Group, words: readonly string[], token: string): { words: string[]; target: Command | Group } {
+function descend(
+  group: Group,
+  words: readonly string[],
+  token: string,
+): { words: string[]; target: Command | Group } {
   for (const [name, target] of group.members) {
     if (name === token || kebab(name) === token) return { words: [...words, name], target };
   }
@@ -132,7 +155,10 @@ function readOption(
   const argument = options[name] as Argument<unknown>;
   const given = raw.get(name);
   if (given !== undefined && !argument.many) {
-    throw new CliError("DUPLICATE_OPTION", { message: `--${name} stands twice.`, field: `--${name}` });
+    throw new CliError("DUPLICATE_OPTION", {
+      message: `--${name} stands twice.`,
+      field: `--${name}`,
+    });
   }
   if (argument.kind === "flag") {
     if (equals >= 0) {
@@ -146,11 +172,17 @@ function readOption(
   }
   const value = equals < 0 ? next : token.slice(equals + 1);
   if (value === undefined || (equals < 0 && value.startsWith("-") && value !== "-")) {
-    throw new CliError("MISSING_OPTION_VALUE", { message: `--${name} has no value.`, field: `--${name}` });
+    throw new CliError("MISSING_OPTION_VALUE", {
+      message: `--${name} has no value.`,
+      field: `--${name}`,
+    });
   }
   checkCharacters(value);
   if (value === "") {
-    throw new CliError("INVALID_ARGUMENT", { message: `--${name} has an empty value.`, field: `--${name}` });
+    throw new CliError("INVALID_ARGUMENT", {
+      message: `--${name} has an empty value.`,
+      field: `--${name}`,
+    });
   }
   raw.set(name, [...(given ?? []), value]);
   return equals < 0 ? 1 : 0;
@@ -186,7 +218,10 @@ function placeOf(target: Command | Group): string | undefined {
   return `A command's options stand after its name, which is one of: ${[...target.members.keys()].join(", ")}.`;
 }
 
-/** Interprets the raw values. Required ones that are missing are named together. Throws the codes of each argument. */
+/**
+ * Interprets the raw values. Required ones that are missing are named together. Throws the codes of
+ * each argument.
+ */
 export async function interpret(
   invocation: Invocation,
   command: Command,
@@ -197,7 +232,10 @@ export async function interpret(
   );
   if (missing.length > 0) {
     const names = missing.map(([name]) => `--${name}`).join(", ");
-    throw new CliError("MISSING_OPTION", { message: `Missing: ${names}.`, field: `--${missing[0]?.[0] ?? ""}` });
+    throw new CliError("MISSING_OPTION", {
+      message: `Missing: ${names}.`,
+      field: `--${missing[0]?.[0] ?? ""}`,
+    });
   }
   const values: Record<string, unknown> = Object.create(null);
   for (const [name, argument] of Object.entries(command.args)) {
@@ -208,7 +246,9 @@ export async function interpret(
     if (operands.required && invocation.operands.length === 0) {
       throw new CliError("MISSING_OPTION", { message: `Missing: ${operands.placeholder}.` });
     }
-    values.operands = invocation.operands.map((raw) => operands.parse(raw, operands.placeholder, reader));
+    values.operands = invocation.operands.map((raw) =>
+      operands.parse(raw, operands.placeholder, reader),
+    );
   }
   return values;
 }
@@ -219,7 +259,8 @@ export function interpretGlobals(invocation: Invocation): Globals {
   const values: Record<string, unknown> = {};
   for (const [name, argument] of Object.entries(GLOBALS) as [string, Argument<unknown>][]) {
     const raw = Object.hasOwn(own, name) ? undefined : invocation.raw.get(name)?.[0];
-    values[name] = raw === undefined ? argument.fallback : argument.parse(raw, `--${name}`, NO_READER);
+    values[name] =
+      raw === undefined ? argument.fallback : argument.parse(raw, `--${name}`, NO_READER);
   }
   return values as Globals;
 }

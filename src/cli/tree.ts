@@ -1,6 +1,6 @@
 /**
- * Command values → citty definitions, for usage text. citty's own parser is not used: it lets unknown and repeated options, missing
- * values and surplus arguments pass (see parse.ts).
+ * Command values → citty definitions, for usage text. citty's own parser is not used: it lets
+ * unknown and repeated options, missing values and surplus arguments pass (see parse.ts).
  */
 import type { ArgsDef, CommandDef } from "citty";
 import type { Argument } from "./argument.ts";
@@ -8,11 +8,16 @@ import type { Command, Group } from "./command.ts";
 import { GLOBALS, SHORT } from "./globals.ts";
 import { needsOf } from "./manifest.ts";
 
-/** A citty command for `target`, named by the words that lead to it. The global options stand at the root only. */
+/**
+ * A citty command for `target`, named by the words that lead to it. The global options stand at the
+ * root only.
+ */
 function toCitty(target: Command | Group, name: string, isRoot = true): CommandDef {
   const subCommands =
     target.kind === "group"
-      ? Object.fromEntries([...target.members].map(([word, member]) => [word, toCitty(member, word, false)]))
+      ? Object.fromEntries(
+          [...target.members].map(([word, member]) => [word, toCitty(member, word, false)]),
+        )
       : undefined;
   return {
     meta: { name, description: target.summary },
@@ -32,20 +37,30 @@ function argsOf({ operands, args: own }: Command): ArgsDef {
 }
 
 function globalArgs(): ArgsDef {
-  return Object.fromEntries(Object.entries(GLOBALS).map(([name, argument]) => [name, argOf(name, argument)]));
+  return Object.fromEntries(
+    Object.entries(GLOBALS).map(([name, argument]) => [name, argOf(name, argument)]),
+  );
 }
 
 function argOf(name: string, argument: Argument<unknown>): ArgsDef[string] {
   const description = `${argument.description}${argument.many ? " May stand several times." : ""}${limitsOf(argument)}`;
   const alias = [...SHORT].filter(([, long]) => long === name).map(([short]) => short.slice(1));
   if (argument.kind === "flag") return { type: "boolean", description, alias };
-  return { type: "string", description, valueHint: argument.placeholder.slice(1, -1), required: argument.required };
+  return {
+    type: "string",
+    description,
+    valueHint: argument.placeholder.slice(1, -1),
+    required: argument.required,
+  };
 }
 
 /** Above this, a limit is only there to catch typing errors. */
 const NO_LIMIT = 1_000_000_000;
 
-function limitsOf({ fallback, limits: { minimum, maximum = NO_LIMIT } }: Argument<unknown>): string {
+function limitsOf({
+  fallback,
+  limits: { minimum, maximum = NO_LIMIT },
+}: Argument<unknown>): string {
   const range = minimum === undefined || maximum >= NO_LIMIT ? "" : ` ${minimum} to ${maximum}.`;
   return `${range}${typeof fallback === "number" || typeof fallback === "string" ? ` Default ${fallback}.` : ""}`;
 }
@@ -62,12 +77,21 @@ const CHANGES: Readonly<Record<string, string>> = {
   sign: "Signs: have a person agree to the decoded content first. --dryRun shows it.",
 };
 
-/** Help as plain text: citty's usage, then what citty does not know (effect, needs, notes, examples). */
-export async function renderHelp(target: Command | Group, program: string, words: readonly string[]): Promise<string> {
+// biome-ignore lint/suspicious/noControlCharactersInRegex: citty colours its text; help is plain
+const COLOURS = /\u001b\[[0-9;]*m/g;
+
+/**
+ * Help as plain text: citty's usage, then what citty does not know (effect, needs, notes,
+ * examples).
+ */
+export async function renderHelp(
+  target: Command | Group,
+  program: string,
+  words: readonly string[],
+): Promise<string> {
   const { renderUsage } = await import("citty");
   const name = [program, ...words].join(" ");
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: citty colours its text; help is plain
-  const usage = (await renderUsage(toCitty(target, name, words.length === 0))).replace(/\u001b\[[0-9;]*m/g, "");
+  const usage = (await renderUsage(toCitty(target, name, words.length === 0))).replace(COLOURS, "");
   const own = target.kind === "command" ? [factsOf(target), examplesOf(target, program)] : [];
   const takesOptions = target.kind === "group" || Object.keys(target.args).length > 0;
   const sections = [
@@ -80,8 +104,12 @@ export async function renderHelp(target: Command | Group, program: string, words
 
 /** citty's text with its columns aligned to the left, and without what stands there twice. */
 function arrange(usage: string, name: string): string {
-  const rows = usage.replace(` (${name})`, "").replace(/\n+Use .* for more information about a command\.\s*$/, "");
-  const lines = rows.split("\n").map((line) => /^ {2,}(\S.*?) {4}(.*)$/.exec(line) ?? line.trimEnd());
+  const rows = usage
+    .replace(` (${name})`, "")
+    .replace(/\n+Use .* for more information about a command\.\s*$/, "");
+  const lines = rows
+    .split("\n")
+    .map((line) => /^ {2,}(\S.*?) {4}(.*)$/.exec(line) ?? line.trimEnd());
   const widths = lines.map((line) => (typeof line === "string" ? 0 : (line[1]?.length ?? 0)));
   const width = Math.min(Math.max(...widths), 32);
   const text = lines.map((line) =>
@@ -98,7 +126,9 @@ function factsOf(command: Command): string {
 
 function examplesOf(command: Command, program: string): string {
   if (command.examples.length === 0) return "";
-  const lines = command.examples.map((example) => `  # ${example.means}\n  ${program} ${example.line}`);
+  const lines = command.examples.map(
+    (example) => `  # ${example.means}\n  ${program} ${example.line}`,
+  );
   return `EXAMPLES\n\n${lines.join("\n")}`;
 }
 

@@ -20,7 +20,9 @@ export const login = group("Log in to a workspace.", {
     output: SessionResult,
     fields: "object",
     examples: [{ line: "login api", means: "Address, workspace and key from the environment" }],
-    run: async ({ host, logins }, args) => ({ session: describeSession(await logins.loginWithApiKey(host, args)) }),
+    run: async ({ host, logins }, args) => ({
+      session: describeSession(await logins.loginWithApiKey(host, args)),
+    }),
   }),
   device: loginDevice,
   reporting: command({
@@ -35,7 +37,10 @@ export const login = group("Log in to a workspace.", {
     output: SessionResult,
     fields: "object",
     examples: [
-      { line: "login reporting --baseUrl https://api.vault.ledger.com", means: "Read-only access for reports" },
+      {
+        line: "login reporting --baseUrl https://api.vault.ledger.com",
+        means: "Read-only access for reports",
+      },
     ],
     run: async ({ host, logins }, args) => ({
       session: describeSession(await logins.loginWithReportingKey(host, args)),

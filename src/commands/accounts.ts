@@ -9,7 +9,9 @@ import { Account, Balance } from "./schemas.ts";
 
 const getBalance = command({
   summary: "Balances of one or more accounts, in the order of the ids.",
-  notes: ["Amounts are whole numbers in the asset's smallest unit. One account that fails fails the command."],
+  notes: [
+    "Amounts are whole numbers in the asset's smallest unit. One account that fails fails the command.",
+  ],
   effect: "read",
   needs: ["reader"],
   args: { id: required(many(id("Id of an account."))) },
@@ -25,7 +27,9 @@ const getBalance = command({
       ),
     }),
   fields: "results",
-  examples: [{ line: "accounts getBalance --id ACCOUNT_ID --id OTHER_ID", means: "Two balances at once" }],
+  examples: [
+    { line: "accounts getBalance --id ACCOUNT_ID --id OTHER_ID", means: "Two balances at once" },
+  ],
   run: async ({ reader }, args) => ({ results: await readBalances(reader, args.id) }),
 });
 
@@ -53,7 +57,9 @@ export const accounts = group("Accounts and their balances.", {
     operation: "accounts.get",
     item: Account,
     of: "account",
-    examples: [{ line: "accounts get --id ACCOUNT_ID", means: "One account with its live balance" }],
+    examples: [
+      { line: "accounts get --id ACCOUNT_ID", means: "One account with its live balance" },
+    ],
   }),
   getBalance,
 });

@@ -15,7 +15,9 @@ interface ApproveArguments extends Expectations {
   readonly sign: boolean;
 }
 
-/** Exactly one of --signature and --sign. Gives the signature, or undefined when it is to be made. */
+/**
+ * Exactly one of --signature and --sign. Gives the signature, or undefined when it is to be made.
+ */
 function givenSignature({ signature, sign }: ApproveArguments): string | undefined {
   if ((signature === undefined) !== sign) {
     throw new CliError("INVALID_ARGUMENT", {
@@ -47,8 +49,14 @@ const api = command({
   ],
   fields: "object",
   examples: [
-    { line: "requests approve api --id REQUEST_ID --signature SIGNATURE", means: "Send a signature made before" },
-    { line: "requests approve api --id REQUEST_ID --sign", means: "Review, sign and approve in one command" },
+    {
+      line: "requests approve api --id REQUEST_ID --signature SIGNATURE",
+      means: "Send a signature made before",
+    },
+    {
+      line: "requests approve api --id REQUEST_ID --sign",
+      means: "Review, sign and approve in one command",
+    },
   ],
   run: async ({ approval, api: connection, records, signer, publicKey }, args) => {
     const given = givenSignature(args);
@@ -75,12 +83,18 @@ const api = command({
       const key = await publicKey();
       if (given !== undefined) {
         await approval.checkSignature({ reader, records }, args.id, given, key, args);
-        return { dryRun: true, request: await draft.describe("requests.approve", { id: args.id, signature: given }) };
+        return {
+          dryRun: true,
+          request: await draft.describe("requests.approve", { id: args.id, signature: given }),
+        };
       }
       if (key === undefined) throw missingPrivateKey();
       approval.requireRegistered(key, session);
       const { challenge, review } = await approval.examine({ reader, records }, args.id, args);
-      const request = await draft.describe("requests.approve", { id: args.id, signature: "[not made]" });
+      const request = await draft.describe("requests.approve", {
+        id: args.id,
+        signature: "[not made]",
+      });
       return { dryRun: true, request, review: approval.reviewReport(args.id, challenge, review) };
     },
   },

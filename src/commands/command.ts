@@ -1,4 +1,7 @@
-/** `command()`: a command value with its types tied together. Asking for an undeclared capability does not compile. */
+/**
+ * `command()`: a command value with its types tied together. Asking for an undeclared capability
+ * does not compile.
+ */
 import { type Argument, type ArgumentMap, flag, type Values } from "../cli/argument.ts";
 import type { Command, Effect, Example, Shape } from "../cli/command.ts";
 import { parseFields } from "../cli/fields.ts";
@@ -50,7 +53,10 @@ const FIELDS: Argument<readonly (readonly string[])[] | undefined> = {
   parse: parseFields,
 };
 
-/** A write or sign command without a rehearsal, or a rehearsal of any other, is a mistake of its author. */
+/**
+ * A write or sign command without a rehearsal, or a rehearsal of any other, is a mistake of its
+ * author.
+ */
 export function command<const N extends Need, A extends ArgumentMap, const R extends Need = never>(
   spec: Spec<N, A, R>,
 ): Command {

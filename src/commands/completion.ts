@@ -1,4 +1,7 @@
-/** `completion`: a script that makes a shell complete the command line, from the same values that parse it. */
+/**
+ * `completion`: a script that makes a shell complete the command line, from the same values that
+ * parse it.
+ */
 import { oneOf, required } from "../cli/argument.ts";
 import { Text } from "../result.ts";
 import { PROGRAM } from "../version.ts";
@@ -10,7 +13,9 @@ const shell = required(oneOf(`Shell to complete in: ${SHELL_NAMES.join(", ")}.`,
 
 export const completion = command({
   summary: "Print a completion script for a shell.",
-  notes: ["The script is static: it starts no program and reads no configuration. Print it again after an upgrade."],
+  notes: [
+    "The script is static: it starts no program and reads no configuration. Print it again after an upgrade.",
+  ],
   effect: "local",
   needs: ["completion", "registry"],
   args: {},
@@ -19,7 +24,10 @@ export const completion = command({
   examples: [
     { line: "completion bash", means: "Source it, or put it into the folder of bash-completion" },
     { line: "completion zsh", means: "Put it as _ledger-enterprise-cli into a folder of $fpath" },
-    { line: "completion fish", means: "Put it as ledger-enterprise-cli.fish into fish's folder completions" },
+    {
+      line: "completion fish",
+      means: "Put it as ledger-enterprise-cli.fish into fish's folder completions",
+    },
     { line: "completion powershell", means: "Dot-source it from the profile" },
   ],
   run: async ({ completion: shells, registry }, { operands = [] }) => {

@@ -6,8 +6,15 @@ import { DryRun, Request } from "./schemas.ts";
 import { LOGIN_ARGS, SessionResult } from "./session.ts";
 
 const DEVICE_ARGS = {
-  device: text("Path of the device, needed when several are connected; 'doctor' lists them.", "<path>", 1024),
-  deviceTimeout: withDefault(seconds("Seconds for a person to act on the device, each time.", 1, 3600), 300),
+  device: text(
+    "Path of the device, needed when several are connected; 'doctor' lists them.",
+    "<path>",
+    1024,
+  ),
+  deviceTimeout: withDefault(
+    seconds("Seconds for a person to act on the device, each time.", 1, 3600),
+    300,
+  ),
 };
 
 const PERSON = "A person must unlock the device and confirm on it; a line on stderr says when.";
@@ -23,8 +30,15 @@ export const loginDevice = command({
   needs: ["host", "device"],
   args: { ...LOGIN_ARGS, ...DEVICE_ARGS },
   output: SessionResult,
-  examples: [{ line: "login device", means: "Address and workspace from the environment; confirm on the device" }],
-  run: async ({ host, device }, args) => ({ session: describeSession(await (await device()).login(host, args)) }),
+  examples: [
+    {
+      line: "login device",
+      means: "Address and workspace from the environment; confirm on the device",
+    },
+  ],
+  run: async ({ host, device }, args) => ({
+    session: describeSession(await (await device()).login(host, args)),
+  }),
 });
 
 export const approveDevice = command({
@@ -40,7 +54,12 @@ export const approveDevice = command({
   output: Request,
   fails: ["WRONG_SESSION_KIND", "REQUEST_CLOSED"],
   fields: "object",
-  examples: [{ line: "requests approve device --id REQUEST_ID", means: "Read the request on the device and confirm" }],
+  examples: [
+    {
+      line: "requests approve device --id REQUEST_ID",
+      means: "Read the request on the device and confirm",
+    },
+  ],
   run: async ({ api, device }, args) => (await device()).approve(api, args),
   rehearsal: {
     needs: ["approval", "reader", "draft"],

@@ -1,4 +1,7 @@
-/** The people and rules of a workspace: users, groups, policies, whitelists, entities. Each is a list and one object by its id. */
+/**
+ * The people and rules of a workspace: users, groups, policies, whitelists, entities. Each is a
+ * list and one object by its id.
+ */
 import { flag, oneOf, text } from "../cli/argument.ts";
 import { group } from "../cli/command.ts";
 import { getOf, listOf } from "./resource.ts";
@@ -11,9 +14,14 @@ export const users = group("Users of the workspace.", {
     summary: "List users.",
     operation: "users.list",
     item: User,
-    filters: { role: oneOf("Only users of this role.", ["ADMIN", "OPERATOR", "READ_ONLY_API_KEY"]), status },
+    filters: {
+      role: oneOf("Only users of this role.", ["ADMIN", "OPERATOR", "READ_ONLY_API_KEY"]),
+      status,
+    },
     notes: ["An operator without the right to view everything sees only itself."],
-    examples: [{ line: "users list --role OPERATOR --fields id,name", means: "Operators and their ids" }],
+    examples: [
+      { line: "users list --role OPERATOR --fields id,name", means: "Operators and their ids" },
+    ],
   }),
   get: getOf({
     summary: "One user; 'me' is the current one.",
@@ -46,7 +54,10 @@ export const policies = group("Policies: who must approve what.", {
     summary: "List policies.",
     operation: "policies.list",
     item: Policy,
-    filters: { name: text("Only policies whose name matches."), isPrivate: flag("Search private policies.") },
+    filters: {
+      name: text("Only policies whose name matches."),
+      isPrivate: flag("Search private policies."),
+    },
     examples: [{ line: "policies list --fields id,name", means: "Policies and their ids" }],
   }),
   get: getOf({
@@ -54,7 +65,9 @@ export const policies = group("Policies: who must approve what.", {
     operation: "policies.get",
     item: Policy,
     of: "policy",
-    examples: [{ line: "policies get --id POLICY_ID", means: "Thresholds, whitelists and review steps" }],
+    examples: [
+      { line: "policies get --id POLICY_ID", means: "Thresholds, whitelists and review steps" },
+    ],
   }),
 });
 

@@ -1,4 +1,7 @@
-/** `doctor`: everything a command will need, looked at once, with a fix for each thing that is wrong. */
+/**
+ * `doctor`: everything a command will need, looked at once, with a fix for each thing that is
+ * wrong.
+ */
 import * as v from "valibot";
 import { flag } from "../cli/argument.ts";
 import { CliError } from "../errors.ts";
@@ -20,7 +23,9 @@ const Report = () =>
     ok: v.boolean(),
     version: v.string(),
     channel: v.picklist(["binary", "npm", "source"]),
-    settings: v.array(v.looseObject({ name: v.string(), source: v.picklist(["environment", "file", "unset"]) })),
+    settings: v.array(
+      v.looseObject({ name: v.string(), source: v.picklist(["environment", "file", "unset"]) }),
+    ),
     findings: v.array(Finding()),
   });
 
@@ -53,6 +58,9 @@ export const doctor = command({
     };
     if (report.ok) return report;
     const count = wrong.length === 1 ? "One check" : `${wrong.length} checks`;
-    throw new CliError("DOCTOR_PROBLEMS", { message: `${count} found a problem.`, details: report });
+    throw new CliError("DOCTOR_PROBLEMS", {
+      message: `${count} found a problem.`,
+      details: report,
+    });
   },
 });

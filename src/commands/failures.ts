@@ -1,6 +1,6 @@
 /**
- * Which codes a command can fail with, as they follow from what it takes, needs and changes. Shown to readers of schema and skill; a
- * test compares it with what commands really answer.
+ * Which codes a command can fail with, as they follow from what it takes, needs and changes. Shown
+ * to readers of schema and skill; a test compares it with what commands really answer.
  */
 import type { Argument, ArgumentMap } from "../cli/argument.ts";
 import type { Effect } from "../cli/command.ts";
@@ -21,10 +21,31 @@ const EVERY: Codes = [
 ];
 const CONFIGURED: Codes = ["INVALID_URL", "INSECURE_URL", "INVALID_PROXY", "CONFIG_CONFLICT"];
 const STATE: Codes = ["SESSION_CORRUPT", "SESSION_INSECURE", "SESSION_IO", "INVALID_PATH"];
-const NETWORK: Codes = ["DNS_ERROR", "NETWORK_ERROR", "CONNECTION_RESET", "TIMEOUT", "TLS_ERROR", "PROXY_ERROR"];
+const NETWORK: Codes = [
+  "DNS_ERROR",
+  "NETWORK_ERROR",
+  "CONNECTION_RESET",
+  "TIMEOUT",
+  "TLS_ERROR",
+  "PROXY_ERROR",
+];
 const HTTP: Codes = [
-  ...(["BAD_REQUEST", "UNAUTHORIZED", "FORBIDDEN", "NOT_FOUND", "CONFLICT", "HTTP_ERROR", "RATE_LIMITED"] as const),
-  ...(["SERVER_ERROR", "REDIRECT_BLOCKED", "INVALID_RESPONSE", "RESPONSE_TOO_LARGE", "PAYLOAD_TOO_LARGE"] as const),
+  ...([
+    "BAD_REQUEST",
+    "UNAUTHORIZED",
+    "FORBIDDEN",
+    "NOT_FOUND",
+    "CONFLICT",
+    "HTTP_ERROR",
+    "RATE_LIMITED",
+  ] as const),
+  ...([
+    "SERVER_ERROR",
+    "REDIRECT_BLOCKED",
+    "INVALID_RESPONSE",
+    "RESPONSE_TOO_LARGE",
+    "PAYLOAD_TOO_LARGE",
+  ] as const),
 ];
 const KEY: Codes = [
   "MISSING_CREDENTIALS",
@@ -49,7 +70,14 @@ const BY_NEED: { readonly [K in keyof Capabilities]?: Codes } = {
   reader: [...SESSION, ...CALLS, "MISSING_CREDENTIALS"],
   api: [...SESSION, ...CALLS, "MISSING_CREDENTIALS", "WRONG_SESSION_KIND", "OUTCOME_UNKNOWN"],
   draft: [...SESSION, ...CONFIGURED, "MISSING_CREDENTIALS", "WRONG_SESSION_KIND"],
-  host: [...STATE, ...CALLS, "MISSING_CREDENTIALS", "SESSION_MISMATCH", "LOCK_TIMEOUT", "NOT_SUPPORTED"],
+  host: [
+    ...STATE,
+    ...CALLS,
+    "MISSING_CREDENTIALS",
+    "SESSION_MISMATCH",
+    "LOCK_TIMEOUT",
+    "NOT_SUPPORTED",
+  ],
   sessions: [...STATE, "LOCK_TIMEOUT"],
   records: STATE,
   signer: KEY,
@@ -73,12 +101,21 @@ interface Facts {
 }
 
 /** The codes of a command in the order of the error table, each once. */
-export function failuresOf({ effect, needs, args, operands, ungated, fails = [] }: Facts): ErrorCode[] {
+export function failuresOf({
+  effect,
+  needs,
+  args,
+  operands,
+  ungated,
+  fails = [],
+}: Facts): ErrorCode[] {
   const taken = [...Object.values(args), ...(operands === undefined ? [] : [operands])];
   const found = new Set<string>([
     ...EVERY,
     ...fails,
-    ...needs.flatMap((need) => BY_NEED[need as keyof Capabilities] ?? (/device/i.test(need) ? DEVICE : [])),
+    ...needs.flatMap(
+      (need) => BY_NEED[need as keyof Capabilities] ?? (/device/i.test(need) ? DEVICE : []),
+    ),
     ...taken.flatMap(({ kind }) => BY_KIND[kind] ?? []),
     ...(taken.some(({ required }) => required) ? ["MISSING_OPTION"] : []),
     ...(effect === "write" || effect === "sign" ? ["READ_ONLY"] : []),

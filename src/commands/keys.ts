@@ -20,12 +20,25 @@ const generate = command({
     out: path("File for the private key; must not exist."),
     stdout: flag("Print the private key in the JSON instead; whoever sees the output can sign."),
   },
-  output: () => v.looseObject({ ...PublicHalf, file: v.optional(v.string()), privateKey: v.optional(v.string()) }),
+  output: () =>
+    v.looseObject({
+      ...PublicHalf,
+      file: v.optional(v.string()),
+      privateKey: v.optional(v.string()),
+    }),
   ungated: true,
-  examples: [{ line: "keys generate --out operator.key", means: "Private key into a new file, public key on stdout" }],
+  examples: [
+    {
+      line: "keys generate --out operator.key",
+      means: "Private key into a new file, public key on stdout",
+    },
+  ],
   run: async ({ files }, { out, stdout }) => {
     if ((out === undefined) === !stdout) {
-      throw new CliError("INVALID_ARGUMENT", { message: "Give exactly one of --out and --stdout.", field: "--out" });
+      throw new CliError("INVALID_ARGUMENT", {
+        message: "Give exactly one of --out and --stdout.",
+        field: "--out",
+      });
     }
     const { fingerprint, generateKeyPair, publicKeyFromHex } = await import("../core/auth/key.ts");
     const { pemHex, publicKeyHex } = generateKeyPair();

@@ -1,4 +1,6 @@
-/** Single reads without a resource of their own: assets, permissions, and any other GET of the API. */
+/**
+ * Single reads without a resource of their own: assets, permissions, and any other GET of the API.
+ */
 import * as v from "valibot";
 import { id, many, oneOf, pair, required, text } from "../cli/argument.ts";
 import { group } from "../cli/command.ts";
@@ -7,7 +9,8 @@ import { checkPath } from "../core/api/path.ts";
 import { V1_READS } from "../core/api/v1reads.ts";
 import { command } from "./command.ts";
 
-const LooseList = () => v.union([v.array(v.looseObject({})), v.looseObject({ results: v.array(v.looseObject({})) })]);
+const LooseList = () =>
+  v.union([v.array(v.looseObject({})), v.looseObject({ results: v.array(v.looseObject({})) })]);
 
 export const assets = group("Currencies and tokens that the workspace knows.", {
   currencies: command({
@@ -16,7 +19,9 @@ export const assets = group("Currencies and tokens that the workspace knows.", {
     needs: ["reader"],
     args: {},
     output: LooseList,
-    examples: [{ line: "assets currencies", means: "What `currency` and `network` of an account refer to" }],
+    examples: [
+      { line: "assets currencies", means: "What `currency` and `network` of an account refer to" },
+    ],
     run: ({ reader }) => reader.read("assets.currencies"),
   }),
   tokens: command({
@@ -31,7 +36,15 @@ export const assets = group("Currencies and tokens that the workspace knows.", {
 });
 
 const RESOURCE_TYPES = [
-  ...["ACCOUNT", "ENTITY", "GROUP", "POLICY", "WHITELIST", "TRADELINK_CUSTODIAN", "TRADELINK_ENTITY"],
+  ...[
+    "ACCOUNT",
+    "ENTITY",
+    "GROUP",
+    "POLICY",
+    "WHITELIST",
+    "TRADELINK_CUSTODIAN",
+    "TRADELINK_ENTITY",
+  ],
   ...["TRADELINK_PLEDGE", "WORKSPACE", "WORKSPACE_RULE"],
 ];
 
@@ -46,7 +59,8 @@ export const permissions = group("What a user may do.", {
       resourceType: oneOf("Kind of the resource.", RESOURCE_TYPES),
       resourceId: id("Id of the resource."),
     },
-    output: () => v.looseObject({ userId: v.optional(v.string()), allowedActions: v.array(v.string()) }),
+    output: () =>
+      v.looseObject({ userId: v.optional(v.string()), allowedActions: v.array(v.string()) }),
     fields: "object",
     examples: [
       {
@@ -69,13 +83,18 @@ export const api = command({
   effect: "read",
   needs: ["reader"],
   args: {
-    path: required(text("Path below the base URL, beginning with '/'; no query in it.", "</path>", 2048)),
+    path: required(
+      text("Path below the base URL, beginning with '/'; no query in it.", "</path>", 2048),
+    ),
     query: many(pair("One query parameter.")),
   },
   output: () => v.unknown(),
   examples: [
     { line: "api --path /tradelink/network", means: "A resource without a command of its own" },
-    { line: "api --path /accounts/7/nfts --query page=2", means: "The second page of an account's NFTs on V1" },
+    {
+      line: "api --path /accounts/7/nfts --query page=2",
+      means: "The second page of an account's NFTs on V1",
+    },
   ],
   run: ({ reader }, { path, query }) => reader.get(checkPath(path), query),
 });

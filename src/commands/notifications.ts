@@ -5,7 +5,10 @@ import { group } from "../cli/command.ts";
 import { decodeUtf8, type Exact, exact, JsonError } from "../io/json.ts";
 import { command } from "./command.ts";
 
-/** The notification, token-exact, for a reader who should not take it from anywhere else; null when it is no JSON. */
+/**
+ * The notification, token-exact, for a reader who should not take it from anywhere else; null when
+ * it is no JSON.
+ */
 function payloadOf(body: Uint8Array): Exact | null {
   try {
     return exact(decodeUtf8(body, { bom: "refuse" }), { loneSurrogates: "allow" });

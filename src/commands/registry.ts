@@ -1,6 +1,7 @@
 /**
- * The registry: every command, in the order in which help, schema and references show it. Each part is loaded when a command line names it,
- * since building all of them costs more than most commands do.
+ * The registry: every command, in the order in which help, schema and references show it. Each part
+ * is loaded when a command line names it, since building all of them costs more than most commands
+ * do.
  */
 import { type Command, type Group, group } from "../cli/command.ts";
 
@@ -31,7 +32,10 @@ const LOADERS: Readonly<Record<string, Loader>> = {
   upgrade: async () => (await import("./upgrade.ts")).upgrade,
 };
 
-/** The part of the registry that a command line beginning with `word` can mean; all of it when that is no part's name. */
+/**
+ * The part of the registry that a command line beginning with `word` can mean; all of it when that
+ * is no part's name.
+ */
 export async function openRegistry(word?: string): Promise<Group> {
   const names = word !== undefined && Object.hasOwn(LOADERS, word) ? [word] : Object.keys(LOADERS);
   const members = names.map(async (name) => [name, await LOADERS[name]?.()] as const);

@@ -1,4 +1,7 @@
-/** `requests reject …`: a rejection is signed like an approval, over a challenge of its own that says so. */
+/**
+ * `requests reject …`: a rejection is signed like an approval, over a challenge of its own that
+ * says so.
+ */
 import { id, required } from "../cli/argument.ts";
 import { group } from "../cli/command.ts";
 import { missingFrom } from "../core/api/dialect.ts";
@@ -20,13 +23,23 @@ const api = command({
   output: Request,
   fails: ["INVALID_CHALLENGE", "CHALLENGE_MISMATCH", "KEY_MISMATCH", "WRONG_SESSION_KIND"],
   fields: "object",
-  examples: [{ line: "requests reject api --id REQUEST_ID", means: "Review, sign and reject in one command" }],
+  examples: [
+    {
+      line: "requests reject api --id REQUEST_ID",
+      means: "Review, sign and reject in one command",
+    },
+  ],
   run: async ({ approval, api: connection, records, signer }, args) => {
     const session = await connection.session("requests.reject");
     approval.requireKind(session, "api");
     const key = await signer();
     approval.requireRegistered(key.publicKey, session);
-    const { challenge } = await approval.examine({ reader: connection, records }, args.id, args, "REJECT");
+    const { challenge } = await approval.examine(
+      { reader: connection, records },
+      args.id,
+      args,
+      "REJECT",
+    );
     const signature = await approval.signJws(challenge.bytes, key);
     return connection.write("requests.reject", { id: args.id, signature });
   },
@@ -36,11 +49,19 @@ const api = command({
     run: async ({ approval, reader, records, draft, publicKey }, args) => {
       const session = await reader.session("requests.reject");
       approval.requireKind(session, "api");
-      const request = await draft.describe("requests.reject", { id: args.id, signature: "[not made]" });
+      const request = await draft.describe("requests.reject", {
+        id: args.id,
+        signature: "[not made]",
+      });
       const key = await publicKey();
       if (key === undefined) throw missingPrivateKey();
       approval.requireRegistered(key, session);
-      const { challenge, review } = await approval.examine({ reader, records }, args.id, args, "REJECT");
+      const { challenge, review } = await approval.examine(
+        { reader, records },
+        args.id,
+        args,
+        "REJECT",
+      );
       return { dryRun: true, request, review: approval.reviewReport(args.id, challenge, review) };
     },
   },

@@ -1,6 +1,19 @@
-/** Requests: every change to a workspace, from its creation to its approval. Source: Requests section of the API reference. */
+/**
+ * Requests: every change to a workspace, from its creation to its approval. Source: Requests
+ * section of the API reference.
+ */
 import * as v from "valibot";
-import { flag, id, json, many, material, required, seconds, text, withDefault } from "../cli/argument.ts";
+import {
+  flag,
+  id,
+  json,
+  many,
+  material,
+  required,
+  seconds,
+  text,
+  withDefault,
+} from "../cli/argument.ts";
 import { group } from "../cli/command.ts";
 import { waitForState } from "../core/api/wait.ts";
 import { readNewRequest, requestIdOf } from "../core/signing/creation.ts";
@@ -27,8 +40,14 @@ const create = command({
   fails: ["INVALID_REQUEST_DATA"],
   fields: "object",
   examples: [
-    { line: "requests create --requestData @payout.json", means: "Raise the request in payout.json" },
-    { line: "requests create --requestData @payout.json --dryRun", means: "Show what would be sent; works offline" },
+    {
+      line: "requests create --requestData @payout.json",
+      means: "Raise the request in payout.json",
+    },
+    {
+      line: "requests create --requestData @payout.json --dryRun",
+      means: "Show what would be sent; works offline",
+    },
   ],
   run: async ({ api, records, log }, { requestData }) => {
     const request = readNewRequest(requestData);
@@ -36,7 +55,8 @@ const create = command({
     const session = await api.session();
     const answer = await api.write("requests.create", {}, requestData);
     const created = requestIdOf(answer);
-    if (created === undefined) log.warn("RECORD_NOT_KEPT", "The answer names no id to keep the request under.");
+    if (created === undefined)
+      log.warn("RECORD_NOT_KEPT", "The answer names no id to keep the request under.");
     else await records.keepCreated(session, created, request);
     return answer;
   },
@@ -52,7 +72,9 @@ const create = command({
 
 const getChallenge = command({
   summary: "Fetch what has to be signed to approve a request, and show what it says.",
-  notes: ["Read `decoded` before signing. Asking again may void a challenge that was fetched before."],
+  notes: [
+    "Read `decoded` before signing. Asking again may void a challenge that was fetched before.",
+  ],
   effect: "read",
   needs: ["approval", "reader", "records"],
   args: { id: requestId },
@@ -62,7 +84,9 @@ const getChallenge = command({
   },
   fails: ["INVALID_CHALLENGE"],
   fields: "object",
-  examples: [{ line: "requests getChallenge --id REQUEST_ID", means: "Challenge and its decoded content" }],
+  examples: [
+    { line: "requests getChallenge --id REQUEST_ID", means: "Challenge and its decoded content" },
+  ],
   run: async ({ approval, ...host }, args) => {
     const challenge = await approval.askChallenge(host, args.id);
     return { requestId: args.id, ...approval.shown(challenge) };
@@ -80,11 +104,19 @@ const review = command({
   ],
   effect: "read",
   needs: ["approval", "reader", "records"],
-  args: { id: requestId, challenge: material("A challenge fetched before; without it a new one is asked for.") },
+  args: {
+    id: requestId,
+    challenge: material("A challenge fetched before; without it a new one is asked for."),
+  },
   output: () => v.looseObject({ ...Review(), match: v.literal(true) }),
   fails: ["INVALID_CHALLENGE", "CHALLENGE_MISMATCH"],
   fields: "object",
-  examples: [{ line: "requests review --id REQUEST_ID", means: "Does the challenge say what the request says?" }],
+  examples: [
+    {
+      line: "requests review --id REQUEST_ID",
+      means: "Does the challenge say what the request says?",
+    },
+  ],
   run: async ({ approval, ...host }, args) => {
     const challenge =
       args.challenge === undefined
@@ -128,7 +160,9 @@ export const requests = group("Requests: create, review, sign, approve, wait.", 
     item: Request,
     filters: {
       type: many(text("Only this type.", "<TYPE>", 64)),
-      state: many(text("Only this state, such as PENDING_APPROVAL, APPROVED, REJECTED.", "<STATE>", 64)),
+      state: many(
+        text("Only this state, such as PENDING_APPROVAL, APPROVED, REJECTED.", "<STATE>", 64),
+      ),
       targetId: id("Only requests that act on this object."),
       createdBy: userOrMe("created by this user"),
       reviewedBy: userOrMe("this user has reviewed"),
@@ -138,7 +172,10 @@ export const requests = group("Requests: create, review, sign, approve, wait.", 
     },
     examples: [
       { line: "requests list --pendingBy me", means: "What waits for my approval" },
-      { line: "requests list --createdBy me --sortOrder desc --pageSize 5", means: "My latest five" },
+      {
+        line: "requests list --createdBy me --sortOrder desc --pageSize 5",
+        means: "My latest five",
+      },
     ],
   }),
   get: getOf({
@@ -154,7 +191,9 @@ export const requests = group("Requests: create, review, sign, approve, wait.", 
     operation: "requests.governanceStatus",
     item: GovernanceStatus,
     of: "request",
-    examples: [{ line: "requests governanceStatus --id REQUEST_ID", means: "Who has approved, and who may" }],
+    examples: [
+      { line: "requests governanceStatus --id REQUEST_ID", means: "Who has approved, and who may" },
+    ],
   }),
   create,
   getChallenge,

@@ -1,6 +1,16 @@
 /** What most commands are made of: a paged list, a cursor list, one object by its id. */
 import * as v from "valibot";
-import { type ArgumentMap, cursor, flag, id, integer, oneOf, required, text, type Values } from "../cli/argument.ts";
+import {
+  type ArgumentMap,
+  cursor,
+  flag,
+  id,
+  integer,
+  oneOf,
+  required,
+  text,
+  type Values,
+} from "../cli/argument.ts";
 import type { Command, Example, Shape } from "../cli/command.ts";
 import { missingFrom } from "../core/api/dialect.ts";
 import type { OperationName, Parameters } from "../core/api/operation.ts";
@@ -19,11 +29,16 @@ const WALKING = {
 const PAGING = {
   page: integer("Page to fetch, from 1.", 1, MAX_PAGE),
   pageSize: integer("Results on a page.", 1, 30),
-  sortBy: text("Field to sort by; the API's default is createdAt (V1: its own names).", "<field>", 64),
+  sortBy: text(
+    "Field to sort by; the API's default is createdAt (V1: its own names).",
+    "<field>",
+    64,
+  ),
   sortOrder: oneOf("Direction; V2's default is asc, the oldest first, V1's desc.", ["asc", "desc"]),
 };
 
-const AllOrLimit = 'With --all or --limit the result is {"results","total","complete"}, written as it arrives.';
+const AllOrLimit =
+  'With --all or --limit the result is {"results","total","complete"}, written as it arrives.';
 
 /** The API's page of `item`, which `--all` replaces by one document. */
 function pageOf(item: Shape): Shape {
@@ -55,10 +70,18 @@ export function listOf<A extends ArgumentMap>(spec: ListSpec<A>): Command {
 
 /** A list that the API pages by cursor. */
 export function cursorListOf<A extends ArgumentMap>(spec: ListSpec<A>): Command {
-  return listCommand(spec, { cursor: cursor("Cursor from the `next` of the page before.") }, "cursors");
+  return listCommand(
+    spec,
+    { cursor: cursor("Cursor from the `next` of the page before.") },
+    "cursors",
+  );
 }
 
-function listCommand<A extends ArgumentMap>(spec: ListSpec<A>, paging: ArgumentMap, by: Walk): Command {
+function listCommand<A extends ArgumentMap>(
+  spec: ListSpec<A>,
+  paging: ArgumentMap,
+  by: Walk,
+): Command {
   return command({
     summary: spec.summary,
     notes: [...(spec.notes ?? []), ...missingFrom(spec.operation), AllOrLimit],
@@ -78,7 +101,13 @@ function listCommand<A extends ArgumentMap>(spec: ListSpec<A>, paging: ArgumentM
           field: `--${start}`,
         });
       }
-      return new List(walkPages((position) => reader.read(spec.operation, { ...parameters, ...position }), by, limit));
+      return new List(
+        walkPages(
+          (position) => reader.read(spec.operation, { ...parameters, ...position }),
+          by,
+          limit,
+        ),
+      );
     },
   });
 }

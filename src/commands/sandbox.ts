@@ -22,37 +22,46 @@ const Description = () =>
     control: v.string(),
   });
 
-export const sandbox = group("A Ledger Enterprise workspace on this machine, in memory, to rehearse against.", {
-  start: command({
-    summary: "Serve a sandbox workspace until stopped; prints addresses, credentials and what to export.",
-    notes: [
-      "Listens on loopback only. Everything in it is made up and gone when it stops.",
-      "`environment` holds lines for a shell. `control` is the root of the control path (faults, clock, reviews by others), which SANDBOX.md in the repository describes.",
-    ],
-    effect: "local",
-    needs: ["sandbox", "clock"],
-    args: {
-      port: integer("Port to listen on; any free one when absent.", 1, 65_535),
-      seed: json("Workspace to serve instead of the built-in one."),
-      autoApprove: seconds("Let the human reviewers approve after this time.", 0, 86_400),
-    },
-    output: Description,
-    ungated: true,
-    examples: [{ line: "sandbox start --autoApprove 2", means: "A workspace whose people approve after two seconds" }],
-    run: async ({ sandbox: start, clock }, { port, seed, autoApprove }) => {
-      const running = await start({
-        ...(port === undefined ? {} : { port }),
-        ...(seed === undefined ? {} : { seed: value(seed) }),
-        ...(autoApprove === undefined ? {} : { autoApproveSeconds: autoApprove }),
-      });
-      const ended = new Promise<void>((resolve) => {
-        if (clock.stop.aborted) resolve();
-        clock.stop.addEventListener("abort", () => resolve(), { once: true });
-      });
-      return new Serving(
-        running.description,
-        ended.then(() => running.close()),
-      );
-    },
-  }),
-});
+export const sandbox = group(
+  "A Ledger Enterprise workspace on this machine, in memory, to rehearse against.",
+  {
+    start: command({
+      summary:
+        "Serve a sandbox workspace until stopped; prints addresses, credentials and what to export.",
+      notes: [
+        "Listens on loopback only. Everything in it is made up and gone when it stops.",
+        "`environment` holds lines for a shell. `control` is the root of the control path (faults, clock, reviews by others), which SANDBOX.md in the repository describes.",
+      ],
+      effect: "local",
+      needs: ["sandbox", "clock"],
+      args: {
+        port: integer("Port to listen on; any free one when absent.", 1, 65_535),
+        seed: json("Workspace to serve instead of the built-in one."),
+        autoApprove: seconds("Let the human reviewers approve after this time.", 0, 86_400),
+      },
+      output: Description,
+      ungated: true,
+      examples: [
+        {
+          line: "sandbox start --autoApprove 2",
+          means: "A workspace whose people approve after two seconds",
+        },
+      ],
+      run: async ({ sandbox: start, clock }, { port, seed, autoApprove }) => {
+        const running = await start({
+          ...(port === undefined ? {} : { port }),
+          ...(seed === undefined ? {} : { seed: value(seed) }),
+          ...(autoApprove === undefined ? {} : { autoApproveSeconds: autoApprove }),
+        });
+        const ended = new Promise<void>((resolve) => {
+          if (clock.stop.aborted) resolve();
+          clock.stop.addEventListener("abort", () => resolve(), { once: true });
+        });
+        return new Serving(
+          running.description,
+          ended.then(() => running.close()),
+        );
+      },
+    }),
+  },
+);

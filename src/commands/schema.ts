@@ -11,7 +11,12 @@ import { command } from "./command.ts";
 type Convert = (schema: v.GenericSchema) => object;
 
 const Entry = v.looseObject({ name: v.string(), summary: v.string(), effect: v.string() });
-const Option = v.looseObject({ name: v.string(), type: v.string(), description: v.string(), required: v.boolean() });
+const Option = v.looseObject({
+  name: v.string(),
+  type: v.string(),
+  description: v.string(),
+  required: v.boolean(),
+});
 
 const Index = v.looseObject({
   program: v.string(),
@@ -37,7 +42,10 @@ const Description = v.looseObject({
 const Failures = v.looseObject({
   document: v.looseObject({}),
   exitCodes: v.record(v.string(), v.string()),
-  errors: v.record(v.string(), v.looseObject({ exitCode: v.number(), retryable: v.boolean(), hint: v.string() })),
+  errors: v.record(
+    v.string(),
+    v.looseObject({ exitCode: v.number(), retryable: v.boolean(), hint: v.string() }),
+  ),
 });
 
 /** The document of every failure (SPEC §1). */
@@ -58,12 +66,22 @@ const FAILURE = v.looseObject({
 });
 
 function entriesOf(group: Group, words: readonly string[]): object[] {
-  return [...walk(group, words)].map(([path, { summary, effect }]) => ({ name: path.join(" "), summary, effect }));
+  return [...walk(group, words)].map(([path, { summary, effect }]) => ({
+    name: path.join(" "),
+    summary,
+    effect,
+  }));
 }
 
 function indexOf(root: Group): object {
   const { globalOptions } = manifest(root);
-  return { program: PROGRAM, version: VERSION, commands: entriesOf(root, []), globalOptions, exitCodes: EXIT_CODES };
+  return {
+    program: PROGRAM,
+    version: VERSION,
+    commands: entriesOf(root, []),
+    globalOptions,
+    exitCodes: EXIT_CODES,
+  };
 }
 
 function describe(words: readonly string[], target: Command, convert: Convert): object {
@@ -82,7 +100,9 @@ function describe(words: readonly string[], target: Command, convert: Convert): 
 /** Codes under their exit codes, both ascending. */
 function byExit(codes: readonly ErrorCode[]): Record<string, string[]> {
   const exits = [...new Set(codes.map((code) => ERRORS[code].exit))].sort();
-  return Object.fromEntries(exits.map((exit) => [exit, codes.filter((code) => ERRORS[code].exit === exit)]));
+  return Object.fromEntries(
+    exits.map((exit) => [exit, codes.filter((code) => ERRORS[code].exit === exit)]),
+  );
 }
 
 function failures(convert: Convert): object {
@@ -103,7 +123,8 @@ export const schema = command({
   needs: ["registry", "jsonSchema"],
   args: {},
   operands: many(text("Words of a command or group, or 'errors'.", "<command…>", 64)),
-  output: () => v.union([Index, Description, Failures, v.looseObject({ commands: v.array(Entry) })]),
+  output: () =>
+    v.union([Index, Description, Failures, v.looseObject({ commands: v.array(Entry) })]),
   fails: ["UNKNOWN_COMMAND"],
   ungated: true,
   examples: [

@@ -1,6 +1,7 @@
 /**
- * The fields of the API's objects that this program reads or promises. Always loose: the API's own fields are relayed, and unknown
- * ones survive. Names and nullability from the V2 document; optional where versions of it differ, and where V1 has other names.
+ * The fields of the API's objects that this program reads or promises. Always loose: the API's own
+ * fields are relayed, and unknown ones survive. Names and nullability from the V2 document;
+ * optional where versions of it differ, and where V1 has other names.
  */
 import * as v from "valibot";
 
@@ -141,11 +142,19 @@ export const GovernanceStatus = () =>
     request: v.looseObject({}),
   });
 
-/** What the dry run of a command that writes prints: the request as it would be sent, secrets masked. */
+/**
+ * What the dry run of a command that writes prints: the request as it would be sent, secrets
+ * masked.
+ */
 export const DryRun = () =>
   v.looseObject({
     dryRun: v.literal(true),
-    request: v.looseObject({ method: text, url: text, headers: v.record(text, text), body: v.unknown() }),
+    request: v.looseObject({
+      method: text,
+      url: text,
+      headers: v.record(text, text),
+      body: v.unknown(),
+    }),
   });
 
 /** What a review says (SPEC §4). */

@@ -16,8 +16,16 @@ export const Session = () =>
 
 /** Where to log in; every login takes these. */
 export const LOGIN_ARGS = {
-  baseUrl: text("Base URL of the API; must agree with LEDGER_ENTERPRISE_API_URL when that is set.", "<url>", 2048),
-  workspace: text("Workspace; must agree with LEDGER_ENTERPRISE_WORKSPACE when that is set.", "<name>", 128),
+  baseUrl: text(
+    "Base URL of the API; must agree with LEDGER_ENTERPRISE_API_URL when that is set.",
+    "<url>",
+    2048,
+  ),
+  workspace: text(
+    "Workspace; must agree with LEDGER_ENTERPRISE_WORKSPACE when that is set.",
+    "<name>",
+    128,
+  ),
   apiVersion: oneOf("Generation of the API; found from the URL when absent.", ["v1", "v2"]),
 };
 

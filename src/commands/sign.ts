@@ -55,11 +55,19 @@ async function examine(host: Host, args: SignArguments): Promise<Reviewed> {
       "Part of the challenge, or of the request, had nothing to be compared with; see 'unverified'.",
     );
   }
-  return { challenge, review: matched ? "matched" : "none", unverified: matched ? review.unverified : [] };
+  return {
+    challenge,
+    review: matched ? "matched" : "none",
+    unverified: matched ? review.unverified : [],
+  };
 }
 
 /** A challenge that was received for another request is not signed for this one. */
-async function requireOwnChallenge({ reader, records }: Host, requestId: string, challenge: Challenge): Promise<void> {
+async function requireOwnChallenge(
+  { reader, records }: Host,
+  requestId: string,
+  challenge: Challenge,
+): Promise<void> {
   const owner = await records.ownerOf(challenge.payloadSha256);
   if (owner === undefined || owner.isFor(await reader.session(), requestId)) return;
   throw new CliError("CHALLENGE_MISMATCH", {
@@ -69,7 +77,10 @@ async function requireOwnChallenge({ reader, records }: Host, requestId: string,
   });
 }
 
-function facts({ challenge, review, unverified }: Reviewed, publicKey: Uint8Array): Record<string, unknown> {
+function facts(
+  { challenge, review, unverified }: Reviewed,
+  publicKey: Uint8Array,
+): Record<string, unknown> {
   return {
     decoded: challenge.document ?? null,
     payloadSha256: challenge.payloadSha256,
@@ -104,7 +115,10 @@ export const sign = command({
   fields: "object",
   fails: ["INVALID_CHALLENGE", "CHALLENGE_MISMATCH", "KEY_MISMATCH", "WRONG_SESSION_KIND"],
   examples: [
-    { line: "requests sign --id REQUEST_ID --challenge CHALLENGE", means: "Review against the request, then sign" },
+    {
+      line: "requests sign --id REQUEST_ID --challenge CHALLENGE",
+      means: "Review against the request, then sign",
+    },
     {
       line: "requests sign --challenge @challenge.txt --expect @intent.json",
       means: "Sign only if these values stand in it",

@@ -1,8 +1,18 @@
-/** The guide for agents that ships inside the program: print it, install it, see how copies stand (SPEC §8). */
+/**
+ * The guide for agents that ships inside the program: print it, install it, see how copies stand
+ * (SPEC §8).
+ */
 import * as v from "valibot";
 import { flag, oneOf, path } from "../cli/argument.ts";
 import { group } from "../cli/command.ts";
-import { AGENT_FOLDERS, AGENTS, type Agent, type Scope, type Target, targetsOf } from "../core/skill/targets.ts";
+import {
+  AGENT_FOLDERS,
+  AGENTS,
+  type Agent,
+  type Scope,
+  type Target,
+  targetsOf,
+} from "../core/skill/targets.ts";
 import { CliError } from "../errors.ts";
 import { Text } from "../result.ts";
 import { command } from "./command.ts";
@@ -19,13 +29,25 @@ interface Where {
   readonly global: boolean;
 }
 
-/** The folder that the options name, or undefined when they name none. Throws INVALID_ARGUMENT, IO_ERROR without a home folder. */
-function targetOf({ agent, path: named, global }: Where, home: string | undefined): Target | undefined {
+/**
+ * The folder that the options name, or undefined when they name none. Throws INVALID_ARGUMENT,
+ * IO_ERROR without a home folder.
+ */
+function targetOf(
+  { agent, path: named, global }: Where,
+  home: string | undefined,
+): Target | undefined {
   if (agent !== undefined && named !== undefined) {
-    throw new CliError("INVALID_ARGUMENT", { message: "Give one of --agent and --path.", field: "--agent" });
+    throw new CliError("INVALID_ARGUMENT", {
+      message: "Give one of --agent and --path.",
+      field: "--agent",
+    });
   }
   if (global && agent === undefined) {
-    throw new CliError("INVALID_ARGUMENT", { message: "--global belongs to --agent.", field: "--global" });
+    throw new CliError("INVALID_ARGUMENT", {
+      message: "--global belongs to --agent.",
+      field: "--global",
+    });
   }
   if (named !== undefined) return { path: named, root: undefined, scope: "path", agents: [] };
   if (agent === undefined) return undefined;
@@ -56,12 +78,16 @@ const install = command({
   effect: "local",
   needs: ["skills"],
   args: { ...WHERE, force: flag("Replace files that this program did not write, and newer ones.") },
-  output: () => v.looseObject({ path: v.string(), version: v.string(), changed: v.boolean(), before: Status }),
+  output: () =>
+    v.looseObject({ path: v.string(), version: v.string(), changed: v.boolean(), before: Status }),
   fails: ["FILE_EXISTS", "IO_ERROR"],
   ungated: true,
   examples: [
     { line: "skill install --agent agents", means: "Into this project, where most agents look" },
-    { line: "skill install --agent claude-code --global", means: "For one agent, in every project" },
+    {
+      line: "skill install --agent claude-code --global",
+      means: "For one agent, in every project",
+    },
     { line: "skill install --path skills", means: "Into the folder skills" },
   ],
   run: async ({ skills }, args) => {
@@ -86,7 +112,11 @@ const list = command({
   examples: [{ line: "skill list", means: "Names for --agent" }],
   run: async ({ skills }) => {
     const { name, version } = await skills.bundled();
-    return { skill: name, version, agents: AGENTS.map((agent) => ({ agent, ...AGENT_FOLDERS[agent] })) };
+    return {
+      skill: name,
+      version,
+      agents: AGENTS.map((agent) => ({ agent, ...AGENT_FOLDERS[agent] })),
+    };
   },
 });
 
@@ -140,9 +170,12 @@ const doctor = command({
   },
 });
 
-export const skill = group("The guide for agents: print it, install it, see whether copies are current.", {
-  show,
-  install,
-  list,
-  doctor,
-});
+export const skill = group(
+  "The guide for agents: print it, install it, see whether copies are current.",
+  {
+    show,
+    install,
+    list,
+    doctor,
+  },
+);

@@ -1,4 +1,7 @@
-/** Transactions of an account, and what one would cost. Source: Accounts > Transactions of the API reference. */
+/**
+ * Transactions of an account, and what one would cost. Source: Accounts > Transactions of the API
+ * reference.
+ */
 import { id, json, required } from "../cli/argument.ts";
 import { group } from "../cli/command.ts";
 import { command } from "./command.ts";
@@ -13,7 +16,9 @@ export const transactions = group("Transactions of an account, and fee estimates
     operation: "transactions.list",
     item: Transaction,
     filters: { accountId },
-    examples: [{ line: "transactions list --accountId ACCOUNT_ID --limit 20", means: "The first twenty" }],
+    examples: [
+      { line: "transactions list --accountId ACCOUNT_ID --limit 20", means: "The first twenty" },
+    ],
   }),
   estimate: command({
     summary: "Estimate the fees of a transaction; creates nothing.",

@@ -12,10 +12,16 @@ const Check = v.looseObject({
   releases: v.nullable(v.string()),
   command: v.string(),
 });
-const Upgraded = v.looseObject({ changed: v.boolean(), current: v.string(), version: v.string(), path: v.string() });
+const Upgraded = v.looseObject({
+  changed: v.boolean(),
+  current: v.string(),
+  version: v.string(),
+  path: v.string(),
+});
 
 export const upgrade = command({
-  summary: "Replace this program by the newest release; for an npm package, show the command that does.",
+  summary:
+    "Replace this program by the newest release; for an npm package, show the command that does.",
   notes: [
     "A download is used only when its signature and checksum are right and it answers in place of the old program; otherwise the old one stays.",
     "`status` is what the version gate makes of both sources: `outdated` stops commands, `ahead` (one source alone) only warns.",

@@ -1,6 +1,7 @@
 /**
- * Looks at everything that a command will need and says what is wrong with it, without changing anything. Each check stands alone: what
- * one of them cannot learn is left to the one that can. No value of a setting appears, only where it comes from.
+ * Looks at everything that a command will need and says what is wrong with it, without changing
+ * anything. Each check stands alone: what one of them cannot learn is left to the one that can. No
+ * value of a setting appears, only where it comes from.
  */
 import { lstat } from "node:fs/promises";
 import { CliError, ERRORS, type ErrorCode } from "../errors.ts";
@@ -35,14 +36,20 @@ export interface DoctorHost {
   readonly config: Config;
   readonly uid: number | undefined;
   now(): number;
-  /** What npm and the releases page say of this version; undefined for a build that comes from no release. */
+  /**
+   * What npm and the releases page say of this version; undefined for a build that comes from no
+   * release.
+   */
   versions(): Promise<Verdict | undefined>;
   stateDirectory(): string;
   session(): Promise<Session | undefined>;
   publicKey(): Promise<Uint8Array | undefined>;
   api(): ApiHost;
   skills(): Promise<readonly Inspection[]>;
-  /** What stands between this program and the open Vault application of a device; throws the DEVICE_ codes. Sends nothing to a server. */
+  /**
+   * What stands between this program and the open Vault application of a device; throws the DEVICE_
+   * codes. Sends nothing to a server.
+   */
   device(): Promise<DeviceState>;
 }
 
@@ -92,12 +99,22 @@ function problem(check: string, cause: unknown): Finding {
   if (!(cause instanceof CliError)) throw cause;
   const { message, hint, details } = cause.facts;
   const fix = hint ?? ERRORS[cause.code].hint;
-  return { check, status: "problem", message, fix, code: cause.code, ...(details === undefined ? {} : { details }) };
+  return {
+    check,
+    status: "problem",
+    message,
+    fix,
+    code: cause.code,
+    ...(details === undefined ? {} : { details }),
+  };
 }
 
 function checkVersion(): Finding[] {
   return [
-    ok("version", `Version ${VERSION}, ${CHANNEL === "source" ? "run from source" : `installed as ${CHANNEL}`}.`),
+    ok(
+      "version",
+      `Version ${VERSION}, ${CHANNEL === "source" ? "run from source" : `installed as ${CHANNEL}`}.`,
+    ),
   ];
 }
 
@@ -132,7 +149,10 @@ function checkSettings({ config }: DoctorHost): Finding[] {
   const { endpoint, workspace } = config.configured();
   if (endpoint !== undefined && workspace !== undefined)
     return [
-      ok("settings", "Address and workspace are set and well formed; only a login shows whether they are right."),
+      ok(
+        "settings",
+        "Address and workspace are set and well formed; only a login shows whether they are right.",
+      ),
     ];
   const missing = [...(endpoint ? [] : ["API_URL"]), ...(workspace ? [] : ["WORKSPACE"])].map(
     (name) => `LEDGER_ENTERPRISE_${name}`,
@@ -143,8 +163,10 @@ function checkSettings({ config }: DoctorHost): Finding[] {
 
 function checkMode({ config }: DoctorHost): Finding[] {
   if (!config.readOnly) return [ok("mode", "Commands that write or sign are allowed.")];
-  const message = "Read-only mode is on: every command that writes or signs is refused with READ_ONLY.";
-  const fix = "Meant as it is? Leave it. Only the person who set LEDGER_ENTERPRISE_READ_ONLY should unset it.";
+  const message =
+    "Read-only mode is on: every command that writes or signs is refused with READ_ONLY.";
+  const fix =
+    "Meant as it is? Leave it. Only the person who set LEDGER_ENTERPRISE_READ_ONLY should unset it.";
   return [warn("mode", message, fix)];
 }
 
@@ -155,9 +177,18 @@ async function checkState(host: DoctorHost): Promise<Finding[]> {
     const found = await lstat(path).catch(() => undefined);
     if (found === undefined || host.uid === undefined) continue;
     if (found.isDirectory() && found.uid === host.uid && (found.mode & 0o077) === 0) continue;
-    const message = "The state folder is not a folder of this user that others can neither read nor change.";
-    const fix = "Make it yours alone: chown and chmod 700, or name another with LEDGER_ENTERPRISE_STATE_DIR.";
-    findings.push({ check: "state", status: "problem", code: "SESSION_INSECURE", message, fix, details: { path } });
+    const message =
+      "The state folder is not a folder of this user that others can neither read nor change.";
+    const fix =
+      "Make it yours alone: chown and chmod 700, or name another with LEDGER_ENTERPRISE_STATE_DIR.";
+    findings.push({
+      check: "state",
+      status: "problem",
+      code: "SESSION_INSECURE",
+      message,
+      fix,
+      details: { path },
+    });
   }
   return findings.length > 0
     ? findings
@@ -166,7 +197,8 @@ async function checkState(host: DoctorHost): Promise<Finding[]> {
 
 async function checkSessionFile({ config, ...host }: DoctorHost): Promise<Finding[]> {
   const session = await host.session();
-  if (session === undefined) return [warn("session", "Nobody is logged in.", "Run 'login api' or 'login device'.")];
+  if (session === undefined)
+    return [warn("session", "Nobody is logged in.", "Run 'login api' or 'login device'.")];
   checkSession(session, config);
   return [ok("session", `There is a session, made by 'login ${session.kind}'.`)];
 }
@@ -175,18 +207,28 @@ async function checkSessionFile({ config, ...host }: DoctorHost): Promise<Findin
 async function checkCredentials(host: DoctorHost): Promise<Finding[]> {
   try {
     await host.config.apiCredentials({ baseUrl: undefined, workspace: undefined });
-    return [ok("credentials", "Everything that 'login api' needs is set; only a login shows whether it is right.")];
+    return [
+      ok(
+        "credentials",
+        "Everything that 'login api' needs is set; only a login shows whether it is right.",
+      ),
+    ];
   } catch (cause) {
     const found = problem("credentials", cause);
     const session = await host.session().catch(() => undefined);
-    return [session === undefined || found.code !== "MISSING_CREDENTIALS" ? found : { ...found, status: "warn" }];
+    return [
+      session === undefined || found.code !== "MISSING_CREDENTIALS"
+        ? found
+        : { ...found, status: "warn" },
+    ];
   }
 }
 
 async function checkKey(host: DoctorHost): Promise<Finding[]> {
   const key = await host.publicKey();
   if (key === undefined) {
-    const fix = "To sign, set LEDGER_ENTERPRISE_API_PRIVATE_KEY or its _FILE form; to read it is not needed.";
+    const fix =
+      "To sign, set LEDGER_ENTERPRISE_API_PRIVATE_KEY or its _FILE form; to read it is not needed.";
     return [warn("key", "No private key is configured: nothing can be signed.", fix)];
   }
   const details = { fingerprint: fingerprint(key) };
@@ -197,12 +239,23 @@ async function checkKey(host: DoctorHost): Promise<Finding[]> {
   if (registered.includes(Buffer.from(key).toString("hex")))
     return [ok("key", "The private key belongs to the user of the session.", details)];
   const message = "The private key does not belong to the user of the session.";
-  return [{ check: "key", status: "problem", code: "KEY_MISMATCH", message, fix: ERRORS.KEY_MISMATCH.hint, details }];
+  return [
+    {
+      check: "key",
+      status: "problem",
+      code: "KEY_MISMATCH",
+      message,
+      fix: ERRORS.KEY_MISMATCH.hint,
+      details,
+    },
+  ];
 }
 
 function checkProxy({ config }: DoctorHost): Finding[] {
   const isSet = config.checkProxies();
-  return [ok("proxy", isSet ? "HTTPS_PROXY is well formed, and is used." : "No proxy is configured.")];
+  return [
+    ok("proxy", isSet ? "HTTPS_PROXY is well formed, and is used." : "No proxy is configured."),
+  ];
 }
 
 const DRIFT: Readonly<Record<Inspection["status"], string | undefined>> = {
@@ -215,7 +268,8 @@ const DRIFT: Readonly<Record<Inspection["status"], string | undefined>> = {
 
 async function checkSkill(host: DoctorHost): Promise<Finding[]> {
   const copies = (await host.skills()).filter(({ status }) => status !== "absent");
-  if (copies.length === 0) return [ok("skill", "No copy of the skill is installed in the known folders.")];
+  if (copies.length === 0)
+    return [ok("skill", "No copy of the skill is installed in the known folders.")];
   return copies.map(({ path, status, version }) => {
     const details = { path, status, version };
     const fix = DRIFT[status];
@@ -232,9 +286,12 @@ async function checkDevice(host: DoctorHost): Promise<Finding[]> {
   try {
     const { model, path, app } = await host.device();
     const details = { model, path, app: app.name, version: app.version };
-    if (app.isVault) return [ok("device", `A ${model} is connected, and its Vault application is open.`, details)];
+    if (app.isVault)
+      return [ok("device", `A ${model} is connected, and its Vault application is open.`, details)];
     const fix = "Nothing to do now: a device command asks for the application when it needs it.";
-    return [warn("device", `A ${model} is connected, with another application open.`, fix, details)];
+    return [
+      warn("device", `A ${model} is connected, with another application open.`, fix, details),
+    ];
   } catch (cause) {
     const found = problem("device", cause);
     const isAbsent = found.code === "DEVICE_NOT_FOUND" || found.code === "DEVICE_UNSUPPORTED";
@@ -274,15 +331,29 @@ async function checkNetwork(host: DoctorHost): Promise<Finding[]> {
     const layer = cause instanceof CliError ? LAYER[cause.code] : undefined;
     return [problem(layer ?? "network", cause)];
   }
-  const secured = endpoint.origin.startsWith("https:") ? [ok("tls", "The server's certificate is accepted.")] : [];
-  return [...secured, reached(answer.status), ...clockOf(answer.date, host.now()), ...(await authorised(session, api))];
+  const secured = endpoint.origin.startsWith("https:")
+    ? [ok("tls", "The server's certificate is accepted.")]
+    : [];
+  return [
+    ...secured,
+    reached(answer.status),
+    ...clockOf(answer.date, host.now()),
+    ...(await authorised(session, api)),
+  ];
 }
 
-/** A server that refuses a call without credentials is there; anything else is not what the API does. */
+/**
+ * A server that refuses a call without credentials is there; anything else is not what the API
+ * does.
+ */
 function reached(status: number): Finding {
   if (status === 401 || status === 403) return ok("network", "The API answers.");
   const code: ErrorCode =
-    status >= 500 ? "SERVER_ERROR" : status >= 300 && status < 400 ? "REDIRECT_BLOCKED" : "INVALID_RESPONSE";
+    status >= 500
+      ? "SERVER_ERROR"
+      : status >= 300 && status < 400
+        ? "REDIRECT_BLOCKED"
+        : "INVALID_RESPONSE";
   const message = `The server answers with status ${status} where the API asks for credentials.`;
   return {
     check: "network",
@@ -296,10 +367,18 @@ function reached(status: number): Finding {
 function clockOf(date: string | null, now: number): Finding[] {
   const there = date === null ? Number.NaN : Date.parse(date);
   if (Number.isNaN(there))
-    return [warn("clock", "The server does not say what time it is.", "Compare this machine's clock by hand.")];
+    return [
+      warn(
+        "clock",
+        "The server does not say what time it is.",
+        "Compare this machine's clock by hand.",
+      ),
+    ];
   const seconds = Math.round((now - there) / 1000);
   if (Math.abs(now - there) <= SKEW_MS)
-    return [ok("clock", "This machine's clock agrees with the server's.", { secondsAhead: seconds })];
+    return [
+      ok("clock", "This machine's clock agrees with the server's.", { secondsAhead: seconds }),
+    ];
   const message = "This machine's clock and the server's are more than a minute apart.";
   return [
     {
@@ -317,7 +396,9 @@ async function authorised(session: Session | undefined, api: ApiHost): Promise<F
   const isV1 = session.apiVersion === "v1";
   try {
     const reader = createReader(api);
-    await (isV1 ? reader.read("accounts.list", { pageSize: 1 }) : reader.read("users.get", { id: "me" }));
+    await (isV1
+      ? reader.read("accounts.list", { pageSize: 1 })
+      : reader.read("users.get", { id: "me" }));
     return [ok("authorisation", "The API accepts the session.")];
   } catch (cause) {
     return [problem("authorisation", cause)];

@@ -1,8 +1,18 @@
 /**
- * Files of ours: the state directory and what lies in it (SES-1…4, SES-9), and files that the user asks for. Secret files are judged on the
- * descriptor before they are believed, and replaced whole or not at all. On Windows (no uid) owner and mode say nothing and are not judged.
+ * Files of ours: the state directory and what lies in it (SES-1…4, SES-9), and files that the user
+ * asks for. Secret files are judged on the descriptor before they are believed, and replaced whole
+ * or not at all. On Windows (no uid) owner and mode say nothing and are not judged.
  */
-import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, type Stats, statSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readSync,
+  type Stats,
+  statSync,
+} from "node:fs";
 import { lstat, mkdir, open, readdir, rename, stat, unlink } from "node:fs/promises";
 import { basename, dirname, join, posix, resolve, win32 } from "node:path";
 import { CliError, type ErrorCode } from "../errors.ts";
@@ -20,8 +30,9 @@ const NO_FOLLOW = constants.O_NOFOLLOW ?? 0;
 const NO_WAIT = constants.O_NONBLOCK ?? 0;
 
 /**
- * Where session and records live (SES-1); always absolute. A relative LEDGER_ENTERPRISE_STATE_DIR is INVALID_PATH; a relative XDG_STATE_HOME is
- * ignored, as its specification asks (B15). Without a usable home: SESSION_IO, never the current directory or `/` (B14).
+ * Where session and records live (SES-1); always absolute. A relative LEDGER_ENTERPRISE_STATE_DIR
+ * is INVALID_PATH; a relative XDG_STATE_HOME is ignored, as its specification asks (B15). Without a
+ * usable home: SESSION_IO, never the current directory or `/` (B14).
  */
 export function stateDirectory(
   env: Readonly<Record<string, string | undefined>>,
@@ -52,9 +63,10 @@ const STATE_BELOW_HOME: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * The bytes of a secret file, or undefined when there is none (SES-3). Throws SESSION_INSECURE with the command that helps for a link, a file
- * that is none, another owner, or rights for others, on the file or its directory; SESSION_IO for a directory in its place (K04) and when
- * the system fails; SESSION_CORRUPT above `maxBytes`.
+ * The bytes of a secret file, or undefined when there is none (SES-3). Throws SESSION_INSECURE with
+ * the command that helps for a link, a file that is none, another owner, or rights for others, on
+ * the file or its directory; SESSION_IO for a directory in its place (K04) and when the system
+ * fails; SESSION_CORRUPT above `maxBytes`.
  */
 export async function readPrivateFile(
   path: string,
@@ -79,13 +91,17 @@ export async function readPrivateFile(
   }
 }
 
-/** Small files of ours are read on the spot: a trip to the thread pool for each step costs a warm command more than its call to the API. */
+/**
+ * Small files of ours are read on the spot: a trip to the thread pool for each step costs a warm
+ * command more than its call to the API.
+ */
 function openPrivate(path: string, uid: number | undefined): number | undefined {
   try {
     return openSync(path, constants.O_RDONLY | NO_FOLLOW | NO_WAIT);
   } catch (cause) {
     if (errnoOf(cause) === "ENOENT") return undefined;
-    // What cannot even be opened (a link, a socket, a stranger's file) is told apart by looking at it from outside.
+    // What cannot even be opened (a link, a socket, a stranger's file) is told apart by looking at
+    // it from outside.
     const stats = seenFromOutside(path);
     if (stats !== undefined) judge(path, stats, uid);
     throw ioError("SESSION_IO", "A file in the state directory could not be opened.", path, cause);
@@ -112,7 +128,10 @@ function seenFromOutside(path: string): Stats | undefined {
   }
 }
 
-/** The bytes of a regular file of `sizeBytes`, or undefined when it has grown meanwhile: ours never do, they are replaced. */
+/**
+ * The bytes of a regular file of `sizeBytes`, or undefined when it has grown meanwhile: ours never
+ * do, they are replaced.
+ */
 function readWhole(file: number, sizeBytes: number): Uint8Array | undefined {
   const buffer = new Uint8Array(sizeBytes + 1);
   let size = 0;
@@ -137,7 +156,8 @@ function judgeDirectory(directory: string, uid: number | undefined): void {
 
 function judgeRights(path: string, stats: Stats, uid: number | undefined, mode: string): void {
   if (uid === undefined) return;
-  if (stats.uid !== uid) throw insecure(path, "It belongs to another user.", `chown ${uid} ${quoted(path)}`);
+  if (stats.uid !== uid)
+    throw insecure(path, "It belongs to another user.", `chown ${uid} ${quoted(path)}`);
   if ((stats.mode & OTHERS) !== 0) {
     throw insecure(path, "Others have rights on it.", `chmod ${mode} ${quoted(path)}`);
   }
@@ -158,8 +178,9 @@ function quoted(path: string): string {
 }
 
 /**
- * Makes the directory and missing parents, mode 0700 (SES-1), or checks that an existing one is this user's alone. Nothing is made below
- * a folder of somebody else (K12: root with a user's HOME); one of root's, like /tmp, will do. Throws SESSION_INSECURE, SESSION_IO.
+ * Makes the directory and missing parents, mode 0700 (SES-1), or checks that an existing one is
+ * this user's alone. Nothing is made below a folder of somebody else (K12: root with a user's
+ * HOME); one of root's, like /tmp, will do. Throws SESSION_INSECURE, SESSION_IO.
  */
 export async function ensurePrivateDirectory(path: string, uid: number | undefined): Promise<void> {
   try {
@@ -182,8 +203,9 @@ export async function ensurePrivateDirectory(path: string, uid: number | undefin
 }
 
 /**
- * Makes a directory and its missing parents, each with `mode`. Not `recursive`: Node 22 never returns from that where the system says of a
- * new folder that its parent is missing although it is there, as below /proc. Throws the system's error.
+ * Makes a directory and its missing parents, each with `mode`. Not `recursive`: Node 22 never
+ * returns from that where the system says of a new folder that its parent is missing although it is
+ * there, as below /proc. Throws the system's error.
  */
 export async function makeDirectories(path: string, mode: number): Promise<void> {
   const missing: string[] = [];
@@ -209,7 +231,10 @@ async function nearest(path: string): Promise<{ path: string; stats: Stats }> {
   }
 }
 
-/** Replaces a secret file by the recipe of SES-2; the old one stays whole until the new one is. Throws SESSION_IO. */
+/**
+ * Replaces a secret file by the recipe of SES-2; the old one stays whole until the new one is.
+ * Throws SESSION_IO.
+ */
 export async function writePrivateFile(
   path: string,
   bytes: Uint8Array,
@@ -219,10 +244,16 @@ export async function writePrivateFile(
 }
 
 /**
- * Puts a complete file in the place of `path` (SES-2, INS-1, INS-4): new file beside it with a random name, all bytes, fsync, rename. A link
- * in its place is replaced, not followed. On failure the new file is removed and the old one untouched; throws `code`.
+ * Puts a complete file in the place of `path` (SES-2, INS-1, INS-4): new file beside it with a
+ * random name, all bytes, fsync, rename. A link in its place is replaced, not followed. On failure
+ * the new file is removed and the old one untouched; throws `code`.
  */
-export async function replaceFile(path: string, bytes: Uint8Array, mode: number, code: ErrorCode): Promise<void> {
+export async function replaceFile(
+  path: string,
+  bytes: Uint8Array,
+  mode: number,
+  code: ErrorCode,
+): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${randomName(8)}.tmp`);
   try {
     await createFile(temporary, bytes, mode);
@@ -238,9 +269,16 @@ export async function replaceFile(path: string, bytes: Uint8Array, mode: number,
   await syncDirectory(dirname(path));
 }
 
-/** Creates a file that must not exist, with exactly these rights whatever the umask; nothing is left behind on failure. */
+/**
+ * Creates a file that must not exist, with exactly these rights whatever the umask; nothing is left
+ * behind on failure.
+ */
 async function createFile(path: string, bytes: Uint8Array, mode: number): Promise<void> {
-  const file = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | NO_FOLLOW, mode);
+  const file = await open(
+    path,
+    constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | NO_FOLLOW,
+    mode,
+  );
   try {
     await file.chmod(mode);
     await file.writeFile(bytes);
@@ -277,8 +315,9 @@ function isTemporary(name: string): boolean {
 }
 
 /**
- * Removes files that were last written more than `olderThanMs` ago: what killed processes left (K08), or what `isOld` names. Never fails:
- * a file that cannot be removed now can be removed another day.
+ * Removes files that were last written more than `olderThanMs` ago: what killed processes left
+ * (K08), or what `isOld` names. Never fails: a file that cannot be removed now can be removed
+ * another day.
  */
 export async function sweepLeftovers(
   directory: string,
@@ -290,7 +329,8 @@ export async function sweepLeftovers(
   for (const name of names.filter(isOld)) {
     const path = join(directory, name);
     const stats = await lstat(path).catch(() => undefined);
-    if (stats?.isFile() === true && clock() - stats.mtimeMs > olderThanMs) await unlink(path).catch(() => undefined);
+    if (stats?.isFile() === true && clock() - stats.mtimeMs > olderThanMs)
+      await unlink(path).catch(() => undefined);
   }
 }
 
@@ -304,15 +344,28 @@ const NOT_A_PLACE = new Set([
   "ERR_INVALID_ARG_VALUE",
 ]);
 
-/** Writes a file that must not exist yet (`keys generate --out`). Throws FILE_EXISTS, INVALID_PATH, IO_ERROR. */
+/**
+ * Writes a file that must not exist yet (`keys generate --out`). Throws FILE_EXISTS, INVALID_PATH,
+ * IO_ERROR.
+ */
 export async function writeNewFile(path: string, bytes: Uint8Array, mode: number): Promise<void> {
   try {
     await createFile(path, bytes, mode);
   } catch (cause) {
     const errno = errnoOf(cause);
     if (errno === "EEXIST")
-      throw ioError("FILE_EXISTS", "There is a file already, which was left as it is.", path, cause);
-    throw ioError(NOT_A_PLACE.has(errno) ? "INVALID_PATH" : "IO_ERROR", "The file could not be made.", path, cause);
+      throw ioError(
+        "FILE_EXISTS",
+        "There is a file already, which was left as it is.",
+        path,
+        cause,
+      );
+    throw ioError(
+      NOT_A_PLACE.has(errno) ? "INVALID_PATH" : "IO_ERROR",
+      "The file could not be made.",
+      path,
+      cause,
+    );
   }
   await syncDirectory(dirname(path));
 }

@@ -1,4 +1,7 @@
-/** What the user hands over to be read: `@file`, standard input, secrets from files. Always bounded, and never waits for ever. */
+/**
+ * What the user hands over to be read: `@file`, standard input, secrets from files. Always bounded,
+ * and never waits for ever.
+ */
 import { constants, type Stats } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { CliError } from "../errors.ts";
@@ -8,11 +11,20 @@ const NO_WAIT = constants.O_NONBLOCK ?? 0;
 const PIPE_POLL_MS = 20;
 const PIPE_SILENCE_MS = 30_000;
 
-const NO_SUCH_FILE = new Set(["", "ENOENT", "ENOTDIR", "ENAMETOOLONG", "EISDIR", "ELOOP", "ERR_INVALID_ARG_VALUE"]);
+const NO_SUCH_FILE = new Set([
+  "",
+  "ENOENT",
+  "ENOTDIR",
+  "ENAMETOOLONG",
+  "EISDIR",
+  "ELOOP",
+  "ERR_INVALID_ARG_VALUE",
+]);
 
 /**
- * The bytes of a file or pipe (`<(…)`, /dev/stdin) that the user named. Throws INVALID_PATH when there is none, or it is a directory or device,
- * or one of `secretFiles` under whatever name; PAYLOAD_TOO_LARGE above `maxBytes`; IO_ERROR when the system fails or a pipe is silent for 30 s.
+ * The bytes of a file or pipe (`<(…)`, /dev/stdin) that the user named. Throws INVALID_PATH when
+ * there is none, or it is a directory or device, or one of `secretFiles` under whatever name;
+ * PAYLOAD_TOO_LARGE above `maxBytes`; IO_ERROR when the system fails or a pipe is silent for 30 s.
  */
 export async function readInputFile(
   path: string,
@@ -49,11 +61,15 @@ function refuseOthers(path: string, stats: Stats): void {
 
 /** A secret that is taken for a document would be quoted, decoded or sent (SEC-1). */
 async function refuseSecret(path: string, secret: string): Promise<void> {
-  const identities = await Promise.all([path, secret].map((one) => stat(one, { bigint: true }).catch(() => undefined)));
+  const identities = await Promise.all(
+    [path, secret].map((one) => stat(one, { bigint: true }).catch(() => undefined)),
+  );
   const [given, kept] = identities;
-  if (given === undefined || kept === undefined || given.ino !== kept.ino || given.dev !== kept.dev) return;
+  if (given === undefined || kept === undefined || given.ino !== kept.ino || given.dev !== kept.dev)
+    return;
   throw new CliError("INVALID_PATH", {
-    message: "The named file holds a secret that the environment configures; it is not read as input.",
+    message:
+      "The named file holds a secret that the environment configures; it is not read as input.",
     hint: "Name the file that holds the document.",
     details: { path },
   });
@@ -66,7 +82,10 @@ function tooLarge(maxBytes: number): CliError {
   });
 }
 
-/** Reads to the end; undefined when there is more than `maxBytes`. A pipe without data is asked again for 30 s (error EAGAIN). */
+/**
+ * Reads to the end; undefined when there is more than `maxBytes`. A pipe without data is asked
+ * again for 30 s (error EAGAIN).
+ */
 async function readAtMost(file: FileHandle, maxBytes: number): Promise<Uint8Array | undefined> {
   const chunks: Uint8Array[] = [];
   let size = 0;
@@ -86,7 +105,11 @@ async function readAtMost(file: FileHandle, maxBytes: number): Promise<Uint8Arra
 }
 
 /** The next bytes; none at the end; undefined when a pipe has no data yet. */
-async function readChunk(file: FileHandle, wanted: number, silentMs: number): Promise<Uint8Array | undefined> {
+async function readChunk(
+  file: FileHandle,
+  wanted: number,
+  silentMs: number,
+): Promise<Uint8Array | undefined> {
   const buffer = new Uint8Array(Math.min(wanted, 64 * 1024));
   try {
     const { bytesRead } = await file.read(buffer, 0, buffer.length, null);
@@ -97,7 +120,10 @@ async function readChunk(file: FileHandle, wanted: number, silentMs: number): Pr
   }
 }
 
-/** Everything a stream gives, to its end. Throws PAYLOAD_TOO_LARGE above `maxBytes`, IO_ERROR when the stream fails. */
+/**
+ * Everything a stream gives, to its end. Throws PAYLOAD_TOO_LARGE above `maxBytes`, IO_ERROR when
+ * the stream fails.
+ */
 async function readStream(stream: NodeJS.ReadableStream, maxBytes: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;
@@ -111,12 +137,19 @@ async function readStream(stream: NodeJS.ReadableStream, maxBytes: number): Prom
   } catch (cause) {
     if (cause instanceof CliError) throw cause;
     const details = { reason: errnoOf(cause) };
-    throw new CliError("IO_ERROR", { message: "Standard input could not be read.", details, cause });
+    throw new CliError("IO_ERROR", {
+      message: "Standard input could not be read.",
+      details,
+      cause,
+    });
   }
   return Buffer.concat(chunks);
 }
 
-/** The same of standard input, which is never read from a terminal. Throws INVALID_JSON for one, TIMEOUT when `stop` fires first. */
+/**
+ * The same of standard input, which is never read from a terminal. Throws INVALID_JSON for one,
+ * TIMEOUT when `stop` fires first.
+ */
 export async function readStdin(
   stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean; destroy?(): unknown },
   maxBytes: number,
@@ -131,7 +164,9 @@ export async function readStdin(
   const stopped = new Promise<never>((_, reject) => {
     const onStop = (): void => {
       reject(
-        new CliError("TIMEOUT", { message: "Standard input was not complete before the command's time was over." }),
+        new CliError("TIMEOUT", {
+          message: "Standard input was not complete before the command's time was over.",
+        }),
       );
       stdin.destroy?.();
     };

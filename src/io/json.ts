@@ -1,13 +1,17 @@
 /**
- * Token-exact JSON (OUT-2, OUT-3): number tokens, string tokens, key order, integer-like keys and `__proto__` survive;
- * duplicate keys and everything RFC 8259 forbids are refused. Nothing here passes a value through a double.
+ * Token-exact JSON (OUT-2, OUT-3): number tokens, string tokens, key order, integer-like keys and
+ * `__proto__` survive; duplicate keys and everything RFC 8259 forbids are refused. Nothing here
+ * passes a value through a double.
  */
 import { compact, type ScanOptions } from "./scan.ts";
 
 export { decodeUtf8, JsonError } from "./scan.ts";
 export { escapeUnsafe, visible } from "./unsafe.ts";
 
-/** A JSON text that was checked and stripped of insignificant white space; every token is as it arrived. */
+/**
+ * A JSON text that was checked and stripped of insignificant white space; every token is as it
+ * arrived.
+ */
 export class Exact {
   constructor(
     /** Compact JSON. Not yet escaped for a terminal: io/stdout does that (OUT-4). */
@@ -24,17 +28,26 @@ export type Node =
   | { readonly kind: "boolean"; readonly value: boolean }
   | { readonly kind: "null" };
 
-/** Checks a text from outside and gives the document without insignificant white space. Throws JsonError; callers name the code. */
+/**
+ * Checks a text from outside and gives the document without insignificant white space. Throws
+ * JsonError; callers name the code.
+ */
 export function exact(text: string, options?: ScanOptions): Exact {
   return new Exact(compact(text, options));
 }
 
-/** The document as JavaScript values, for schema checks. Numbers become doubles: never print or send what this returns. */
+/**
+ * The document as JavaScript values, for schema checks. Numbers become doubles: never print or send
+ * what this returns.
+ */
 export function value(document: Exact): unknown {
   return JSON.parse(document.text);
 }
 
-/** JSON of a file that this program wrote, as JavaScript values; undefined when it is none, which a check of its shape then refuses. */
+/**
+ * JSON of a file that this program wrote, as JavaScript values; undefined when it is none, which a
+ * check of its shape then refuses.
+ */
 export function parsePlain(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
@@ -44,8 +57,9 @@ export function parsePlain(bytes: Uint8Array): unknown {
 }
 
 /**
- * Compact JSON of plain values, in which an `Exact` stands for itself. Members that are undefined are left out. Anything without
- * a lossless JSON form (other classes, numbers that a double does not hold exactly) is a defect of the caller: TypeError.
+ * Compact JSON of plain values, in which an `Exact` stands for itself. Members that are undefined
+ * are left out. Anything without a lossless JSON form (other classes, numbers that a double does
+ * not hold exactly) is a defect of the caller: TypeError.
  */
 export function encode(value: unknown): string {
   if (value instanceof Exact) return value.text;
@@ -57,7 +71,8 @@ export function encode(value: unknown): string {
     case "bigint":
       return String(value);
     case "number":
-      if (Number.isSafeInteger(value) || (Number.isFinite(value) && !Number.isInteger(value))) return String(value);
+      if (Number.isSafeInteger(value) || (Number.isFinite(value) && !Number.isInteger(value)))
+        return String(value);
       throw new TypeError("A number that a double does not hold exactly cannot be printed.");
     case "object":
       return value === null ? "null" : encodeMembers(value);
@@ -68,7 +83,8 @@ export function encode(value: unknown): string {
 
 function encodeMembers(object: object): string {
   const prototype: unknown = Object.getPrototypeOf(object);
-  if (prototype !== Object.prototype && prototype !== null) throw new TypeError("Only plain objects have a JSON form.");
+  if (prototype !== Object.prototype && prototype !== null)
+    throw new TypeError("Only plain objects have a JSON form.");
   const parts: string[] = [];
   for (const [key, member] of Object.entries(object)) {
     if (member !== undefined) parts.push(`${JSON.stringify(key)}:${encode(member)}`);
@@ -85,7 +101,10 @@ const BACKSLASH = 0x5c;
 const BRACE = 0x7b;
 const BRACE_END = 0x7d;
 
-/** The members of an object in their order, values as slices of the document. TypeError when it is no object. */
+/**
+ * The members of an object in their order, values as slices of the document. TypeError when it is
+ * no object.
+ */
 export function members(document: Exact): ReadonlyArray<readonly [key: string, value: Exact]> {
   const { text } = document;
   if (text.charCodeAt(0) !== BRACE) throw new TypeError("The document is no object.");
@@ -128,7 +147,8 @@ export function member(document: Exact, key: string): Exact | undefined {
 /** Index after the string token that begins at `at`, in valid JSON. */
 export function endOfString(text: string, at: number): number {
   let end = text.indexOf('"', at + 1);
-  while (text.charCodeAt(end - 1) === BACKSLASH && isEscaped(text, end)) end = text.indexOf('"', end + 1);
+  while (text.charCodeAt(end - 1) === BACKSLASH && isEscaped(text, end))
+    end = text.indexOf('"', end + 1);
   return end + 1;
 }
 
@@ -227,7 +247,10 @@ export function print(node: Node): string {
   }
 }
 
-/** The two-space form of compact JSON, as `JSON.stringify(…, 2)` lays it out; `depth` is where the text will stand. */
+/**
+ * The two-space form of compact JSON, as `JSON.stringify(…, 2)` lays it out; `depth` is where the
+ * text will stand.
+ */
 export function pretty(text: string, depth = 0): string {
   const parts: string[] = [];
   let level = depth;

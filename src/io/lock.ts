@@ -1,10 +1,13 @@
 /**
- * An exclusive lock between processes (SES-6): a file made with O_EXCL that says who holds it. The holder shows every two seconds that
- * it lives, so a slow one keeps its lock and a stopped one loses it.
+ * An exclusive lock between processes (SES-6): a file made with O_EXCL that says who holds it. The
+ * holder shows every two seconds that it lives, so a slow one keeps its lock and a stopped one
+ * loses it.
  *
- * Taking over is where such schemes break: whoever read "stale" a moment ago may remove the fresh lock of whoever was faster. Here a lock
- * with token T is removed only by the process that holds the *claim* on T, a second file made with O_EXCL and named by T, and only after
- * looking again. Releasing goes the same way. All steps are synchronous: cheap when hundreds wait, and a signal can release, too.
+ * Taking over is where such schemes break: whoever read "stale" a moment ago may remove the fresh
+ * lock of whoever was faster. Here a lock with token T is removed only by the process that holds
+ * the *claim* on T, a second file made with O_EXCL and named by T, and only after looking again.
+ * Releasing goes the same way. All steps are synchronous: cheap when hundreds wait, and a signal
+ * can release, too.
  */
 import {
   closeSync,
@@ -41,7 +44,10 @@ export interface LockOptions {
 const TIMEOUT_MS = 20_000;
 const STALE_MS = 30_000;
 const BEAT_MS = 2_000;
-/** Between two looks. They become rarer, or a few hundred that wait would take from the one that works what it needs to end. */
+/**
+ * Between two looks. They become rarer, or a few hundred that wait would take from the one that
+ * works what it needs to end.
+ */
 const SHORTEST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 400;
 /** A holder that looks stale gets this long to show that it is the clock that jumped. */
@@ -53,7 +59,9 @@ const LONG_GONE = 10;
 interface Holder {
   /** Names the making of this file; made up from the inode when the content cannot be read. */
   readonly token: string;
-  /** Undefined when it is a process of another machine or container, of which nothing can be known. */
+  /**
+   * Undefined when it is a process of another machine or container, of which nothing can be known.
+   */
   readonly pid: number | undefined;
   readonly aliveAt: number;
 }
@@ -69,11 +77,13 @@ interface Held {
 const held = new Map<string, Held>();
 
 /**
- * Runs `work` while holding the lock at `path`, whose directory must exist. Throws LOCK_TIMEOUT after 20 s of waiting, TIMEOUT when the
- * signal fires meanwhile, SESSION_IO when the lock file cannot be made or read.
+ * Runs `work` while holding the lock at `path`, whose directory must exist. Throws LOCK_TIMEOUT
+ * after 20 s of waiting, TIMEOUT when the signal fires meanwhile, SESSION_IO when the lock file
+ * cannot be made or read.
  *
- * `done` is asked while somebody else holds the lock: once it gives a value, the holder has done what was to be done and that value is the
- * result. Without it, hundreds that wait for one refresh would all take the lock in turn, only to see that it is over.
+ * `done` is asked while somebody else holds the lock: once it gives a value, the holder has done
+ * what was to be done and that value is the result. Without it, hundreds that wait for one refresh
+ * would all take the lock in turn, only to see that it is over.
  */
 export async function withLock<T>(
   path: string,
@@ -117,7 +127,8 @@ async function acquire<T>(
     const state = `${holder.token} ${holder.aliveAt}`;
     if (seen?.state !== state) seen = { state, sinceMs: waitedMs };
     const isConfirmed = waitedMs - seen.sinceMs >= CONFIRM_MS;
-    if (remove(path, holder.token, options, (found) => isStale(found, options, isConfirmed))) continue;
+    if (remove(path, holder.token, options, (found) => isStale(found, options, isConfirmed)))
+      continue;
     const value = await done();
     if (value !== undefined) return { value };
     if (waitedMs >= timeoutMs) throw timeout(holder, timeoutMs);
@@ -149,7 +160,8 @@ async function pause(ms: number, options: LockOptions): Promise<void> {
 function isStale(holder: Holder, options: LockOptions, isConfirmed: boolean): boolean {
   if (held.has(holder.token)) return false;
   // A restarted container has the pid that its killed predecessor had.
-  if (holder.pid !== undefined && (holder.pid === options.pid || !options.isAlive(holder.pid))) return true;
+  if (holder.pid !== undefined && (holder.pid === options.pid || !options.isAlive(holder.pid)))
+    return true;
   const { staleMs = STALE_MS } = options;
   const ageMs = Math.abs(options.clock() - holder.aliveAt);
   return ageMs > staleMs && (isConfirmed || ageMs > staleMs * LONG_GONE);
@@ -161,16 +173,23 @@ function create(path: string, options: LockOptions): Held | undefined {
   const startedAt = options.clock();
   const descriptor = makeFile(path, token, options, startedAt);
   if (descriptor === undefined) return undefined;
-  const beat = setInterval(() => showLife(descriptor, token, options, startedAt), options.beatMs ?? BEAT_MS).unref();
+  const beat = setInterval(
+    () => showLife(descriptor, token, options, startedAt),
+    options.beatMs ?? BEAT_MS,
+  ).unref();
   const lock = { path, token, options, descriptor, beat };
   held.set(token, lock);
-  // Was this process stopped before it could describe the file, for so long that another took it for a wreck?
+  // Was this process stopped before it could describe the file, for so long that another took it
+  // for a wreck?
   if (inspect(path, options)?.token === token) return lock;
   release(lock);
   return undefined;
 }
 
-/** Removes the own lock; one that was taken over meanwhile is left to its new holder. Never fails: a dead holder's lock is stale. */
+/**
+ * Removes the own lock; one that was taken over meanwhile is left to its new holder. Never fails: a
+ * dead holder's lock is stale.
+ */
 function release(lock: Held): void {
   if (!held.delete(lock.token)) return;
   clearInterval(lock.beat);
@@ -182,8 +201,16 @@ function release(lock: Held): void {
   }
 }
 
-/** Removes the file at `path` if it is still the one with that token and `isDoomed` still holds; false when not, or when another is at it. */
-function remove(path: string, token: string, options: LockOptions, isDoomed: (holder: Holder) => boolean): boolean {
+/**
+ * Removes the file at `path` if it is still the one with that token and `isDoomed` still holds;
+ * false when not, or when another is at it.
+ */
+function remove(
+  path: string,
+  token: string,
+  options: LockOptions,
+  isDoomed: (holder: Holder) => boolean,
+): boolean {
   const first = inspect(path, options);
   if (first?.token !== token || !isDoomed(first)) return false;
   const claim = `${path}.${token}.tmp`;
@@ -208,7 +235,10 @@ function discard(path: string): void {
   }
 }
 
-/** A claim is held for a few system calls; one that a killed process left is removed by the same rule, with a claim on the claim. */
+/**
+ * A claim is held for a few system calls; one that a killed process left is removed by the same
+ * rule, with a claim on the claim.
+ */
 function takeClaim(claim: string, options: LockOptions): boolean {
   for (let isRetry = false; ; isRetry = true) {
     const token = randomName(8);
@@ -218,16 +248,25 @@ function takeClaim(claim: string, options: LockOptions): boolean {
       return true;
     }
     const holder = isRetry ? undefined : inspect(claim, options);
-    if (holder === undefined || !remove(claim, holder.token, options, (found) => isStale(found, options, true)))
+    if (
+      holder === undefined ||
+      !remove(claim, holder.token, options, (found) => isStale(found, options, true))
+    )
       return false;
   }
 }
 
 /**
- * A new file that says who made it, open for writing; undefined when there is one already. It gets its name when it is complete, so that a
- * process killed at any moment leaves none that says nothing, for which others would have to wait.
+ * A new file that says who made it, open for writing; undefined when there is one already. It gets
+ * its name when it is complete, so that a process killed at any moment leaves none that says
+ * nothing, for which others would have to wait.
  */
-function makeFile(path: string, token: string, options: LockOptions, startedAt: number): number | undefined {
+function makeFile(
+  path: string,
+  token: string,
+  options: LockOptions,
+  startedAt: number,
+): number | undefined {
   if (existsSync(path)) return undefined;
   const draft = `${path}.${token}.new.tmp`;
   const descriptor = makeInPlace(draft, token, options, startedAt);
@@ -244,10 +283,16 @@ function makeFile(path: string, token: string, options: LockOptions, startedAt: 
   }
 }
 
-function makeInPlace(path: string, token: string, options: LockOptions, startedAt: number): number | undefined {
+function makeInPlace(
+  path: string,
+  token: string,
+  options: LockOptions,
+  startedAt: number,
+): number | undefined {
   let descriptor: number;
   try {
-    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0);
+    const flags =
+      constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0);
     descriptor = openSync(path, flags, 0o600);
   } catch (cause) {
     if (errnoOf(cause) === "EEXIST") return undefined;
@@ -263,10 +308,24 @@ function makeInPlace(path: string, token: string, options: LockOptions, startedA
   }
 }
 
-/** Writes the same number of bytes each time, so that a reader never sees a mixture that is no JSON. */
-function describe(descriptor: number, token: string, options: LockOptions, startedAt: number): void {
+/**
+ * Writes the same number of bytes each time, so that a reader never sees a mixture that is no JSON.
+ */
+function describe(
+  descriptor: number,
+  token: string,
+  options: LockOptions,
+  startedAt: number,
+): void {
   const { pid, host } = options;
-  const holder = { pid, host, namespace: processNamespace(), token, startedAt, aliveAt: options.clock() };
+  const holder = {
+    pid,
+    host,
+    namespace: processNamespace(),
+    token,
+    startedAt,
+    aliveAt: options.clock(),
+  };
   writeSync(descriptor, `${JSON.stringify(holder)}\n`, 0);
 }
 
@@ -283,7 +342,10 @@ const LONGEST = 4096;
 function inspect(path: string, options: LockOptions): Holder | undefined {
   let descriptor: number | undefined;
   try {
-    descriptor = openSync(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
+    descriptor = openSync(
+      path,
+      constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0),
+    );
     const buffer = Buffer.alloc(LONGEST);
     const text = buffer.toString("utf8", 0, readSync(descriptor, buffer, 0, LONGEST, 0));
     const { ino, mtimeMs } = fstatSync(descriptor);
@@ -304,7 +366,12 @@ function parseHolder(text: string, options: LockOptions): Holder | undefined {
     return undefined;
   }
   const { pid, host, namespace = null, token, startedAt, aliveAt = startedAt } = fields;
-  if (typeof token !== "string" || !/^[A-Za-z0-9]{1,64}$/.test(token) || typeof aliveAt !== "number") return undefined;
+  if (
+    typeof token !== "string" ||
+    !/^[A-Za-z0-9]{1,64}$/.test(token) ||
+    typeof aliveAt !== "number"
+  )
+    return undefined;
   const isHere = host === options.host && (namespace === null || namespace === processNamespace());
   const isPid = typeof pid === "number" && Number.isSafeInteger(pid) && pid > 0;
   return { token, pid: isHere && isPid ? pid : undefined, aliveAt };
@@ -325,5 +392,10 @@ function processNamespace(): string | null {
 }
 
 function lockError(path: string, cause: unknown): CliError {
-  return ioError("SESSION_IO", "The lock file in the state directory could not be made, read or removed.", path, cause);
+  return ioError(
+    "SESSION_IO",
+    "The lock file in the state directory could not be made, read or removed.",
+    path,
+    cause,
+  );
 }

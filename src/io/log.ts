@@ -1,6 +1,7 @@
 /**
- * The log: lines on stderr, for people (SPEC §1). Never needed to understand the outcome, and so never a reason to fail (L06). Callers
- * log what a whitelist allows (SEC-2); the redactor and the visible form of unsafe characters are the second line.
+ * The log: lines on stderr, for people (SPEC §1). Never needed to understand the outcome, and so
+ * never a reason to fail (L06). Callers log what a whitelist allows (SEC-2); the redactor and the
+ * visible form of unsafe characters are the second line.
  */
 import type { ConsolaInstance } from "consola/basic";
 import type { Redactor } from "./redact.ts";
@@ -30,7 +31,10 @@ export class Log {
   /** What happens inside, with `--debug` only: `[debug] message name=value …`. */
   debug(message: string, fields: Readonly<Record<string, string | number | boolean>> = {}): void {
     if (!this.options.debug) return;
-    const parts = [message, ...Object.entries(fields).map(([name, field]) => `${name}=${quoted(String(field))}`)];
+    const parts = [
+      message,
+      ...Object.entries(fields).map(([name, field]) => `${name}=${quoted(String(field))}`),
+    ];
     const text = this.lines(parts.join(" "));
     const time = this.time();
     this.enqueue(async () => {
@@ -74,18 +78,26 @@ export class Log {
     return this.options.timestamps ? `${new Date(this.options.clock()).toISOString()} ` : "";
   }
 
-  /** Line breaks stay only in front of an indentation, so that nothing can pass for a line of ours. */
+  /**
+   * Line breaks stay only in front of an indentation, so that nothing can pass for a line of ours.
+   */
   private lines(text: string): string {
     return this.options.redactor.clean(text).split("\n").map(visible).join("\n    ");
   }
 }
 
-/** A value with spaces gets quotes, so that its end can be seen; one of several lines is a trace and stays as it is. */
+/**
+ * A value with spaces gets quotes, so that its end can be seen; one of several lines is a trace and
+ * stays as it is.
+ */
 function quoted(text: string): string {
   return /[\s"=]/.test(text) && !text.includes("\n") ? JSON.stringify(text) : text;
 }
 
-/** Consola without colours, throttling and its own streams; loaded only when somebody asked for `--debug`. */
+/**
+ * Consola without colours, throttling and its own streams; loaded only when somebody asked for
+ * `--debug`.
+ */
 async function openConsole(print: (line: string) => void): Promise<ConsolaInstance> {
   const { createConsola, LogLevels } = await import("consola/basic");
   return createConsola({

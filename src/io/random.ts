@@ -1,4 +1,7 @@
-/** Names that nobody can guess. The global generator serves: loading node:crypto for it would cost every command some milliseconds. */
+/**
+ * Names that nobody can guess. The global generator serves: loading node:crypto for it would cost
+ * every command some milliseconds.
+ */
 
 /** `bytes` random bytes in lower-case hexadecimal. */
 export function randomName(bytes: number): string {

@@ -1,15 +1,26 @@
 /**
- * The redactor (SEC-1): every write to stdout and stderr passes it. It knows secrets by value, in the spellings in which they travel;
- * a second layer masks by name what is shown of headers and bodies.
+ * The redactor (SEC-1): every write to stdout and stderr passes it. It knows secrets by value, in
+ * the spellings in which they travel; a second layer masks by name what is shown of headers and
+ * bodies.
  */
-import { decodeString, Exact, endOfScalar, endOfString, escapeUnsafe, type Node, print, tree } from "./json.ts";
+import {
+  decodeString,
+  Exact,
+  endOfScalar,
+  endOfString,
+  escapeUnsafe,
+  type Node,
+  print,
+  tree,
+} from "./json.ts";
 
 /** What stands in place of a secret. */
 export const REDACTED = "[redacted]";
 
 /**
- * A secret of up to three characters is not masked by value: it would be found everywhere, which destroys the output and tells the secret.
- * One of four to seven is masked where it stands alone, not inside a longer word or number ("test" in "bitcoin_testnet1" is data).
+ * A secret of up to three characters is not masked by value: it would be found everywhere, which
+ * destroys the output and tells the secret. One of four to seven is masked where it stands alone,
+ * not inside a longer word or number ("test" in "bitcoin_testnet1" is data).
  */
 const SHORTEST = 4;
 const SHORTEST_ANYWHERE = 8;
@@ -24,7 +35,10 @@ export class Redactor {
   private readonly forms = new Set<string>();
   private matcher: Matcher | undefined;
 
-  /** From now on the value is masked: as it is, JSON-escaped, URL-encoded, in base64, base64url and hexadecimal. */
+  /**
+   * From now on the value is masked: as it is, JSON-escaped, URL-encoded, in base64, base64url and
+   * hexadecimal.
+   */
   learn(value: string): void {
     const before = this.forms.size;
     for (const part of partsOf(value)) for (const form of formsOf(part)) this.forms.add(form);
@@ -38,7 +52,10 @@ export class Redactor {
     return this.matcher.mask(text);
   }
 
-  /** The same for compact JSON or a part of it, which stays valid: strings are cleaned by what they mean, numbers as a whole. */
+  /**
+   * The same for compact JSON or a part of it, which stays valid: strings are cleaned by what they
+   * mean, numbers as a whole.
+   */
   cleanJson(json: string): string {
     if (this.forms.size === 0) return json;
     const isHit = this.clean(json) !== json;
@@ -48,7 +65,11 @@ export class Redactor {
     for (let at = 0; at < json.length; ) {
       const code = json.charCodeAt(at);
       const isString = code === QUOTE;
-      const end = isString ? endOfString(json, at) : isNumberStart(code) ? endOfScalar(json, at) : at + 1;
+      const end = isString
+        ? endOfString(json, at)
+        : isNumberStart(code)
+          ? endOfScalar(json, at)
+          : at + 1;
       const token = json.slice(at, end);
       const cleaned = isString ? this.cleanString(token, isHit) : this.cleanNumber(token, isHit);
       if (cleaned !== token) {
@@ -78,10 +99,16 @@ function isNumberStart(code: number): boolean {
   return code === MINUS || (code >= ZERO && code <= NINE);
 }
 
-/** A whole line of base64: the words of a PEM's headers ("Proc-Type: 4,ENCRYPTED") are no secret and stand in our own messages. */
+/**
+ * A whole line of base64: the words of a PEM's headers ("Proc-Type: 4,ENCRYPTED") are no secret and
+ * stand in our own messages.
+ */
 const PEM_LINE = /^[A-Za-z0-9+/=]{8,}(?=\r?$)/gm;
 
-/** The value, and what it holds: the PEM behind hexadecimal digits, the lines of a PEM (its line ends vary), its base64 in one piece. */
+/**
+ * The value, and what it holds: the PEM behind hexadecimal digits, the lines of a PEM (its line
+ * ends vary), its base64 in one piece.
+ */
 function* partsOf(value: string): Generator<string> {
   yield value;
   const text = isHexadecimal(value) ? Buffer.from(value, "hex").toString("latin1") : value;
@@ -104,7 +131,13 @@ function* formsOf(value: string): Generator<string> {
   if (!SELF_SPELLED.test(text)) {
     const encoded = encodeURIComponent(text);
     const form = new URLSearchParams([["", text]]).toString().slice(1);
-    yield* [JSON.stringify(value).slice(1, -1), encoded, lowerEscapes(encoded), form, lowerEscapes(form)];
+    yield* [
+      JSON.stringify(value).slice(1, -1),
+      encoded,
+      lowerEscapes(encoded),
+      form,
+      lowerEscapes(form),
+    ];
   }
   const hex = bytes.toString("hex");
   const derived = [hex, hex.toUpperCase(), ...base64Forms(bytes)];
@@ -124,23 +157,31 @@ function lowerEscapes(encoded: string): string {
   return encoded.replace(/%[0-9A-F]{2}/g, (octet) => octet.toLowerCase());
 }
 
-/** Base64 of the value alone, and the characters that it alone decides when it begins at each of three places in other data. */
+/**
+ * Base64 of the value alone, and the characters that it alone decides when it begins at each of
+ * three places in other data.
+ */
 function* base64Forms(bytes: Uint8Array): Generator<string> {
   for (const alphabet of ["base64", "base64url"] as const) {
     yield Buffer.from(bytes).toString(alphabet);
     for (const before of [0, 1, 2]) {
       const encoded = Buffer.concat([Buffer.alloc(before), bytes]).toString(alphabet);
-      yield encoded.slice(Math.ceil((before * 8) / 6), Math.floor(((before + bytes.length) * 8) / 6));
+      yield encoded.slice(
+        Math.ceil((before * 8) / 6),
+        Math.floor(((before + bytes.length) * 8) / 6),
+      );
     }
   }
 }
 
-/** Longer windows skip more of a text, and take longer to build than a short text takes to search. */
+/**
+ * Longer windows skip more of a text, and take longer to build than a short text takes to search.
+ */
 const LONGEST_WINDOW = 16;
 
 /**
- * Finds many strings in one pass (Wu and Manber's method with blocks of two characters): most of a text is skipped, so that tens of
- * megabytes with dozens of spellings stay cheap.
+ * Finds many strings in one pass (Wu and Manber's method with blocks of two characters): most of a
+ * text is skipped, so that tens of megabytes with dozens of spellings stay cheap.
  */
 class Matcher {
   private readonly window: number;
@@ -199,7 +240,10 @@ class Matcher {
   }
 }
 
-/** Two characters, the later one at `end`, as one number below 2^16; different blocks may share a number. */
+/**
+ * Two characters, the later one at `end`, as one number below 2^16; different blocks may share a
+ * number.
+ */
 function blockAt(text: string, end: number): number {
   return ((text.charCodeAt(end - 1) << 8) ^ text.charCodeAt(end)) & 0xffff;
 }
@@ -212,8 +256,9 @@ function mayStand(text: string, start: number, needle: string): boolean {
 }
 
 /**
- * Names whose values are secrets. Not "everything with token or key in it": `tokenMint`, `token_address`, `contractAddress` and `publicKey`
- * are what a person must see before approving, and `apiKeyId` is no secret.
+ * Names whose values are secrets. Not "everything with token or key in it": `tokenMint`,
+ * `token_address`, `contractAddress` and `publicKey` are what a person must see before approving,
+ * and `apiKeyId` is no secret.
  */
 const SECRET_NAME =
   /^(proxy)?authorization$|^(set)?cookie2?$|^(access|refresh|id|auth|bearer)token$|apikey$|secret|privatekey|passw|passphrase/;
@@ -229,7 +274,10 @@ function plainName(name: string): string {
 
 const MASK: Node = { kind: "string", value: REDACTED, raw: JSON.stringify(REDACTED) };
 
-/** A document with the values of secret names masked at every depth; null and booleans stay. For dry runs and error details. */
+/**
+ * A document with the values of secret names masked at every depth; null and booleans stay. For dry
+ * runs and error details.
+ */
 export function maskNamed(node: Node): Node {
   if (node.kind === "array") return { kind: "array", items: node.items.map(maskNamed) };
   if (node.kind !== "object") return node;
@@ -247,7 +295,10 @@ export function masked(document: Exact): Exact {
   return print(after) === print(before) ? document : new Exact(print(after));
 }
 
-/** Headers with the values of secret ones masked. In a header's name, unlike in a body's, "token" always means a credential. */
+/**
+ * Headers with the values of secret ones masked. In a header's name, unlike in a body's, "token"
+ * always means a credential.
+ */
 export function maskHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(headers).map(([name, value]) => {

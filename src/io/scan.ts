@@ -1,17 +1,24 @@
 /**
- * The strict reader of JSON from outside: RFC 8259 in one pass over the characters, without recursion. It makes no values; it decides
- * whether a text is acceptable and gives it without insignificant white space, token by token as it arrived.
+ * The strict reader of JSON from outside: RFC 8259 in one pass over the characters, without
+ * recursion. It makes no values; it decides whether a text is acceptable and gives it without
+ * insignificant white space, token by token as it arrived.
  */
 import { escapeUnsafe } from "./unsafe.ts";
 
 export interface ScanOptions {
   /** Deepest nesting of arrays and objects. */
   readonly maxDepth?: number;
-  /** An escaped or raw half of a surrogate pair: no Unicode text, so refused from users (C15); legal grammar in an answer. */
+  /**
+   * An escaped or raw half of a surrogate pair: no Unicode text, so refused from users (C15); legal
+   * grammar in an answer.
+   */
   readonly loneSurrogates?: "refuse" | "allow";
 }
 
-/** Deep enough for every real document, shallow enough that recursive consumers (JSON.parse, the tree) are safe (C12, C13, G23). */
+/**
+ * Deep enough for every real document, shallow enough that recursive consumers (JSON.parse, the
+ * tree) are safe (C12, C13, G23).
+ */
 const MAX_DEPTH = 512;
 const QUOTED_CHARACTERS = 40;
 const PATH_CHARACTERS = 200;
@@ -29,7 +36,10 @@ export class JsonError extends Error {
     readonly position: number,
     /** Place of a duplicate key, as `/data/0/to`, at most 200 characters; empty otherwise. */
     readonly path = "",
-    /** What stands at the position: at most 40 characters, escaped; empty where that explains nothing. */
+    /**
+     * What stands at the position: at most 40 characters, escaped; empty where that explains
+     * nothing.
+     */
     readonly found = "",
   ) {
     super(message);
@@ -37,8 +47,14 @@ export class JsonError extends Error {
   }
 }
 
-/** Text of UTF-8 bytes; nothing is replaced by U+FFFD. A byte order mark is stripped or refused. Throws JsonError. */
-export function decodeUtf8(bytes: Uint8Array, options: { readonly bom: "strip" | "refuse" }): string {
+/**
+ * Text of UTF-8 bytes; nothing is replaced by U+FFFD. A byte order mark is stripped or refused.
+ * Throws JsonError.
+ */
+export function decodeUtf8(
+  bytes: Uint8Array,
+  options: { readonly bom: "strip" | "refuse" },
+): string {
   let text: string;
   try {
     text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -62,9 +78,16 @@ function firstBadCharacter(bytes: Uint8Array): number {
   return decoder.decode(bytes.subarray(0, at)).length;
 }
 
-/** The checked text without insignificant white space; the same string when it has none. Throws JsonError. */
+/**
+ * The checked text without insignificant white space; the same string when it has none. Throws
+ * JsonError.
+ */
 export function compact(text: string, options: ScanOptions = {}): string {
-  return new Scanner(text, options.maxDepth ?? MAX_DEPTH, options.loneSurrogates !== "allow").document();
+  return new Scanner(
+    text,
+    options.maxDepth ?? MAX_DEPTH,
+    options.loneSurrogates !== "allow",
+  ).document();
 }
 
 const TAB = 0x09;
@@ -88,9 +111,14 @@ const BRACE_END = 0x7d;
 
 /** Everything that may follow a backslash, `u` apart. */
 const SHORT_ESCAPES = new Set([...'"\\/bfnrt'].map((character) => character.charCodeAt(0)));
-const LITERALS = new Map(["true", "false", "null"].map((literal) => [literal.charCodeAt(0), literal]));
+const LITERALS = new Map(
+  ["true", "false", "null"].map((literal) => [literal.charCodeAt(0), literal]),
+);
 
-/** The keys of one object: their tokens in order, as far as they are remembered, and what each means. */
+/**
+ * The keys of one object: their tokens in order, as far as they are remembered, and what each
+ * means.
+ */
 class Keys {
   readonly tokens: string[] = [];
   private readonly few: string[] = [];
@@ -121,7 +149,10 @@ class Frame {
   /** Absent while the keys are those of the twin, which are known to be different. */
   private own: Keys | undefined;
 
-  /** `twin`: the key tokens of the object that closed last at this depth; the objects of a list are alike. */
+  /**
+   * `twin`: the key tokens of the object that closed last at this depth; the objects of a list are
+   * alike.
+   */
   constructor(
     readonly isObject: boolean,
     private readonly twin: readonly string[],
@@ -165,7 +196,8 @@ class Scanner {
     if (this.text.charCodeAt(0) === 0xfeff) throw byteOrderMark();
     this.space();
     for (let opened = this.value(); ; ) {
-      // After a container was opened its first item or its end follows; after anything else, what the surrounding container allows.
+      // After a container was opened its first item or its end follows; after anything else, what
+      // the surrounding container allows.
       const frame = this.frames.at(-1);
       if (frame === undefined) break;
       this.space();
@@ -195,7 +227,8 @@ class Scanner {
   }
 
   private separator(frame: Frame): void {
-    if (this.text.charCodeAt(this.at) !== COMMA) throw this.unexpected(frame.isObject ? "',' or '}'" : "',' or ']'");
+    if (this.text.charCodeAt(this.at) !== COMMA)
+      throw this.unexpected(frame.isObject ? "',' or '}'" : "',' or ']'");
     this.at += 1;
     this.space();
   }
@@ -232,7 +265,11 @@ class Scanner {
     }
     if (code === BRACE || code === BRACKET) {
       if (this.frames.length >= this.maxDepth) {
-        throw new JsonError("depth", `The document is nested deeper than ${this.maxDepth} levels.`, this.at);
+        throw new JsonError(
+          "depth",
+          `The document is nested deeper than ${this.maxDepth} levels.`,
+          this.at,
+        );
       }
       this.frames.push(new Frame(code === BRACE, this.twins[this.frames.length] ?? []));
       this.at += 1;
@@ -244,7 +281,8 @@ class Scanner {
   }
 
   private literal(literal: string | undefined): void {
-    if (literal === undefined || !this.text.startsWith(literal, this.at)) throw this.unexpected("a value");
+    if (literal === undefined || !this.text.startsWith(literal, this.at))
+      throw this.unexpected("a value");
     this.at += literal.length;
   }
 
@@ -338,7 +376,10 @@ class Scanner {
 
   private unexpected(expected: string): JsonError {
     const rest = this.text.slice(this.at, this.at + QUOTED_CHARACTERS);
-    const found = this.at < this.end ? escapeUnsafe(JSON.stringify(rest)).slice(1, -1).slice(0, QUOTED_CHARACTERS) : "";
+    const found =
+      this.at < this.end
+        ? escapeUnsafe(JSON.stringify(rest)).slice(1, -1).slice(0, QUOTED_CHARACTERS)
+        : "";
     const where = this.at < this.end ? `position ${this.at}` : "the end of the text";
     return new JsonError("syntax", `Expected ${expected} at ${where}`, this.at, "", found);
   }
@@ -347,7 +388,9 @@ class Scanner {
     const steps = this.frames.map((frame) =>
       frame.isObject ? (JSON.parse(frame.key) as string) : String(frame.count - 1),
     );
-    const escaped = steps.map((step) => step.slice(0, PATH_CHARACTERS).replaceAll("~", "~0").replaceAll("/", "~1"));
+    const escaped = steps.map((step) =>
+      step.slice(0, PATH_CHARACTERS).replaceAll("~", "~0").replaceAll("/", "~1"),
+    );
     return escaped
       .map((step) => `/${step}`)
       .join("")
@@ -360,5 +403,9 @@ function isDigit(code: number): boolean {
 }
 
 function loneSurrogate(at: number): JsonError {
-  return new JsonError("surrogate", "A string holds half of a surrogate pair, which is no Unicode text.", at);
+  return new JsonError(
+    "surrogate",
+    "A string holds half of a surrogate pair, which is no Unicode text.",
+    at,
+  );
 }

@@ -1,6 +1,7 @@
 /**
- * The one way out (OUT-1, OUT-6, OUT-7): exactly one JSON document and a newline, escaped (OUT-4) and redacted (SEC-1), each write
- * awaited, so that nothing is lost and nothing lost goes unnoticed.
+ * The one way out (OUT-1, OUT-6, OUT-7): exactly one JSON document and a newline, escaped (OUT-4)
+ * and redacted (SEC-1), each write awaited, so that nothing is lost and nothing lost goes
+ * unnoticed.
  */
 import type { CliError } from "../errors.ts";
 import { isClosedAtStart } from "./announcement.ts";
@@ -10,7 +11,10 @@ import type { Redactor } from "./redact.ts";
 
 export type { Sink } from "./descriptor.ts";
 
-/** A stream as a sink. A broken or closed stream fails each write; its error events are never unhandled. */
+/**
+ * A stream as a sink. A broken or closed stream fails each write; its error events are never
+ * unhandled.
+ */
 export function streamSink(stream: NodeJS.WritableStream): Sink {
   let failure: CliError | undefined;
   stream.on("error", (cause: unknown) => {
@@ -39,14 +43,19 @@ export function streamSink(stream: NodeJS.WritableStream): Sink {
   };
 }
 
-/** A list written as it arrives (SPEC §1, `--all`): batches of items, then the members that close the document. */
+/**
+ * A list written as it arrives (SPEC §1, `--all`): batches of items, then the members that close
+ * the document.
+ */
 export interface StreamedList {
   readonly items: AsyncGenerator<readonly Exact[], Record<string, unknown>, void>;
 }
 
 type Step = IteratorResult<readonly Exact[], Record<string, unknown>>;
 
-/** Prints one document and refuses a second one. All methods throw OUTPUT_ERROR when output is lost. */
+/**
+ * Prints one document and refuses a second one. All methods throw OUTPUT_ERROR when output is lost.
+ */
 export class Output {
   private isUsed = false;
 
@@ -63,8 +72,9 @@ export class Output {
   }
 
   /**
-   * The same, and nothing in it is masked: a document whose secrets are made up, such as a sandbox's, holds them for the reader to use. In a shell
-   * that still has the variables of an earlier sandbox they would be taken for the configured ones.
+   * The same, and nothing in it is masked: a document whose secrets are made up, such as a
+   * sandbox's, holds them for the reader to use. In a shell that still has the variables of an
+   * earlier sandbox they would be taken for the configured ones.
    */
   async emitMadeUp(value: unknown): Promise<void> {
     const json = escapeUnsafe(encode(value));
@@ -77,10 +87,14 @@ export class Output {
   }
 
   /**
-   * A list as one document, written while it arrives; the next batch is asked for while one is written. What fails before the first batch
-   * is thrown. What fails later ends the document with `"complete":false,"error":<failure(cause)>` and is returned.
+   * A list as one document, written while it arrives; the next batch is asked for while one is
+   * written. What fails before the first batch is thrown. What fails later ends the document with
+   * `"complete":false,"error":<failure(cause)>` and is returned.
    */
-  async emitList(list: StreamedList, failure: (cause: unknown) => unknown): Promise<{ cause: unknown } | undefined> {
+  async emitList(
+    list: StreamedList,
+    failure: (cause: unknown) => unknown,
+  ): Promise<{ cause: unknown } | undefined> {
     const { items } = list;
     let step = await items.next();
     let count = 0;
@@ -123,7 +137,11 @@ export class Output {
     return undefined;
   }
 
-  private async fail(cause: unknown, failure: (cause: unknown) => unknown, count: number): Promise<{ cause: unknown }> {
+  private async fail(
+    cause: unknown,
+    failure: (cause: unknown) => unknown,
+    count: number,
+  ): Promise<{ cause: unknown }> {
     await this.close(encode({ complete: false, error: failure(cause) }).slice(1, -1), count);
     return { cause };
   }

@@ -1,6 +1,7 @@
 /**
- * Characters that act on a terminal or hide text (OUT-4): C0, DEL, C1, soft hyphen, bidirectional controls, zero-width and tag characters,
- * variation selectors, lone surrogates. In JSON they become escapes, which lose nothing; for people they become visible.
+ * Characters that act on a terminal or hide text (OUT-4): C0, DEL, C1, soft hyphen, bidirectional
+ * controls, zero-width and tag characters, variation selectors, lone surrogates. In JSON they
+ * become escapes, which lose nothing; for people they become visible.
  */
 
 const UNSAFE =
@@ -13,7 +14,10 @@ const IN_JSON = new RegExp(`[${UNSAFE}]`, "gu");
 const BEYOND_PRINTABLE_ASCII = /[\u007f-\uffff]/;
 const FOR_PEOPLE = new RegExp(`[\\u0000-\\u001f${UNSAFE}]`, "gu");
 
-/** JSON text with every unsafe character as `\uXXXX` (lower case, surrogate pairs for astral ones): the same document for a parser. */
+/**
+ * JSON text with every unsafe character as `\uXXXX` (lower case, surrogate pairs for astral ones):
+ * the same document for a parser.
+ */
 export function escapeUnsafe(json: string): string {
   if (!BEYOND_PRINTABLE_ASCII.test(json)) return json;
   return json.replace(IN_JSON, (character) => {

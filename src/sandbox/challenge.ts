@@ -1,7 +1,8 @@
 /**
- * Challenges and their signatures for API operators. The payload is the vendor's published sample: compact JSON, names sorted,
- * `antireplay` of 32 bytes in upper-case hexadecimal. The signature is a compact JWS (RFC 7515 §7.1, ES256 of RFC 7518 §3.4) over
- * exactly the bytes that were issued; each works once, for one request and one user.
+ * Challenges and their signatures for API operators. The payload is the vendor's published sample:
+ * compact JSON, names sorted, `antireplay` of 32 bytes in upper-case hexadecimal. The signature is
+ * a compact JWS (RFC 7515 §7.1, ES256 of RFC 7518 §3.4) over exactly the bytes that were issued;
+ * each works once, for one request and one user.
  */
 import { verify } from "node:crypto";
 import type { Switches } from "./faults.ts";
@@ -13,7 +14,11 @@ import type { Random, User, VaultRequest } from "./workspace.ts";
 
 type ChallengeSwitches = Pick<
   Switches,
-  "challengeShape" | "freshChallenges" | "alterChallenge" | "duplicateInChallenge" | "challengeBytes"
+  | "challengeShape"
+  | "freshChallenges"
+  | "alterChallenge"
+  | "duplicateInChallenge"
+  | "challengeBytes"
 >;
 
 interface Issued {
@@ -33,11 +38,19 @@ export class Challenges {
     this.#switches = switches;
   }
 
-  /** The challenge of one request for one user, in unpadded base64url. V1 has another one for a rejection; V2 signs the same for both. */
+  /**
+   * The challenge of one request for one user, in unpadded base64url. V1 has another one for a
+   * rejection; V2 signs the same for both.
+   */
   issue(request: VaultRequest, user: User, decision: Decision = "APPROVE"): string {
     const key = keyOf(request, user, decision);
     const { challengeShape, alterChallenge, duplicateInChallenge, challengeBytes } = this.#switches;
-    const made = JSON.stringify([challengeShape, alterChallenge, duplicateInChallenge, challengeBytes]);
+    const made = JSON.stringify([
+      challengeShape,
+      alterChallenge,
+      duplicateInChallenge,
+      challengeBytes,
+    ]);
     const open = this.#open.get(key);
     const isKept = open?.made === made && !this.#switches.freshChallenges;
     const payload = isKept ? open.payload : this.#payload(request, decision);
@@ -50,11 +63,15 @@ export class Challenges {
     return this.#used.has(`${keyOf(request, user, decision)} ${jws.split(".")[1]}`);
   }
 
-  /** Accepts a JWS over the issued payload and voids it. Throws Refusal 400 that says which part is wrong. */
+  /**
+   * Accepts a JWS over the issued payload and voids it. Throws Refusal 400 that says which part is
+   * wrong.
+   */
   spend(request: VaultRequest, user: User, jws: string, decision: Decision = "APPROVE"): void {
     const key = keyOf(request, user, decision);
     const open = this.#open.get(key);
-    if (open === undefined) throw new Refusal(400, "No challenge of this request is open for this user");
+    if (open === undefined)
+      throw new Refusal(400, "No challenge of this request is open for this user");
     verifyJws(jws, open.payload, user.pubKey);
     this.#open.delete(key);
     this.#used.add(`${key} ${jws.split(".")[1]}`);
@@ -65,7 +82,9 @@ export class Challenges {
     if (challengeBytes !== null) return Buffer.from(challengeBytes, "base64");
     const antireplay = Buffer.from(this.#random(32)).toString("hex").toUpperCase();
     const honest =
-      challengeShape === "data" ? dataShape(request, antireplay, decision) : propertiesShape(request, antireplay);
+      challengeShape === "data"
+        ? dataShape(request, antireplay, decision)
+        : propertiesShape(request, antireplay);
     const altered = Object.entries(alterChallenge ?? {}).reduce(
       (json, [path, value]) => alter(json, path.split("."), value),
       honest,
@@ -78,7 +97,9 @@ function keyOf(request: VaultRequest, user: User, decision: Decision): string {
   return `${request.id} ${user.id} ${decision}`;
 }
 
-/** Of a transaction only what it moves: fee strategy, ids and note are not part of the challenge. */
+/**
+ * Of a transaction only what it moves: fee strategy, ids and note are not part of the challenge.
+ */
 function dataShape({ type, data }: VaultRequest, antireplay: string, decision: Decision): Json {
   const shown = type === "CREATE_TRANSACTION" ? transactionOf(data) : (snake(data) as JsonObject);
   return new Map<string, Json>([
@@ -112,7 +133,10 @@ function transactionOf(data: JsonObject): JsonObject {
   ]);
 }
 
-/** Names in snake_case at every level; names that begin with a capital (MEMO_TEXT) stay. Throws Refusal 400 when two become one. */
+/**
+ * Names in snake_case at every level; names that begin with a capital (MEMO_TEXT) stay. Throws
+ * Refusal 400 when two become one.
+ */
 export function snake(json: Json): Json {
   if (Array.isArray(json)) return json.map(snake);
   if (!(json instanceof Map)) return json;
@@ -154,8 +178,11 @@ function verifyJws(jws: string, payload: Buffer, publicKey: string): void {
   if (surplus.length > 0 || [header, body, signature].some((part) => !isBase64Url(part))) {
     throw wrong("The signature is not a compact JWS of three base64url parts");
   }
-  const [head, signed, raw] = [header, body, signature].map((part) => Buffer.from(part, "base64url"));
-  if (head === undefined || !isExpectedHeader(head)) throw wrong('The JWS header must be {"alg":"ES256","typ":"JWT"}');
+  const [head, signed, raw] = [header, body, signature].map((part) =>
+    Buffer.from(part, "base64url"),
+  );
+  if (head === undefined || !isExpectedHeader(head))
+    throw wrong('The JWS header must be {"alg":"ES256","typ":"JWT"}');
   if (!signed?.equals(payload)) throw wrong("The JWS payload is not the challenge that was issued");
   if (raw?.length !== 64) throw wrong("The JWS signature is not 64 bytes");
   if (isSignedBy(publicKey, `${header}.${body}`, raw)) return;
@@ -164,20 +191,32 @@ function verifyJws(jws: string, payload: Buffer, publicKey: string): void {
 
 function isSignedBy(publicKey: string, text: string, signature: Buffer): boolean {
   try {
-    return verify("sha256", Buffer.from(text), { key: publicKeyOf(publicKey), dsaEncoding: "ieee-p1363" }, signature);
+    return verify(
+      "sha256",
+      Buffer.from(text),
+      { key: publicKeyOf(publicKey), dsaEncoding: "ieee-p1363" },
+      signature,
+    );
   } catch {
     return false; // the registered key is no point of the curve
   }
 }
 
 function isBase64Url(part: string): boolean {
-  return /^[A-Za-z0-9_-]+$/.test(part) && Buffer.from(part, "base64url").toString("base64url") === part;
+  return (
+    /^[A-Za-z0-9_-]+$/.test(part) && Buffer.from(part, "base64url").toString("base64url") === part
+  );
 }
 
 function isExpectedHeader(bytes: Buffer): boolean {
   try {
     const header = readJson(bytes);
-    return header instanceof Map && header.size === 2 && header.get("alg") === "ES256" && header.get("typ") === "JWT";
+    return (
+      header instanceof Map &&
+      header.size === 2 &&
+      header.get("alg") === "ES256" &&
+      header.get("typ") === "JWT"
+    );
   } catch {
     return false;
   }

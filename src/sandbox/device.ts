@@ -1,8 +1,10 @@
 /**
- * The server's side of a device's login and approval, after the older web client (its paths are in no public document of the current
- * server). Login: a U2F authentication over a challenge that works once. Approval: a secure channel per device, in the form that is keyed
- * by public key, and a signature over what it carried. What a real approval signature covers is not public; here it is SHA-256 over the
- * actions, one after the other, signed on secp256k1. This file knows nothing of the client's.
+ * The server's side of a device's login and approval, after the older web client (its paths are in
+ * no public document of the current server). Login: a U2F authentication over a challenge that
+ * works once. Approval: a secure channel per device, in the form that is keyed by public key, and a
+ * signature over what it carried. What a real approval signature covers is not public; here it is
+ * SHA-256 over the actions, one after the other, signed on secp256k1. This file knows nothing of
+ * the client's.
  */
 import { createHash, verify } from "node:crypto";
 import { secp256k1 } from "@noble/curves/secp256k1.js";
@@ -14,7 +16,10 @@ import { Refusal, record, text } from "./schema.ts";
 import type { TokenPair } from "./sessions.ts";
 import type { Random, User, VaultRequest } from "./workspace.ts";
 
-const APPLICATION_ID = Buffer.from("ad5be1a1fe011ce7f53ae081a22ae000a42021f3f94106a3bac9f76e8230e4b9", "hex");
+const APPLICATION_ID = Buffer.from(
+  "ad5be1a1fe011ce7f53ae081a22ae000a42021f3f94106a3bac9f76e8230e4b9",
+  "hex",
+);
 const CHALLENGE_LIFE_MS = 5 * 60_000;
 const PRESENT = 1;
 
@@ -54,7 +59,10 @@ export class Devices {
     return { challenge, key_handle: user.device.keyHandle, role: user.role, name: user.name };
   }
 
-  /** The user whose device signed an open challenge, which is thereby spent. Throws Refusal 400, 401. */
+  /**
+   * The user whose device signed an open challenge, which is thereby spent. Throws Refusal 400,
+   * 401.
+   */
   login(authentication: string): User {
     const body = Buffer.from(authentication, "hex");
     const [head, counter] = [body.subarray(0, 5), body.length < 5 ? 0 : body.readUInt32BE(1)];
@@ -62,8 +70,10 @@ export class Devices {
       throw wrong("The authentication has no user presence, counter and signature");
     for (const [id, { user, bytes, expiresAt }] of this.#logins) {
       const signed = Buffer.concat([APPLICATION_ID, head, bytes]);
-      if (this.#clock() >= expiresAt || !isSignedOnP256(user.pubKey, signed, body.subarray(5))) continue;
-      if (counter <= (this.#counters.get(id) ?? 0)) throw new Refusal(401, "The device's counter went back");
+      if (this.#clock() >= expiresAt || !isSignedOnP256(user.pubKey, signed, body.subarray(5)))
+        continue;
+      if (counter <= (this.#counters.get(id) ?? 0))
+        throw new Refusal(401, "The device's counter went back");
       this.#logins.delete(id);
       this.#counters.set(id, counter);
       return user;
@@ -71,10 +81,15 @@ export class Devices {
     throw new Refusal(401, "The authentication does not verify with an open challenge");
   }
 
-  /** Channels by public key for all devices that the request waits for now; empty but for `success` when it waits for nobody. */
+  /**
+   * Channels by public key for all devices that the request waits for now; empty but for `success`
+   * when it waits for nobody.
+   */
   channels({ workspace }: World, request: VaultRequest): object {
     if (request.state !== "PENDING_APPROVAL") return { success: true };
-    const users = pendingReviews(request).flatMap(({ userId }) => workspace.users.get(userId) ?? []);
+    const users = pendingReviews(request).flatMap(
+      ({ userId }) => workspace.users.get(userId) ?? [],
+    );
     const owners = users.filter((user) => user.device !== undefined && user.pubKey !== "");
     // An object without a channel would say that the request is closed.
     const nobody = { [`04${"00".repeat(64)}`]: this.#channel([Buffer.from([0])]) };
@@ -86,26 +101,36 @@ export class Devices {
     return entries.length === 0 ? nobody : Object.fromEntries(entries);
   }
 
-  /** Accepts a signature over the newest channel of this request for this user, and voids it. Throws Refusal 400. */
+  /**
+   * Accepts a signature over the newest channel of this request for this user, and voids it. Throws
+   * Refusal 400.
+   */
   spend(request: VaultRequest, user: User, signature: string): void {
     const key = `${request.id} ${user.id}`;
     const issued = this.#channels.get(key);
     if (issued === undefined || user.device === undefined)
       throw wrong("No channel of this request is open for this user's device");
     const { validationKey } = user.device;
-    if (!isSignedOnK1(validationKey, Buffer.concat(issued.actions), Buffer.from(signature, "base64")))
+    if (
+      !isSignedOnK1(validationKey, Buffer.concat(issued.actions), Buffer.from(signature, "base64"))
+    )
       throw wrong("The signature does not verify with the device's validation key");
     this.#channels.delete(key);
   }
 
-  /** One channel; the module's key and its attestation are made up, the signatures over them are not. */
+  /**
+   * One channel; the module's key and its attestation are made up, the signatures over them are
+   * not.
+   */
   #channel(actions: readonly Buffer[]): object {
     this.#module ??= keyPair(this.#random);
     const ephemeral = keyPair(this.#random);
     const codeHash = createHash("sha256").update("sandbox").digest();
     const sign = (...parts: readonly Uint8Array[]): string =>
       Buffer.from(
-        secp256k1.sign(Buffer.concat(parts), this.#module?.secret ?? ephemeral.secret, { format: "der" }),
+        secp256k1.sign(Buffer.concat(parts), this.#module?.secret ?? ephemeral.secret, {
+          format: "der",
+        }),
       ).toString("base64");
     return {
       ephemeral_public_key: Buffer.from(ephemeral.point).toString("hex"),
@@ -156,7 +181,10 @@ function isSignedOnP256(point: string, message: Buffer, signature: Buffer): bool
 
 function isSignedOnK1(point: string, message: Buffer, signature: Buffer): boolean {
   try {
-    return secp256k1.verify(signature, message, Buffer.from(point, "hex"), { format: "der", lowS: false });
+    return secp256k1.verify(signature, message, Buffer.from(point, "hex"), {
+      format: "der",
+      lowS: false,
+    });
   } catch {
     return false;
   }
@@ -173,7 +201,8 @@ export function loginRoutes(show: (world: World, tokens: TokenPair) => unknown):
       method: "GET",
       path: "/u2f/authentications/{publicKey}/challenge",
       open: (world, _body, _headers, { publicKey = "" }) => {
-        if (!/^04[0-9A-F]{128}$/.test(publicKey)) throw wrong("path.publicKey: 130 upper-case hexadecimal digits");
+        if (!/^04[0-9A-F]{128}$/.test(publicKey))
+          throw wrong("path.publicKey: 130 upper-case hexadecimal digits");
         return world.devices.askLogin(world, publicKey);
       },
     },

@@ -19,7 +19,14 @@ function iso(time: number): string {
 }
 
 /** What all objects begin with. */
-function showRow({ id, legacyId, name, status, createdAt, updatedAt }: Row & { readonly name: string }) {
+function showRow({
+  id,
+  legacyId,
+  name,
+  status,
+  createdAt,
+  updatedAt,
+}: Row & { readonly name: string }) {
   return { id, legacyId, name, status, createdAt: iso(createdAt), updatedAt: iso(updatedAt) };
 }
 
@@ -29,8 +36,20 @@ export function showDescribed(row: Row & { readonly name: string; readonly descr
 
 export function showUser(user: User, { name: workspaceName }: Workspace) {
   const { legacyViewAll, deviceType, role, isSuspended } = user;
-  const [deviceUserId, pubKey] = [user.deviceUserId ?? null, user.pubKey === "" ? undefined : user.pubKey];
-  return { ...showRow(user), legacyViewAll, workspaceName, deviceUserId, deviceType, role, pubKey, isSuspended };
+  const [deviceUserId, pubKey] = [
+    user.deviceUserId ?? null,
+    user.pubKey === "" ? undefined : user.pubKey,
+  ];
+  return {
+    ...showRow(user),
+    legacyViewAll,
+    workspaceName,
+    deviceUserId,
+    deviceType,
+    role,
+    pubKey,
+    isSuspended,
+  };
 }
 
 export function showGroup(group: Group, workspace: Workspace) {
@@ -71,7 +90,15 @@ function pick<T>(rows: ReadonlyMap<string, T>, ids: readonly string[]): T[] {
 }
 
 export function showAccount(account: Account, { world, query }: Call) {
-  const { currency, contractAddress, index = 0, derivationPath, address, parentId, policyId } = account;
+  const {
+    currency,
+    contractAddress,
+    index = 0,
+    derivationPath,
+    address,
+    parentId,
+    policyId,
+  } = account;
   const live = { total: `${account.balance}`, pending: `${reserved(world.workspace, account)}` };
   return {
     ...showRow(account),
@@ -95,7 +122,9 @@ export function showTransaction(transaction: Transaction, now: number) {
     fees: isConfirmed ? `${fees}` : null,
     maxFees: maxFees === null ? null : `${maxFees}`,
     confirmations: isConfirmed ? 1 + Math.floor((now - confirmedAt) / BLOCK_MS) : 0,
-    block: isConfirmed ? { height: Math.floor(confirmedAt / BLOCK_MS), time: iso(confirmedAt) } : null,
+    block: isConfirmed
+      ? { height: Math.floor(confirmedAt / BLOCK_MS), time: iso(confirmedAt) }
+      : null,
     createdAt: iso(createdAt),
   };
 }
@@ -103,7 +132,8 @@ export function showTransaction(transaction: Transaction, now: number) {
 const BLOCK_MS = 600_000;
 
 export function showRequest(request: VaultRequest, { query }: Call) {
-  const { type, data, id, legacyId, state, steps, currentStepIndex, targetId, note, createdBy } = request;
+  const { type, data, id, legacyId, state, steps, currentStepIndex, targetId, note, createdBy } =
+    request;
   const times = <T extends { readonly createdAt: number; readonly updatedAt: number }>(row: T) => {
     return { createdAt: iso(row.createdAt), updatedAt: iso(row.updatedAt) };
   };
@@ -126,5 +156,10 @@ export function showRequest(request: VaultRequest, { query }: Call) {
 }
 
 export function showTokens({ accessToken, refreshToken }: TokenPair) {
-  return { accessToken, expiresInSeconds: ACCESS_SECONDS, refreshToken, refreshExpiresInSeconds: REFRESH_SECONDS };
+  return {
+    accessToken,
+    expiresInSeconds: ACCESS_SECONDS,
+    refreshToken,
+    refreshExpiresInSeconds: REFRESH_SECONDS,
+  };
 }

@@ -1,6 +1,19 @@
-/** What requests other than transactions do in the end. Types without a row here are reviewed like the others and change nothing. */
+/**
+ * What requests other than transactions do in the end. Types without a row here are reviewed like
+ * the others and change nothing.
+ */
 import { type JsonObject, memberAt, toPlain } from "./json.ts";
-import { type Check, insist, invalid, list, nullable, number, type Of, record, text } from "./schema.ts";
+import {
+  type Check,
+  insist,
+  invalid,
+  list,
+  nullable,
+  number,
+  type Of,
+  record,
+  text,
+} from "./schema.ts";
 import type { Row, Workspace } from "./workspace.ts";
 
 export const REQUEST_TYPES: ReadonlySet<string> = new Set(
@@ -18,7 +31,12 @@ type VaultEffect = (row: Row) => void;
 
 const accountInput = record(
   { name: text(/^[\p{L}\p{N} ]{1,19}$/u, "1 to 19 letters, digits and spaces"), currency: text() },
-  { policyName: text(), parentId: nullable(text()), contractAddress: nullable(text()), index: number(0, 2 ** 31) },
+  {
+    policyName: text(),
+    parentId: nullable(text()),
+    contractAddress: nullable(text()),
+    index: number(0, 2 ** 31),
+  },
   true,
 );
 const addressInput = record({ name: text(), currency: text(), address: text() }, {}, true);
@@ -31,17 +49,30 @@ const EFFECTS: Readonly<Record<string, (workspace: Workspace, data: JsonObject) 
     const { policyName, parentId, ...given } = read(accountInput, data, "accountData");
     const accounts = [...workspace.accounts.values()];
     const model = accounts.find((one) => one.currency === given.currency);
-    const policy = [...workspace.policies.values()].find((one) => one.name === (policyName ?? one.name));
-    if (model === undefined) throw invalid("data.accountData.currency: not available in this workspace");
+    const policy = [...workspace.policies.values()].find(
+      (one) => one.name === (policyName ?? one.name),
+    );
+    if (model === undefined)
+      throw invalid("data.accountData.currency: not available in this workspace");
     if (policy === undefined) throw invalid("data.accountData.policyName: no such policy");
-    if (parentId && !workspace.accounts.has(parentId)) throw invalid("data.accountData.parentId: no such account");
+    if (parentId && !workspace.accounts.has(parentId))
+      throw invalid("data.accountData.parentId: no such account");
     const { name, currency, contractAddress } = given;
     const address = `${model.address.slice(0, 4)}${workspace.newHex(18)}`;
     return (row) => {
       const index = workspace.accounts.size;
-      const place = { index, derivationPath: model.derivationPath?.replace(/\d+'$/, `${index}'`) ?? `${index}'` };
-      const token = { ...(contractAddress ? { contractAddress } : {}), ...(parentId ? { parentId } : {}) };
-      const governance = { policyId: policyName === undefined ? model.policyId : policy.id, governanceType: "POLICY" };
+      const place = {
+        index,
+        derivationPath: model.derivationPath?.replace(/\d+'$/, `${index}'`) ?? `${index}'`,
+      };
+      const token = {
+        ...(contractAddress ? { contractAddress } : {}),
+        ...(parentId ? { parentId } : {}),
+      };
+      const governance = {
+        policyId: policyName === undefined ? model.policyId : policy.id,
+        governanceType: "POLICY",
+      };
       workspace.accounts.set(row.id, {
         ...row,
         name,
@@ -57,12 +88,24 @@ const EFFECTS: Readonly<Record<string, (workspace: Workspace, data: JsonObject) 
   CREATE_WHITELIST(workspace, data) {
     const { name, addresses, description } = read(whitelistInput, data);
     return (row) =>
-      workspace.whitelists.set(row.id, { ...row, name, addresses, ...(description ? { description } : {}) });
+      workspace.whitelists.set(row.id, {
+        ...row,
+        name,
+        addresses,
+        ...(description ? { description } : {}),
+      });
   },
   CREATE_GROUP(workspace, data) {
     const { name, userIds = [], description } = read(groupInput, data);
-    if (!userIds.every((id) => workspace.users.has(id))) throw invalid("data.userIds: no such user");
-    return (row) => workspace.groups.set(row.id, { ...row, name, userIds, ...(description ? { description } : {}) });
+    if (!userIds.every((id) => workspace.users.has(id)))
+      throw invalid("data.userIds: no such user");
+    return (row) =>
+      workspace.groups.set(row.id, {
+        ...row,
+        name,
+        userIds,
+        ...(description ? { description } : {}),
+      });
   },
 };
 
@@ -72,7 +115,10 @@ function read<T>(check: Check<T>, data: JsonObject, ...path: readonly string[]):
   return toPlain(given) as Of<typeof check>;
 }
 
-/** The effect of a request, checked now and carried out later. Throws Refusal 400 when the data cannot have one. */
+/**
+ * The effect of a request, checked now and carried out later. Throws Refusal 400 when the data
+ * cannot have one.
+ */
 export function effectOf(workspace: Workspace, type: string, data: JsonObject): Effect {
   return Object.hasOwn(EFFECTS, type) ? EFFECTS[type]?.(workspace, data) : undefined;
 }

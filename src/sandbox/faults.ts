@@ -1,20 +1,28 @@
 /**
- * The control path: what the sandbox does on demand, for tests and for people who build agents. Loopback only, like the whole server;
- * calls need no bearer, take strict JSON and are not part of the log. In process the same stands on `Sandbox.control`.
+ * The control path: what the sandbox does on demand, for tests and for people who build agents.
+ * Loopback only, like the whole server; calls need no bearer, take strict JSON and are not part of
+ * the log. In process the same stands on `Sandbox.control`.
  *
- * `POST /_sandbox/faults` — one fault: `{"match":{"method":"GET","path":"/accounts*","times":2},"status":503}`. `path` is compared with
- * the path below the API's base, or the whole path, exactly, or as a prefix when it ends in `*`; `times` defaults to 1, 0 means until
- * cleared; the first fault that fits is used. Actions, one or several:
- *   `latencyMs` wait before the answer · `status`, `headers`, `body` or `bodyBase64`, `contentType` (empty: none) replace those of the
- *   answer · `redirect` {status, location} · `cutBody` n: announce all, send n bytes, close · `trickle` {bytes, everyMs} · `reset` the
- *   connection · `hang` "answer" (nothing comes) or "body" (headers come) · `raw` base64 of everything to send instead of HTTP ·
+ * `POST /_sandbox/faults` — one fault:
+ * `{"match":{"method":"GET","path":"/accounts*","times":2},"status":503}`. `path` is compared with
+ * the path below the API's base, or the whole path, exactly, or as a prefix when it ends in `*`;
+ * `times` defaults to 1, 0 means until cleared; the first fault that fits is used. Actions, one or
+ * several:
+ *   `latencyMs` wait before the answer · `status`, `headers`, `body` or `bodyBase64`, `contentType`
+ * (empty: none) replace those of the
+ *   answer · `redirect` {status, location} · `cutBody` n: announce all, send n bytes, close ·
+ * `trickle` {bytes, everyMs} · `reset` the
+ *   connection · `hang` "answer" (nothing comes) or "body" (headers come) · `raw` base64 of
+ * everything to send instead of HTTP ·
  *   `expireTokens`, `revokeSessions` before the call is looked at.
- *   `execute` says whether the call takes effect at all: by default not with status, body, raw, redirect, reset and hang.
- * `DELETE /_sandbox/faults` clears them.
- * `GET /_sandbox/log` — `{"requests":[{at,method,path,query,headers,body,status}]}`, oldest first, the last 5000; `DELETE` empties it.
- * `POST /_sandbox/clock` {"advanceSeconds":n} — only when the sandbox has its own clock.
- * `POST /_sandbox/requests/{id}/review` {"userId","decision":"APPROVE"|"REJECT"} — somebody else reviews.
- * `POST /_sandbox/switches` — any of SWITCHES below; the others stay. `GET` shows them.
+ *   `execute` says whether the call takes effect at all: by default not with status, body, raw,
+ * redirect, reset and hang.
+ * `DELETE /_sandbox/faults` clears them. `GET /_sandbox/log` —
+ * `{"requests":[{at,method,path,query,headers,body,status}]}`, oldest first, the last 5000;
+ * `DELETE` empties it. `POST /_sandbox/clock` {"advanceSeconds":n} — only when the sandbox has its
+ * own clock. `POST /_sandbox/requests/{id}/review` {"userId","decision":"APPROVE"|"REJECT"} —
+ * somebody else reviews. `POST /_sandbox/switches` — any of SWITCHES below; the others stay. `GET`
+ * shows them.
  */
 import type { Decision } from "./governance.ts";
 import { fromPlain, type Json, toPlain } from "./json.ts";
@@ -38,7 +46,8 @@ import {
 const whole = number(0, 1e9);
 const status = number(100, 999);
 const base64 = text(/^[A-Za-z0-9+/]*={0,2}$/, "base64");
-const oneOrMore: Check<string | string[]> = (value, at) => (Array.isArray(value) ? list(text()) : text())(value, at);
+const oneOrMore: Check<string | string[]> = (value, at) =>
+  (Array.isArray(value) ? list(text()) : text())(value, at);
 
 const FAULT = record(
   {},
@@ -65,11 +74,17 @@ const FAULT = record(
 const SWITCHES = record(
   {},
   {
-    /** `transactionProperties`: the second published shape, `{"Transaction properties":{…},"challenge":"<64 hex>"}`. */
+    /**
+     * `transactionProperties`: the second published shape, `{"Transaction
+     * properties":{…},"challenge":"<64 hex>"}`.
+     */
     challengeShape: choice("data", "transactionProperties"),
     /** Each GET issues a new challenge and voids the last. */
     freshChallenges: flag,
-    /** Path in the payload (`data.transaction_data.amount`) → value to put there; null removes the leaf. */
+    /**
+     * Path in the payload (`data.transaction_data.amount`) → value to put there; null removes the
+     * leaf.
+     */
     alterChallenge: nullable(mapOf(anything)),
     /** Path of a member that is written twice. */
     duplicateInChallenge: nullable(text()),
@@ -101,7 +116,15 @@ export function initialSwitches(operator: OperatorSwitches, freshChallenges: boo
     duplicateInChallenge: null,
     challengeBytes: null,
   } as const;
-  return { ...challenge, opaqueTokens: false, rateLimit: null, isSuspended, legacyViewAll, pubKey, apiKeySecret };
+  return {
+    ...challenge,
+    opaqueTokens: false,
+    rateLimit: null,
+    isSuspended,
+    legacyViewAll,
+    pubKey,
+    apiKeySecret,
+  };
 }
 
 export interface LogEntry {
@@ -135,7 +158,10 @@ export class Controls {
   readonly #faults: { readonly fault: Fault; left: number }[] = [];
   #window = { start: 0, calls: 0 };
 
-  /** `switches` is shared with whoever obeys them; `advance` is absent when the clock belongs to somebody else. */
+  /**
+   * `switches` is shared with whoever obeys them; `advance` is absent when the clock belongs to
+   * somebody else.
+   */
   constructor(
     world: World,
     operatorId: string,
@@ -168,7 +194,8 @@ export class Controls {
   }
 
   advanceClock(seconds: number): void {
-    if (this.#advance === undefined) throw new Refusal(400, "The clock belongs to whoever started the sandbox");
+    if (this.#advance === undefined)
+      throw new Refusal(400, "The clock belongs to whoever started the sandbox");
     this.#advance(seconds * 1000);
   }
 
@@ -187,17 +214,24 @@ export class Controls {
     const { sessions, workspace } = this.#world;
     const { isSuspended, legacyViewAll, pubKey, apiKeySecret, opaqueTokens } = this.switches;
     sessions.isOpaque = opaqueTokens;
-    Object.assign(workspace.users.get(this.#operatorId) ?? {}, { isSuspended, legacyViewAll, pubKey });
+    Object.assign(workspace.users.get(this.#operatorId) ?? {}, {
+      isSuspended,
+      legacyViewAll,
+      pubKey,
+    });
     for (const credential of workspace.credentials) {
       if (credential.userId === this.#operatorId) credential.apiKeySecret = apiKeySecret;
     }
   }
 
-  /** The fault for a call, counted as used. `paths` are the spellings by which a fault may name it. */
+  /**
+   * The fault for a call, counted as used. `paths` are the spellings by which a fault may name it.
+   */
   takeFault(method: string, paths: readonly string[]): Fault | undefined {
     const found = this.#faults.find(({ fault: { match }, left }) => {
       const wanted = match?.path ?? "*";
-      const fits = (path: string) => (wanted.endsWith("*") ? path.startsWith(wanted.slice(0, -1)) : path === wanted);
+      const fits = (path: string) =>
+        wanted.endsWith("*") ? path.startsWith(wanted.slice(0, -1)) : path === wanted;
       return left > 0 && (match?.method ?? method) === method && paths.some(fits);
     });
     if (found === undefined) return undefined;
@@ -222,7 +256,10 @@ export class Controls {
       "x-ratelimit-reset": `${Math.ceil(end / 1000)}`,
     };
     if (left >= 0) return { isOver: false, headers };
-    return { isOver: true, headers: { ...headers, "retry-after": `${Math.max(1, Math.ceil((end - now) / 1000))}` } };
+    return {
+      isOver: true,
+      headers: { ...headers, "retry-after": `${Math.max(1, Math.ceil((end - now) / 1000))}` },
+    };
   }
 
   /** Serves one call of the control path; `path` stands below `/_sandbox`. Throws Refusal. */
@@ -253,9 +290,20 @@ export class Controls {
 }
 
 /** Does the call take effect, although its answer is spoilt? */
-export function executes({ execute, status, body, bodyBase64, raw, redirect, reset, hang }: Fault): boolean {
+export function executes({
+  execute,
+  status,
+  body,
+  bodyBase64,
+  raw,
+  redirect,
+  reset,
+  hang,
+}: Fault): boolean {
   return (
     execute ??
-    [status, body, bodyBase64, raw, redirect, reset, hang].every((action) => action === undefined || action === false)
+    [status, body, bodyBase64, raw, redirect, reset, hang].every(
+      (action) => action === undefined || action === false,
+    )
   );
 }

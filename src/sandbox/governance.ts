@@ -1,6 +1,7 @@
 /**
- * The governance engine: requests, steps, quorums, policies, expiry, execution. It knows no dialect and no HTTP. Nothing runs by
- * timer: `advance()` carries out, with their own times, all events that fell due since the last call.
+ * The governance engine: requests, steps, quorums, policies, expiry, execution. It knows no dialect
+ * and no HTTP. Nothing runs by timer: `advance()` carries out, with their own times, all events
+ * that fell due since the last call.
  */
 import { snake } from "./challenge.ts";
 import { effectOf, REQUEST_TYPES } from "./effects.ts";
@@ -22,7 +23,10 @@ export class Governance {
   readonly #clock: () => number;
   readonly #autoApproveMs: number;
 
-  /** People approve `autoApproveMs` after they were asked; undefined: only when the control path says so. */
+  /**
+   * People approve `autoApproveMs` after they were asked; undefined: only when the control path
+   * says so.
+   */
   constructor(workspace: Workspace, clock: () => number, autoApproveMs: number | undefined) {
     this.workspace = workspace;
     this.#clock = clock;
@@ -33,21 +37,32 @@ export class Governance {
   advance(): void {
     const now = this.#clock();
     for (const request of this.workspace.requests.values()) {
-      for (let due = this.#due(request); due !== undefined && due.at <= now; due = this.#due(request)) due.carryOut();
+      for (
+        let due = this.#due(request);
+        due !== undefined && due.at <= now;
+        due = this.#due(request)
+      )
+        due.carryOut();
     }
   }
 
   /**
-   * Raises a request. Its first step is the creator's own approval: people give it by raising it, API operators by a signature.
-   * Throws Refusal 400 for invalid data, 403 for a transaction that the account's policy forbids and for read-only users.
+   * Raises a request. Its first step is the creator's own approval: people give it by raising it,
+   * API operators by a signature. Throws Refusal 400 for invalid data, 403 for a transaction that
+   * the account's policy forbids and for read-only users.
    */
   create(
     creator: User,
-    { type, data, note }: Pick<VaultRequest, "type" | "data"> & { readonly note: JsonObject | undefined },
+    {
+      type,
+      data,
+      note,
+    }: Pick<VaultRequest, "type" | "data"> & { readonly note: JsonObject | undefined },
     at = this.#clock(),
     id = this.workspace.newId(),
   ): VaultRequest {
-    if (creator.role === "READ_ONLY_API_KEY") throw new Refusal(403, "A read-only user raises no requests");
+    if (creator.role === "READ_ONLY_API_KEY")
+      throw new Refusal(403, "A read-only user raises no requests");
     if (!REQUEST_TYPES.has(type)) throw invalid("request.type: no such type");
     snake(data); // what could not be put into a challenge is refused before anybody is asked
     const plan = type === "CREATE_TRANSACTION" ? planTransaction(this.workspace, data) : undefined;
@@ -83,12 +98,16 @@ export class Governance {
     return request;
   }
 
-  /** The pending review that `userId` has in the current step. Throws Refusal 400 when the request is closed, 403 when there is none. */
+  /**
+   * The pending review that `userId` has in the current step. Throws Refusal 400 when the request
+   * is closed, 403 when there is none.
+   */
   pendingReview(request: VaultRequest, userId: string): Review {
     if (request.state !== "PENDING_APPROVAL")
       throw new Refusal(400, `The request is ${request.state} and takes no more reviews`);
     const mine = pendingReviews(request).find((review) => review.userId === userId);
-    if (mine === undefined) throw new Refusal(403, "No review of this user is pending in the current step");
+    if (mine === undefined)
+      throw new Refusal(403, "No review of this user is pending in the current step");
     return mine;
   }
 
@@ -99,7 +118,9 @@ export class Governance {
     review.updatedAt = at;
     request.updatedAt = at;
     const index = request.currentStepIndex;
-    const given = request.reviews.filter((one) => one.stepIndex === index && one.status === "APPROVED").length;
+    const given = request.reviews.filter(
+      (one) => one.stepIndex === index && one.status === "APPROVED",
+    ).length;
     if (decision === "REJECT") this.#close(request, "REJECTED", at);
     else if (given < (request.steps[index]?.quorum ?? 1)) return;
     else if (index + 1 < request.steps.length) this.#enterStep(request, index + 1, at);
@@ -115,11 +136,16 @@ export class Governance {
   }
 
   #dueReview(request: VaultRequest): Due {
-    const human = pendingReviews(request).find(({ userId }) => this.workspace.users.get(userId)?.deviceType !== "API");
+    const human = pendingReviews(request).find(
+      ({ userId }) => this.workspace.users.get(userId)?.deviceType !== "API",
+    );
     const at = request.since + this.#autoApproveMs;
     if (human !== undefined && at < request.expiresAt)
       return { at, carryOut: () => this.decide(request, human.userId, "APPROVE", at) };
-    return { at: request.expiresAt, carryOut: () => this.#close(request, "EXPIRED", request.expiresAt) };
+    return {
+      at: request.expiresAt,
+      carryOut: () => this.#close(request, "EXPIRED", request.expiresAt),
+    };
   }
 
   #enterStep(request: VaultRequest, stepIndex: number, at: number): void {
@@ -146,7 +172,10 @@ export class Governance {
     });
   }
 
-  /** The review steps of the first rule that allows the transaction. Throws Refusal 403 with what each rule objects to. */
+  /**
+   * The review steps of the first rule that allows the transaction. Throws Refusal 403 with what
+   * each rule objects to.
+   */
   #policySteps(plan: Plan): readonly SeedStep[] {
     const rules = this.workspace.policies.get(plan.account.policyId)?.rules ?? [];
     const governing = rules.filter((rule) => rule.operationType === plan.operation);
@@ -156,17 +185,30 @@ export class Governance {
       if (objection === undefined) return rule.reviewSteps;
       objections.push(objection);
     }
-    if (governing.length === 0) objections.push(`No rule of the account's policy allows ${plan.operation}`);
+    if (governing.length === 0)
+      objections.push(`No rule of the account's policy allows ${plan.operation}`);
     throw new Refusal(403, "The account's policy forbids this transaction", objections);
   }
 
-  #objection({ threshold, whitelistIds = [] }: SeedRule, { amount, recipient }: Plan): string | undefined {
-    if (threshold && amount < BigInt(threshold.min)) return `Amount is below the rule's minimum ${threshold.min}`;
-    if (threshold?.max && amount > BigInt(threshold.max)) return `Amount is above the rule's maximum ${threshold.max}`;
-    const spelled = (address: string | null) => (address?.startsWith("0x") ? address.toLowerCase() : address);
-    const lists = whitelistIds.map((id) => this.workspace.whitelists.get(id)).filter((one) => one?.status === "ACTIVE");
-    const isListed = lists.some((one) => one?.addresses.some(({ address }) => spelled(address) === spelled(recipient)));
-    return whitelistIds.length === 0 || isListed ? undefined : "Recipient is in no whitelist of the rule";
+  #objection(
+    { threshold, whitelistIds = [] }: SeedRule,
+    { amount, recipient }: Plan,
+  ): string | undefined {
+    if (threshold && amount < BigInt(threshold.min))
+      return `Amount is below the rule's minimum ${threshold.min}`;
+    if (threshold?.max && amount > BigInt(threshold.max))
+      return `Amount is above the rule's maximum ${threshold.max}`;
+    const spelled = (address: string | null) =>
+      address?.startsWith("0x") ? address.toLowerCase() : address;
+    const lists = whitelistIds
+      .map((id) => this.workspace.whitelists.get(id))
+      .filter((one) => one?.status === "ACTIVE");
+    const isListed = lists.some((one) =>
+      one?.addresses.some(({ address }) => spelled(address) === spelled(recipient)),
+    );
+    return whitelistIds.length === 0 || isListed
+      ? undefined
+      : "Recipient is in no whitelist of the rule";
   }
 
   #execute(request: VaultRequest, at: number): void {
@@ -215,7 +257,10 @@ export class Governance {
     plan.payer.balance -= plan.fee;
     const { currency, contractAddress } = plan.account;
     const receiver = [...this.workspace.accounts.values()].find(
-      (one) => one.address === plan.recipient && one.currency === currency && one.contractAddress === contractAddress,
+      (one) =>
+        one.address === plan.recipient &&
+        one.currency === currency &&
+        one.contractAddress === contractAddress,
     );
     if (receiver === undefined) return;
     receiver.balance += plan.amount;

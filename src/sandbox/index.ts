@@ -1,6 +1,7 @@
 /**
- * The sandbox: a Ledger Enterprise workspace on loopback, in memory. It is the strict counterpart of the client and shares no code with
- * it. Everything timed hangs on one clock, everything random on one source.
+ * The sandbox: a Ledger Enterprise workspace on loopback, in memory. It is the strict counterpart
+ * of the client and shares no code with it. Everything timed hangs on one clock, everything random
+ * on one source.
  */
 import { randomBytes } from "node:crypto";
 import { Challenges } from "./challenge.ts";
@@ -65,21 +66,27 @@ export interface Sandbox {
   close(): Promise<void>;
 }
 
-/** Starts a sandbox on 127.0.0.1. Throws InvalidSeed; rejects with the system's error when the port is taken. */
+/**
+ * Starts a sandbox on 127.0.0.1. Throws InvalidSeed; rejects with the system's error when the port
+ * is taken.
+ */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   const random = options.random ?? ((bytes) => randomBytes(bytes));
   let ahead = 0;
   const clock = options.clock ?? (() => Date.now() + ahead);
   const seed = checkSeed(options.seed ?? defaultSeed());
   const workspace = new Workspace(seed, clock(), random);
-  const autoApproveMs = options.autoApproveSeconds === undefined ? undefined : options.autoApproveSeconds * 1000;
+  const autoApproveMs =
+    options.autoApproveSeconds === undefined ? undefined : options.autoApproveSeconds * 1000;
   const governance = new Governance(workspace, clock, autoApproveMs);
   replay(governance, seed, clock());
   const [credential] = workspace.credentials;
   const operator = workspace.users.get(credential?.userId ?? "");
   const pair = workspace.keys.get(operator?.id ?? "");
   if (credential === undefined || operator === undefined || pair === undefined) {
-    throw new InvalidSeed(["The first credential must be that of an API operator whose private key is known"]);
+    throw new InvalidSeed([
+      "The first credential must be that of an API operator whose private key is known",
+    ]);
   }
   const switches = initialSwitches(
     { ...operator, apiKeySecret: credential.apiKeySecret },
@@ -91,11 +98,18 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const advance = (milliseconds: number) => {
     ahead += milliseconds;
   };
-  const controls = new Controls(world, operator.id, switches, options.clock === undefined ? advance : undefined);
+  const controls = new Controls(
+    world,
+    operator.id,
+    switches,
+    options.clock === undefined ? advance : undefined,
+  );
   const { port, close } = await listen({ world, controls, dialects: [V1, V2] }, options.port ?? 0);
   const root = `http://127.0.0.1:${port}`;
   const { apiKeyId, apiKeySecret, userId } = credential;
-  const reporting = workspace.credentials.find((one) => workspace.users.get(one.userId)?.role === "READ_ONLY_API_KEY");
+  const reporting = workspace.credentials.find(
+    (one) => workspace.users.get(one.userId)?.role === "READ_ONLY_API_KEY",
+  );
   const description: SandboxDescription = {
     baseUrls: { v1: `${root}${V1.base}`, v2: `${root}${V2.base}` },
     workspace: workspace.name,
@@ -115,10 +129,15 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
 
 function environmentOf(values: Readonly<Record<string, string>>): string[] {
   const quote = (value: string) => `'${value.replaceAll("'", "'\\''")}'`;
-  return Object.entries(values).map(([name, value]) => `export LEDGER_ENTERPRISE_${name}=${quote(value)}`);
+  return Object.entries(values).map(
+    ([name, value]) => `export LEDGER_ENTERPRISE_${name}=${quote(value)}`,
+  );
 }
 
-/** Requests of the past run through the same engine, with their own times. Throws InvalidSeed naming the one that cannot have been. */
+/**
+ * Requests of the past run through the same engine, with their own times. Throws InvalidSeed naming
+ * the one that cannot have been.
+ */
 function replay(governance: Governance, { requests = [] }: Seed, now: number): void {
   for (const past of [...requests].sort((a, b) => b.ageSeconds - a.ageSeconds)) {
     const { type, createdBy, approvedBy = [], rejectedBy } = past;
@@ -127,10 +146,16 @@ function replay(governance: Governance, { requests = [] }: Seed, now: number): v
     if (creator === undefined) continue;
     try {
       const note = past.note && (fromPlain(past.note) as JsonObject);
-      const request = governance.create(creator, { type, data: fromPlain(past.data) as JsonObject, note }, at, past.id);
+      const request = governance.create(
+        creator,
+        { type, data: fromPlain(past.data) as JsonObject, note },
+        at,
+        past.id,
+      );
       for (const [n, userId] of approvedBy.entries())
         governance.decide(request, userId, "APPROVE", at + (n + 1) * MINUTE_MS);
-      if (rejectedBy) governance.decide(request, rejectedBy, "REJECT", at + (approvedBy.length + 1) * MINUTE_MS);
+      if (rejectedBy)
+        governance.decide(request, rejectedBy, "REJECT", at + (approvedBy.length + 1) * MINUTE_MS);
     } catch (error) {
       throw new InvalidSeed([
         `A ${type} request cannot be replayed: ${error instanceof Error ? error.message : "unknown"}`,

@@ -1,9 +1,12 @@
 /**
- * The sandbox's own JSON. Strict (RFC 8259 in UTF-8, no duplicate names, no lone surrogates) and token-exact for numbers. It shares
- * nothing with src/io/json.ts on purpose: the two check each other.
+ * The sandbox's own JSON. Strict (RFC 8259 in UTF-8, no duplicate names, no lone surrogates) and
+ * token-exact for numbers. It shares nothing with src/io/json.ts on purpose: the two check each
+ * other.
  */
 
-/** A number as the characters that were sent; `0.10` and `12345678901234567890` stay what they are. */
+/**
+ * A number as the characters that were sent; `0.10` and `12345678901234567890` stay what they are.
+ */
 export class JsonNumber {
   readonly token: string;
   constructor(token: string) {
@@ -110,7 +113,8 @@ class Reader {
       if (stop === null) return this.#fail("the end of a string");
       this.#at = stop.index + 1;
       if (stop[0] === '"') break;
-      if (stop[0] !== "\\" || this.#take(ESCAPE) === "") this.#fail("a character that may stand in a string");
+      if (stop[0] !== "\\" || this.#take(ESCAPE) === "")
+        this.#fail("a character that may stand in a string");
     }
     const value = JSON.parse(this.#text.slice(start, this.#at)) as string;
     return value.isWellFormed() ? value : this.#fail("whole surrogate pairs");
@@ -128,7 +132,9 @@ class Reader {
   }
 }
 
-/** Compact JSON of plain values, Json and any mixture; members that are `undefined` are left out. */
+/**
+ * Compact JSON of plain values, Json and any mixture; members that are `undefined` are left out.
+ */
 export function encodeJson(value: unknown): string {
   if (value instanceof JsonNumber) return value.token;
   if (Array.isArray(value)) return `[${value.map(encodeJson).join(",")}]`;

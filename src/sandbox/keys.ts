@@ -1,4 +1,7 @@
-/** Operator key pairs in the form that registration asks for: private as hexadecimal of SEC1 PEM text, public as an uncompressed point. */
+/**
+ * Operator key pairs in the form that registration asks for: private as hexadecimal of SEC1 PEM
+ * text, public as an uncompressed point.
+ */
 import { createECDH, createPrivateKey, createPublicKey } from "node:crypto";
 
 export interface KeyPair {
@@ -9,7 +12,8 @@ export interface KeyPair {
 }
 
 const ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
-// RFC 5915 ECPrivateKey with the named curve P-256; 32 bytes of scalar and 65 of point stand between and behind.
+// RFC 5915 ECPrivateKey with the named curve P-256; 32 bytes of scalar and 65 of point stand
+// between and behind.
 const DER_HEAD = Buffer.from("30770201010420", "hex");
 const DER_MIDDLE = Buffer.from("a00a06082a8648ce3d030107a144034200", "hex");
 
@@ -33,14 +37,24 @@ export function makeKeyPair(random: (bytes: number) => Uint8Array): KeyPair {
 export function readKeyPair(privateKey: string): KeyPair {
   const pem = Buffer.from(privateKey, "hex").toString("latin1");
   const { crv, x, y } = createPublicKey(createPrivateKey(pem)).export({ format: "jwk" });
-  if (crv !== "P-256" || x === undefined || y === undefined) throw new Error("The key is not on P-256.");
-  const point = Buffer.concat([Buffer.from([4]), Buffer.from(x, "base64url"), Buffer.from(y, "base64url")]);
+  if (crv !== "P-256" || x === undefined || y === undefined)
+    throw new Error("The key is not on P-256.");
+  const point = Buffer.concat([
+    Buffer.from([4]),
+    Buffer.from(x, "base64url"),
+    Buffer.from(y, "base64url"),
+  ]);
   return { privateKey, publicKey: point.toString("hex") };
 }
 
 /** `point` (130 hexadecimal digits) as a key that node:crypto verifies with. */
 export function publicKeyOf(point: string) {
   const bytes = Buffer.from(point, "hex");
-  const [x, y] = [bytes.subarray(1, 33), bytes.subarray(33, 65)].map((half) => half.toString("base64url"));
-  return createPublicKey({ key: { kty: "EC", crv: "P-256", x: x ?? "", y: y ?? "" }, format: "jwk" });
+  const [x, y] = [bytes.subarray(1, 33), bytes.subarray(33, 65)].map((half) =>
+    half.toString("base64url"),
+  );
+  return createPublicKey({
+    key: { kty: "EC", crv: "P-256", x: x ?? "", y: y ?? "" },
+    format: "jwk",
+  });
 }

@@ -54,7 +54,8 @@ function page<T extends Listed>(call: Call, rows: T[], show: Source<T>["show"]):
   const [number, pageSize] = [query.number("page", 1), query.number("pageSize", LARGEST_PAGE)];
   const by = query.text("sortBy") ?? "createdAt";
   const keyOf = (row: T) => new Map<string, unknown>(Object.entries(row)).get(by);
-  if (rows.some((row) => keyOf(row) === undefined)) throw invalid(`query.sortBy: rows have no ${by}`);
+  if (rows.some((row) => keyOf(row) === undefined))
+    throw invalid(`query.sortBy: rows have no ${by}`);
   const sign = query.text("sortOrder") === "desc" ? -1 : 1;
   rows.sort((a, b) => sign * (compare(keyOf(a), keyOf(b)) || a.legacyId - b.legacyId));
   const start = (number - 1) * pageSize;

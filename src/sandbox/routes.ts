@@ -38,11 +38,21 @@ interface Shape {
   readonly body?: Check;
 }
 
-/** Gives the document of a 200, for an authenticated caller (`handle`) or without a bearer (`open`: the calls that open a session). */
+/**
+ * Gives the document of a 200, for an authenticated caller (`handle`) or without a bearer (`open`:
+ * the calls that open a session).
+ */
 export type Route = Shape &
   (
     | { readonly handle: (call: Call) => unknown }
-    | { readonly open: (world: World, body: Json, headers: Headers, params: Call["params"]) => unknown }
+    | {
+        readonly open: (
+          world: World,
+          body: Json,
+          headers: Headers,
+          params: Call["params"],
+        ) => unknown;
+      }
   );
 
 /** As they came; repeated ones in a list. */
@@ -84,7 +94,8 @@ export function findRoute(
   path: string,
 ): { route: Route; params: Record<string, string> } | undefined {
   for (const route of dialect.routes) {
-    const params = route.method === method ? matchPath(`${dialect.base}${route.path}`, path) : undefined;
+    const params =
+      route.method === method ? matchPath(`${dialect.base}${route.path}`, path) : undefined;
     if (params !== undefined) return { route, params };
   }
   return undefined;
@@ -105,7 +116,10 @@ function matchPath(template: string, path: string): Record<string, string> | und
   return params;
 }
 
-/** Reads a query string by the route's table. Throws Refusal 400 for unknown, repeated and ill-typed parameters. */
+/**
+ * Reads a query string by the route's table. Throws Refusal 400 for unknown, repeated and ill-typed
+ * parameters.
+ */
 export function readQuery({ query = {}, repeatable = [] }: Route, text: string): Query {
   const values = new Map<string, string[]>();
   for (const pair of text.split("&").filter((part) => part !== "")) {
@@ -116,7 +130,8 @@ export function readQuery({ query = {}, repeatable = [] }: Route, text: string):
   const issues = [...values].flatMap(([name, given]) => {
     const check = checkOf(query, name);
     if (check === undefined) return [`Unrecognized query parameter: ${JSON.stringify(name)}`];
-    if (given.length > 1 && !repeatable.includes(name)) return [`Query parameter ${name} stands ${given.length} times`];
+    if (given.length > 1 && !repeatable.includes(name))
+      return [`Query parameter ${name} stands ${given.length} times`];
     return given.flatMap((value) => check(value, `query.${name}`));
   });
   if (issues.length > 0) throw invalid(...issues);

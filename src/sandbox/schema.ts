@@ -1,4 +1,7 @@
-/** Input checks of the sandbox, with the type of what passes, and the refusal that every layer throws. */
+/**
+ * Input checks of the sandbox, with the type of what passes, and the refusal that every layer
+ * throws.
+ */
 import { type Json, JsonNumber, type JsonObject } from "./json.ts";
 
 /** Gives a sentence for each fault; none means that the value, made plain, is a T. */
@@ -9,9 +12,14 @@ export interface Check<T = unknown> {
 export type Checks = Readonly<Record<string, Check>>;
 /** What a check lets through. */
 export type Of<C> = C extends Check<infer T> ? T : never;
-type Fields<R extends Checks, O extends Checks> = { [K in keyof R]: Of<R[K]> } & { [K in keyof O]?: Of<O[K]> };
+type Fields<R extends Checks, O extends Checks> = { [K in keyof R]: Of<R[K]> } & {
+  [K in keyof O]?: Of<O[K]>;
+};
 
-/** A refusal in no dialect: each generation of the API says it in its own body. `issues` name what was wrong with the input. */
+/**
+ * A refusal in no dialect: each generation of the API says it in its own body. `issues` name what
+ * was wrong with the input.
+ */
 export class Refusal extends Error {
   readonly status: 400 | 401 | 403 | 404 | 413;
   readonly issues: readonly string[];
@@ -42,7 +50,9 @@ function kindOf(value: Json): string {
 
 function kind<T>(name: string): Check<T> {
   return (value, at) =>
-    kindOf(value) === name ? [] : [`Invalid input at ${at}: expected ${name}, received ${kindOf(value)}`];
+    kindOf(value) === name
+      ? []
+      : [`Invalid input at ${at}: expected ${name}, received ${kindOf(value)}`];
 }
 
 /** `check`, and `fits` for what passes it. */
@@ -63,7 +73,9 @@ export function text(pattern = /(?:)/, what = "text of the documented form"): Ch
 }
 
 export function choice<T extends string>(...allowed: readonly T[]): Check<T> {
-  return also(kind<T>("string"), `one of ${allowed.join(", ")}`, (value) => allowed.includes(value as T));
+  return also(kind<T>("string"), `one of ${allowed.join(", ")}`, (value) =>
+    allowed.includes(value as T),
+  );
 }
 
 /** A JSON number, whole unless `isFraction`. */
@@ -76,7 +88,8 @@ export function number(min: number, max: number, isFraction = false): Check<numb
 
 /** Query values are text: a whole number in plain digits. */
 export function digits(min: number, max: number): Check<string> {
-  const fits = (value: Json) => /^(0|[1-9]\d*)$/.test(value as string) && Number(value) >= min && Number(value) <= max;
+  const fits = (value: Json) =>
+    /^(0|[1-9]\d*)$/.test(value as string) && Number(value) >= min && Number(value) <= max;
   return also(kind<string>("string"), `an integer from ${min} to ${max}`, fits);
 }
 
@@ -86,7 +99,9 @@ export function nullable<T>(check: Check<T>): Check<T | null> {
 
 export function list<T>(item: Check<T>): Check<T[]> {
   return (value, at) =>
-    Array.isArray(value) ? value.flatMap((one: Json, n) => item(one, `${at}[${n}]`)) : kind("array")(value, at);
+    Array.isArray(value)
+      ? value.flatMap((one: Json, n) => item(one, `${at}[${n}]`))
+      : kind("array")(value, at);
 }
 
 /** An object with any names, each value of one kind. */

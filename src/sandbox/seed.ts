@@ -1,4 +1,7 @@
-/** The seed: a workspace as plain JSON, checked strictly. fixtures.ts holds the one that is used when none is given. */
+/**
+ * The seed: a workspace as plain JSON, checked strictly. fixtures.ts holds the one that is used
+ * when none is given.
+ */
 import { fromPlain } from "./json.ts";
 import { readKeyPair } from "./keys.ts";
 import { choice, flag, list, nullable, number, type Of, object, record, text } from "./schema.ts";
@@ -19,7 +22,10 @@ const seconds = number(0, 1e10, true);
 const named = { id, name: text() };
 const described = { description: text(), status };
 const step = record({ quorum: number(1, 100) }, { userIds: list(id), groupId: id });
-const address = record({ name: text(), currency: text(), address: text() }, { destinationTags: list(text()) });
+const address = record(
+  { name: text(), currency: text(), address: text() },
+  { destinationTags: list(text()) },
+);
 const rule = record(
   { operationType: text(), reviewSteps: list(step) },
   {
@@ -30,13 +36,22 @@ const rule = record(
   },
 );
 const user = record(
-  { ...named, role: choice("ADMIN", "OPERATOR", "READ_ONLY_API_KEY"), deviceType: choice("PSD", "SOFT_PSD", "API") },
   {
-    /** Hexadecimal of a P-256 PEM. An API operator with neither key gets a new pair at each start. */
+    ...named,
+    role: choice("ADMIN", "OPERATOR", "READ_ONLY_API_KEY"),
+    deviceType: choice("PSD", "SOFT_PSD", "API"),
+  },
+  {
+    /**
+     * Hexadecimal of a P-256 PEM. An API operator with neither key gets a new pair at each start.
+     */
     privateKey: text(/^(?:[0-9a-f]{2})+$/i, "hexadecimal bytes"),
     pubKey: text(/^04[0-9a-f]{128}$/i, "130 hexadecimal digits"),
     deviceUserId: text(),
-    /** What the registration of a device left here; without it the device cannot log in. The validation key is on secp256k1. */
+    /**
+     * What the registration of a device left here; without it the device cannot log in. The
+     * validation key is on secp256k1.
+     */
     device: record({
       keyHandle: text(/^(?:[0-9a-f]{2}){1,255}$/, "hexadecimal bytes"),
       validationKey: text(/^04[0-9a-f]{128}$/i, "130 hexadecimal digits"),
@@ -66,7 +81,10 @@ const transaction = record({
   counterparty: text(),
   ageSeconds: seconds,
 });
-/** A request of the past: raised and reviewed at load through the same engine, each approval a minute after the one before. */
+/**
+ * A request of the past: raised and reviewed at load through the same engine, each approval a
+ * minute after the one before.
+ */
 const request = record(
   { createdBy: id, ageSeconds: seconds, type: text(), data: object },
   { id, note: record({ title: text(), content: text() }), approvedBy: list(id), rejectedBy: id },
@@ -79,7 +97,9 @@ const SEED = record(
     credentials: list(record({ apiKeyId: text(), apiKeySecret: text(), userId: id })),
     groups: list(record({ ...named, userIds: list(id) }, described)),
     whitelists: list(record({ ...named, addresses: list(address) }, described)),
-    policies: list(record({ ...named, rules: list(rule) }, { ...described, currency: text(), isPrivate: flag })),
+    policies: list(
+      record({ ...named, rules: list(rule) }, { ...described, currency: text(), isPrivate: flag }),
+    ),
     /** Who reviews everything that is no transaction. */
     adminSteps: list(step),
     accounts: list(account),
@@ -112,7 +132,9 @@ export function checkSeed(given: unknown): Seed {
 const KINDS = ["users", "groups", "whitelists", "policies", "accounts", "entities"] as const;
 
 function danglingReferences(seed: Seed): string[] {
-  const known = Object.fromEntries(KINDS.map((kind) => [kind, new Set(seed[kind].map((row) => row.id))]));
+  const known = Object.fromEntries(
+    KINDS.map((kind) => [kind, new Set(seed[kind].map((row) => row.id))]),
+  );
   const issues = KINDS.filter((kind) => known[kind]?.size !== seed[kind].length).map(
     (kind) => `${kind} has an id twice`,
   );
@@ -120,7 +142,10 @@ function danglingReferences(seed: Seed): string[] {
     const missing = ids.filter((one) => one !== undefined && known[kind]?.has(one) !== true);
     issues.push(...missing.map((one) => `${one} is not in ${kind}`));
   };
-  for (const { userIds = [], groupId, quorum } of [...seed.adminSteps, ...seed.policies.flatMap(stepsOf)]) {
+  for (const { userIds = [], groupId, quorum } of [
+    ...seed.adminSteps,
+    ...seed.policies.flatMap(stepsOf),
+  ]) {
     refer("users", userIds);
     refer("groups", [groupId]);
     const members = seed.groups.find((group) => group.id === groupId)?.userIds ?? [];
@@ -128,10 +153,12 @@ function danglingReferences(seed: Seed): string[] {
       issues.push(`a step has fewer reviewers than its quorum ${quorum}`);
   }
   for (const { id, privateKey } of seed.users) {
-    if (privateKey !== undefined && !isKey(privateKey)) issues.push(`the private key of ${id} is no P-256 key`);
+    if (privateKey !== undefined && !isKey(privateKey))
+      issues.push(`the private key of ${id} is no P-256 key`);
   }
   for (const group of seed.groups) refer("users", group.userIds);
-  for (const policy of seed.policies) for (const { whitelistIds } of policy.rules) refer("whitelists", whitelistIds);
+  for (const policy of seed.policies)
+    for (const { whitelistIds } of policy.rules) refer("whitelists", whitelistIds);
   refer(
     "policies",
     seed.accounts.map((one) => one.policyId),

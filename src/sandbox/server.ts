@@ -1,4 +1,7 @@
-/** HTTP on loopback: reading, routing, refusing, answering, and spoiling answers on demand (faults.ts). */
+/**
+ * HTTP on loopback: reading, routing, refusing, answering, and spoiling answers on demand
+ * (faults.ts).
+ */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type Controls, executes, type Fault, type LogEntry } from "./faults.ts";
@@ -32,7 +35,10 @@ export interface Listening {
 export interface Served {
   readonly world: World;
   readonly controls: Controls;
-  /** The first whose base fits the path serves it; the last is also asked for its error body where none fits. */
+  /**
+   * The first whose base fits the path serves it; the last is also asked for its error body where
+   * none fits.
+   */
   readonly dialects: readonly Dialect[];
 }
 
@@ -65,7 +71,13 @@ async function serve(
 ): Promise<void> {
   const [path = "", ...query] = (request.url ?? "").split("?");
   const { method = "", headers } = request;
-  const received: Received = { method, path, query: query.join("?"), headers, bytes: await readBody(request) };
+  const received: Received = {
+    method,
+    path,
+    query: query.join("?"),
+    headers,
+    bytes: await readBody(request),
+  };
   if (!isLoopbackName(headers.host)) {
     return send(response, failure(served.dialects, path, new Refusal(403, "Loopback only")));
   }
@@ -121,15 +133,25 @@ function logEntry({ clock }: World, { method, path, query, headers, bytes }: Rec
   };
 }
 
-function control({ controls, dialects }: Served, { method, path, headers, bytes }: Received): Answer {
+function control(
+  { controls, dialects }: Served,
+  { method, path, headers, bytes }: Received,
+): Answer {
   try {
-    return json(200, controls.handle(method, path.slice(CONTROL.length), readDocument(headers, bytes, method)));
+    return json(
+      200,
+      controls.handle(method, path.slice(CONTROL.length), readDocument(headers, bytes, method)),
+    );
   } catch (error) {
     return failure(dialects, path, error);
   }
 }
 
-function respond({ world, controls, dialects }: Served, dialect: Dialect, received: Received): Answer {
+function respond(
+  { world, controls, dialects }: Served,
+  dialect: Dialect,
+  received: Received,
+): Answer {
   const limit = controls.countCall();
   const answer = ((): Answer => {
     if (limit.isOver) return failure(dialects, received.path, undefined, 420);
@@ -142,7 +164,11 @@ function respond({ world, controls, dialects }: Served, dialect: Dialect, receiv
   return { ...answer, headers: { ...answer.headers, ...limit.headers } };
 }
 
-function dispatch(world: World, dialect: Dialect, { method, path, query, headers, bytes }: Received): unknown {
+function dispatch(
+  world: World,
+  dialect: Dialect,
+  { method, path, query, headers, bytes }: Received,
+): unknown {
   const found = findRoute(dialect, method, path);
   if (found === undefined) throw new Refusal(404, "No such operation");
   const { route, params } = found;
@@ -155,7 +181,11 @@ function dispatch(world: World, dialect: Dialect, { method, path, query, headers
 }
 
 /** The JSON body, or undefined when there is none. Throws Refusal 400, 413. */
-function readDocument(headers: IncomingMessage["headers"], bytes: Buffer, method: string): Json | undefined {
+function readDocument(
+  headers: IncomingMessage["headers"],
+  bytes: Buffer,
+  method: string,
+): Json | undefined {
   if (bytes.length > LARGEST_BODY) throw new Refusal(413, "The body is larger than 2 MiB");
   const type = headers["content-type"];
   const isJson = type !== undefined && /^application\/json(?:\s*;\s*charset=utf-8)?$/i.test(type);
@@ -171,12 +201,24 @@ function readDocument(headers: IncomingMessage["headers"], bytes: Buffer, method
   }
 }
 
-const MESSAGES: Readonly<Record<number, string>> = { 420: "Too many requests", 500: "Internal server error" };
+const MESSAGES: Readonly<Record<number, string>> = {
+  420: "Too many requests",
+  500: "Internal server error",
+};
 
-/** The error answer of the dialect that serves `path`: of a refusal, of a bare status, or of a bug (500). */
-function failure(dialects: readonly Dialect[], path: string, error: unknown, bareStatus = 500): Answer {
+/**
+ * The error answer of the dialect that serves `path`: of a refusal, of a bare status, or of a bug
+ * (500).
+ */
+function failure(
+  dialects: readonly Dialect[],
+  path: string,
+  error: unknown,
+  bareStatus = 500,
+): Answer {
   const { errorBody } = dialectOf(dialects, path);
-  if (error instanceof Refusal) return json(error.status, errorBody(error.status, error.message, error.issues));
+  if (error instanceof Refusal)
+    return json(error.status, errorBody(error.status, error.message, error.issues));
   return json(bareStatus, errorBody(bareStatus, MESSAGES[bareStatus] ?? "Answer on demand", []));
 }
 
@@ -204,7 +246,12 @@ async function spoil(
   request: IncomingMessage,
   response: ServerResponse,
   honest: Answer,
-  { fault, isExecuted, entry, stop }: { fault: Fault; isExecuted: boolean; entry: LogEntry; stop: AbortSignal },
+  {
+    fault,
+    isExecuted,
+    entry,
+    stop,
+  }: { fault: Fault; isExecuted: boolean; entry: LogEntry; stop: AbortSignal },
 ): Promise<void> {
   if (fault.latencyMs !== undefined) await pause(fault.latencyMs, stop);
   if (fault.hang === "answer") return;
@@ -221,11 +268,17 @@ async function spoil(
     return response.flushHeaders();
   }
   if (fault.cutBody === undefined && fault.trickle === undefined) return send(response, answer);
-  head(response, answer, fault.cutBody === undefined ? body.length : Math.max(body.length, fault.cutBody + 1));
+  head(
+    response,
+    answer,
+    fault.cutBody === undefined ? body.length : Math.max(body.length, fault.cutBody + 1),
+  );
   const { bytes, everyMs } = fault.trickle ?? { bytes: Number.POSITIVE_INFINITY, everyMs: 0 };
   const sent = body.subarray(0, fault.cutBody ?? body.length);
   for (let at = 0; at < sent.length && !response.destroyed; at += bytes) {
-    await new Promise<void>((resolve) => response.write(sent.subarray(at, at + bytes), () => resolve()));
+    await new Promise<void>((resolve) =>
+      response.write(sent.subarray(at, at + bytes), () => resolve()),
+    );
     await pause(everyMs, stop);
   }
   if (fault.cutBody === undefined) response.end();
@@ -235,9 +288,14 @@ async function spoil(
 function replaced(honest: Answer, fault: Fault, isExecuted: boolean): Answer {
   const { body, bodyBase64, redirect, contentType } = fault;
   const given =
-    bodyBase64 !== undefined ? Buffer.from(bodyBase64, "base64") : body === undefined ? undefined : Buffer.from(body);
+    bodyBase64 !== undefined
+      ? Buffer.from(bodyBase64, "base64")
+      : body === undefined
+        ? undefined
+        : Buffer.from(body);
   const { "content-type": honestType, ...others } = honest.headers;
-  const type = contentType ?? (redirect !== undefined && given === undefined ? "" : (honestType ?? ""));
+  const type =
+    contentType ?? (redirect !== undefined && given === undefined ? "" : (honestType ?? ""));
   return {
     status: redirect?.status ?? fault.status ?? (isExecuted ? honest.status : 200),
     headers: {

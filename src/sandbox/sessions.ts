@@ -1,6 +1,6 @@
 /**
- * Tokens: access for 300 s, refresh for 1800 s, each refresh token once. A spent refresh token that comes back ends its whole family,
- * as strict servers do, since somebody holds a copy.
+ * Tokens: access for 300 s, refresh for 1800 s, each refresh token once. A spent refresh token that
+ * comes back ends its whole family, as strict servers do, since somebody holds a copy.
  */
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { Refusal } from "./schema.ts";
@@ -43,21 +43,31 @@ export class Sessions {
     this.#secret = random(32);
   }
 
-  /** Opens a session. Throws Refusal 401 for wrong credentials and for a user that is not active. */
+  /**
+   * Opens a session. Throws Refusal 401 for wrong credentials and for a user that is not active.
+   */
   login(workspace: string, apiKeyId: string, apiKeySecret: string): TokenPair {
     const credential = this.#workspace.credentials.find((one) => one.apiKeyId === apiKeyId);
     const isRight =
-      workspace === this.#workspace.name && credential !== undefined && isEqual(credential.apiKeySecret, apiKeySecret);
+      workspace === this.#workspace.name &&
+      credential !== undefined &&
+      isEqual(credential.apiKeySecret, apiKeySecret);
     if (!isRight) throw new Refusal(401, "Unknown workspace or API key");
     return this.open(credential.userId);
   }
 
-  /** Opens a session for a user whose identity was proven otherwise. Throws Refusal 401 when the user is not active. */
+  /**
+   * Opens a session for a user whose identity was proven otherwise. Throws Refusal 401 when the
+   * user is not active.
+   */
   open(userId: string): TokenPair {
     return this.#issue({ userId, isRevoked: false });
   }
 
-  /** Exchanges a refresh token. Throws Refusal 401 when it is unknown, expired, spent or of another workspace. */
+  /**
+   * Exchanges a refresh token. Throws Refusal 401 when it is unknown, expired, spent or of another
+   * workspace.
+   */
   refresh(refreshToken: string, workspace = this.#workspace.name): TokenPair {
     const token = this.#refresh.get(refreshToken);
     if (token?.isSpent === true) token.family.isRevoked = true;
@@ -68,12 +78,16 @@ export class Sessions {
     return this.#issue(token.family);
   }
 
-  /** The user behind an Authorization header. Throws Refusal 401, and 403 when the user is suspended. */
+  /**
+   * The user behind an Authorization header. Throws Refusal 401, and 403 when the user is
+   * suspended.
+   */
   authenticate(authorization: string | undefined): User {
     if (authorization === undefined) throw new Refusal(401, "Authorization not provided");
     const bearer = /^Bearer ([A-Za-z0-9._~+/=-]+)$/.exec(authorization)?.[1];
     const token = bearer === undefined ? undefined : this.#access.get(bearer);
-    if (token === undefined || !this.#isGood(token)) throw new Refusal(401, "The access token is not valid");
+    if (token === undefined || !this.#isGood(token))
+      throw new Refusal(401, "The access token is not valid");
     const user = this.#activeUser(token.family.userId);
     if (user.isSuspended) throw new Refusal(403, "The user is suspended");
     return user;
@@ -86,7 +100,8 @@ export class Sessions {
 
   /** Ends all sessions. */
   revokeAll(): void {
-    for (const token of [...this.#access.values(), ...this.#refresh.values()]) token.family.isRevoked = true;
+    for (const token of [...this.#access.values(), ...this.#refresh.values()])
+      token.family.isRevoked = true;
   }
 
   #isGood(token: Token): boolean {
@@ -95,7 +110,8 @@ export class Sessions {
 
   #activeUser(id: string): User {
     const user = this.#workspace.users.get(id);
-    if (user === undefined || user.status !== "ACTIVE") throw new Refusal(401, "The user is not active");
+    if (user === undefined || user.status !== "ACTIVE")
+      throw new Refusal(401, "The user is not active");
     return user;
   }
 

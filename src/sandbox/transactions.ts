@@ -1,6 +1,6 @@
 /**
- * Coins, transaction kinds, and what a transaction request would move. Kinds and their fields are those of V1 in V2's camelCase; the
- * sandbox knows the families of its fixture.
+ * Coins, transaction kinds, and what a transaction request would move. Kinds and their fields are
+ * those of V1 in V2's camelCase; the sandbox knows the families of its fixture.
  */
 import { type JsonObject, textAt } from "./json.ts";
 import {
@@ -21,7 +21,9 @@ import type { Account, Workspace } from "./workspace.ts";
 interface Family {
   /** What an address looks like; no checksum is verified, the sandbox has no chain. */
   readonly address: RegExp;
-  /** Field names of CUSTOM fee strategies. Undefined: the family takes neither strategy nor maxFees. */
+  /**
+   * Field names of CUSTOM fee strategies. Undefined: the family takes neither strategy nor maxFees.
+   */
   readonly customFees: readonly (readonly string[])[] | undefined;
   /** The fee in base unit at a speed of 1, 2 or 4, and how it is explained. */
   fee(speed: bigint, isHeavy: boolean): Fee;
@@ -39,7 +41,10 @@ const FAMILIES: Readonly<Record<string, Family>> = {
   BITCOIN_LIKE: {
     address: /^(?:tb1|bc1|[13mn2])[0-9a-zA-Z]{20,87}$/,
     customFees: [["feesPerByte"]],
-    fee: (speed) => ({ fee: 7n * speed * 287n, coinFields: { feesPerByte: Number(7n * speed), utxoLimit: 100 } }),
+    fee: (speed) => ({
+      fee: 7n * speed * 287n,
+      coinFields: { feesPerByte: Number(7n * speed), utxoLimit: 100 },
+    }),
   },
   ETHEREUM_LIKE: {
     address: /^0x[0-9a-fA-F]{40}$/,
@@ -50,7 +55,10 @@ const FAMILIES: Readonly<Record<string, Family>> = {
     fee(speed, isHeavy) {
       const gasLimit = isHeavy ? 65_000n : 21_000n;
       const gasPrice = 10_000_000_000n * speed;
-      return { fee: gasLimit * gasPrice, coinFields: { gasLimit: `${gasLimit}`, gasPrice: `${gasPrice}` } };
+      return {
+        fee: gasLimit * gasPrice,
+        coinFields: { gasLimit: `${gasLimit}`, gasPrice: `${gasPrice}` },
+      };
     },
   },
   RIPPLE_LIKE: { address: new RegExp(`^r${BASE58}{24,34}$`), customFees: [], fee: simple(10n) },
@@ -64,16 +72,17 @@ const FAMILIES: Readonly<Record<string, Family>> = {
 };
 
 /** Currency id → its names, and the family that its transactions belong to. */
-export const CURRENCIES: Readonly<Record<string, { name: string; ticker: string; decimals: number; family: string }>> =
-  {
-    bitcoin: { name: "Bitcoin", ticker: "BTC", decimals: 8, family: "BITCOIN_LIKE" },
-    bitcoin_testnet: { name: "Bitcoin Testnet", ticker: "BTC", decimals: 8, family: "BITCOIN_LIKE" },
-    ethereum: { name: "Ethereum", ticker: "ETH", decimals: 18, family: "ETHEREUM_LIKE" },
-    ripple: { name: "XRP", ticker: "XRP", decimals: 6, family: "RIPPLE_LIKE" },
-    stellar: { name: "Stellar", ticker: "XLM", decimals: 7, family: "STELLAR_LIKE" },
-    tron: { name: "Tron", ticker: "TRX", decimals: 6, family: "TRON_LIKE" },
-    solana: { name: "Solana", ticker: "SOL", decimals: 9, family: "SOLANA_LIKE" },
-  };
+export const CURRENCIES: Readonly<
+  Record<string, { name: string; ticker: string; decimals: number; family: string }>
+> = {
+  bitcoin: { name: "Bitcoin", ticker: "BTC", decimals: 8, family: "BITCOIN_LIKE" },
+  bitcoin_testnet: { name: "Bitcoin Testnet", ticker: "BTC", decimals: 8, family: "BITCOIN_LIKE" },
+  ethereum: { name: "Ethereum", ticker: "ETH", decimals: 18, family: "ETHEREUM_LIKE" },
+  ripple: { name: "XRP", ticker: "XRP", decimals: 6, family: "RIPPLE_LIKE" },
+  stellar: { name: "Stellar", ticker: "XLM", decimals: 7, family: "STELLAR_LIKE" },
+  tron: { name: "Tron", ticker: "TRX", decimals: 6, family: "TRON_LIKE" },
+  solana: { name: "Solana", ticker: "SOL", decimals: 9, family: "SOLANA_LIKE" },
+};
 
 interface Kind {
   readonly operation: string;
@@ -91,17 +100,30 @@ const MEMOS = {
   MEMO_RETURN: hash,
 };
 const memo: Check = (value, at) =>
-  value instanceof Map && value.size > 1 ? [`Invalid input at ${at}: expected one memo`] : record({}, MEMOS)(value, at);
+  value instanceof Map && value.size > 1
+    ? [`Invalid input at ${at}: expected one memo`]
+    : record({}, MEMOS)(value, at);
 const move = { amount: integer, recipient: text() };
 const priority = { maxPriorityFee: nullable(integer) };
 
 /** The kind's family is the part of its name before the operation. */
 const KINDS: Readonly<Record<string, Kind>> = {
   BITCOIN_LIKE_SEND: { operation: "SEND", required: move },
-  ETHEREUM_LIKE_SEND: { operation: "SEND", required: move, optional: { contractAddress: nullable(text()) } },
+  ETHEREUM_LIKE_SEND: {
+    operation: "SEND",
+    required: move,
+    optional: { contractAddress: nullable(text()) },
+  },
   ETHEREUM_LIKE_EXECUTE_CONTRACT: { operation: "EXECUTE_CONTRACT", required: move },
-  ETHEREUM_LIKE_DEPLOY_CONTRACT: { operation: "DEPLOY_CONTRACT", required: { encodedContractBytecode: text() } },
-  RIPPLE_LIKE_SEND: { operation: "SEND", required: move, optional: { tag: nullable(number(0, 2 ** 32 - 1)) } },
+  ETHEREUM_LIKE_DEPLOY_CONTRACT: {
+    operation: "DEPLOY_CONTRACT",
+    required: { encodedContractBytecode: text() },
+  },
+  RIPPLE_LIKE_SEND: {
+    operation: "SEND",
+    required: move,
+    optional: { tag: nullable(number(0, 2 ** 32 - 1)) },
+  },
   STELLAR_LIKE_SEND: { operation: "SEND", required: move, optional: { memo: nullable(memo) } },
   TRON_LIKE_SEND: { operation: "SEND", required: move },
   SOLANA_LIKE_SEND: { operation: "SEND", required: move, optional: priority },
@@ -136,10 +158,14 @@ const INTENT = record(
   true,
 );
 
-/** What a CREATE_TRANSACTION request would do. Throws Refusal 400 for data that is incomplete, contradictory or not covered by funds. */
+/**
+ * What a CREATE_TRANSACTION request would do. Throws Refusal 400 for data that is incomplete,
+ * contradictory or not covered by funds.
+ */
 export function planTransaction(workspace: Workspace, data: JsonObject): Plan {
   const named = workspace.accounts.get(textAt(data, "accountId") ?? "");
-  if (named === undefined || named.status !== "ACTIVE") throw invalid("data.accountId: no active account with this id");
+  if (named === undefined || named.status !== "ACTIVE")
+    throw invalid("data.accountId: no active account with this id");
   const { kind, family, account, fee } = readIntent(workspace, named, data, "data", true);
   const field = (name: string) => textAt(data, "transactionData", name);
   const amount = BigInt(field("amount") ?? "0");
@@ -172,7 +198,13 @@ export function estimateFee(workspace: Workspace, account: Account, data: JsonOb
   return readIntent(workspace, account, data, "body", false).fee;
 }
 
-function readIntent(workspace: Workspace, named: Account, data: JsonObject, at: string, isComplete: boolean) {
+function readIntent(
+  workspace: Workspace,
+  named: Account,
+  data: JsonObject,
+  at: string,
+  isComplete: boolean,
+) {
   insist(INTENT, data, at);
   const type = textAt(data, "transactionType") ?? "";
   const familyName = CURRENCIES[named.currency]?.family ?? "";
@@ -181,8 +213,13 @@ function readIntent(workspace: Workspace, named: Account, data: JsonObject, at: 
     throw invalid(`${at}.transactionType: does not fit an account of ${named.currency}`);
   }
   const names = { accountName: choice(named.name), currency: choice(named.currency) };
-  const required = { ...names, ...kind.required, ...(family.customFees === undefined ? {} : { maxFees: integer }) };
-  const strategy: Checks = family.customFees === undefined ? {} : { feesStrategy: strategyCheck(family.customFees) };
+  const required = {
+    ...names,
+    ...kind.required,
+    ...(family.customFees === undefined ? {} : { maxFees: integer }),
+  };
+  const strategy: Checks =
+    family.customFees === undefined ? {} : { feesStrategy: strategyCheck(family.customFees) };
   const fields = isComplete
     ? record(required, kind.optional, true)
     : record({}, { ...required, ...kind.optional }, true);
@@ -202,9 +239,15 @@ function readIntent(workspace: Workspace, named: Account, data: JsonObject, at: 
 const SPEEDS: Readonly<Record<string, bigint>> = { SLOW: 1n, NORMAL: 2n, FAST: 4n };
 
 function strategyCheck(customFees: readonly (readonly string[])[]): Check {
-  const speed = record({ type: choice("SPEED"), data: record({ speed: choice("SLOW", "NORMAL", "FAST") }) });
+  const speed = record({
+    type: choice("SPEED"),
+    data: record({ speed: choice("SLOW", "NORMAL", "FAST") }),
+  });
   const customs = customFees.map((names) =>
-    record({ type: choice("CUSTOM"), data: record(Object.fromEntries(names.map((name) => [name, integer]))) }),
+    record({
+      type: choice("CUSTOM"),
+      data: record(Object.fromEntries(names.map((name) => [name, integer]))),
+    }),
   );
   return (value, at) => {
     const isCustom = customs.length > 0 && textAt(value, "type") === "CUSTOM";
@@ -213,12 +256,17 @@ function strategyCheck(customFees: readonly (readonly string[])[]): Check {
   };
 }
 
-/** A token is moved by naming its account, or its parent's; either way the contract must be named and be the account's. */
+/**
+ * A token is moved by naming its account, or its parent's; either way the contract must be named
+ * and be the account's.
+ */
 function tokenAccount(workspace: Workspace, named: Account, data: JsonObject, at: string): Account {
   const contract = textAt(data, "transactionData", "contractAddress");
   const isSame = (one: Account) => one.contractAddress?.toLowerCase() === contract?.toLowerCase();
   if (isSame(named)) return named;
-  const child = [...workspace.accounts.values()].find((one) => one.parentId === named.id && isSame(one));
+  const child = [...workspace.accounts.values()].find(
+    (one) => one.parentId === named.id && isSame(one),
+  );
   if (child?.status === "ACTIVE") return child;
   throw invalid(`${at}.transactionData.contractAddress: not the contract of this account`);
 }
@@ -227,8 +275,11 @@ function checkFunds(workspace: Workspace, { account, payer, amount, maxFees, fee
   const feeLimit = maxFees ?? fee;
   const free = (one: Account) => one.balance - reserved(workspace, one);
   const isCovered =
-    account === payer ? free(account) >= amount + feeLimit : free(account) >= amount && free(payer) >= feeLimit;
-  if (!isCovered) throw new Refusal(400, "The account cannot cover this transaction", ["Insufficient funds"]);
+    account === payer
+      ? free(account) >= amount + feeLimit
+      : free(account) >= amount && free(payer) >= feeLimit;
+  if (!isCovered)
+    throw new Refusal(400, "The account cannot cover this transaction", ["Insufficient funds"]);
 }
 
 const RESERVING: ReadonlySet<string> = new Set(["PENDING_APPROVAL", "APPROVED", "SUBMITTED"]);

@@ -1,12 +1,24 @@
 /**
- * API V1 as a table of routes, over the same workspace and governance as V2, after the vendor's document. It reads V1's words into the
- * engine's (camelCase, opaque ids) and back; what a caller may say is checked here.
+ * API V1 as a table of routes, over the same workspace and governance as V2, after the vendor's
+ * document. It reads V1's words into the engine's (camelCase, opaque ids) and back; what a caller
+ * may say is checked here.
  */
 import { getChannels, loginRoutes } from "./device.ts";
 import type { Decision } from "./governance.ts";
 import { type Json, JsonNumber, type JsonObject, memberAt, textAt } from "./json.ts";
 import type { Call, Dialect, Headers, Query, Route, World } from "./routes.ts";
-import { type Check, type Checks, choice, digits, invalid, number, object, Refusal, record, text } from "./schema.ts";
+import {
+  type Check,
+  type Checks,
+  choice,
+  digits,
+  invalid,
+  number,
+  object,
+  Refusal,
+  record,
+  text,
+} from "./schema.ts";
 import { ACCESS_SECONDS, type TokenPair } from "./sessions.ts";
 import { CURRENCIES, estimateFee } from "./transactions.ts";
 import * as show from "./v1documents.ts";
@@ -18,7 +30,10 @@ const LARGEST_PAGE = 100;
 
 const any = text();
 const whole = digits(0, Number.MAX_SAFE_INTEGER);
-const moment = text(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/, "an RFC 3339 time");
+const moment = text(
+  /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/,
+  "an RFC 3339 time",
+);
 const PAGING: Checks = {
   page: digits(1, Number.MAX_SAFE_INTEGER),
   page_size: text(/^(-1|0|[1-9]\d{0,3})$/, "an integer from -1"),
@@ -59,7 +74,9 @@ function idOf({ params }: Call): number {
 function resource<T extends Listed>(path: string, source: Source<T>): Route[] {
   const { filters = {}, repeatable = [], rows, fits = () => true } = source;
   const list = (call: Call) => {
-    const chosen = [...rows(call)].filter((row) => isChosen(row, call.query) && fits(row, call.query, call));
+    const chosen = [...rows(call)].filter(
+      (row) => isChosen(row, call.query) && fits(row, call.query, call),
+    );
     return page(call, chosen, source.show);
   };
   const get = (call: Call) => {
@@ -76,11 +93,20 @@ function isChosen({ createdAt, legacyId, name = "" }: Listed, query: Query): boo
   const after = Date.parse(query.text("created_after") ?? "1970-01-01T00:00:00Z");
   const before = Date.parse(query.text("created_before") ?? "9999-12-31T00:00:00Z");
   const isNamed = name.toLowerCase().includes((query.text("name") ?? "").toLowerCase());
-  return isNamed && after <= createdAt && createdAt <= before && query.number("id", legacyId) === legacyId;
+  return (
+    isNamed &&
+    after <= createdAt &&
+    createdAt <= before &&
+    query.number("id", legacyId) === legacyId
+  );
 }
 
 /** The newest first, unless asked otherwise. */
-function page<T extends Listed>({ query, world }: Call, rows: T[], write: Source<T>["show"]): unknown {
+function page<T extends Listed>(
+  { query, world }: Call,
+  rows: T[],
+  write: Source<T>["show"],
+): unknown {
   const size = query.number("page_size", DEFAULT_PAGE);
   const pageSize = size < 1 ? LARGEST_PAGE : size;
   const by = query.text("order_by") ?? "created_on";
@@ -88,7 +114,8 @@ function page<T extends Listed>({ query, world }: Call, rows: T[], write: Source
     const shown = write(row, world) as Readonly<Record<string, unknown>>;
     return by === "created_on" ? row.createdAt : shown[by];
   };
-  if (rows.some((row) => keyOf(row) === undefined)) throw invalid(`query.order_by: rows have no ${by}`);
+  if (rows.some((row) => keyOf(row) === undefined))
+    throw invalid(`query.order_by: rows have no ${by}`);
   const sign = query.text("order") === "asc" ? 1 : -1;
   rows.sort((a, b) => sign * (compare(keyOf(a), keyOf(b)) || a.legacyId - b.legacyId));
   const start = (query.number("page", 1) - 1) * pageSize;
@@ -128,7 +155,10 @@ function inEngineWords(json: Json, workspace: Workspace): Json {
   return new Map(members);
 }
 
-function idBehind({ accounts, groups, users, whitelists, entities }: Workspace, token: string): string {
+function idBehind(
+  { accounts, groups, users, whitelists, entities }: Workspace,
+  token: string,
+): string {
   for (const rows of [accounts, groups, users, whitelists, entities]) {
     const row: Row | undefined = [...rows.values()].find(({ legacyId }) => `${legacyId}` === token);
     if (row !== undefined) return row.id;
@@ -156,7 +186,8 @@ function review(decision: Decision) {
     const { world, user, body } = call;
     const request = requestOf(call);
     const jws = textAt(body, "jws") ?? "";
-    if (world.challenges.isUsed(request, user, jws, decision)) throw new Refusal(400, "This challenge was used before");
+    if (world.challenges.isUsed(request, user, jws, decision))
+      throw new Refusal(400, "This challenge was used before");
     world.governance.pendingReview(request, user.id);
     world.challenges.spend(request, user, jws, decision);
     world.governance.decide(request, user.id, decision);
@@ -170,7 +201,8 @@ function approve(call: Call): unknown {
   if (textAt(body, "public_key") === undefined) return review("APPROVE")(call);
   const request = requestOf(call);
   world.governance.pendingReview(request, user.id);
-  if (user.pubKey.toUpperCase() !== textAt(body, "public_key")) throw invalid("body.public_key: not this user's");
+  if (user.pubKey.toUpperCase() !== textAt(body, "public_key"))
+    throw invalid("body.public_key: not this user's");
   world.devices.spend(request, user, textAt(body, "signature") ?? "");
   world.governance.decide(request, user.id, "APPROVE");
   return show.showChanged(request, world.workspace);
@@ -188,8 +220,14 @@ function estimate({ world, body }: Call): unknown {
   const account = world.workspace.accounts.get(textAt(data, "accountId") ?? "");
   if (account === undefined) throw invalid("data.account_id: no account with this id");
   const { fee, coinFields } = estimateFee(world.workspace, account, data);
-  const fields = Object.entries(coinFields).map(([name, amount]) => [COIN_FIELDS[name] ?? name, Number(amount)]);
-  return { max_fees: `${fee}`, ...(fields.length === 0 ? {} : { coin_fields: Object.fromEntries(fields) }) };
+  const fields = Object.entries(coinFields).map(([name, amount]) => [
+    COIN_FIELDS[name] ?? name,
+    Number(amount),
+  ]);
+  return {
+    max_fees: `${fee}`,
+    ...(fields.length === 0 ? {} : { coin_fields: Object.fromEntries(fields) }),
+  };
 }
 
 const COIN_FIELDS: Readonly<Record<string, string>> = {
@@ -219,11 +257,13 @@ function currencies({ world }: Call): unknown {
 }
 
 function tokenList({ world }: Call): unknown {
-  const tokens = [...world.workspace.accounts.values()].flatMap(({ contractAddress, currency, name }) => {
-    return contractAddress === undefined
-      ? []
-      : [{ contract_address: contractAddress, name, parent_currency: currency, units: [] }];
-  });
+  const tokens = [...world.workspace.accounts.values()].flatMap(
+    ({ contractAddress, currency, name }) => {
+      return contractAddress === undefined
+        ? []
+        : [{ contract_address: contractAddress, name, parent_currency: currency, units: [] }];
+    },
+  );
   return { tokens };
 }
 
@@ -256,8 +296,15 @@ function reportingUser({ workspace }: World, key: string): User {
 const tag = number(0, 2 ** 32 - 1);
 const NOTE = record({ title: any, content: any });
 const CREATION = record({ type: any, data: object }, { note: NOTE });
-const accountData: Check = record({ account_id: tag, transaction_type: any, transaction_data: object }, {}, true);
-const ESTIMATION = record({ type: choice("CREATE_TRANSACTION"), data: accountData }, { note: NOTE });
+const accountData: Check = record(
+  { account_id: tag, transaction_type: any, transaction_data: object },
+  {},
+  true,
+);
+const ESTIMATION = record(
+  { type: choice("CREATE_TRANSACTION"), data: accountData },
+  { note: NOTE },
+);
 const REVIEW = record({ jws: any });
 const DEVICE_REVIEW = record({ signature: any, public_key: any });
 const APPROVAL: Check = (value, at) =>
@@ -279,7 +326,10 @@ const ROUTES: readonly Route[] = [
     path: "/auth/token/refresh",
     body: record({ refresh_token: any }),
     open(world, body, headers) {
-      return tokens(world, world.sessions.refresh(textAt(body, "refresh_token") ?? "", workspaceOf(headers)));
+      return tokens(
+        world,
+        world.sessions.refresh(textAt(body, "refresh_token") ?? "", workspaceOf(headers)),
+      );
     },
   },
   ...loginRoutes(tokens),
@@ -307,7 +357,14 @@ const ROUTES: readonly Route[] = [
   }),
   { method: "POST", path: "/transactions/estimate-fees", body: ESTIMATION, handle: estimate },
   ...resource<VaultRequest>("/requests", {
-    filters: { type: any, status: any, target_id: whole, created_by: whole, pending_by: whole, approved_by: whole },
+    filters: {
+      type: any,
+      status: any,
+      target_id: whole,
+      created_by: whole,
+      pending_by: whole,
+      approved_by: whole,
+    },
     repeatable: ["type", "status"],
     rows: ({ world }) => world.workspace.requests.values(),
     fits: fitsRequest,
@@ -333,25 +390,29 @@ const ROUTES: readonly Route[] = [
     filters: { role: any, status: any },
     rows: visibleUsers,
     fits: (user, query, { world }) =>
-      isAsked(query, "role", user.role) && isAsked(query, "status", show.showUser(user, world.workspace).status),
+      isAsked(query, "role", user.role) &&
+      isAsked(query, "status", show.showUser(user, world.workspace).status),
     show: (user, { workspace }) => show.showUser(user, workspace),
   }),
   ...resource("/groups", {
     filters: { status: PENDING, name: any },
     rows: ({ world }) => world.workspace.groups.values(),
-    fits: (group, query, { world }) => isAsked(query, "status", show.showGroup(group, world.workspace).status),
+    fits: (group, query, { world }) =>
+      isAsked(query, "status", show.showGroup(group, world.workspace).status),
     show: (group, { workspace }) => show.showGroup(group, workspace),
   }),
   ...resource("/whitelists", {
     filters: { status: PENDING, name: any },
     rows: ({ world }) => world.workspace.whitelists.values(),
-    fits: (one, query, { world }) => isAsked(query, "status", show.showWhitelist(one, world.workspace).status),
+    fits: (one, query, { world }) =>
+      isAsked(query, "status", show.showWhitelist(one, world.workspace).status),
     show: (one, { workspace }) => show.showWhitelist(one, workspace),
   }),
   ...resource("/entities", {
     filters: { status: PENDING, name: any },
     rows: ({ world }) => world.workspace.entities.values(),
-    fits: (entity, query, { world }) => isAsked(query, "status", show.showEntity(entity, world.workspace).status),
+    fits: (entity, query, { world }) =>
+      isAsked(query, "status", show.showEntity(entity, world.workspace).status),
     show: (entity, { workspace }) => show.showEntity(entity, workspace),
   }),
   { method: "GET", path: "/currencies", handle: currencies },
@@ -404,6 +465,8 @@ export const V1: Dialect = {
     const key = headers["x-ledger-reporting-api-key"];
     if (typeof key === "string") return reportingUser(world, key);
     const { authorization } = headers;
-    return world.sessions.authenticate(typeof authorization === "string" ? authorization : undefined);
+    return world.sessions.authenticate(
+      typeof authorization === "string" ? authorization : undefined,
+    );
   },
 };

@@ -1,11 +1,21 @@
 /**
- * How V1 writes what a workspace holds: snake_case, integer ids, and its own statuses. A transaction request's target is the transaction,
- * which V1 shows from the beginning; it is numbered like its request.
+ * How V1 writes what a workspace holds: snake_case, integer ids, and its own statuses. A
+ * transaction request's target is the transaction, which V1 shows from the beginning; it is
+ * numbered like its request.
  */
 import { textAt } from "./json.ts";
 import type { World } from "./routes.ts";
 import { CURRENCIES, reserved } from "./transactions.ts";
-import type { Account, Group, Row, Transaction, User, VaultRequest, Whitelist, Workspace } from "./workspace.ts";
+import type {
+  Account,
+  Group,
+  Row,
+  Transaction,
+  User,
+  VaultRequest,
+  Whitelist,
+  Workspace,
+} from "./workspace.ts";
 
 function iso(time: number): string {
   return new Date(time).toISOString();
@@ -14,7 +24,10 @@ function iso(time: number): string {
 type Numbered = Pick<Row, "legacyId">;
 
 /** The number of the row with this id, in any of the kinds that have one. */
-function numberOf({ users, groups, accounts, whitelists, entities }: Workspace, id: string): number | null {
+function numberOf(
+  { users, groups, accounts, whitelists, entities }: Workspace,
+  id: string,
+): number | null {
   for (const rows of [users, groups, accounts, whitelists, entities]) {
     const found: Numbered | undefined = rows.get(id);
     if (found !== undefined) return found.legacyId;
@@ -22,7 +35,10 @@ function numberOf({ users, groups, accounts, whitelists, entities }: Workspace, 
   return null;
 }
 
-function showRow({ legacyId, name, createdAt }: Row & { readonly name: string }, workspace: Workspace) {
+function showRow(
+  { legacyId, name, createdAt }: Row & { readonly name: string },
+  workspace: Workspace,
+) {
   return { id: legacyId, name, created_on: iso(createdAt), created_by: founder(workspace) };
 }
 
@@ -40,12 +56,25 @@ export function showUser(user: User, workspace: Workspace) {
   const { role, pubKey, deviceUserId = null, deviceType, isSuspended } = user;
   const status = isSuspended ? "ACCESS_SUSPENDED" : statusOf(user);
   const key = pubKey === "" ? null : pubKey.toUpperCase();
-  return { ...row, username, role, status, is_api: deviceType === "API", pub_key: key, user_id: deviceUserId };
+  return {
+    ...row,
+    username,
+    role,
+    status,
+    is_api: deviceType === "API",
+    pub_key: key,
+    user_id: deviceUserId,
+  };
 }
 
 export function showGroup(group: Group, workspace: Workspace) {
   const members = group.userIds.flatMap((id) => workspace.users.get(id)?.legacyId ?? []);
-  return { ...showRow(group, workspace), status: statusOf(group), description: group.description ?? "", members };
+  return {
+    ...showRow(group, workspace),
+    status: statusOf(group),
+    description: group.description ?? "",
+    members,
+  };
 }
 
 export function showWhitelist(whitelist: Whitelist, workspace: Workspace) {
@@ -80,9 +109,18 @@ export function familyName(currency: string): string {
 }
 
 export function showAccount(account: Account, workspace: Workspace) {
-  const { currency, contractAddress = null, index = 0, derivationPath = null, address, parentId, status } = account;
+  const {
+    currency,
+    contractAddress = null,
+    index = 0,
+    derivationPath = null,
+    address,
+    parentId,
+    status,
+  } = account;
   const policy = workspace.policies.get(account.policyId);
-  const rules = policy === undefined ? [] : [{ id: policy.legacyId, index: 0, name: policy.name, rules: [] }];
+  const rules =
+    policy === undefined ? [] : [{ id: policy.legacyId, index: 0, name: policy.name, rules: [] }];
   return {
     ...showRow(account, workspace),
     type: contractAddress === null ? (TYPES[familyOf(currency)] ?? "Generic") : "Erc20",
@@ -107,23 +145,45 @@ function flatBalances(account: Account, workspace: Workspace) {
 
 export function showBalances(account: Account, workspace: Workspace) {
   const pending = reserved(workspace, account);
-  return { total: `${account.balance}`, available: `${account.balance - pending}`, pending: `${pending}` };
+  return {
+    total: `${account.balance}`,
+    available: `${account.balance - pending}`,
+    pending: `${pending}`,
+  };
 }
 
 /** Statuses that only an answer to a writing call has, and `governance-status`. */
-const WRITTEN: Readonly<Record<string, string>> = { REJECTED: "ABORTED", PENDING_FIRST_APPROVAL: "PENDING_APPROVAL" };
+const WRITTEN: Readonly<Record<string, string>> = {
+  REJECTED: "ABORTED",
+  PENDING_FIRST_APPROVAL: "PENDING_APPROVAL",
+};
 
 function requestStatus({ state, currentStepIndex }: VaultRequest): string {
   if (state === "PENDING_APPROVAL" && currentStepIndex === 0) return "PENDING_FIRST_APPROVAL";
   return state === "CONFIRMED" ? "SUBMITTED" : state;
 }
 
-/** What a request is about: V1 numbers a transaction like its request, and other objects when they exist. */
+/**
+ * What a request is about: V1 numbers a transaction like its request, and other objects when they
+ * exist.
+ */
 function targetOf(request: VaultRequest, workspace: Workspace) {
   const type = request.type.replace(/^(?:CREATE|EDIT|REVOKE|MIGRATE)_/, "");
-  const known = ["ACCOUNT", "ENTITY", "GROUP", "TRANSACTION", "USER", "WHITELIST", "POLICY", "ADMIN_GROUP"];
+  const known = [
+    "ACCOUNT",
+    "ENTITY",
+    "GROUP",
+    "TRANSACTION",
+    "USER",
+    "WHITELIST",
+    "POLICY",
+    "ADMIN_GROUP",
+  ];
   const found = request.targetId === null ? null : numberOf(workspace, request.targetId);
-  return { target_id: found ?? request.legacyId, target_type: known.includes(type) ? type : "USER" };
+  return {
+    target_id: found ?? request.legacyId,
+    target_type: known.includes(type) ? type : "USER",
+  };
 }
 
 function requestRow(request: VaultRequest, workspace: Workspace) {
@@ -160,9 +220,15 @@ export function showGovernance(request: VaultRequest, workspace: Workspace) {
   const user = (id: string) => ({ id: workspace.users.get(id)?.legacyId ?? null });
   const status = requestStatus(request);
   const steps = request.steps.map(({ quorum, userIds }, stepIndex) => {
-    const given = request.reviews.filter((one) => one.stepIndex === stepIndex && one.status !== "PENDING");
+    const given = request.reviews.filter(
+      (one) => one.stepIndex === stepIndex && one.status !== "PENDING",
+    );
     const approvals = given.map(({ userId, status: decision, updatedAt }) => {
-      return { created_on: iso(updatedAt), type: decision === "APPROVED" ? "APPROVE" : "ABORT", user: user(userId) };
+      return {
+        created_on: iso(updatedAt),
+        type: decision === "APPROVED" ? "APPROVE" : "ABORT",
+        user: user(userId),
+      };
     });
     return { step_index: stepIndex, quorum, approvers: userIds.map(user), approvals };
   });
@@ -199,7 +265,13 @@ export function movements({ transactions, requests }: Workspace): Movement[] {
   });
   const open = [...byTarget.values()].map((request): Movement => {
     const accountId = request.plan?.account.id ?? "";
-    return { legacyId: request.legacyId, accountId, createdAt: request.createdAt, request, done: undefined };
+    return {
+      legacyId: request.legacyId,
+      accountId,
+      createdAt: request.createdAt,
+      request,
+      done: undefined,
+    };
   });
   return [...done, ...open];
 }
@@ -212,7 +284,9 @@ const CONFIRMATIONS = 6;
 
 export function movementStatus({ request, done }: Movement): string {
   if (done !== undefined) return done.status;
-  return request?.state === "PENDING_APPROVAL" || request?.state === "APPROVED" ? request.state : "REJECTED";
+  return request?.state === "PENDING_APPROVAL" || request?.state === "APPROVED"
+    ? request.state
+    : "REJECTED";
 }
 
 export function showMovement(movement: Movement, { workspace }: World) {
@@ -241,7 +315,10 @@ export function showMovement(movement: Movement, { workspace }: World) {
     min_confirmations: CONFIRMATIONS,
     created_on: iso(createdAt),
     created_by: (request && workspace.users.get(request.createdBy)?.legacyId) ?? founder(workspace),
-    notes: note === undefined ? [] : [{ title: textAt(note, "title") ?? "", content: textAt(note, "content") ?? "" }],
+    notes:
+      note === undefined
+        ? []
+        : [{ title: textAt(note, "title") ?? "", content: textAt(note, "content") ?? "" }],
     tx_hash: done?.hash ?? null,
     labels: [],
   };

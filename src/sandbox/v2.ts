@@ -1,4 +1,7 @@
-/** API V2 as a table of routes. Facts and inferences: the reconstructed OpenAPI document, against which test/sandbox checks both ways. */
+/**
+ * API V2 as a table of routes. Facts and inferences: the reconstructed OpenAPI document, against
+ * which test/sandbox checks both ways.
+ */
 
 import { getChannels, loginRoutes } from "./device.ts";
 import {
@@ -26,7 +29,10 @@ const any = text();
 const bool = choice("true", "false");
 const status = choice("ACTIVE", "INACTIVE");
 const role = choice("ADMIN", "OPERATOR", "READ_ONLY_API_KEY");
-const date = text(/^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/, "an ISO 8601 date or time");
+const date = text(
+  /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/,
+  "an ISO 8601 date or time",
+);
 function hasStatus(row: Row, { query }: Call): boolean {
   return (query.text("status") ?? row.status) === row.status;
 }
@@ -43,9 +49,12 @@ function visibleUsers({ world, user }: Call): User[] {
 
 function fitsRequest(request: VaultRequest, { query, user }: Call): boolean {
   const person = (name: string) => (query.text(name) === "me" ? user.id : query.text(name));
-  const oneOf = (name: string, value: string) => query.all(name).length === 0 || query.all(name).includes(value);
+  const oneOf = (name: string, value: string) =>
+    query.all(name).length === 0 || query.all(name).includes(value);
   const [creator, reviewer, pending] = ["createdBy", "reviewedBy", "pendingBy"].map(person);
-  const hasReviewed = request.reviews.some(({ userId, status }) => userId === reviewer && status !== "PENDING");
+  const hasReviewed = request.reviews.some(
+    ({ userId, status }) => userId === reviewer && status !== "PENDING",
+  );
   const from = Date.parse(query.text("fromDate") ?? "1970-01-01");
   const to = Date.parse(query.text("toDate") ?? "9999-12-31");
   return (
@@ -64,7 +73,10 @@ function accountOf({ world, params }: Call): Account {
   return found(world.workspace.accounts.get(params.id ?? ""));
 }
 
-/** Newest first. A cursor names the account and the last row seen, so new rows never shift the pages. */
+/**
+ * Newest first. A cursor names the account and the last row seen, so new rows never shift the
+ * pages.
+ */
 function listTransactions(call: Call): unknown {
   const { world, query } = call;
   const account = accountOf(call);
@@ -78,7 +90,9 @@ function listTransactions(call: Call): unknown {
   if (cursor !== undefined && last === -1) throw invalid("query.cursor: not a cursor of this list");
   const results = rows.slice(last + 1, last + 1 + CURSOR_PAGE);
   const hasMore = last + 1 + results.length < rows.length;
-  const next = hasMore ? Buffer.from(`${account.id} ${results.at(-1)?.id}`).toString("base64url") : null;
+  const next = hasMore
+    ? Buffer.from(`${account.id} ${results.at(-1)?.id}`).toString("base64url")
+    : null;
   return { next, results: results.map((row) => showTransaction(row, world.clock())) };
 }
 
@@ -101,10 +115,12 @@ function review(decision: Decision) {
     const { world, user, body } = call;
     const request = requestOf(call, 400);
     const signature = textAt(body, "data", "signature") ?? "";
-    if (world.challenges.isUsed(request, user, signature)) throw new Refusal(400, "This challenge was used before");
+    if (world.challenges.isUsed(request, user, signature))
+      throw new Refusal(400, "This challenge was used before");
     world.governance.pendingReview(request, user.id);
     const type = textAt(body, "data", "challengeType");
-    if (type !== user.deviceType) throw invalid(`body.data.challengeType: the user's device is ${user.deviceType}`);
+    if (type !== user.deviceType)
+      throw invalid(`body.data.challengeType: the user's device is ${user.deviceType}`);
     if (type === "PSD") world.devices.spend(request, user, signature);
     else world.challenges.spend(request, user, signature);
     world.governance.decide(request, user.id, decision);
@@ -125,13 +141,21 @@ const RESOURCES = {
   POLICY: "policies",
   WHITELIST: "whitelists",
 } as const;
-const OTHER_RESOURCES = ["TRADELINK_CUSTODIAN", "TRADELINK_ENTITY", "TRADELINK_PLEDGE", "WORKSPACE", "WORKSPACE_RULE"];
+const OTHER_RESOURCES = [
+  "TRADELINK_CUSTODIAN",
+  "TRADELINK_ENTITY",
+  "TRADELINK_PLEDGE",
+  "WORKSPACE",
+  "WORKSPACE_RULE",
+];
 const RESOURCE_TYPES = [...Object.keys(RESOURCES), ...OTHER_RESOURCES];
 
 function allowedActions(call: Call): unknown {
   const { world, query, user } = call;
   const asked = query.text("userId") ?? "me";
-  const subject = found(visibleUsers(call).find((one) => one.id === (asked === "me" ? user.id : asked)));
+  const subject = found(
+    visibleUsers(call).find((one) => one.id === (asked === "me" ? user.id : asked)),
+  );
   const type = query.text("resourceType");
   const kind = Object.entries(RESOURCES).find(([name]) => name === type)?.[1];
   const resourceId = query.text("resourceId");
@@ -148,9 +172,14 @@ function currencies({ world }: Call): unknown {
 }
 
 function tokenList({ world }: Call): unknown {
-  const held = [...world.workspace.accounts.values()].filter((account) => account.contractAddress !== undefined);
+  const held = [...world.workspace.accounts.values()].filter(
+    (account) => account.contractAddress !== undefined,
+  );
   const byContract = new Map(
-    held.map(({ contractAddress, currency, name }) => [contractAddress, { contractAddress, network: currency, name }]),
+    held.map(({ contractAddress, currency, name }) => [
+      contractAddress,
+      { contractAddress, network: currency, name },
+    ]),
   );
   return { results: [...byContract.values()] };
 }
@@ -176,7 +205,9 @@ const ROUTES: readonly Route[] = [
     path: "/auth/token",
     body: record({ workspace: any, apiKeyId: any, apiKeySecret: any }),
     open: (world, body) => {
-      const [workspace, id, secret] = ["workspace", "apiKeyId", "apiKeySecret"].map((name) => textAt(body, name) ?? "");
+      const [workspace, id, secret] = ["workspace", "apiKeyId", "apiKeySecret"].map(
+        (name) => textAt(body, name) ?? "",
+      );
       return showTokens(world.sessions.login(workspace ?? "", id ?? "", secret ?? ""));
     },
   },
@@ -185,13 +216,16 @@ const ROUTES: readonly Route[] = [
     path: "/auth/token/refresh",
     body: record({ refreshToken: any }, { workspace: any }),
     open: (world, body) =>
-      showTokens(world.sessions.refresh(textAt(body, "refreshToken") ?? "", textAt(body, "workspace"))),
+      showTokens(
+        world.sessions.refresh(textAt(body, "refreshToken") ?? "", textAt(body, "workspace")),
+      ),
   },
   ...loginRoutes((_, tokens) => showTokens(tokens)),
   ...resource<User>("/users", {
     filters: { role, status },
     rows: visibleUsers,
-    fits: (user, call) => hasStatus(user, call) && (call.query.text("role") ?? user.role) === user.role,
+    fits: (user, call) =>
+      hasStatus(user, call) && (call.query.text("role") ?? user.role) === user.role,
     show: (user, { world }) => showUser(user, world.workspace),
   }),
   ...resource<Account>("/accounts", {
@@ -203,13 +237,22 @@ const ROUTES: readonly Route[] = [
       (call.query.text("governanceType") ?? account.governanceType) === account.governanceType,
     show: showAccount,
   }),
-  { method: "GET", path: "/accounts/{id}/transactions", query: { cursor: any }, handle: listTransactions },
+  {
+    method: "GET",
+    path: "/accounts/{id}/transactions",
+    query: { cursor: any },
+    handle: listTransactions,
+  },
   {
     method: "POST",
     path: "/accounts/{id}/transactions/estimate",
     body: object,
     handle(call) {
-      const { fee, coinFields } = estimateFee(call.world.workspace, accountOf(call), call.body as JsonObject);
+      const { fee, coinFields } = estimateFee(
+        call.world.workspace,
+        accountOf(call),
+        call.body as JsonObject,
+      );
       return { maxFees: `${fee}`, coinFields };
     },
   },
@@ -228,10 +271,14 @@ const ROUTES: readonly Route[] = [
   ...resource<Policy>("/policies", {
     filters: { name: any, isPrivate: bool },
     rows: ({ world }) => world.workspace.policies.values(),
-    fits: (policy, call) => hasName(policy, call) && (policy.isPrivate ?? false) === call.query.isTrue("isPrivate"),
+    fits: (policy, call) =>
+      hasName(policy, call) && (policy.isPrivate ?? false) === call.query.isTrue("isPrivate"),
     show: (policy, { world }) => showPolicy(policy, world.workspace),
   }),
-  ...resource("/entities", { rows: ({ world }) => world.workspace.entities.values(), show: showDescribed }),
+  ...resource("/entities", {
+    rows: ({ world }) => world.workspace.entities.values(),
+    show: showDescribed,
+  }),
   ...resource<VaultRequest>("/requests", {
     filters: REQUEST_FILTERS,
     repeatable: ["type", "state"],
@@ -261,7 +308,11 @@ const ROUTES: readonly Route[] = [
     query: { userId: any, resourceType: choice(...RESOURCE_TYPES), resourceId: any },
     handle: allowedActions,
   },
-  { method: "GET", path: "/permissions/resources", handle: () => ({ resourceTypes: RESOURCE_TYPES }) },
+  {
+    method: "GET",
+    path: "/permissions/resources",
+    handle: () => ({ resourceTypes: RESOURCE_TYPES }),
+  },
   { method: "GET", path: "/assets/currencies", handle: currencies },
   { method: "GET", path: "/assets/tokens", handle: tokenList },
   { method: "GET", path: "/tradelink/network", handle: () => ({ pledges: [] }) },

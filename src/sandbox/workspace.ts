@@ -1,4 +1,7 @@
-/** What a workspace holds while the sandbox runs, in no dialect: times in milliseconds, amounts as integers of the base unit. */
+/**
+ * What a workspace holds while the sandbox runs, in no dialect: times in milliseconds, amounts as
+ * integers of the base unit.
+ */
 import type { JsonObject } from "./json.ts";
 import { type KeyPair, makeKeyPair, readKeyPair } from "./keys.ts";
 import type { Seed } from "./seed.ts";
@@ -13,14 +16,21 @@ export interface Row {
   updatedAt: number;
   status: "ACTIVE" | "INACTIVE";
 }
-type RowOf<K extends "users" | "groups" | "whitelists" | "policies" | "accounts" | "entities"> = Row &
-  Omit<Seed[K][number], "status">;
+type RowOf<K extends "users" | "groups" | "whitelists" | "policies" | "accounts" | "entities"> =
+  Row & Omit<Seed[K][number], "status">;
 
-export type User = RowOf<"users"> & { pubKey: string; isSuspended: boolean; legacyViewAll: boolean };
+export type User = RowOf<"users"> & {
+  pubKey: string;
+  isSuspended: boolean;
+  legacyViewAll: boolean;
+};
 export type Group = RowOf<"groups">;
 export type Whitelist = RowOf<"whitelists">;
 export type Policy = RowOf<"policies">;
-export type Account = Omit<RowOf<"accounts">, "balance"> & { balance: bigint; governanceType: string };
+export type Account = Omit<RowOf<"accounts">, "balance"> & {
+  balance: bigint;
+  governanceType: string;
+};
 
 export interface Transaction {
   readonly id: string;
@@ -66,7 +76,14 @@ export interface VaultRequest {
     readonly userIds: readonly string[];
   }[];
   reviews: Review[];
-  state: "PENDING_APPROVAL" | "APPROVED" | "SUBMITTED" | "CONFIRMED" | "ACTIVE" | "REJECTED" | "EXPIRED";
+  state:
+    | "PENDING_APPROVAL"
+    | "APPROVED"
+    | "SUBMITTED"
+    | "CONFIRMED"
+    | "ACTIVE"
+    | "REJECTED"
+    | "EXPIRED";
   currentStepIndex: number;
   /** When the current step or state began. */
   since: number;
@@ -102,12 +119,21 @@ export class Workspace {
   /** Requests of the seed are left to the engine. */
   constructor(seed: Seed, now: number, random: Random) {
     this.#random = random;
-    const rows = <S extends { id: string }, T>(given: readonly S[], make: (one: S, row: Row) => T) => {
+    const rows = <S extends { id: string }, T>(
+      given: readonly S[],
+      make: (one: S, row: Row) => T,
+    ) => {
       const stamped = given.map((one): [string, T] => {
         const createdAt = now - SEED_AGE_MS + this.#legacyId * MINUTE_MS;
         return [
           one.id,
-          make(one, { ...one, status: "ACTIVE", legacyId: this.newLegacyId(), createdAt, updatedAt: createdAt }),
+          make(one, {
+            ...one,
+            status: "ACTIVE",
+            legacyId: this.newLegacyId(),
+            createdAt,
+            updatedAt: createdAt,
+          }),
         ];
       });
       return new Map(stamped);
@@ -138,7 +164,9 @@ export class Workspace {
     this.requestLifeMs = (seed.requestLifeSeconds ?? WEEK_SECONDS) * 1000;
     this.executionMs = (seed.executionSeconds ?? 5) * 1000;
     const past = [...(seed.transactions ?? [])].sort((a, b) => b.ageSeconds - a.ageSeconds);
-    this.transactions = past.flatMap((one) => this.#pastTransaction(one, now - one.ageSeconds * 1000));
+    this.transactions = past.flatMap((one) =>
+      this.#pastTransaction(one, now - one.ageSeconds * 1000),
+    );
   }
 
   /** A new opaque id, in the form of a UUID. */
@@ -157,7 +185,11 @@ export class Workspace {
 
   /** The public key of an API operator; people and read-only users have none here. */
   #keyOf(user: Pick<User, "id" | "deviceType" | "role">, privateKey: string | undefined): string {
-    if (privateKey === undefined && (user.deviceType !== "API" || user.role === "READ_ONLY_API_KEY")) return "";
+    if (
+      privateKey === undefined &&
+      (user.deviceType !== "API" || user.role === "READ_ONLY_API_KEY")
+    )
+      return "";
     const pair = privateKey === undefined ? makeKeyPair(this.#random) : readKeyPair(privateKey);
     this.keys.set(user.id, pair);
     return pair.publicKey;
@@ -169,7 +201,8 @@ export class Workspace {
   ): Transaction[] {
     const account = this.accounts.get(accountId);
     if (account === undefined) return [];
-    const [sender, recipient] = type === "SEND" ? [account.address, counterparty] : [counterparty, account.address];
+    const [sender, recipient] =
+      type === "SEND" ? [account.address, counterparty] : [counterparty, account.address];
     return [
       {
         id: this.newId(),

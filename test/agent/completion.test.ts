@@ -1,4 +1,7 @@
-/** `completion` in the real shells, through a terminal: keys are typed, and the command line that the shell then runs is looked at. */
+/**
+ * `completion` in the real shells, through a terminal: keys are typed, and the command line that
+ * the shell then runs is looked at.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -10,13 +13,21 @@ import { PROGRAM } from "../../src/version.ts";
 import { openTerminal, type Terminal } from "./terminal.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "completion-"));
-const [home, bin, work] = ["home", "bin", "work"].map((name) => join(folder, name)) as [string, string, string];
+const [home, bin, work] = ["home", "bin", "work"].map((name) => join(folder, name)) as [
+  string,
+  string,
+  string,
+];
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 beforeAll(async () => {
-  for (const path of [home, bin, work, join(work, "skills folder")]) await mkdir(path, { recursive: true });
+  for (const path of [home, bin, work, join(work, "skills folder")])
+    await mkdir(path, { recursive: true });
   // In place of the program: says how it was called.
-  await writeFile(join(bin, PROGRAM), '#!/bin/sh\nprintf "called"\nprintf "<%s>" "$@"\nprintf ";\\n"\n');
+  await writeFile(
+    join(bin, PROGRAM),
+    '#!/bin/sh\nprintf "called"\nprintf "<%s>" "$@"\nprintf ";\\n"\n',
+  );
   await chmod(join(bin, PROGRAM), 0o755);
   await writeFile(join(work, "payout.json"), "{}");
   for (const shell of ["bash", "zsh", "fish"] as const) {
@@ -39,14 +50,23 @@ const STARTS = {
 
 async function openShell(shell: keyof typeof STARTS): Promise<Terminal> {
   const { command, setup } = STARTS[shell];
-  if (Bun.which(shell) === null) throw new Error(`${shell} is not installed; the package has the same name.`);
-  const env = { HOME: home, PATH: `${bin}:/usr/bin:/bin`, XDG_CONFIG_HOME: home, XDG_DATA_HOME: home };
+  if (Bun.which(shell) === null)
+    throw new Error(`${shell} is not installed; the package has the same name.`);
+  const env = {
+    HOME: home,
+    PATH: `${bin}:/usr/bin:/bin`,
+    XDG_CONFIG_HOME: home,
+    XDG_DATA_HOME: home,
+  };
   const terminal = openTerminal(command, work, env);
   await terminal.type(`${setup}\necho rea''dy\n`, /ready/);
   return terminal;
 }
 
-/** Keys typed after the program's name, and the arguments with which the shell then runs it. `\t` is the key. */
+/**
+ * Keys typed after the program's name, and the arguments with which the shell then runs it. `\t` is
+ * the key.
+ */
 const LINES: readonly (readonly [what: string, keys: string, called: readonly string[]])[] = [
   ["a group", "acc\t", ["accounts"]],
   ["a command", "requests cre\t", ["requests", "create"]],
@@ -58,13 +78,21 @@ const LINES: readonly (readonly [what: string, keys: string, called: readonly st
     ["accounts", "list", "--name", "list", "--status"],
   ],
   ["a global option", "whoami --pre\t", ["whoami", "--pretty"]],
-  ["a value of a closed list", "accounts list --status AC\t", ["accounts", "list", "--status", "ACTIVE"]],
+  [
+    "a value of a closed list",
+    "accounts list --status AC\t",
+    ["accounts", "list", "--status", "ACTIVE"],
+  ],
   [
     "a value after the kebab-case spelling",
     "requests list --sort-order de\t",
     ["requests", "list", "--sort-order", "desc"],
   ],
-  ["a command in kebab-case leads on", "requests get-challenge --i\t", ["requests", "get-challenge", "--id"]],
+  [
+    "a command in kebab-case leads on",
+    "requests get-challenge --i\t",
+    ["requests", "get-challenge", "--id"],
+  ],
   [
     "a document from a file",
     "requests create --requestData @pay\t",
@@ -75,7 +103,11 @@ const LINES: readonly (readonly [what: string, keys: string, called: readonly st
     "requests create --requestData=@pay\t",
     ["requests", "create", "--requestData=@payout.json"],
   ],
-  ["a value behind an equals sign", "accounts list --status=AC\t", ["accounts", "list", "--status=ACTIVE"]],
+  [
+    "a value behind an equals sign",
+    "accounts list --status=AC\t",
+    ["accounts", "list", "--status=ACTIVE"],
+  ],
   ["a path", "keys generate --out pay\t", ["keys", "generate", "--out", "payout.json"]],
   ["a shell", "completion fi\t", ["completion", "fish"]],
   ["words of a command to describe", "schema requests wa\t", ["schema", "requests", "wait"]],
@@ -112,8 +144,8 @@ test("every script names every command and option, and PowerShell's tables have 
   const tables = SHELLS.powershell(PROGRAM, commands).split("@{").slice(1);
   expect(tables).toHaveLength(4);
   for (const table of tables) {
-    const keys = [...(table.split("\n    }")[0] ?? "").matchAll(/^ {8}'((?:[^']|'')*)' = /gm)].map(([, key]) =>
-      key?.toLowerCase(),
+    const keys = [...(table.split("\n    }")[0] ?? "").matchAll(/^ {8}'((?:[^']|'')*)' = /gm)].map(
+      ([, key]) => key?.toLowerCase(),
     );
     expect(keys.length).toBeGreaterThan(10);
     expect(new Set(keys).size).toBe(keys.length);

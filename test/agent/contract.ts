@@ -1,4 +1,7 @@
-/** What `schema` promises of every answer, held against answers: their form, and the codes that a command may fail with. */
+/**
+ * What `schema` promises of every answer, held against answers: their form, and the codes that a
+ * command may fail with.
+ */
 import Ajv2020, { type ValidateFunction } from "ajv/dist/2020";
 import { type Command, walk } from "../../src/cli/command.ts";
 import { parse } from "../../src/cli/parse.ts";
@@ -29,7 +32,10 @@ async function ask(...words: string[]): Promise<unknown> {
 
 const ajv = new Ajv2020({ strict: true, allowUnionTypes: true });
 
-/** How the program describes each command, compiled; strict, so that a schema that says nothing is noticed. */
+/**
+ * How the program describes each command, compiled; strict, so that a schema that says nothing is
+ * noticed.
+ */
 async function promises(): Promise<Map<Command, Promised>> {
   const made = new Map<Command, Promised>();
   for (const [words, command] of walk(commands)) {
@@ -51,7 +57,10 @@ const [PROMISED, FAILURE] = await Promise.all([
 /** Answers that were compared with a schema so far. */
 export const tally = { results: 0, failures: 0 };
 
-/** What an answer breaks of what `schema` says, or nothing. Help, version and usage errors above a command are not answers of one. */
+/**
+ * What an answer breaks of what `schema` says, or nothing. Help, version and usage errors above a
+ * command are not answers of one.
+ */
 export function breaches(argv: readonly string[], { exit, stdout }: Outcome): string[] {
   const target = targetOf(argv);
   if (target === undefined) return [];
@@ -62,7 +71,9 @@ export function breaches(argv: readonly string[], { exit, stdout }: Outcome): st
   tally.failures += 1;
   return [
     ...(FAILURE(document) || "results" in document ? [] : [ajv.errorsText(FAILURE.errors)]),
-    ...(document.error.exitCode === exit ? [] : [`exitCode ${document.error.exitCode}, exit ${exit}`]),
+    ...(document.error.exitCode === exit
+      ? []
+      : [`exitCode ${document.error.exitCode}, exit ${exit}`]),
     ...(promised.codes.has(document.error.code)
       ? []
       : [`${document.error.code} is not among the codes of the command.`]),
@@ -74,7 +85,9 @@ function resultBreaches(promised: Promised, argv: readonly string[], stdout: str
   const isDry = argv.includes("--dryRun") || argv.includes("--dry-run");
   const validate = isDry ? promised.dryRun : promised.result;
   if (validate === undefined)
-    return promised.result === undefined && stdout !== "" ? [] : ["There is an answer, and no schema of it."];
+    return promised.result === undefined && stdout !== ""
+      ? []
+      : ["There is an answer, and no schema of it."];
   if (isProjected && !isDry) return [];
   tally.results += 1;
   // Text is promised to nobody but `skill install` without a target.

@@ -1,4 +1,7 @@
-/** `doctor`: everything well, then one thing broken at a time, each found by its own check, with a fix, and nothing changed. */
+/**
+ * `doctor`: everything well, then one thing broken at a time, each found by its own check, with a
+ * fix, and nothing changed.
+ */
 import { describe, expect, test } from "bun:test";
 import { chmod, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -25,7 +28,10 @@ async function doctor(world: World, options = ""): Promise<Report> {
   const isWell = exit === 0;
   const report = isWell ? document : at(document, "error.details");
   expect(at(report, "ok")).toBe(isWell);
-  if (!isWell) expect(document).toMatchObject({ error: { code: "DOCTOR_PROBLEMS", exitCode: 1, retryable: false } });
+  if (!isWell)
+    expect(document).toMatchObject({
+      error: { code: "DOCTOR_PROBLEMS", exitCode: 1, retryable: false },
+    });
   const findings = at(report, "findings") as Finding[];
   expect(findings.some(({ status }) => status === "problem")).toBe(!isWell);
   for (const { status, fix } of findings) expect(fix !== undefined).toBe(status !== "ok");
@@ -33,7 +39,9 @@ async function doctor(world: World, options = ""): Promise<Report> {
 }
 
 const problems = ({ findings }: Report): string[] =>
-  findings.filter(({ status }) => status === "problem").map(({ check, code }) => `${check} ${code ?? ""}`.trim());
+  findings
+    .filter(({ status }) => status === "problem")
+    .map(({ check, code }) => `${check} ${code ?? ""}`.trim());
 
 const stateOf = (world: World): string => join(world.home, ".local/state/ledger-enterprise-cli");
 
@@ -76,7 +84,9 @@ test("before the first login only that is missing, as a warning", async () => {
   await using world = await openWorld();
   const report = await doctor(world);
   expect(report.exit).toBe(0);
-  expect(report.findings.filter(({ status }) => status !== "ok").map(({ check }) => check)).toEqual(["session"]);
+  expect(report.findings.filter(({ status }) => status !== "ok").map(({ check }) => check)).toEqual(
+    ["session"],
+  );
   expect(await readdir(world.home)).toEqual([]);
 });
 
@@ -102,13 +112,27 @@ test("where settings come from is said, what they are is not", async () => {
     (at(document, "settings") as { name: string; source: string }[]).find(
       (row) => row.name === `LEDGER_ENTERPRISE_${name}`,
     )?.source;
-  expect(["API_URL", "API_KEY_SECRET", "REPORTING_API_KEY"].map(source)).toEqual(["environment", "file", "unset"]);
-  for (const value of [secret, "nobody-shall-see", world.env.LEDGER_ENTERPRISE_API_PRIVATE_KEY ?? ""])
+  expect(["API_URL", "API_KEY_SECRET", "REPORTING_API_KEY"].map(source)).toEqual([
+    "environment",
+    "file",
+    "unset",
+  ]);
+  for (const value of [
+    secret,
+    "nobody-shall-see",
+    world.env.LEDGER_ENTERPRISE_API_PRIVATE_KEY ?? "",
+  ])
     expect(stdout).not.toContain(value);
 });
 
-/** What is broken, how, and the one check that finds it (with the code that a command would give). */
-const BROKEN: readonly (readonly [what: string, breaks: (world: World) => Promise<unknown>, found: string])[] = [
+/**
+ * What is broken, how, and the one check that finds it (with the code that a command would give).
+ */
+const BROKEN: readonly (readonly [
+  what: string,
+  breaks: (world: World) => Promise<unknown>,
+  found: string,
+])[] = [
   [
     "a missing secret before a login",
     async (world) => {
@@ -127,7 +151,11 @@ const BROKEN: readonly (readonly [what: string, breaks: (world: World) => Promis
     async ({ env }) => (env.LEDGER_ENTERPRISE_WORKSPACE = "another"),
     "session SESSION_MISMATCH",
   ],
-  ["a state folder that others can read", (world) => chmod(stateOf(world), 0o755), "state SESSION_INSECURE"],
+  [
+    "a state folder that others can read",
+    (world) => chmod(stateOf(world), 0o755),
+    "state SESSION_INSECURE",
+  ],
   [
     "a session that others can read",
     (world) => chmod(join(stateOf(world), "session.json"), 0o644),
@@ -148,10 +176,18 @@ const BROKEN: readonly (readonly [what: string, breaks: (world: World) => Promis
     async ({ env }) => (env.LEDGER_ENTERPRISE_API_PRIVATE_KEY = generateKeyPair().pemHex),
     "key KEY_MISMATCH",
   ],
-  ["a proxy that is no address", async ({ env }) => (env.HTTPS_PROXY = "not a proxy"), "proxy INVALID_PROXY"],
+  [
+    "a proxy that is no address",
+    async ({ env }) => (env.HTTPS_PROXY = "not a proxy"),
+    "proxy INVALID_PROXY",
+  ],
   [
     "a clock that is wrong",
-    ({ control }) => control("fault", '{"match":{"path":"/users"},"headers":{"date":"Mon, 02 Mar 2020 10:00:00 GMT"}}'),
+    ({ control }) =>
+      control(
+        "fault",
+        '{"match":{"path":"/users"},"headers":{"date":"Mon, 02 Mar 2020 10:00:00 GMT"}}',
+      ),
     "clock",
   ],
   [
@@ -162,13 +198,19 @@ const BROKEN: readonly (readonly [what: string, breaks: (world: World) => Promis
   [
     "a login page in the way",
     ({ control }) =>
-      control("fault", '{"match":{"path":"/users"},"status":200,"contentType":"text/html","body":"<html>"}'),
+      control(
+        "fault",
+        '{"match":{"path":"/users"},"status":200,"contentType":"text/html","body":"<html>"}',
+      ),
     "network INVALID_RESPONSE",
   ],
   [
     "a redirect",
     ({ control }) =>
-      control("fault", '{"match":{"path":"/users"},"redirect":{"status":302,"location":"https://example.org/"}}'),
+      control(
+        "fault",
+        '{"match":{"path":"/users"},"redirect":{"status":302,"location":"https://example.org/"}}',
+      ),
     "network REDIRECT_BLOCKED",
   ],
   [
@@ -199,15 +241,21 @@ describe("one thing broken", () => {
       session: ["authorisation"],
       proxy: ["network"],
     };
-    expect(checks.filter((check) => check !== checks[0] && !follows[checks[0] ?? ""]?.includes(check ?? ""))).toEqual(
-      [],
-    );
+    expect(
+      checks.filter(
+        (check) => check !== checks[0] && !follows[checks[0] ?? ""]?.includes(check ?? ""),
+      ),
+    ).toEqual([]);
   });
 
   /** A login cannot be had from there, so no session hides the configured address. */
   test.each([
     ["an address that is none", "nonsense", "settings INVALID_URL"],
-    ["an address without protection", "http://re.vault.ledger.com/v1/rest", "settings INSECURE_URL"],
+    [
+      "an address without protection",
+      "http://re.vault.ledger.com/v1/rest",
+      "settings INSECURE_URL",
+    ],
     ["a name that does not exist", "https://no-such-host.invalid/v1/rest", "dns DNS_ERROR"],
     ["a port where nobody listens", "http://127.0.0.1:1/v1/rest", "network NETWORK_ERROR"],
     ["a server without a certificate", "https://127.0.0.1:PORT/v1/rest", "tls TLS_ERROR"],

@@ -1,6 +1,6 @@
 /**
- * The tasks of tasks.ts done by recorded command lines, without a model: what a good agent typed is judged right, what a misled one typed is
- * judged wrong, and both see what they saw then.
+ * The tasks of tasks.ts done by recorded command lines, without a model: what a good agent typed is
+ * judged right, what a misled one typed is judged wrong, and both see what they saw then.
  */
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
@@ -17,7 +17,11 @@ await findArtifacts();
 const forms = (await allForms()).filter(({ name }) => name === "source" || name === "executable");
 
 /** Plays the recording and gives what the task's judge says of it. */
-async function judged(task: Task, recording: string, form: (typeof forms)[number]): Promise<string[]> {
+async function judged(
+  task: Task,
+  recording: string,
+  form: (typeof forms)[number],
+): Promise<string[]> {
   let now = Date.now();
   await using opened = await openTask(task, () => now);
   await play(parseScript(await Bun.file(join(FOLDER, recording)).text()), form, {

@@ -1,4 +1,7 @@
-/** Every example of every command is run against the sandbox, and every answer is what `schema` says it is. */
+/**
+ * Every example of every command is run against the sandbox, and every answer is what `schema` says
+ * it is.
+ */
 import { expect, test } from "bun:test";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -22,19 +25,32 @@ const NOT_RUN: readonly (readonly [words: RegExp, reason: string])[] = [
 
 const ACCOUNT = "e5a8f6f0-2222-4f6e-8f5a-000000000001";
 
-/** A session, a request with its challenge and signature, and the files that examples name. Gives what placeholders stand for. */
+/**
+ * A session, a request with its challenge and signature, and the files that examples name. Gives
+ * what placeholders stand for.
+ */
 async function prepare(world: World): Promise<Record<string, string>> {
   const file = (name: string, content: unknown): Promise<void> =>
-    writeFile(join(world.cwd, name), typeof content === "string" ? content : JSON.stringify(content));
+    writeFile(
+      join(world.cwd, name),
+      typeof content === "string" ? content : JSON.stringify(content),
+    );
   await file("tx.json", PAYOUT);
   await file("payout.json", { type: "CREATE_TRANSACTION", data: PAYOUT });
   await file("intent.json", { data: { transaction_data: { amount: "2500000" } } });
   await world.run("login api");
-  const id = String(at((await world.run("requests create --requestData @payout.json")).document, "id"));
-  const challenge = String(at((await world.run(`requests review --id ${id}`)).document, "challenge"));
+  const id = String(
+    at((await world.run("requests create --requestData @payout.json")).document, "id"),
+  );
+  const challenge = String(
+    at((await world.run(`requests review --id ${id}`)).document, "challenge"),
+  );
   await file("challenge.txt", challenge);
   const signature = String(
-    at((await world.run(`requests sign --id ${id} --challenge ${challenge}`)).document, "signature"),
+    at(
+      (await world.run(`requests sign --id ${id} --challenge ${challenge}`)).document,
+      "signature",
+    ),
   );
   return {
     ACCOUNT_ID: ACCOUNT,
@@ -85,7 +101,11 @@ test.each(CASES.filter(({ line }) => !NOT_RUN.some(([words]) => words.test(line)
     const isWait = words.join(" ") === "requests wait";
     if (isWait) await approve(world, placeholders.REQUEST_ID ?? "");
     const { exit, stdout, stderr } = await world.run(fill(line, placeholders));
-    expect({ exit, stderr, failure: exit === 0 ? "" : stdout }).toEqual({ exit: 0, stderr: "", failure: "" });
+    expect({ exit, stderr, failure: exit === 0 ? "" : stdout }).toEqual({
+      exit: 0,
+      stderr: "",
+      failure: "",
+    });
   },
 );
 

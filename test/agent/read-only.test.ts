@@ -1,4 +1,7 @@
-/** LEDGER_ENTERPRISE_READ_ONLY follows from a command's effect: whatever writes or signs is refused, also what is added later. */
+/**
+ * LEDGER_ENTERPRISE_READ_ONLY follows from a command's effect: whatever writes or signs is refused,
+ * also what is added later.
+ */
 import { expect, test } from "bun:test";
 import { manifest } from "../../src/cli/manifest.ts";
 import { commands } from "../../src/commands/index.ts";
@@ -19,7 +22,11 @@ test.each(CHANGING)("$name is refused before anything is read or sent", async ({
   // Every option is missing, and a file that is named does not exist: the mode comes first.
   for (const line of [name, `${name} --dryRun`]) {
     const { exit, document } = await world.run(line);
-    expect({ line, exit, code: at(document, "error.code") }).toEqual({ line, exit: 2, code: "READ_ONLY" });
+    expect({ line, exit, code: at(document, "error.code") }).toEqual({
+      line,
+      exit: 2,
+      code: "READ_ONLY",
+    });
   }
   await world.control("calls", "none");
 });

@@ -1,4 +1,7 @@
-/** `schema`, help and the parser say the same, since they are made from the same values; and they stay within a reader's budget. */
+/**
+ * `schema`, help and the parser say the same, since they are made from the same values; and they
+ * stay within a reader's budget.
+ */
 import { describe, expect, test } from "bun:test";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -23,14 +26,26 @@ async function run(
     cwd: ROOT,
   });
   expect(stderr).toBe("");
-  return { exit, stdout, document: stdout.startsWith("{") ? (JSON.parse(stdout) as Record<string, unknown>) : {} };
+  return {
+    exit,
+    stdout,
+    document: stdout.startsWith("{") ? (JSON.parse(stdout) as Record<string, unknown>) : {},
+  };
 }
 
-const COMMANDS = [...walk(commands)].map(([words, command]) => ({ name: words.join(" "), words, command }));
+const COMMANDS = [...walk(commands)].map(([words, command]) => ({
+  name: words.join(" "),
+  words,
+  command,
+}));
 
-function* groups(group: Group, words: readonly string[] = []): Generator<readonly [string[], Group]> {
+function* groups(
+  group: Group,
+  words: readonly string[] = [],
+): Generator<readonly [string[], Group]> {
   yield [[...words], group];
-  for (const [name, member] of group.members) if (member.kind === "group") yield* groups(member, [...words, name]);
+  for (const [name, member] of group.members)
+    if (member.kind === "group") yield* groups(member, [...words, name]);
 }
 
 const GROUPS = [...groups(commands)].map(([words, group]) => ({
@@ -46,7 +61,9 @@ test("the schema of 'sandbox start' names every member of what it prints", async
   const { properties } = document.result as { properties: Record<string, { properties?: object }> };
   expect(Object.keys(properties)).toEqual(Object.keys(sandbox.description));
   for (const name of ["baseUrls", "operator"] as const)
-    expect(Object.keys(properties[name]?.properties ?? {})).toEqual(Object.keys(sandbox.description[name]));
+    expect(Object.keys(properties[name]?.properties ?? {})).toEqual(
+      Object.keys(sandbox.description[name]),
+    );
 });
 
 test("a word that belongs to no option is named as help names it", async () => {
@@ -63,10 +80,20 @@ describe("the index", () => {
   test("has the shape of SPEC §8, names every command, and takes at most 6 KB", async () => {
     const { stdout, document } = await run("schema");
     expect(Buffer.byteLength(stdout)).toBeLessThanOrEqual(6 * 1024);
-    expect(Object.keys(document)).toEqual(["program", "version", "commands", "globalOptions", "exitCodes"]);
+    expect(Object.keys(document)).toEqual([
+      "program",
+      "version",
+      "commands",
+      "globalOptions",
+      "exitCodes",
+    ]);
     expect(document.program).toBe("ledger-enterprise-cli");
     expect(document.commands).toEqual(
-      COMMANDS.map(({ name, command }) => ({ name, summary: command.summary, effect: command.effect })),
+      COMMANDS.map(({ name, command }) => ({
+        name,
+        summary: command.summary,
+        effect: command.effect,
+      })),
     );
     expect(document.exitCodes).toEqual(EXIT_CODES);
     const globals = (document.globalOptions as { name: string }[]).map(({ name }) => name);
@@ -103,7 +130,8 @@ describe("errors", () => {
     expect(
       owed.filter(
         (code) =>
-          (isDeviceThere || !/^DEVICE_|REQUEST_CLOSED/.test(code)) && (isUpgradeThere || code !== "UPGRADE_FAILED"),
+          (isDeviceThere || !/^DEVICE_|REQUEST_CLOSED/.test(code)) &&
+          (isUpgradeThere || code !== "UPGRADE_FAILED"),
       ),
     ).toEqual([]);
   });
@@ -123,7 +151,9 @@ describe.each(COMMANDS)("$name", ({ words, command }) => {
   test("options in help and schema are those of the parser", async () => {
     const [help, schema] = [await run(...words, "--help"), await run("schema", ...words)];
     const own = Object.keys(command.args);
-    const shown = [...help.stdout.matchAll(/^ {2}(?:-\w, )?--([A-Za-z0-9]+)/gm)].map(([, name]) => name);
+    const shown = [...help.stdout.matchAll(/^ {2}(?:-\w, )?--([A-Za-z0-9]+)/gm)].map(
+      ([, name]) => name,
+    );
     const described = (schema.document.options as { name: string }[]).map(({ name }) => name);
     expect([help.exit, schema.exit]).toEqual([0, 0]);
     expect(shown).toEqual(own);
@@ -141,19 +171,25 @@ describe.each(COMMANDS)("$name", ({ words, command }) => {
 
   test("help says purpose, usage, effect and examples; schema the same in the kebab-case spelling", async () => {
     const { stdout } = await run(...words, "--help");
-    expect(stdout).toStartWith(`${command.summary}\n\nUSAGE ledger-enterprise-cli ${words.join(" ")}`);
+    expect(stdout).toStartWith(
+      `${command.summary}\n\nUSAGE ledger-enterprise-cli ${words.join(" ")}`,
+    );
     for (const { line, means } of command.examples)
       expect(stdout).toContain(`  # ${means}\n  ledger-enterprise-cli ${line}`);
     expect(stdout.includes("have a person agree")).toBe(changes(command));
     expect(stdout).not.toMatch(/[ \t]$|undefined|\[object/m);
-    expect((await run("schema", ...words.map(kebab))).stdout).toBe((await run("schema", ...words)).stdout);
+    expect((await run("schema", ...words.map(kebab))).stdout).toBe(
+      (await run("schema", ...words)).stdout,
+    );
   });
 
   test("what changes something asks for a person and can be rehearsed", async () => {
     const { document } = await run("schema", ...words);
     expect(document.needsConfirmation).toBe(changes(command));
     expect("dryRunResult" in document).toBe(changes(command));
-    expect((document.options as { name: string }[]).some(({ name }) => name === "dryRun")).toBe(changes(command));
+    expect((document.options as { name: string }[]).some(({ name }) => name === "dryRun")).toBe(
+      changes(command),
+    );
   });
 
   test("limits are written down", async () => {
@@ -162,7 +198,8 @@ describe.each(COMMANDS)("$name", ({ words, command }) => {
       if (option.type === "integer" || option.type === "number")
         expect(option).toMatchObject({ minimum: expect.any(Number), maximum: expect.any(Number) });
       if (option.type === "choice") expect(option.choices).not.toBeEmpty();
-      if (option.type === "json" || option.type === "material") expect(option.maxBytes).toBeNumber();
+      if (option.type === "json" || option.type === "material")
+        expect(option.maxBytes).toBeNumber();
     }
   });
 });
@@ -211,12 +248,17 @@ describe.each(GROUPS)("help of $name", ({ words, group }) => {
 
 describe("what is generated", () => {
   test("the README's table is the manifest's", async () => {
-    expect(await Bun.file(join(ROOT, "README.md")).text()).toContain(commandTable(manifest(commands).commands));
+    expect(await Bun.file(join(ROOT, "README.md")).text()).toContain(
+      commandTable(manifest(commands).commands),
+    );
   });
 
   test("skill/references holds these files and no others", async () => {
     const wanted = references(commands);
-    expect((await readdir(join(ROOT, "skill/references"))).sort()).toEqual([...wanted.keys()].sort());
-    for (const [name, text] of wanted) expect(await Bun.file(join(ROOT, "skill/references", name)).text()).toBe(text);
+    expect((await readdir(join(ROOT, "skill/references"))).sort()).toEqual(
+      [...wanted.keys()].sort(),
+    );
+    for (const [name, text] of wanted)
+      expect(await Bun.file(join(ROOT, "skill/references", name)).text()).toBe(text);
   });
 });

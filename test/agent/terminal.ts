@@ -5,12 +5,19 @@ import { setTimeout as after } from "node:timers/promises";
 const HANG_MS = 20_000;
 
 export interface Terminal extends AsyncDisposable {
-  /** Types `keys` and waits until the output since then, without control sequences, matches; gives the match. */
+  /**
+   * Types `keys` and waits until the output since then, without control sequences, matches; gives
+   * the match.
+   */
   type(keys: string, wanted: RegExp): Promise<RegExpExecArray>;
 }
 
 /** Starts `command` in `cwd`. Fails when the command cannot be started. */
-export function openTerminal(command: readonly string[], cwd: string, env: Readonly<Record<string, string>>): Terminal {
+export function openTerminal(
+  command: readonly string[],
+  cwd: string,
+  env: Readonly<Record<string, string>>,
+): Terminal {
   let seen = "";
   let wake = Promise.withResolvers<void>();
   const decoder = new TextDecoder();
@@ -37,7 +44,9 @@ export function openTerminal(command: readonly string[], cwd: string, env: Reado
         if (match !== null) return match;
         wake = Promise.withResolvers();
         if ((await Promise.race([wake.promise, hang])) === "hang") {
-          throw new Error(`The terminal never showed ${wanted}; it showed ${JSON.stringify(screen)}`);
+          throw new Error(
+            `The terminal never showed ${wanted}; it showed ${JSON.stringify(screen)}`,
+          );
         }
       }
     },
@@ -50,8 +59,9 @@ export function openTerminal(command: readonly string[], cwd: string, env: Reado
 }
 
 /** Colours, cursor movements and titles; then what else is no text. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control sequences are what this finds
-const SEQUENCE = /\u001b(\[[0-9;?>=]*[ -/]*[@-~]|\][^\u0007\u001b]*(\u0007|\u001b\\)|[()][A-Z0-9]|[=>])/g;
+const SEQUENCE =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control sequences are what this finds
+  /\u001b(\[[0-9;?>=]*[ -/]*[@-~]|\][^\u0007\u001b]*(\u0007|\u001b\\)|[()][A-Z0-9]|[=>])/g;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the same
 const CONTROL = /[\u0000-\u0007\u000e-\u001a]/g;
 

@@ -20,7 +20,10 @@ export interface World extends AsyncDisposable {
   readonly cwd: string;
   /** A line for the sandbox (test/support/sandbox.ts). */
   control(verb: string, rest: string): Promise<void>;
-  /** Runs a line as a shell would, with or without the program's name before it. Throws when the answer is not what `schema` promises. */
+  /**
+   * Runs a line as a shell would, with or without the program's name before it. Throws when the
+   * answer is not what `schema` promises.
+   */
   run(line: string, stdin?: string): Promise<Answer>;
 }
 
@@ -41,7 +44,10 @@ export async function openWorld(form: Form = SOURCE): Promise<World> {
       const argv = words[0] === PROGRAM ? words.slice(1) : words;
       const outcome = await form.run({ argv, env: { ...env }, stdin, cwd });
       const { stdout, stderr } = outcome;
-      const broken = [...breaches(argv, outcome), ...(await canaries.findLeaks({ stdout, stderr }, home))];
+      const broken = [
+        ...breaches(argv, outcome),
+        ...(await canaries.findLeaks({ stdout, stderr }, home)),
+      ];
       if (broken.length > 0) throw new Error(`${line}: ${broken.join(" ")}\n${outcome.stdout}`);
       return { ...outcome, document: parse(outcome.stdout) };
     },
@@ -63,6 +69,8 @@ function parse(text: string): unknown {
 /** The member at a dotted path of a document, or undefined. */
 export function at(document: unknown, path: string): unknown {
   return path.split(".").reduce<unknown>((found, name) => {
-    return typeof found === "object" && found !== null ? (found as Record<string, unknown>)[name] : undefined;
+    return typeof found === "object" && found !== null
+      ? (found as Record<string, unknown>)[name]
+      : undefined;
   }, document);
 }

@@ -1,4 +1,7 @@
-/** What no command line can reach, because an earlier check is in the way, and must hold all the same. */
+/**
+ * What no command line can reach, because an earlier check is in the way, and must hold all the
+ * same.
+ */
 import { expect, test } from "bun:test";
 import { createApi } from "../../src/core/api/api.ts";
 import { Client } from "../../src/core/api/client.ts";
@@ -19,12 +22,20 @@ const HERE: Session = {
   tokens: { access: "access", refresh: "refresh", receivedAt: 0, expiresInSeconds: 300 },
 };
 
-/** A host whose session becomes another one while the lock is waited for; it notes what would have been sent. */
+/**
+ * A host whose session becomes another one while the lock is waited for; it notes what would have
+ * been sent.
+ */
 function hostWith(fresh: SessionStore["fresh"]): { host: ApiHost; sent: string[] } {
   const sent: string[] = [];
   const fetch = async (input: string | URL | Request): Promise<Response> => {
     sent.push(input instanceof Request ? input.url : String(input));
-    return Response.json({ accessToken: "a", refreshToken: "r", expiresInSeconds: 300, refreshExpiresInSeconds: 1800 });
+    return Response.json({
+      accessToken: "a",
+      refreshToken: "r",
+      expiresInSeconds: 300,
+      refreshExpiresInSeconds: 1800,
+    });
   };
   const env = {
     LEDGER_ENTERPRISE_API_URL: "https://vault.example/v1/rest",
@@ -44,7 +55,11 @@ function hostWith(fresh: SessionStore["fresh"]): { host: ApiHost; sent: string[]
       timestamps: false,
       clock: () => 0,
     }),
-    config: new Config({ env, readFile: () => Promise.reject(new Error("no file")), learn: () => undefined }),
+    config: new Config({
+      env,
+      readFile: () => Promise.reject(new Error("no file")),
+      learn: () => undefined,
+    }),
     sessions: { recent: async () => HERE, fresh } as SessionStore,
   };
   return { host, sent };
@@ -71,21 +86,32 @@ test.each(ELSEWHERE)(
   async (_, change) => {
     const { host, sent } = hostWith(async () => ({ ...HERE, ...change }));
     expect(await codeOf(() => createApi(host).read("accounts.list"))).toBe("SESSION_MISMATCH");
-    expect(await codeOf(() => createApi(host).write("requests.create", {}))).toBe("SESSION_MISMATCH");
+    expect(await codeOf(() => createApi(host).write("requests.create", {}))).toBe(
+      "SESSION_MISMATCH",
+    );
     expect(sent).toEqual([]);
   },
 );
 
-test.each(ELSEWHERE)("NET-2 nor a refresh token, when it became one of another %s", async (_, change) => {
-  const { host, sent } = hostWith(async (refresh) => ({ ...HERE, tokens: await refresh({ ...HERE, ...change }) }));
-  expect(await codeOf(() => createApi(host).read("accounts.list"))).toBe("SESSION_MISMATCH");
-  expect(sent).toEqual([]);
-});
+test.each(ELSEWHERE)(
+  "NET-2 nor a refresh token, when it became one of another %s",
+  async (_, change) => {
+    const { host, sent } = hostWith(async (refresh) => ({
+      ...HERE,
+      tokens: await refresh({ ...HERE, ...change }),
+    }));
+    expect(await codeOf(() => createApi(host).read("accounts.list"))).toBe("SESSION_MISMATCH");
+    expect(sent).toEqual([]);
+  },
+);
 
 test("NET-2 the same session is refreshed and used", async () => {
   const { host, sent } = hostWith(async (refresh) => ({ ...HERE, tokens: await refresh(HERE) }));
   expect(await codeOf(() => createApi(host).read("accounts.list"))).toBe("none");
-  expect(sent).toEqual(["https://vault.example/v1/rest/auth/token/refresh", "https://vault.example/v1/rest/accounts"]);
+  expect(sent).toEqual([
+    "https://vault.example/v1/rest/auth/token/refresh",
+    "https://vault.example/v1/rest/accounts",
+  ]);
 });
 
 const HOST = hostWith(async () => HERE).host;
@@ -110,17 +136,33 @@ test.each([".evil.example/", "@evil.example/", ":8443/"])(
 
 test.each([
   ["a long error", 400, {}, "api"],
-  ["where a redirect leads", 302, { location: `/${"x".repeat(500)}a-secret-of-some-length` }, "details"],
+  [
+    "where a redirect leads",
+    302,
+    { location: `/${"x".repeat(500)}a-secret-of-some-length` },
+    "details",
+  ],
 ] as const)(
   "SEC-1 a secret in %s is masked before that is cut, however the cut falls",
   async (_, status, headers, where) => {
     const redactor = new Redactor();
     redactor.learn("a-secret-of-some-length");
-    const body = JSON.stringify({ m: `${"x".repeat(4080)}a-secret-of-some-length${"y".repeat(9000)}` });
-    const answer = new Response(body, { status, headers: { "content-type": "application/json", ...headers } });
-    const host: ApiHost = { ...hostWith(async () => HERE).host, redactor, fetch: (async () => answer) as never };
+    const body = JSON.stringify({
+      m: `${"x".repeat(4080)}a-secret-of-some-length${"y".repeat(9000)}`,
+    });
+    const answer = new Response(body, {
+      status,
+      headers: { "content-type": "application/json", ...headers },
+    });
+    const host: ApiHost = {
+      ...hostWith(async () => HERE).host,
+      redactor,
+      fetch: (async () => answer) as never,
+    };
     const client = new Client({ origin: "https://vault.example", basePath: "/v1/rest" }, host);
-    const failure = await client.send({ method: "GET", path: "/groups" }).catch((cause: unknown) => cause);
+    const failure = await client
+      .send({ method: "GET", path: "/groups" })
+      .catch((cause: unknown) => cause);
     expect(failure).toBeInstanceOf(CliError);
     const shown = JSON.stringify((failure as CliError).facts[where]);
     expect(shown).toContain("[redacted]".slice(0, 8));

@@ -12,9 +12,19 @@ const ROWS: readonly [code: string, message: string, wanted: string, notSent: bo
   ["EHOSTUNREACH", "connect EHOSTUNREACH 192.0.2.1:443", "NETWORK_ERROR", true],
   ["ENETUNREACH", "write ENETUNREACH", "NETWORK_ERROR", false],
   ["CERT_HAS_EXPIRED", "certificate has expired", "TLS_ERROR", true],
-  ["ERR_TLS_CERT_ALTNAME_INVALID", "Hostname/IP does not match certificate's altnames", "TLS_ERROR", true],
+  [
+    "ERR_TLS_CERT_ALTNAME_INVALID",
+    "Hostname/IP does not match certificate's altnames",
+    "TLS_ERROR",
+    true,
+  ],
   ["EPROTO", "The TLS handshake failed.", "TLS_ERROR", false],
-  ["ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC", "decryption failed or bad record mac", "TLS_ERROR", false],
+  [
+    "ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC",
+    "decryption failed or bad record mac",
+    "TLS_ERROR",
+    false,
+  ],
 ];
 
 test.each(ROWS)("NET-6 %s, %s", (code, message, wanted, notSent) => {

@@ -1,6 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import { createPrivateKey, generateKeyPairSync, sign, verify } from "node:crypto";
-import { fingerprint, generateKeyPair, parsePrivateKey, publicKeyFromHex } from "../../src/core/auth/key.ts";
+import {
+  fingerprint,
+  generateKeyPair,
+  parsePrivateKey,
+  publicKeyFromHex,
+} from "../../src/core/auth/key.ts";
 import { CliError } from "../../src/errors.ts";
 import { failureOf } from "../support/failure.ts";
 import forms from "../vectors/private_key_forms.json" with { type: "json" };
@@ -46,7 +51,13 @@ interface Sec1 {
 }
 
 function sec1(parts: Sec1 = {}): string {
-  const { version = "020101", scalar = SCALAR, curve = OID_P256, point = `00${PUBLIC}`, after = "" } = parts;
+  const {
+    version = "020101",
+    scalar = SCALAR,
+    curve = OID_P256,
+    point = `00${PUBLIC}`,
+    after = "",
+  } = parts;
   return der(
     "30",
     version,
@@ -89,12 +100,16 @@ describe("KEY-1 every documented form", () => {
   test("the set is complete", () => expect(forms.cases.length).toBe(35));
 });
 
-/** Any eight characters of the value in what an error can show would be a leak. Words of PEM's own framing are not secret. */
+/**
+ * Any eight characters of the value in what an error can show would be a leak. Words of PEM's own
+ * framing are not secret.
+ */
 function expectNoEcho(failure: CliError, value: string): void {
   const shown = JSON.stringify([failure.message, failure.facts, failure.stack?.split("\n")[0]]);
   for (let at = 0; at + 8 <= Math.min(value.length, 20_000); at += 1) {
     const part = value.slice(at, at + 8);
-    if (/\d/.test(part) && shown.includes(part)) throw new Error(`a part of the value stands in the error: ${part}`);
+    if (/\d/.test(part) && shown.includes(part))
+      throw new Error(`a part of the value stands in the error: ${part}`);
   }
 }
 
@@ -105,34 +120,77 @@ describe("KEY-3 only P-256, only a scalar in range, only its own public key", ()
     ["scalar 0", pemHex(EC, sec1({ scalar: "00".repeat(32), point: "" })), "INVALID_PRIVATE_KEY"],
     [
       "scalar n",
-      pemHex(EC, sec1({ scalar: "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551", point: "" })),
+      pemHex(
+        EC,
+        sec1({
+          scalar: "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551",
+          point: "",
+        }),
+      ),
       "INVALID_PRIVATE_KEY",
     ],
-    ["scalar 2^256−1", pemHex(EC, sec1({ scalar: "ff".repeat(32), point: "" })), "INVALID_PRIVATE_KEY"],
-    ["scalar of 31 bytes", pemHex(EC, sec1({ scalar: SCALAR.slice(2), point: "" })), "INVALID_PRIVATE_KEY"],
+    [
+      "scalar 2^256−1",
+      pemHex(EC, sec1({ scalar: "ff".repeat(32), point: "" })),
+      "INVALID_PRIVATE_KEY",
+    ],
+    [
+      "scalar of 31 bytes",
+      pemHex(EC, sec1({ scalar: SCALAR.slice(2), point: "" })),
+      "INVALID_PRIVATE_KEY",
+    ],
     ["scalar of 33 bytes", pemHex(EC, sec1({ scalar: `00${SCALAR}` })), "INVALID_PRIVATE_KEY"],
-    ["public half of another key", pemHex(EC, sec1({ scalar: `${SCALAR.slice(0, -1)}2` })), "INVALID_PRIVATE_KEY"],
+    [
+      "public half of another key",
+      pemHex(EC, sec1({ scalar: `${SCALAR.slice(0, -1)}2` })),
+      "INVALID_PRIVATE_KEY",
+    ],
     [
       "compressed public half of the other sign",
       pemHex(EC, sec1({ point: `0002${PUBLIC.slice(2, 66)}` })),
       "INVALID_PRIVATE_KEY",
     ],
-    ["public half with unused bits", pemHex(EC, sec1({ point: `01${PUBLIC}` })), "INVALID_PRIVATE_KEY"],
+    [
+      "public half with unused bits",
+      pemHex(EC, sec1({ point: `01${PUBLIC}` })),
+      "INVALID_PRIVATE_KEY",
+    ],
     ["secp256k1", pemHex(EC, sec1({ curve: OID_SECP256K1, point: "" })), "UNSUPPORTED_KEY"],
-    ["explicit curve parameters", pemHex(EC, sec1({ curve: der("30", "020101") })), "UNSUPPORTED_KEY"],
+    [
+      "explicit curve parameters",
+      pemHex(EC, sec1({ curve: der("30", "020101") })),
+      "UNSUPPORTED_KEY",
+    ],
     ["no curve named", pemHex(EC, sec1({ curve: "" })), "INVALID_PRIVATE_KEY"],
     ["version 2", pemHex(EC, sec1({ version: "020102" })), "INVALID_PRIVATE_KEY"],
     ["bytes after the structure", pemHex(EC, `${sec1()}00`), "INVALID_PRIVATE_KEY"],
     ["an element after the structure", pemHex(EC, `${sec1()}0500`), "INVALID_PRIVATE_KEY"],
-    ["PKCS#8 version 1", pemHex("PRIVATE KEY", pkcs8(sec1({ curve: "" }), OID_P256, "020101")), "INVALID_PRIVATE_KEY"],
+    [
+      "PKCS#8 version 1",
+      pemHex("PRIVATE KEY", pkcs8(sec1({ curve: "" }), OID_P256, "020101")),
+      "INVALID_PRIVATE_KEY",
+    ],
     ["two public halves", pemHex(EC, sec1({ after: "0500" })), "INVALID_PRIVATE_KEY"],
-    ["PEM without its padding", toHex(pemOf(EC, sec1()).replaceAll("=", "")), "INVALID_PRIVATE_KEY"],
+    [
+      "PEM without its padding",
+      toHex(pemOf(EC, sec1()).replaceAll("=", "")),
+      "INVALID_PRIVATE_KEY",
+    ],
     ["length not in shortest form", pemHex(EC, `308177${sec1().slice(4)}`), "INVALID_PRIVATE_KEY"],
     ["indefinite length", pemHex(EC, `3080${sec1().slice(4)}0000`), "INVALID_PRIVATE_KEY"],
     ["length beyond the end", pemHex(EC, `3078${sec1().slice(4)}`), "INVALID_PRIVATE_KEY"],
     [
       "fields in another order",
-      pemHex(EC, der("30", "020101", der("04", SCALAR), der("a1", der("03", `00${PUBLIC}`)), der("a0", OID_P256))),
+      pemHex(
+        EC,
+        der(
+          "30",
+          "020101",
+          der("04", SCALAR),
+          der("a1", der("03", `00${PUBLIC}`)),
+          der("a0", OID_P256),
+        ),
+      ),
       "INVALID_PRIVATE_KEY",
     ],
     [
@@ -146,14 +204,22 @@ describe("KEY-3 only P-256, only a scalar in range, only its own public key", ()
       pemHex("PRIVATE KEY", pkcs8(sec1({ curve: OID_SECP256K1, point: "" }))),
       "UNSUPPORTED_KEY",
     ],
-    ["PKCS#8 on secp256k1", pemHex("PRIVATE KEY", pkcs8(sec1({ curve: "" }), OID_SECP256K1)), "UNSUPPORTED_KEY"],
+    [
+      "PKCS#8 on secp256k1",
+      pemHex("PRIVATE KEY", pkcs8(sec1({ curve: "" }), OID_SECP256K1)),
+      "UNSUPPORTED_KEY",
+    ],
     ["E02 P-384", toHex(P384.export({ format: "pem", type: "pkcs8" })), "UNSUPPORTED_KEY"],
     ["E02 P-521", toHex(P521.export({ format: "pem", type: "sec1" })), "UNSUPPORTED_KEY"],
     ["E02 RSA PKCS#1", pemHex("RSA PRIVATE KEY", "3003020100"), "UNSUPPORTED_KEY"],
     ["E04 certificate", pemHex("CERTIFICATE", "3003020100"), "INVALID_PRIVATE_KEY"],
     ["OpenSSH", pemHex("OPENSSH PRIVATE KEY", "3003020100"), "INVALID_PRIVATE_KEY"],
     ["two keys", pemHex(EC, sec1()).repeat(2), "INVALID_PRIVATE_KEY"],
-    ["a key and a certificate", pemHex(EC, sec1()) + pemHex("CERTIFICATE", "3003020100"), "INVALID_PRIVATE_KEY"],
+    [
+      "a key and a certificate",
+      pemHex(EC, sec1()) + pemHex("CERTIFICATE", "3003020100"),
+      "INVALID_PRIVATE_KEY",
+    ],
     [
       "parameters of another curve before the key",
       pemHex("EC PARAMETERS", OID_SECP256K1) + pemHex(EC, sec1()),
@@ -169,7 +235,11 @@ describe("KEY-3 only P-256, only a scalar in range, only its own public key", ()
       toHex(Buffer.from(pemHex(EC, sec1()), "hex").toString().replace("/4QC", "_4QC")),
       "INVALID_PRIVATE_KEY",
     ],
-    ["hexadecimal wrapped over lines", pemHex(EC, sec1()).replace(/.{60}/g, "$&\n"), "INVALID_PRIVATE_KEY"],
+    [
+      "hexadecimal wrapped over lines",
+      pemHex(EC, sec1()).replace(/.{60}/g, "$&\n"),
+      "INVALID_PRIVATE_KEY",
+    ],
     ["fullwidth digits", pemHex(EC, sec1()).replace("2", "２"), "INVALID_PRIVATE_KEY"],
   ];
   for (const [name, value, code] of cases) test(name, () => expect(codeOf(value)).toBe(code));
@@ -183,18 +253,24 @@ describe("KEY-3 only P-256, only a scalar in range, only its own public key", ()
       expect(hex(parsePrivateKey(value).scalar)).toBe(SCALAR);
     }
     expect(
-      hex(parsePrivateKey(pemHex("EC PARAMETERS", OID_P256) + pemHex(EC, sec1({ curve: "", point: "" }))).publicKey),
+      hex(
+        parsePrivateKey(
+          pemHex("EC PARAMETERS", OID_P256) + pemHex(EC, sec1({ curve: "", point: "" })),
+        ).publicKey,
+      ),
     ).toBe(PUBLIC);
-    expect(hex(parsePrivateKey(pemHex(EC, sec1({ point: `0003${PUBLIC.slice(2, 66)}` }))).publicKey)).toBe(PUBLIC);
+    expect(
+      hex(parsePrivateKey(pemHex(EC, sec1({ point: `0003${PUBLIC.slice(2, 66)}` }))).publicKey),
+    ).toBe(PUBLIC);
   });
 
   test("the scalars next to the limits are keys", () => {
     const last = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632550";
     expect(hex(parsePrivateKey(pemHex(EC, sec1({ scalar: last, point: "" }))).scalar)).toBe(last);
     const one = `${"00".repeat(31)}01`;
-    expect(hex(parsePrivateKey(pemHex(EC, sec1({ scalar: one, point: "" }))).publicKey)).toStartWith(
-      "046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0",
-    );
+    expect(
+      hex(parsePrivateKey(pemHex(EC, sec1({ scalar: one, point: "" }))).publicKey),
+    ).toStartWith("046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0");
   });
 
   test("no cut of a key is a key, and none escapes as another error", () => {
@@ -208,7 +284,9 @@ describe("KEY-3 only P-256, only a scalar in range, only its own public key", ()
     for (let at = 0; at < body.length; at += 1) {
       const changed = Buffer.from(body);
       changed[at] = (changed[at] ?? 0) ^ 0x01;
-      expect(["INVALID_PRIVATE_KEY", "UNSUPPORTED_KEY"]).toContain(codeOf(pemHex(EC, changed.toString("hex"))));
+      expect(["INVALID_PRIVATE_KEY", "UNSUPPORTED_KEY"]).toContain(
+        codeOf(pemHex(EC, changed.toString("hex"))),
+      );
     }
   });
 });

@@ -4,8 +4,14 @@ import { type Walk, walkPages } from "../../src/core/api/pages.ts";
 import { CliError } from "../../src/errors.ts";
 import { Exact } from "../../src/io/json.ts";
 
-/** Walks pages whose `next` are given, in the order in which they are asked for; ends after the last one. */
-async function walk(by: Walk, ...nexts: readonly unknown[]): Promise<{ asked: number; code: string }> {
+/**
+ * Walks pages whose `next` are given, in the order in which they are asked for; ends after the last
+ * one.
+ */
+async function walk(
+  by: Walk,
+  ...nexts: readonly unknown[]
+): Promise<{ asked: number; code: string }> {
   let asked = 0;
   const pages = walkPages(async () => {
     const next = nexts[asked] ?? null;

@@ -1,4 +1,7 @@
-/** What is remembered between commands counts for a day, and for one request of one workspace (SIG-6, SIG-7). */
+/**
+ * What is remembered between commands counts for a day, and for one request of one workspace
+ * (SIG-6, SIG-7).
+ */
 import { afterAll, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -35,12 +38,19 @@ await recordsAt(SEEN_AT).keepChallenge(SCOPE, "7", DIGEST);
 async function rememberedAt(now: number): Promise<unknown[]> {
   const records = recordsAt(now);
   const owner = await records.ownerOf(DIGEST);
-  return [await records.newestChallenge(SCOPE, "7"), owner?.id, (await records.createdForChallenge(DIGEST))?.text];
+  return [
+    await records.newestChallenge(SCOPE, "7"),
+    owner?.id,
+    (await records.createdForChallenge(DIGEST))?.text,
+  ];
 }
 
-test.each([0, DAY_MS - 1, 1 - DAY_MS])("SIG-7 a challenge counts when the clock moved by %d ms", async (ms) => {
-  expect(await rememberedAt(SEEN_AT + ms)).toEqual([DIGEST, "7", '{"type":"X"}']);
-});
+test.each([0, DAY_MS - 1, 1 - DAY_MS])(
+  "SIG-7 a challenge counts when the clock moved by %d ms",
+  async (ms) => {
+    expect(await rememberedAt(SEEN_AT + ms)).toEqual([DIGEST, "7", '{"type":"X"}']);
+  },
+);
 
 test.each([DAY_MS, -DAY_MS, 400 * DAY_MS, -400 * DAY_MS])(
   "SIG-7 it counts no longer when the clock moved by %d ms",

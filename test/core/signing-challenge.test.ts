@@ -1,6 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { type ChallengeShape, challengeOf, decodeChallenge, looksLikeToken } from "../../src/core/signing/challenge.ts";
+import {
+  type ChallengeShape,
+  challengeOf,
+  decodeChallenge,
+  looksLikeToken,
+} from "../../src/core/signing/challenge.ts";
 import { CliError } from "../../src/errors.ts";
 import { exact } from "../../src/io/json.ts";
 import { failureOf } from "../support/failure.ts";
@@ -19,12 +24,16 @@ describe("SIG-1 every form", () => {
     test(`E06 ${row.id} ${row.description}: ${row.expect}`, () => {
       if (row.expect === "reject") return void messageOf(row.value);
       if (row.expect === "accept") {
-        expect(Buffer.from(decodeChallenge(row.value).bytes).toString("utf8")).toBe(row.payload_utf8 ?? "");
+        expect(Buffer.from(decodeChallenge(row.value).bytes).toString("utf8")).toBe(
+          row.payload_utf8 ?? "",
+        );
         return;
       }
       try {
         const { bytes, shape } = decodeChallenge(row.value);
-        expect(Buffer.from(bytes).toString("hex")).toBe(Buffer.from(row.value, "base64").toString("hex"));
+        expect(Buffer.from(bytes).toString("hex")).toBe(
+          Buffer.from(row.value, "base64").toString("hex"),
+        );
         expect(shape).toBe("opaque");
       } catch (failure) {
         expect(failure instanceof CliError && failure.code === "INVALID_CHALLENGE").toBe(true);
@@ -35,10 +44,14 @@ describe("SIG-1 every form", () => {
   test("the set is complete", () => expect(forms.cases.length).toBe(23));
 
   test("every spelling of one payload gives the same canonical text and digest", () => {
-    const accepted = forms.cases.filter((row) => row.expect === "accept").map(({ value }) => decodeChallenge(value));
+    const accepted = forms.cases
+      .filter((row) => row.expect === "accept")
+      .map(({ value }) => decodeChallenge(value));
     expect(new Set(accepted.map(({ base64url }) => base64url)).size).toBe(1);
     expect(accepted[0]?.base64url).not.toMatch(/[=+/]/);
-    expect(accepted[0]?.payloadSha256).toBe(createHash("sha256").update(forms.payload_utf8).digest("hex"));
+    expect(accepted[0]?.payloadSha256).toBe(
+      createHash("sha256").update(forms.payload_utf8).digest("hex"),
+    );
   });
 
   test("trailing bits that are not zero are refused in either length", () => {
@@ -47,7 +60,8 @@ describe("SIG-1 every form", () => {
     expect(decodeChallenge("e30=").document?.text).toBe("{}");
   });
 
-  test("both alphabets in one value are refused", () => expect(messageOf("+_8=")).toContain("base64"));
+  test("both alphabets in one value are refused", () =>
+    expect(messageOf("+_8=")).toContain("base64"));
 
   test("white space inside, also of other scripts, is refused", () => {
     for (const space of [" ", "\n", "\t", "\u00a0", "\u200b"]) messageOf(`e3${space}0=`);
@@ -68,7 +82,11 @@ describe("SIG-1 every form", () => {
 
 describe("SIG-5 what a challenge says", () => {
   const shapes: readonly (readonly [name: string, text: string, shape: ChallengeShape])[] = [
-    ["the documented one", '{"antireplay":"00","data":{},"type":"APPROVE_TRANSACTION"}', "transaction"],
+    [
+      "the documented one",
+      '{"antireplay":"00","data":{},"type":"APPROVE_TRANSACTION"}',
+      "transaction",
+    ],
     ["the older one", '{"Transaction properties":{"amount":"1"},"challenge":"00"}', "properties"],
     ["without antireplay", '{"data":{},"type":"T"}', "unknown"],
     ["type not text", '{"antireplay":"00","data":{},"type":1}', "unknown"],
@@ -139,7 +157,11 @@ describe("the challenge in an answer", () => {
   ] as const) {
     test(`G refuses ${name}, naming the field`, () => {
       const failure = failureOf(() => challengeOf(exact(answer)));
-      expect([failure.code, failure.exit, failure.facts.field]).toEqual(["INVALID_RESPONSE", 5, "challenge"]);
+      expect([failure.code, failure.exit, failure.facts.field]).toEqual([
+        "INVALID_RESPONSE",
+        5,
+        "challenge",
+      ]);
       expect(failure.message).toContain("challenge");
     });
   }

@@ -2,7 +2,12 @@ import { describe, expect, test } from "bun:test";
 import { createPrivateKey, sign as cryptoSign } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { compactVerify, importJWK } from "jose";
-import { generateKeyPair, type PrivateKey, parsePrivateKey, publicKeyFromHex } from "../../src/core/auth/key.ts";
+import {
+  generateKeyPair,
+  type PrivateKey,
+  parsePrivateKey,
+  publicKeyFromHex,
+} from "../../src/core/auth/key.ts";
 import { parseJws, signJws, verifyJws } from "../../src/core/signing/jws.ts";
 import { type Signer, verifySignature } from "../../src/core/signing/signer.ts";
 import { softwareSigner } from "../../src/core/signing/software.ts";
@@ -23,8 +28,14 @@ function keyOf(scalarHex: string, publicHex: string): PrivateKey {
 }
 
 const KEYS = {
-  rfc6979: keyOf(signVectors.keys.rfc6979.private_scalar_hex, signVectors.keys.rfc6979.public_key_uncompressed),
-  rfc7515: keyOf(signVectors.keys.rfc7515.private_scalar_hex, signVectors.keys.rfc7515.public_key_uncompressed),
+  rfc6979: keyOf(
+    signVectors.keys.rfc6979.private_scalar_hex,
+    signVectors.keys.rfc6979.public_key_uncompressed,
+  ),
+  rfc7515: keyOf(
+    signVectors.keys.rfc7515.private_scalar_hex,
+    signVectors.keys.rfc7515.public_key_uncompressed,
+  ),
 };
 
 async function rejectionOf(promise: Promise<unknown>): Promise<CliError> {
@@ -40,7 +51,10 @@ describe("SIG-2 SIG-3 signing", () => {
   for (const vector of signVectors.vectors) {
     test(`E11 ${vector.id} ${vector.description}`, async () => {
       const key = KEYS[vector.key as keyof typeof KEYS];
-      const jws = await signJws(Buffer.from(vector.challenge_base64, "base64"), await softwareSigner(key));
+      const jws = await signJws(
+        Buffer.from(vector.challenge_base64, "base64"),
+        await softwareSigner(key),
+      );
       expect(jws).toBe(vector.jws_rfc6979_low_s);
       expect(verifyJws(jws, key.publicKey)).toBe(true);
       expect(verifyJws(vector.jws_rfc6979, key.publicKey)).toBe(true);
@@ -54,19 +68,26 @@ describe("SIG-2 SIG-3 signing", () => {
     test(`RFC 6979 A.2.5 "${message}": its r, its s or the low form of it`, async () => {
       const signature = await (await softwareSigner(KEYS.rfc6979)).sign(Buffer.from(message));
       expect(hex(signature)).toBe(r + low);
-      expect(verifySignature(Buffer.from(message), bytesOf(r + s), KEYS.rfc6979.publicKey)).toBe(true);
+      expect(verifySignature(Buffer.from(message), bytesOf(r + s), KEYS.rfc6979.publicKey)).toBe(
+        true,
+      );
     });
   }
 
   test("RFC 7515 A.3 verifies although its s is high", () => {
-    expect(BigInt(`0x${hex(parseJws(rfc7515.compact_jws).signature.subarray(32))}`) > HALF_ORDER).toBe(true);
+    expect(
+      BigInt(`0x${hex(parseJws(rfc7515.compact_jws).signature.subarray(32))}`) > HALF_ORDER,
+    ).toBe(true);
     expect(verifyJws(rfc7515.compact_jws, KEYS.rfc7515.publicKey)).toBe(true);
     expect(verifyJws(rfc7515.compact_jws, KEYS.rfc6979.publicKey)).toBe(false);
   });
 
   test("E12 the same challenge twice gives the same signature", async () => {
     const signer = await softwareSigner(KEYS.rfc7515);
-    const [one, two] = [await signJws(Buffer.from("{}"), signer), await signJws(Buffer.from("{}"), signer)];
+    const [one, two] = [
+      await signJws(Buffer.from("{}"), signer),
+      await signJws(Buffer.from("{}"), signer),
+    ];
     expect(one).toBe(two);
   });
 
@@ -129,7 +150,9 @@ describe("SIG-4 the self-check", () => {
     const failure = await rejectionOf(signer.sign(Buffer.from("m")));
     expect(failure.code).toBe("INTERNAL");
     expect(failure.cause).toBeUndefined();
-    expect(JSON.stringify([failure.message, failure.facts])).not.toContain(hex(KEYS.rfc6979.scalar).slice(0, 8));
+    expect(JSON.stringify([failure.message, failure.facts])).not.toContain(
+      hex(KEYS.rfc6979.scalar).slice(0, 8),
+    );
   });
 
   test("SIG-9 a wiped key signs nothing", async () => {
@@ -140,7 +163,10 @@ describe("SIG-4 the self-check", () => {
   });
 
   test("a signer that is not ours is taken at its word: the interface is enough", async () => {
-    const fixed: Signer = { publicKey: KEYS.rfc7515.publicKey, sign: async () => new Uint8Array(64) };
+    const fixed: Signer = {
+      publicKey: KEYS.rfc7515.publicKey,
+      sign: async () => new Uint8Array(64),
+    };
     expect(verifyJws(await signJws(Buffer.from("x"), fixed), fixed.publicKey)).toBe(false);
   });
 });
@@ -179,7 +205,11 @@ describe("SIG-7 strict reading", () => {
     ["E17 b64 false", withHeader('{"alg":"ES256","b64":false}'), /'b64'/],
     ["E17 a key brought along", withHeader('{"alg":"ES256","jwk":{}}'), /'jwk'/],
     ["E17 duplicate alg", withHeader('{"alg":"ES256","alg":"none"}'), /unique keys/],
-    ["E17 duplicate alg in escapes", withHeader('{"alg":"ES256","\\u0061lg":"none"}'), /unique keys/],
+    [
+      "E17 duplicate alg in escapes",
+      withHeader('{"alg":"ES256","\\u0061lg":"none"}'),
+      /unique keys/,
+    ],
     ["E17 header a list", withHeader('["ES256"]'), /JSON object/],
     ["E17 header a string", withHeader('"ES256"'), /JSON object/],
     ["E17 header not JSON", withHeader("alg=ES256"), /JSON object/],
@@ -195,8 +225,16 @@ describe("SIG-7 strict reading", () => {
       `${header}.${payload}.${signature.replaceAll("-", "+").replaceAll("_", "/")}`,
       /signature is not unpadded base64url/,
     ],
-    ["E18 padding in the header", `${header}=.${payload}.${signature}`, /header is not unpadded base64url/],
-    ["E18 white space inside", `${header}.${payload} .${signature}`, /payload is not unpadded base64url/],
+    [
+      "E18 padding in the header",
+      `${header}=.${payload}.${signature}`,
+      /header is not unpadded base64url/,
+    ],
+    [
+      "E18 white space inside",
+      `${header}.${payload} .${signature}`,
+      /payload is not unpadded base64url/,
+    ],
     [
       "E18 trailing bits not zero",
       `${good.slice(0, -1)}${good.endsWith("w") ? "x" : "w"}`,
@@ -207,19 +245,29 @@ describe("SIG-7 strict reading", () => {
       `${header}.${payload.replace("e", "е")}.${signature}`,
       /payload is not unpadded base64url/,
     ],
-    ["longer than any signed challenge", `${header}.${"A".repeat(3 * 1024 * 1024)}.${signature}`, /longer/],
+    [
+      "longer than any signed challenge",
+      `${header}.${"A".repeat(3 * 1024 * 1024)}.${signature}`,
+      /longer/,
+    ],
   ];
   for (const [name, jws, says] of cases) {
     test(name, () => {
       const failure = failureOf(() => parseJws(jws));
       expect([failure.code, failure.exit]).toEqual(["INVALID_SIGNATURE", 2]);
       expect(failure.message).toMatch(says);
-      expect(failureOf(() => verifyJws(jws, KEYS.rfc6979.publicKey)).code).toBe("INVALID_SIGNATURE");
+      expect(failureOf(() => verifyJws(jws, KEYS.rfc6979.publicKey)).code).toBe(
+        "INVALID_SIGNATURE",
+      );
     });
   }
 
   test("E20 the challenge itself: the hint names `requests sign`", () => {
-    for (const text of [challenge, signVectors.vectors[0]?.challenge_base64 ?? "", `${challenge}\n`]) {
+    for (const text of [
+      challenge,
+      signVectors.vectors[0]?.challenge_base64 ?? "",
+      `${challenge}\n`,
+    ]) {
       const failure = failureOf(() => parseJws(text));
       expect(failure.code).toBe("INVALID_SIGNATURE");
       expect(failure.facts.hint).toContain("requests sign");
@@ -234,7 +282,9 @@ describe("SIG-7 strict reading", () => {
     const bytes = parseJws(good).signature;
     for (let bit = 0; bit < 512; bit += 1) {
       const changed = bytes.with(bit >> 3, (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7)));
-      expect(verifyJws(`${header}.${payload}.${b64url(changed)}`, KEYS.rfc6979.publicKey)).toBe(false);
+      expect(verifyJws(`${header}.${payload}.${b64url(changed)}`, KEYS.rfc6979.publicKey)).toBe(
+        false,
+      );
     }
   });
 
@@ -280,7 +330,8 @@ if (existsSync(RAW) && existsSync(JWS)) {
       const key = publicKeyFromHex(publicKey.uncompressed) ?? new Uint8Array();
       for (const { tcId, msg, sig, result } of tests) {
         count += 1;
-        if (verifySignature(bytesOf(msg), bytesOf(sig), key) !== (result === "valid")) wrong.push(tcId);
+        if (verifySignature(bytesOf(msg), bytesOf(sig), key) !== (result === "valid"))
+          wrong.push(tcId);
       }
     }
     expect({ count, wrong }).toEqual({ count: 262, wrong: [] });
@@ -291,9 +342,14 @@ if (existsSync(RAW) && existsSync(JWS)) {
     const wrong: number[] = [];
     let count = 0;
     for (const { public: jwk, tests } of testGroups) {
-      // A key that says it is not for signatures is for its holder to refuse; our keys come as bare points, which cannot say so.
+      // A key that says it is not for signatures is for its holder to refuse; our keys come as bare
+      // points, which cannot say so.
       const mayVerify = jwk.use !== "enc" && (jwk.key_ops?.includes("verify") ?? true);
-      const key = Buffer.concat([Buffer.from([4]), Buffer.from(jwk.x, "base64url"), Buffer.from(jwk.y, "base64url")]);
+      const key = Buffer.concat([
+        Buffer.from([4]),
+        Buffer.from(jwk.x, "base64url"),
+        Buffer.from(jwk.y, "base64url"),
+      ]);
       for (const { tcId, jws, result } of tests) {
         count += 1;
         if ((mayVerify && verifies(jws, key)) !== (result === "valid")) wrong.push(tcId);

@@ -1,15 +1,24 @@
 import { describe, expect, test } from "bun:test";
 import { type Challenge, decodeChallenge } from "../../src/core/signing/challenge.ts";
-import { expectLeaves, type Review, type ReviewSource, reviewChallenge } from "../../src/core/signing/review.ts";
+import {
+  expectLeaves,
+  type Review,
+  type ReviewSource,
+  reviewChallenge,
+} from "../../src/core/signing/review.ts";
 import { CliError } from "../../src/errors.ts";
 import { encode, exact } from "../../src/io/json.ts";
 
 const NONCE = "AC8667A55B74DD0028BE57F330F65BCF53E289307834ABD1CEC6F29AE5206B91";
 
-const challengeOf = (text: string): Challenge => decodeChallenge(Buffer.from(text).toString("base64url"));
+const challengeOf = (text: string): Challenge =>
+  decodeChallenge(Buffer.from(text).toString("base64url"));
 
 type Request = Readonly<Record<string, unknown>>;
-const sourceOf = (request: Request | string, source: ReviewSource["source"] = "server"): ReviewSource => ({
+const sourceOf = (
+  request: Request | string,
+  source: ReviewSource["source"] = "server",
+): ReviewSource => ({
   request: exact(typeof request === "string" ? request : JSON.stringify(request)),
   source,
 });
@@ -22,13 +31,18 @@ function review(challenge: string, request: Request | string, accountName?: stri
   });
 }
 
-/** What a mistake in the product could make of a finding shows here: the field, both tokens, the source. */
+/**
+ * What a mistake in the product could make of a finding shows here: the field, both tokens, the
+ * source.
+ */
 const told = ({ differences }: Review): string[] =>
   differences.map(
-    ({ field, challenge, expected, source }) => `${field}: ${encode(challenge)} ≠ ${encode(expected)} (${source})`,
+    ({ field, challenge, expected, source }) =>
+      `${field}: ${encode(challenge)} ≠ ${encode(expected)} (${source})`,
   );
 
-const wrap = (data: unknown, type = "APPROVE_TRANSACTION"): string => JSON.stringify({ antireplay: NONCE, data, type });
+const wrap = (data: unknown, type = "APPROVE_TRANSACTION"): string =>
+  JSON.stringify({ antireplay: NONCE, data, type });
 
 interface Pair {
   readonly name: string;
@@ -249,9 +263,18 @@ const PAIRS: readonly Pair[] = [
         name: "Exchanges",
         is_private: false,
         addresses: [
-          { name: "A", currency: "bitcoin testnet", address: "tb1q5tsjcyz7xmet07yxtumakt739y53hcttmntajq" },
+          {
+            name: "A",
+            currency: "bitcoin testnet",
+            address: "tb1q5tsjcyz7xmet07yxtumakt739y53hcttmntajq",
+          },
           { name: "B", currency: "ethereum", address: EVM_RECIPIENT.toLowerCase() },
-          { name: "C", currency: "ripple", address: "rPVMhWBsfF9iMXYj3aAzJVkPDTFNSyWdKy", destination_tags: [1, 2] },
+          {
+            name: "C",
+            currency: "ripple",
+            address: "rPVMhWBsfF9iMXYj3aAzJVkPDTFNSyWdKy",
+            destination_tags: [1, 2],
+          },
         ],
       },
       "APPROVE_WHITELIST",
@@ -262,9 +285,18 @@ const PAIRS: readonly Pair[] = [
         name: "Exchanges",
         isPrivate: false,
         addresses: [
-          { name: "A", currency: "bitcoin_testnet", address: "tb1q5tsjcyz7xmet07yxtumakt739y53hcttmntajq" },
+          {
+            name: "A",
+            currency: "bitcoin_testnet",
+            address: "tb1q5tsjcyz7xmet07yxtumakt739y53hcttmntajq",
+          },
           { name: "B", currency: "ethereum", address: EVM_RECIPIENT },
-          { name: "C", currency: "ripple", address: "rPVMhWBsfF9iMXYj3aAzJVkPDTFNSyWdKy", destinationTags: [1, 2] },
+          {
+            name: "C",
+            currency: "ripple",
+            address: "rPVMhWBsfF9iMXYj3aAzJVkPDTFNSyWdKy",
+            destinationTags: [1, 2],
+          },
         ],
       },
     },
@@ -313,7 +345,10 @@ function pathsOf(value: Json, path: Path = []): Path[] {
 }
 
 function getAt(value: Json, path: Path): Json {
-  return path.reduce<Json>((inner, step) => (inner as Record<string | number, Json>)[step] ?? null, value);
+  return path.reduce<Json>(
+    (inner, step) => (inner as Record<string | number, Json>)[step] ?? null,
+    value,
+  );
 }
 
 function setAt(value: Json, path: Path, next: Json | undefined): Json {
@@ -327,9 +362,16 @@ function setAt(value: Json, path: Path, next: Json | undefined): Json {
 }
 
 const shown = (path: Path): string =>
-  path.map((step, index) => (typeof step === "number" ? `[${step}]` : index === 0 ? step : `.${step}`)).join("");
+  path
+    .map((step, index) =>
+      typeof step === "number" ? `[${step}]` : index === 0 ? step : `.${step}`,
+    )
+    .join("");
 
-/** What an attacker, or a defect, could put in the place of a value. None of them is another spelling of it. */
+/**
+ * What an attacker, or a defect, could put in the place of a value. None of them is another
+ * spelling of it.
+ */
 function alterations(original: Json): (readonly [name: string, value: Json])[] {
   const always: (readonly [string, Json])[] = [
     ["an object around it", { value: original }],
@@ -340,7 +382,11 @@ function alterations(original: Json): (readonly [name: string, value: Json])[] {
     ["true", true],
   ];
   if (typeof original === "boolean")
-    return [...always.filter(([, value]) => value !== original), ["the other", !original], ["text", String(original)]];
+    return [
+      ...always.filter(([, value]) => value !== original),
+      ["the other", !original],
+      ["text", String(original)],
+    ];
   if (typeof original === "number")
     return [
       ...always,
@@ -366,7 +412,10 @@ function alterations(original: Json): (readonly [name: string, value: Json])[] {
       "a look-alike letter",
       text.replace(/[aceopxy]/, (letter) => "асеорху".charAt("aceopxy".indexOf(letter)) || letter),
     ],
-    ["fullwidth digits", text.replace(/\d/, (digit) => String.fromCharCode(0xff10 + Number(digit)))],
+    [
+      "fullwidth digits",
+      text.replace(/\d/, (digit) => String.fromCharCode(0xff10 + Number(digit))),
+    ],
   ].filter((entry): entry is [string, Json] => entry[1] !== original);
 }
 
@@ -392,7 +441,11 @@ describe("SIG-6 E24 altered challenge, field by field", () => {
           const found = reviewChallenge({ challenge, sources: [sourceOf(request)] });
           if (challenge.shape === "unknown") {
             // type or data of another kind: no longer a shape we know, so nothing is called equal
-            expect([change, found.match, found.unverified.length > 0]).toEqual([change, false, true]);
+            expect([change, found.match, found.unverified.length > 0]).toEqual([
+              change,
+              false,
+              true,
+            ]);
             continue;
           }
           expect([change, found.match, found.differences.map(({ field }) => field)]).toEqual([
@@ -406,7 +459,10 @@ describe("SIG-6 E24 altered challenge, field by field", () => {
     }
 
     test(`E24 ${name}: a field more stays open, wherever it is put`, () => {
-      for (const parent of new Set(["", ...pathsOf(document).map((path) => JSON.stringify(path.slice(0, -1)))])) {
+      for (const parent of new Set([
+        "",
+        ...pathsOf(document).map((path) => JSON.stringify(path.slice(0, -1))),
+      ])) {
         const path = parent === "" ? [] : (JSON.parse(parent) as Path);
         if (Array.isArray(getAt(document, path))) continue;
         for (const [key, extra] of [
@@ -418,7 +474,10 @@ describe("SIG-6 E24 altered challenge, field by field", () => {
           ["extra", null],
         ] as const) {
           const text = insertMember(document, path, key, extra);
-          const found = reviewChallenge({ challenge: challengeOf(text), sources: [sourceOf(request)] });
+          const found = reviewChallenge({
+            challenge: challengeOf(text),
+            sources: [sourceOf(request)],
+          });
           expect(found.differences).toEqual([]);
           expect(found.unverified.length).toBe(1);
           expect(found.unverified[0]).toContain(key);
@@ -448,7 +507,9 @@ describe("SIG-6 E24 altered challenge, field by field", () => {
         `antireplay: "${nonce}" ≠ "32 bytes in hexadecimal" (rule)`,
       ]);
     }
-    expect(review(honest.challenge.replace(NONCE, NONCE.toLowerCase()), honest.request).match).toBe(true);
+    expect(review(honest.challenge.replace(NONCE, NONCE.toLowerCase()), honest.request).match).toBe(
+      true,
+    );
   });
 
   test("a nested type has no prefix to drop", () => {
@@ -456,7 +517,10 @@ describe("SIG-6 E24 altered challenge, field by field", () => {
   });
 
   test("the older shape takes the nearest field of a name: the transaction's before the request's", () => {
-    const older = JSON.stringify({ "Transaction properties": { amount: "1", type: "SEND" }, challenge: NONCE });
+    const older = JSON.stringify({
+      "Transaction properties": { amount: "1", type: "SEND" },
+      challenge: NONCE,
+    });
     const data = { amount: "2", transactionData: { amount: "1", type: "SEND" } };
     expect(review(older, { type: "CREATE_TRANSACTION", amount: "3", data })).toMatchObject({
       match: true,
@@ -475,19 +539,35 @@ describe("SIG-6 E24 altered challenge, field by field", () => {
     for (const type of ["CREATE_TRANSACTION", "TRANSACTION"])
       expect(review(withType(type), pair.request).match).toBe(true);
     for (const type of ["REJECT_TRANSACTION", "ABORT_TRANSACTION"])
-      expect(told(review(withType(type), pair.request))).toEqual([`type: "${type}" ≠ "an approval" (rule)`]);
-    for (const type of ["CREATE_APPROVE_TRANSACTION", "approve_TRANSACTION", "APPROVE_ACCOUNT", "APPROVE_", ""]) {
-      expect(told(review(withType(type), pair.request))).toEqual([`type: "${type}" ≠ "CREATE_TRANSACTION" (server)`]);
+      expect(told(review(withType(type), pair.request))).toEqual([
+        `type: "${type}" ≠ "an approval" (rule)`,
+      ]);
+    for (const type of [
+      "CREATE_APPROVE_TRANSACTION",
+      "approve_TRANSACTION",
+      "APPROVE_ACCOUNT",
+      "APPROVE_",
+      "",
+    ]) {
+      expect(told(review(withType(type), pair.request))).toEqual([
+        `type: "${type}" ≠ "CREATE_TRANSACTION" (server)`,
+      ]);
     }
   });
 });
 
-/** Writes the document with one member more; by text, so that `__proto__` is a member like any other. */
+/**
+ * Writes the document with one member more; by text, so that `__proto__` is a member like any
+ * other.
+ */
 function insertMember(document: Json, path: Path, key: string, extra: unknown): string {
   const marker = "\u0001here";
   const marked = JSON.stringify(setAt({ root: document }, ["root", ...path, marker], "x") as Json);
   const inner = marked.slice('{"root":'.length, -1);
-  return inner.replace(`${JSON.stringify(marker)}:"x"`, `${JSON.stringify(key)}:${JSON.stringify(extra)}`);
+  return inner.replace(
+    `${JSON.stringify(marker)}:"x"`,
+    `${JSON.stringify(key)}:${JSON.stringify(extra)}`,
+  );
 }
 
 describe("SIG-6 a field that the challenge leaves out", () => {
@@ -536,7 +616,12 @@ function pairOf(name: string, left: string, right: string): Review {
 }
 
 describe("SPEC §4 Review: values", () => {
-  const rows: readonly (readonly [name: string, challenge: string, request: string, same: boolean])[] = [
+  const rows: readonly (readonly [
+    name: string,
+    challenge: string,
+    request: string,
+    same: boolean,
+  ])[] = [
     ["currency", '"bitcoin testnet"', '"bitcoin_testnet"', true],
     ["currency", '"bitcoin_testnet"', '"bitcoin testnet"', true],
     ["currency", '"bitcoin  testnet"', '"bitcoin_testnet"', false],
@@ -580,11 +665,21 @@ describe("SPEC §4 Review: values", () => {
     ["memo", "{}", '{"type":"MEMO_TEXT"}', false],
     ["recipient", `"${EVM_RECIPIENT}"`, `"${EVM_RECIPIENT}"`, true],
     ["recipient", `"${EVM_RECIPIENT.toLowerCase()}"`, `"${EVM_RECIPIENT}"`, true],
-    ["recipient", `"0x${EVM_RECIPIENT.slice(2).toUpperCase()}"`, `"${EVM_RECIPIENT.toLowerCase()}"`, true],
+    [
+      "recipient",
+      `"0x${EVM_RECIPIENT.slice(2).toUpperCase()}"`,
+      `"${EVM_RECIPIENT.toLowerCase()}"`,
+      true,
+    ],
     ["recipient", `"0X${EVM_RECIPIENT.slice(2)}"`, `"${EVM_RECIPIENT}"`, false],
     ["recipient", `"${EVM_RECIPIENT.slice(2)}"`, `"${EVM_RECIPIENT}"`, false],
     ["recipient", `"${EVM_RECIPIENT.replace("b5", "B5")}"`, `"${EVM_RECIPIENT}"`, false],
-    ["recipient", `"${EVM_RECIPIENT.replace("b5", "B5")}"`, `"${EVM_RECIPIENT.replace("b5", "B5")}"`, true],
+    [
+      "recipient",
+      `"${EVM_RECIPIENT.replace("b5", "B5")}"`,
+      `"${EVM_RECIPIENT.replace("b5", "B5")}"`,
+      true,
+    ],
     ["recipient", `"${EVM_RECIPIENT.replace("D", "E")}"`, `"${EVM_RECIPIENT}"`, false],
     ["contractAddress", `"${USDC.toLowerCase()}"`, `"${USDC}"`, true],
     ["memo", `"${USDC.toLowerCase()}"`, `"${USDC}"`, false],
@@ -596,7 +691,9 @@ describe("SPEC §4 Review: values", () => {
       const found = pairOf(name, challenge, request);
       expect(found.match).toBe(same);
       expect(found.unverified).toEqual([]);
-      const expected = same ? [] : [`data.transaction_data.${name}: ${exact(challenge).text} ≠ ${request} (server)`];
+      const expected = same
+        ? []
+        : [`data.transaction_data.${name}: ${exact(challenge).text} ≠ ${request} (server)`];
       expect(told(found)).toEqual(expected);
     });
   }
@@ -615,12 +712,16 @@ describe("SPEC §4 Review: values", () => {
       "0xdbF03B407c01E7cD3CBea99509d93f8DDDC8C6FB",
       "0xD1220A0cf47c7B9Be7A2E6BA89F429762e7b9aDb",
     ]) {
-      expect(pairOf("recipient", JSON.stringify(address), JSON.stringify(address.toLowerCase())).match).toBe(true);
+      expect(
+        pairOf("recipient", JSON.stringify(address), JSON.stringify(address.toLowerCase())).match,
+      ).toBe(true);
       const at = address.search(/[a-fA-F](?!x)/);
       const letter = address.charAt(at);
       const swapped = letter === letter.toLowerCase() ? letter.toUpperCase() : letter.toLowerCase();
       const wrong = address.slice(0, at) + swapped + address.slice(at + 1);
-      expect(pairOf("recipient", JSON.stringify(wrong), JSON.stringify(address.toLowerCase())).match).toBe(false);
+      expect(
+        pairOf("recipient", JSON.stringify(wrong), JSON.stringify(address.toLowerCase())).match,
+      ).toBe(false);
     }
   });
 });
@@ -638,7 +739,9 @@ describe("SPEC §4 Review: names", () => {
     test(`${left} and ${right} are one name`, () => {
       const found = review(simple({ ...DATA, [left]: "9" }), requestOf({ ...DATA, [right]: "9" }));
       expect([found.match, found.unverified, found.requestOnly]).toEqual([true, [], []]);
-      expect(review(simple({ ...DATA, [left]: "9" }), requestOf({ ...DATA, [right]: "8" })).match).toBe(false);
+      expect(
+        review(simple({ ...DATA, [left]: "9" }), requestOf({ ...DATA, [right]: "8" })).match,
+      ).toBe(false);
     });
   }
 
@@ -663,7 +766,10 @@ describe("SPEC §4 Review: names", () => {
       ["4018", "1"],
       ["4018", "4018"],
     ]) {
-      const found = review(simple({ ...DATA, max_fees: one, maxFees: two }), requestOf({ ...DATA, max_fees: "4018" }));
+      const found = review(
+        simple({ ...DATA, max_fees: one, maxFees: two }),
+        requestOf({ ...DATA, max_fees: "4018" }),
+      );
       expect(found.match).toBe(false);
       expect(found.differences.map(({ field, source }) => [field, source])).toEqual([
         ["data.transaction_data.max_fees", "rule"],
@@ -689,7 +795,10 @@ describe("SPEC §4 Review: names", () => {
   });
 
   test("two spellings in a request are a difference when the challenge has the name", () => {
-    const found = review(simple({ ...DATA, max_fees: "1" }), requestOf({ ...DATA, max_fees: "1", maxFees: "9" }));
+    const found = review(
+      simple({ ...DATA, max_fees: "1" }),
+      requestOf({ ...DATA, max_fees: "1", maxFees: "9" }),
+    );
     expect(told(found)).toEqual(['data.transaction_data.max_fees: "1" ≠ ["1","9"] (server)']);
   });
 
@@ -701,22 +810,37 @@ describe("SPEC §4 Review: names", () => {
         data: { transaction_data: { amount: "1" }, addresses: ["x"] },
       },
     );
-    expect(found.unverified).toEqual(['data."transaction_data.amount"', 'data."addresses[0]"', "data.addresses[0]"]);
+    expect(found.unverified).toEqual([
+      'data."transaction_data.amount"',
+      'data."addresses[0]"',
+      "data.addresses[0]",
+    ]);
   });
 
   test("prototype names are names like any other", () => {
     const text = (value: string): string =>
       `{"antireplay":"${NONCE}","data":{"transaction_data":{"__proto__":{"amount":"${value}"},"hasOwnProperty":"x"}},"type":"A"}`;
-    const request = '{"type":"A","data":{"transaction_data":{"__proto__":{"amount":"1"},"hasOwnProperty":"x"}}}';
-    expect(review(text("1"), request)).toEqual({ match: true, differences: [], unverified: [], requestOnly: [] });
-    expect(told(review(text("2"), request))).toEqual(['data.transaction_data.__proto__.amount: "2" ≠ "1" (server)']);
+    const request =
+      '{"type":"A","data":{"transaction_data":{"__proto__":{"amount":"1"},"hasOwnProperty":"x"}}}';
+    expect(review(text("1"), request)).toEqual({
+      match: true,
+      differences: [],
+      unverified: [],
+      requestOnly: [],
+    });
+    expect(told(review(text("2"), request))).toEqual([
+      'data.transaction_data.__proto__.amount: "2" ≠ "1" (server)',
+    ]);
     const bare = review(text("1"), '{"type":"A","data":{"transaction_data":{"amount":"1"}}}');
     expect(bare.match).toBe(false);
     expect(bare.unverified.length).toBe(3);
   });
 
   test("amounts inside another object are another field", () => {
-    const found = review(simple({ ...DATA, amount: "1", inner: { amount: "1000" } }), requestOf(DATA));
+    const found = review(
+      simple({ ...DATA, amount: "1", inner: { amount: "1000" } }),
+      requestOf(DATA),
+    );
     expect(found.differences.map(({ field }) => field)).toEqual(["data.transaction_data.amount"]);
     expect(found.unverified).toEqual(["data.transaction_data.inner.amount"]);
   });
@@ -727,22 +851,38 @@ describe("SIG-6 several sources", () => {
   const [honest, other] = [requestOf(DATA), requestOf({ ...DATA, recipient: "tb1qevil" })];
 
   test("both agree", () => {
-    const found = reviewChallenge({ challenge, sources: [sourceOf(honest), sourceOf(honest, "record")] });
+    const found = reviewChallenge({
+      challenge,
+      sources: [sourceOf(honest), sourceOf(honest, "record")],
+    });
     expect(found).toEqual({ match: true, differences: [], unverified: [], requestOnly: [] });
   });
 
   test("a contradiction of either is a difference that names its source", () => {
-    const byRecord = reviewChallenge({ challenge, sources: [sourceOf(honest), sourceOf(other, "record")] });
-    expect(told(byRecord)).toEqual(['data.transaction_data.recipient: "tb1qx" ≠ "tb1qevil" (record)']);
-    const byServer = reviewChallenge({ challenge, sources: [sourceOf(other), sourceOf(honest, "record")] });
-    expect(told(byServer)).toEqual(['data.transaction_data.recipient: "tb1qx" ≠ "tb1qevil" (server)']);
+    const byRecord = reviewChallenge({
+      challenge,
+      sources: [sourceOf(honest), sourceOf(other, "record")],
+    });
+    expect(told(byRecord)).toEqual([
+      'data.transaction_data.recipient: "tb1qx" ≠ "tb1qevil" (record)',
+    ]);
+    const byServer = reviewChallenge({
+      challenge,
+      sources: [sourceOf(other), sourceOf(honest, "record")],
+    });
+    expect(told(byServer)).toEqual([
+      'data.transaction_data.recipient: "tb1qx" ≠ "tb1qevil" (server)',
+    ]);
     expect([byRecord.match, byServer.match]).toEqual([false, false]);
   });
 
   test("a server that changed challenge and request alike is caught by the record", () => {
     const swapped = challengeOf(simple({ ...DATA, recipient: "tb1qevil" }));
     expect(reviewChallenge({ challenge: swapped, sources: [sourceOf(other)] }).match).toBe(true);
-    const found = reviewChallenge({ challenge: swapped, sources: [sourceOf(other), sourceOf(honest, "record")] });
+    const found = reviewChallenge({
+      challenge: swapped,
+      sources: [sourceOf(other), sourceOf(honest, "record")],
+    });
     expect(told(found)).toEqual(['data.transaction_data.recipient: "tb1qevil" ≠ "tb1qx" (record)']);
   });
 
@@ -756,9 +896,18 @@ describe("SIG-6 several sources", () => {
   });
 
   test("one field that only requests have is listed once", () => {
-    const request = { ...honest, data: { ...(honest.data as object), feesStrategy: { type: "SPEED" } } };
-    const snake = { ...honest, data: { ...(honest.data as object), fees_strategy: { type: "SPEED" } } };
-    const found = reviewChallenge({ challenge, sources: [sourceOf(request), sourceOf(snake, "record")] });
+    const request = {
+      ...honest,
+      data: { ...(honest.data as object), feesStrategy: { type: "SPEED" } },
+    };
+    const snake = {
+      ...honest,
+      data: { ...(honest.data as object), fees_strategy: { type: "SPEED" } },
+    };
+    const found = reviewChallenge({
+      challenge,
+      sources: [sourceOf(request), sourceOf(snake, "record")],
+    });
     expect(found.requestOnly).toEqual(["data.feesStrategy.type"]);
   });
 
@@ -790,15 +939,21 @@ describe("SIG-6 several sources", () => {
 
   test("a challenge of nothing but the right type does not match", () => {
     for (const data of ["{}", '{"x":{}}']) {
-      expect(review(`{"antireplay":"${NONCE}","data":${data},"type":"APPROVE_TRANSACTION"}`, honest).match).toBe(false);
+      expect(
+        review(`{"antireplay":"${NONCE}","data":${data},"type":"APPROVE_TRANSACTION"}`, honest)
+          .match,
+      ).toBe(false);
     }
-    expect(review(`{"Transaction properties":{"type":"APPROVE_TRANSACTION"},"challenge":"00"}`, honest).match).toBe(
-      false,
-    );
+    expect(
+      review(`{"Transaction properties":{"type":"APPROVE_TRANSACTION"},"challenge":"00"}`, honest)
+        .match,
+    ).toBe(false);
   });
 
   test("an envelope is opened only where the request itself is not", () => {
-    const inner = { request: { type: "CREATE_TRANSACTION", data: { transaction_data: { amount: "1" } } } };
+    const inner = {
+      request: { type: "CREATE_TRANSACTION", data: { transaction_data: { amount: "1" } } },
+    };
     const found = review(simple(DATA), { ...honest, ...inner });
     expect(found.match).toBe(true);
     expect(found.requestOnly).toEqual(["request.type", "request.data.transaction_data.amount"]);
@@ -821,7 +976,9 @@ describe("a challenge made to hurt the reviewer", () => {
         const found = review(challenge, requestOf(DATA));
         expect(found.match).toBe(false);
         expect(found.unverified.length + found.differences.length).toBeWithin(1, 1010);
-        expect(found.unverified.concat("").at(-2) === "…" || found.differences.length > 0).toBe(true);
+        expect(found.unverified.concat("").at(-2) === "…" || found.differences.length > 0).toBe(
+          true,
+        );
         expect(Math.max(...found.unverified.map(({ length }) => length), 0)).toBeLessThan(2000);
       }
     });
@@ -837,7 +994,9 @@ describe("a challenge made to hurt the reviewer", () => {
   });
 
   test("a flood of fields that only the server has does not hide what a record asks for", () => {
-    const flood = Object.fromEntries(Array.from({ length: 5000 }, (_, index) => [`x${index}`, index]));
+    const flood = Object.fromEntries(
+      Array.from({ length: 5000 }, (_, index) => [`x${index}`, index]),
+    );
     const sources = [
       sourceOf({ ...requestOf(DATA), ...flood }),
       sourceOf(requestOf({ ...DATA, contract_address: "0x1" }), "record"),
@@ -899,17 +1058,22 @@ describe("SPEC §4 Review: the account", () => {
       match: true,
       unverified: ["data.transaction_data.account_name"],
     });
-    expect(review(simple(DATA), requestOf(nameless), "A")).toMatchObject({ match: true, unverified: [] });
+    expect(review(simple(DATA), requestOf(nameless), "A")).toMatchObject({
+      match: true,
+      unverified: [],
+    });
   });
 
   test("a challenge that does not say which account it means stays open", () => {
     expect(review(simple(nameless), requestOf(nameless), "A").unverified).toEqual(["account_name"]);
     expect(
-      review(simple({ ...nameless, account_id: 5 }), requestOf({ ...nameless, accountId: 5 }), "A").unverified,
+      review(simple({ ...nameless, account_id: 5 }), requestOf({ ...nameless, accountId: 5 }), "A")
+        .unverified,
     ).toEqual([]);
-    expect(review(simple({ ...nameless, account_id: 6 }), requestOf({ ...nameless, accountId: 5 }), "A").match).toBe(
-      false,
-    );
+    expect(
+      review(simple({ ...nameless, account_id: 6 }), requestOf({ ...nameless, accountId: 5 }), "A")
+        .match,
+    ).toBe(false);
   });
 
   test("a name whose path only reads like the right one is a name elsewhere", () => {
@@ -938,7 +1102,9 @@ describe("SPEC §4 Review: the account", () => {
   test("a list or a number in its place is no name", () => {
     const listed = review(simple({ ...nameless, account_name: ["A"] }), requestOf(nameless), "A");
     expect(listed.unverified).toEqual(["data.transaction_data.account_name[0]", "account_name"]);
-    expect(review(simple({ ...nameless, account_name: 7 }), requestOf(nameless), "7").match).toBe(false);
+    expect(review(simple({ ...nameless, account_name: 7 }), requestOf(nameless), "7").match).toBe(
+      false,
+    );
   });
 
   test("in the older shape too", () => {
@@ -1014,7 +1180,10 @@ describe("--expect", () => {
     ['{"tag":"1"}', 'tag: null ≠ "1" (expect)'],
     ['{"transactionData":{"amount":"1000"}}', 'transactionData: null ≠ {"amount":"1000"} (expect)'],
     ['{"data":{"amount":"1000"}}', 'data.amount: null ≠ "1000" (expect)'],
-    ['{"type":"APPROVE_TRANSACTION"}', 'type: ["MEMO_TEXT","APPROVE_TRANSACTION"] ≠ "APPROVE_TRANSACTION" (expect)'],
+    [
+      '{"type":"APPROVE_TRANSACTION"}',
+      'type: ["MEMO_TEXT","APPROVE_TRANSACTION"] ≠ "APPROVE_TRANSACTION" (expect)',
+    ],
     ['{"list":[{"a":1}]}', 'data.transaction_data.list: [{"a":1},{"a":2}] ≠ [{"a":1}] (expect)'],
     ['{"list":[{"a":2},{"a":1}]}', "data.transaction_data.list[0].a: 1 ≠ 2 (expect)"],
     ['{"a":1}', "a: [1,2] ≠ 1 (expect)"],
@@ -1025,11 +1194,11 @@ describe("--expect", () => {
   }
 
   test("every value that does not stand there is named", () => {
-    expect(unmet('{"amount":"1","recipient":"x","maxFees":"4018","tag":1}').map((line) => line.split(":")[0])).toEqual([
-      "data.transaction_data.amount",
-      "data.transaction_data.recipient",
-      "tag",
-    ]);
+    expect(
+      unmet('{"amount":"1","recipient":"x","maxFees":"4018","tag":1}').map(
+        (line) => line.split(":")[0],
+      ),
+    ).toEqual(["data.transaction_data.amount", "data.transaction_data.recipient", "tag"]);
   });
 
   test("a decoy of the same name elsewhere, or in another spelling, makes it ambiguous", () => {
@@ -1049,13 +1218,17 @@ describe("--expect", () => {
       ),
     ).toEqual([]);
     expect(
-      unmet('{"data":{"transaction_data":{"amount":"1000"}}}', text.replace('"amount"', '"Amount":"9","amount"'))
-        .length,
+      unmet(
+        '{"data":{"transaction_data":{"amount":"1000"}}}',
+        text.replace('"amount"', '"Amount":"9","amount"'),
+      ).length,
     ).toBe(1);
   });
 
   test("both spellings of a name are expected, so both must hold", () => {
-    expect(unmet('{"maxFees":"4018","max_fees":"1"}')).toEqual(['data.transaction_data.max_fees: 4018 ≠ "1" (expect)']);
+    expect(unmet('{"maxFees":"4018","max_fees":"1"}')).toEqual([
+      'data.transaction_data.max_fees: 4018 ≠ "1" (expect)',
+    ]);
   });
 
   test("works on a shape that is not known, and on nothing", () => {
@@ -1081,15 +1254,27 @@ describe("the account's name when the account that was asked for cannot be read"
   const paid = { amount: "1000", recipient: "tb1q" };
   const request = (accountId: string, name?: string): Request => ({
     type: "CREATE_TRANSACTION",
-    data: { accountId, transactionData: { ...paid, ...(name === undefined ? {} : { accountName: name }) } },
+    data: {
+      accountId,
+      transactionData: { ...paid, ...(name === undefined ? {} : { accountName: name }) },
+    },
   });
   const challenge = challengeOf(wrap({ transaction_data: { account_name: "Cold", ...paid } }));
   const open = (server: Request, record: Request, accountNames: string[]): readonly string[] =>
-    reviewChallenge({ challenge, sources: [sourceOf(server), sourceOf(record, "record")], accountNames }).unverified;
+    reviewChallenge({
+      challenge,
+      sources: [sourceOf(server), sourceOf(record, "record")],
+      accountNames,
+    }).unverified;
 
   test.each([
     ["the server names another account", request("cold", "Cold"), request("hot"), ["Cold"]],
-    ["the server names the same one, and says what it is called", request("hot", "Cold"), request("hot"), []],
+    [
+      "the server names the same one, and says what it is called",
+      request("hot", "Cold"),
+      request("hot"),
+      [],
+    ],
   ])("stays open when %s", (_name, server, record, names) => {
     expect(open(server, record, names)).toEqual(["data.transaction_data.account_name"]);
   });

@@ -5,7 +5,10 @@ import { join } from "node:path";
 import { outcomes, wycheproof } from "../support/signing-outcomes.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
-const WYCHEPROOF = join(ROOT, "../shared/testdata/crypto/wycheproof_ecdsa_secp256r1_sha256_p1363_test.json");
+const WYCHEPROOF = join(
+  ROOT,
+  "../shared/testdata/crypto/wycheproof_ecdsa_secp256r1_sha256_p1363_test.json",
+);
 const folder = mkdtempSync(join(tmpdir(), "signing-"));
 
 beforeAll(async () => {
@@ -40,7 +43,9 @@ describe("KEY-3 every runtime accepts, refuses and signs the same", () => {
     const node = join(ROOT, `node_modules/node${version}/bin/node`);
     if (!existsSync(node)) {
       test(`Node ${version}: NOT RUN, it is not installed here`, () => {
-        console.warn(`note: Node ${version} is an optional dependency and absent; its outcomes were not compared`);
+        console.warn(
+          `note: Node ${version} is an optional dependency and absent; its outcomes were not compared`,
+        );
       });
       continue;
     }
@@ -48,12 +53,18 @@ describe("KEY-3 every runtime accepts, refuses and signs the same", () => {
       expect(ask(node, "m.outcomes()")).toEqual(await outcomes());
     });
 
-    test.if(existsSync(WYCHEPROOF))(`Node ${version}: all 262 Wycheproof verifications agree`, () => {
-      const text = readFileSync(WYCHEPROOF, "utf8");
-      expect(ask(node, `m.wycheproof(require("node:fs").readFileSync(${JSON.stringify(WYCHEPROOF)}, "utf8"))`)).toBe(
-        wycheproof(text),
-      );
-      expect(JSON.parse(wycheproof(text))).toEqual({ count: 262, wrong: [] });
-    });
+    test.if(existsSync(WYCHEPROOF))(
+      `Node ${version}: all 262 Wycheproof verifications agree`,
+      () => {
+        const text = readFileSync(WYCHEPROOF, "utf8");
+        expect(
+          ask(
+            node,
+            `m.wycheproof(require("node:fs").readFileSync(${JSON.stringify(WYCHEPROOF)}, "utf8"))`,
+          ),
+        ).toBe(wycheproof(text));
+        expect(JSON.parse(wycheproof(text))).toEqual({ count: 262, wrong: [] });
+      },
+    );
   }
 });

@@ -1,4 +1,7 @@
-/** What doctor sees of a device: one broken thing at a time, on the emulated machine. It asks nobody for anything. */
+/**
+ * What doctor sees of a device: one broken thing at a time, on the emulated machine. It asks nobody
+ * for anything.
+ */
 import { expect, test } from "bun:test";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -18,7 +21,9 @@ interface Finding {
 async function deviceFinding(world: World, command?: readonly string[]): Promise<Finding> {
   const { document, stderr } = await world.run("doctor", command);
   expect(stderr).toBe("");
-  const findings = (document.findings ?? document.error.details.findings) as (Finding & { check: string })[];
+  const findings = (document.findings ?? document.error.details.findings) as (Finding & {
+    check: string;
+  })[];
   const [found, ...others] = findings.filter(({ check }) => check === "device");
   expect(others).toEqual([]);
   if (found === undefined) throw new Error("doctor says nothing about the device");
@@ -28,7 +33,10 @@ async function deviceFinding(world: World, command?: readonly string[]): Promise
 
 test("M01 no device is no fault, and nothing is made for it", async () => {
   await using world = await World.open({}, true);
-  expect(await deviceFinding(world)).toMatchObject({ status: "ok", message: "No Ledger device is connected." });
+  expect(await deviceFinding(world)).toMatchObject({
+    status: "ok",
+    message: "No Ledger device is connected.",
+  });
   expect(await readdir(join(world.folder, "home"))).not.toContain(".local");
 });
 
@@ -52,7 +60,10 @@ test("M02 no permission for the node", async () => {
   await using world = await World.open();
   await world.machine.forbid();
   const command = [...UNPRIVILEGED, ...SOURCE_COMMAND];
-  expect(await deviceFinding(world, command)).toMatchObject({ status: "warn", code: "DEVICE_PERMISSION" });
+  expect(await deviceFinding(world, command)).toMatchObject({
+    status: "warn",
+    code: "DEVICE_PERMISSION",
+  });
 });
 
 test("M03 locked: told at once, and nobody is asked", async () => {
@@ -63,7 +74,10 @@ test("M03 locked: told at once, and nobody is asked", async () => {
 
 test("M04 another application is open: it is not closed", async () => {
   await using world = await World.open({ app: "Ethereum" });
-  expect(await deviceFinding(world)).toMatchObject({ status: "warn", details: { app: "Ethereum" } });
+  expect(await deviceFinding(world)).toMatchObject({
+    status: "warn",
+    details: { app: "Ethereum" },
+  });
   expect(world.device.heard).toEqual(["getAppAndVersion"]);
 });
 
@@ -72,5 +86,8 @@ test("M10 two devices are listed, with what --device takes", async () => {
   await world.machine.plug(new SimulatedDevice(KEYS, {}), "hidraw1", "7011", "0002");
   const { status, code, details } = await deviceFinding(world);
   expect([status, code]).toEqual(["warn", "DEVICE_AMBIGUOUS"]);
-  expect(details.devices.map(({ path }: { path: string }) => path).sort()).toEqual(["/dev/hidraw0", "/dev/hidraw1"]);
+  expect(details.devices.map(({ path }: { path: string }) => path).sort()).toEqual([
+    "/dev/hidraw0",
+    "/dev/hidraw1",
+  ]);
 });

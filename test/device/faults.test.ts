@@ -1,6 +1,7 @@
 /**
- * Rows M of the fault catalogue: the program as a process, native node-hid on an emulated hidraw node, a simulated device, the sandbox. Each
- * test also holds the rule that nothing is posted without a complete signature (DEV-4), and that the device had nothing to complain about.
+ * Rows M of the fault catalogue: the program as a process, native node-hid on an emulated hidraw
+ * node, a simulated device, the sandbox. Each test also holds the rule that nothing is posted
+ * without a complete signature (DEV-4), and that the device had nothing to complain about.
  */
 import { expect, test } from "bun:test";
 import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -18,7 +19,11 @@ function errorOf({ document }: Outcome): { code: string; exit: number } & Record
 }
 
 /** The failure of a command whose outcome is nothing but one document. */
-async function expectFailure(outcome: Promise<Outcome>, code: string, exit = 1): Promise<Record<string, unknown>> {
+async function expectFailure(
+  outcome: Promise<Outcome>,
+  code: string,
+  exit = 1,
+): Promise<Record<string, unknown>> {
   const found = await outcome;
   const isAsExpected = errorOf(found).code === code;
   expect({ code: errorOf(found).code, exit: found.exit, why: isAsExpected ? "" : found }).toEqual({
@@ -30,7 +35,9 @@ async function expectFailure(outcome: Promise<Outcome>, code: string, exit = 1):
 }
 
 /** A world in which Alice has logged in and a request waits for her. */
-async function loggedIn(behaviour: Partial<Behaviour> = {}): Promise<{ world: World; id: string; line: string }> {
+async function loggedIn(
+  behaviour: Partial<Behaviour> = {},
+): Promise<{ world: World; id: string; line: string }> {
   const world = await World.open(behaviour);
   const { exit, document } = await world.run("login device");
   if (exit !== 0) throw new Error(`The login did not succeed: ${JSON.stringify(document)}`);
@@ -105,9 +112,14 @@ test.each([
   async (app, restarts) => {
     await using world = await World.open({ app });
     const { stderr, ...outcome } = await world.run("login device");
-    expect({ ...outcome, stderr: outcome.exit === 0 ? "" : stderr }).toMatchObject({ exit: 0, stderr: "" });
+    expect({ ...outcome, stderr: outcome.exit === 0 ? "" : stderr }).toMatchObject({
+      exit: 0,
+      stderr: "",
+    });
     expect(world.device.violations).toEqual([]);
-    expect(stderr).toContain("Device: confirm on the device that the Vault application is opened.\n");
+    expect(stderr).toContain(
+      "Device: confirm on the device that the Vault application is opened.\n",
+    );
     expect(world.device.heard.filter((name) => /^(open|close)App$/.test(name))).toEqual(
       restarts === 1 ? ["openApp"] : ["closeApp", "openApp"],
     );
@@ -117,28 +129,44 @@ test.each([
 test("M04 a dashboard that opens nothing: the person is asked, and the failure names what runs instead", async () => {
   await using world = await World.open({ app: "BOLOS", isOld: true });
   const outcome = await world.run(`login device ${QUICK}`);
-  expect(errorOf(outcome)).toMatchObject({ code: "DEVICE_WRONG_APP", exit: 1, details: { app: "BOLOS" } });
+  expect(errorOf(outcome)).toMatchObject({
+    code: "DEVICE_WRONG_APP",
+    exit: 1,
+    details: { app: "BOLOS" },
+  });
   expect(outcome.stderr).toContain("Device: open the Vault application on the device.\n");
 });
 
-test.each([0x6d00, 0x6e00, 0x6d02])("M04 the application is left meanwhile (%#x)", async (status) => {
-  const { world, line } = await loggedIn();
-  await using _ = world;
-  world.device.behaviour.statuses.set("openSession", status);
-  await expectFailure(world.run(line), "DEVICE_WRONG_APP");
-  expectNothingPosted(world);
-});
+test.each([0x6d00, 0x6e00, 0x6d02])(
+  "M04 the application is left meanwhile (%#x)",
+  async (status) => {
+    const { world, line } = await loggedIn();
+    await using _ = world;
+    world.device.behaviour.statuses.set("openSession", status);
+    await expectFailure(world.run(line), "DEVICE_WRONG_APP");
+    expectNothingPosted(world);
+  },
+);
 
-test.each(["log in", "approve", "open application"] as const)("M05 the person declines: %s", async (title) => {
-  const person: Person = async (screen) => (screen.title === title ? "decline" : "confirm");
-  const { world, line } = await loggedIn();
-  await using _ = world;
-  Object.assign(world.device.behaviour, { person, app: title === "open application" ? "BOLOS" : "Vault" });
-  const { message } = await expectFailure(world.run(title === "log in" ? "login device" : line), "DEVICE_REFUSED");
-  expect(String(message)).toBe("It was declined on the device; nothing was sent.");
-  expect(world.calls().filter((path) => !path.startsWith("/auth/"))).toEqual([]);
-  expectNothingPosted(world);
-});
+test.each(["log in", "approve", "open application"] as const)(
+  "M05 the person declines: %s",
+  async (title) => {
+    const person: Person = async (screen) => (screen.title === title ? "decline" : "confirm");
+    const { world, line } = await loggedIn();
+    await using _ = world;
+    Object.assign(world.device.behaviour, {
+      person,
+      app: title === "open application" ? "BOLOS" : "Vault",
+    });
+    const { message } = await expectFailure(
+      world.run(title === "log in" ? "login device" : line),
+      "DEVICE_REFUSED",
+    );
+    expect(String(message)).toBe("It was declined on the device; nothing was sent.");
+    expect(world.calls().filter((path) => !path.startsWith("/auth/"))).toEqual([]);
+    expectNothingPosted(world);
+  },
+);
 
 test("M06 nobody answers: the command ends in the time that was given, and posts nothing", async () => {
   const { world, line } = await loggedIn();
@@ -255,11 +283,12 @@ test("M13 an unknown status word is shown as it is", async () => {
 });
 
 /** Bytes to change in every packet of the answer to the last command of an approval. */
-const SPOILT: readonly (readonly [what: string, spoil: (packet: Buffer, index: number) => void])[] = [
-  ["channel", (packet) => packet.writeUInt16BE(packet.readUInt16BE(0) ^ 1, 0)],
-  ["tag", (packet) => packet.writeUInt8(6, 2)],
-  ["sequence", (packet, index) => packet.writeUInt16BE(index + 1, 3)],
-];
+const SPOILT: readonly (readonly [what: string, spoil: (packet: Buffer, index: number) => void])[] =
+  [
+    ["channel", (packet) => packet.writeUInt16BE(packet.readUInt16BE(0) ^ 1, 0)],
+    ["tag", (packet) => packet.writeUInt8(6, 2)],
+    ["sequence", (packet, index) => packet.writeUInt16BE(index + 1, 3)],
+  ];
 
 test.each(SPOILT)("M14 a frame with another %s", async (_what, spoil) => {
   const { world, line } = await loggedIn();
@@ -289,7 +318,11 @@ test.each([
 });
 
 test.each([
-  ["a key of another length", "getPublicKey", Buffer.concat([Buffer.from([64]), Buffer.alloc(64, 4)])],
+  [
+    "a key of another length",
+    "getPublicKey",
+    Buffer.concat([Buffer.from([64]), Buffer.alloc(64, 4)]),
+  ],
   ["a name longer than the answer", "getAppAndVersion", Buffer.from("0140566175", "hex")],
   ["an action that the server did not send", "validateVaultOperation", Buffer.from([1, 0, 9])],
   ["a step of an unknown kind", "validateVaultOperation", Buffer.from([3, 0, 1])],
@@ -299,7 +332,9 @@ test.each([
   await using _ = world;
   world.device.behaviour.spoil = (packets, instruction) => {
     const channel = packets[0]?.readUInt16BE(0) ?? 0;
-    return instruction === at ? frame(channel, Buffer.concat([content, Buffer.from([0x90, 0])])) : packets;
+    return instruction === at
+      ? frame(channel, Buffer.concat([content, Buffer.from([0x90, 0])]))
+      : packets;
   };
   await expectFailure(world.run(line), "DEVICE_PROTOCOL");
   expectNothingPosted(world);
@@ -325,7 +360,10 @@ test("M17 the device of another user is refused before its screen shows anything
   const other = new SimulatedDevice(OTHER_KEYS, { person });
   await world.machine.plug(other, "hidraw1");
   await expectFailure(world.run(line), "DEVICE_MISMATCH", 3);
-  expect({ screens, heard: other.heard }).toEqual({ screens: [], heard: ["getAppAndVersion", "getPublicKey"] });
+  expect({ screens, heard: other.heard }).toEqual({
+    screens: [],
+    heard: ["getAppAndVersion", "getPublicKey"],
+  });
   expect(world.sandbox.control.log).toEqual([]);
 });
 
@@ -393,15 +431,26 @@ test("M20 the npm package without its optional dependency says what to install",
   try {
     const from = join(installed, "..", "..", "ledger-enterprise-cli");
     await cp(from, join(folder, "package"), { recursive: true });
-    const command = [nodes["22"], join(folder, "package", "bin", "ledger-enterprise-cli.cjs"), "login", "device"];
+    const command = [
+      nodes["22"],
+      join(folder, "package", "bin", "ledger-enterprise-cli.cjs"),
+      "login",
+      "device",
+    ];
     const registry = {
       LEDGER_ENTERPRISE_NPM_REGISTRY: "http://127.0.0.1:9",
       LEDGER_ENTERPRISE_RELEASES_URL: "http://127.0.0.1:9",
     };
-    const where = { LEDGER_ENTERPRISE_API_URL: "http://127.0.0.1:9/v1/rest", LEDGER_ENTERPRISE_WORKSPACE: "w" };
+    const where = {
+      LEDGER_ENTERPRISE_API_URL: "http://127.0.0.1:9/v1/rest",
+      LEDGER_ENTERPRISE_WORKSPACE: "w",
+    };
     const { stdout } = Bun.spawnSync(command, { env: { HOME: folder, ...registry, ...where } });
     const { error } = JSON.parse(stdout.toString());
-    expect(error).toMatchObject({ code: "DEVICE_UNSUPPORTED", message: "The package 'node-hid' is not installed." });
+    expect(error).toMatchObject({
+      code: "DEVICE_UNSUPPORTED",
+      message: "The package 'node-hid' is not installed.",
+    });
   } finally {
     await rm(folder, { recursive: true });
   }
@@ -417,8 +466,13 @@ test("M22 the device does not accept the server's security module: an alarm, nev
   const { world, line } = await loggedIn();
   await using _ = world;
   world.device.behaviour.statuses.set("openSession", 0x6801);
-  const { message, hint, retryable } = await expectFailure(world.run(line), "DEVICE_SERVER_UNTRUSTED");
-  expect({ message: String(message), hint: String(hint), retryable }).toMatchObject({ retryable: false });
+  const { message, hint, retryable } = await expectFailure(
+    world.run(line),
+    "DEVICE_SERVER_UNTRUSTED",
+  );
+  expect({ message: String(message), hint: String(hint), retryable }).toMatchObject({
+    retryable: false,
+  });
   expect(String(message)).toContain("Do not approve");
   expect(world.device.heard.filter((name) => name === "openSession")).toHaveLength(1);
   expect(world.device.heard).not.toContain("validateVaultOperation");
@@ -452,15 +506,18 @@ test("M24 the device refuses the server's data", async () => {
 test.each([
   ["device", { pub_key: `04${"ab".repeat(64)}` }, "DEVICE_MISMATCH", 3],
   ["workspace", { workspace: "another" }, "SESSION_MISMATCH", 3],
-] as const)("SPEC §2 a token that names another %s is not stored by a login", async (_, claims, code, exit) => {
-  await using world = await World.open();
-  const accessToken = `e30.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.c2ln`;
-  const lives = { expiresInSeconds: 300, refreshExpiresInSeconds: 1800 };
-  world.sandbox.control.addFault({
-    match: { path: "/u2f/authentications/authenticate" },
-    status: 200,
-    body: JSON.stringify({ accessToken, refreshToken: "refresh-token", ...lives }),
-  });
-  await expectFailure(world.run("login device"), code, exit);
-  await expectFailure(world.run("whoami"), "NOT_LOGGED_IN", 3);
-});
+] as const)(
+  "SPEC §2 a token that names another %s is not stored by a login",
+  async (_, claims, code, exit) => {
+    await using world = await World.open();
+    const accessToken = `e30.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.c2ln`;
+    const lives = { expiresInSeconds: 300, refreshExpiresInSeconds: 1800 };
+    world.sandbox.control.addFault({
+      match: { path: "/u2f/authentications/authenticate" },
+      status: 200,
+      body: JSON.stringify({ accessToken, refreshToken: "refresh-token", ...lives }),
+    });
+    await expectFailure(world.run("login device"), code, exit);
+    await expectFailure(world.run("whoami"), "NOT_LOGGED_IN", 3);
+  },
+);

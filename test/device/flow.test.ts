@@ -1,4 +1,7 @@
-/** The whole way with a device in every form of the program: native node-hid on an emulated hidraw node, the sandbox at the other end. */
+/**
+ * The whole way with a device in every form of the program: native node-hid on an emulated hidraw
+ * node, the sandbox at the other end.
+ */
 import { expect, test } from "bun:test";
 import { findArtifacts } from "../support/artifacts.ts";
 import { SOURCE_COMMAND } from "./machine.ts";
@@ -26,12 +29,17 @@ test.each([
 
     const approved = await world.run(`requests approve device --id ${id}`, command);
     expect(approved).toMatchObject({ exit: 0, document: { id } });
-    expect(approved.stderr).toBe("Device: read the request on the device, and confirm or decline it there.\n");
+    expect(approved.stderr).toBe(
+      "Device: read the request on the device, and confirm or decline it there.\n",
+    );
     expect(world.approvals).toEqual([`/requests/${id}/approve`]);
     expect(world.device.violations).toEqual([]);
     expect(world.machine.faults).toEqual([]);
-    const reviews = (await world.run(`requests get --id ${id} --fields reviews`, command)).document.reviews;
-    expect(reviews.filter(({ status }: { status: string }) => status === "APPROVED").length).toBe(2);
+    const reviews = (await world.run(`requests get --id ${id} --fields reviews`, command)).document
+      .reviews;
+    expect(reviews.filter(({ status }: { status: string }) => status === "APPROVED").length).toBe(
+      2,
+    );
   },
   60_000,
 );

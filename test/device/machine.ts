@@ -1,4 +1,7 @@
-/** An emulated machine: simulated devices on hidraw nodes that native node-hid opens, and the program run on it (hidraw.py). */
+/**
+ * An emulated machine: simulated devices on hidraw nodes that native node-hid opens, and the
+ * program run on it (hidraw.py).
+ */
 import { existsSync } from "node:fs";
 import { chmod } from "node:fs/promises";
 import { join } from "node:path";
@@ -60,7 +63,12 @@ export class Machine implements AsyncDisposable {
   }
 
   /** Connects a device. Product 6011 is a Stax, 7011 a Flex. */
-  async plug(device: SimulatedDevice, node = "hidraw0", product = "6011", serial = "0001"): Promise<void> {
+  async plug(
+    device: SimulatedDevice,
+    node = "hidraw0",
+    product = "6011",
+    serial = "0001",
+  ): Promise<void> {
     this.plugged.set(node, { device, product, serial });
     device.behaviour.restart = (app) => void this.restart(node, app);
     await this.order({ op: "plug", node, product, serial }, `plugged ${node}`);
@@ -76,12 +84,18 @@ export class Machine implements AsyncDisposable {
     await this.order({ op: "hide", node }, `hidden ${node}`);
   }
 
-  /** Who runs the program may not open the node: it belongs to nobody, and UNPRIVILEGED opens no such thing. */
+  /**
+   * Who runs the program may not open the node: it belongs to nobody, and UNPRIVILEGED opens no
+   * such thing.
+   */
   async forbid(node = "hidraw0"): Promise<void> {
     await chmod(join(this.root, "dev", node), 0);
   }
 
-  /** What a device does when its application changes: it leaves the bus, and comes back with another path and product id. */
+  /**
+   * What a device does when its application changes: it leaves the bus, and comes back with another
+   * path and product id.
+   */
   private async restart(node: string, app: string): Promise<void> {
     const found = this.plugged.get(node);
     if (found === undefined) return;
@@ -100,7 +114,9 @@ export class Machine implements AsyncDisposable {
   }
 
   private once(event: string): Promise<void> {
-    return new Promise((resolve) => this.waiting.set(event, [...(this.waiting.get(event) ?? []), resolve]));
+    return new Promise((resolve) =>
+      this.waiting.set(event, [...(this.waiting.get(event) ?? []), resolve]),
+    );
   }
 
   private async listen(lines: AsyncGenerator<string>): Promise<void> {
@@ -178,7 +194,10 @@ async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<stri
   }
 }
 
-/** The source as a process of its own: an emulated machine is seen through the loader, which only a new process passes. */
+/**
+ * The source as a process of its own: an emulated machine is seen through the loader, which only a
+ * new process passes.
+ */
 export const SOURCE_COMMAND: readonly string[] = [process.execPath, join(ROOT, "src", "main.ts")];
 
 /** In front of a command: the superuser, too, may then open only what the mode of a file allows. */

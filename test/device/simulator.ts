@@ -1,7 +1,8 @@
 /**
- * A device that speaks the Vault application's protocol, written after the protocol document and not after the client: it has its own
- * framing, its own parser, its own idea of every length, and refuses whatever is not exactly right. `violations` says why. Signatures are
- * made on the curves that the document names.
+ * A device that speaks the Vault application's protocol, written after the protocol document and
+ * not after the client: it has its own framing, its own parser, its own idea of every length, and
+ * refuses whatever is not exactly right. `violations` says why. Signatures are made on the curves
+ * that the document names.
  */
 import { createHash, createHmac } from "node:crypto";
 import { p256 } from "@noble/curves/nist.js";
@@ -9,7 +10,11 @@ import { secp256k1 } from "@noble/curves/secp256k1.js";
 
 const PACKET = 64;
 const APPLICATION_ID = "ad5be1a1fe011ce7f53ae081a22ae000a42021f3f94106a3bac9f76e8230e4b9";
-const PATHS = { u2f: "0280564c5480553246", confidentiality: "0280564c5480434e46", validation: "0280564c548056414c" };
+const PATHS = {
+  u2f: "0280564c5480553246",
+  confidentiality: "0280564c5480434e46",
+  validation: "0280564c548056414c",
+};
 
 /** Throw-away keys: hexadecimal scalars. */
 export interface Keys {
@@ -131,7 +136,13 @@ export class SimulatedDevice {
 
   /** A power cycle, or a change of application: nothing of a command or a session is left. */
   reset(app: string): void {
-    Object.assign(this, { incoming: undefined, pending: undefined, session: undefined, shown: [], asked: 0 });
+    Object.assign(this, {
+      incoming: undefined,
+      pending: undefined,
+      session: undefined,
+      shown: [],
+      asked: 0,
+    });
     this.behaviour.app = app;
   }
 
@@ -140,7 +151,8 @@ export class SimulatedDevice {
     const command = this.collect(packet);
     if (command === undefined) return undefined;
     const { channel, data } = command;
-    const name = INSTRUCTIONS[data.subarray(0, 2).toString("hex")] ?? data.subarray(0, 2).toString("hex");
+    const name =
+      INSTRUCTIONS[data.subarray(0, 2).toString("hex")] ?? data.subarray(0, 2).toString("hex");
     this.heard.push(name);
     const answer = await this.answer(name, data);
     return answer === undefined ? undefined : this.behaviour.spoil(frame(channel, answer), name);
@@ -150,7 +162,12 @@ export class SimulatedDevice {
     if (packet.length !== PACKET) throw new Error(`A packet of ${packet.length} bytes came.`);
     const [channel, tag, sequence] = [packet.readUInt16BE(0), packet[2], packet.readUInt16BE(3)];
     const isFirst = this.incoming === undefined;
-    this.incoming ??= { channel, length: packet.readUInt16BE(5), data: Buffer.alloc(0), sequence: 0 };
+    this.incoming ??= {
+      channel,
+      length: packet.readUInt16BE(5),
+      data: Buffer.alloc(0),
+      sequence: 0,
+    };
     const { incoming } = this;
     if (tag !== 5 || channel !== incoming.channel || sequence !== incoming.sequence) {
       this.violations.push(`frame: channel ${channel}, tag ${tag}, sequence ${sequence}`);
@@ -161,7 +178,8 @@ export class SimulatedDevice {
     const wanted = incoming.length - incoming.data.length;
     incoming.data = Buffer.concat([incoming.data, content.subarray(0, wanted)]);
     incoming.sequence += 1;
-    if (content.subarray(wanted).some((byte) => byte !== 0)) this.violations.push("frame: padding is not zero");
+    if (content.subarray(wanted).some((byte) => byte !== 0))
+      this.violations.push("frame: padding is not zero");
     if (incoming.data.length < incoming.length) return undefined;
     this.incoming = undefined;
     return { channel, data: incoming.data };
@@ -180,9 +198,13 @@ export class SimulatedDevice {
     }
   }
 
-  private async execute(name: string, apdu: Buffer): Promise<{ bytes: Buffer; status: number } | undefined> {
+  private async execute(
+    name: string,
+    apdu: Buffer,
+  ): Promise<{ bytes: Buffer; status: number } | undefined> {
     const { behaviour } = this;
-    if (apdu.length < 5 || apdu.length !== 5 + (apdu[4] ?? 0)) throw new Status(0x6700, "Lc does not fit");
+    if (apdu.length < 5 || apdu.length !== 5 + (apdu[4] ?? 0))
+      throw new Status(0x6700, "Lc does not fit");
     if (behaviour.locked) throw new Status(0x5515, "");
     const forced = behaviour.statuses.get(name);
     if (forced !== undefined) throw new Status(forced, "");
@@ -194,13 +216,19 @@ export class SimulatedDevice {
     if (cla === 0xe0 && behaviour.app !== "Vault") throw new Status(0x6e00, "");
     if (name === "getPublicKey") return done(this.publicKeyAnswer(p1, p2, data));
     if (name === "getResponse") return this.page();
-    if (["authenticate", "openSession", "validateVaultOperation"].includes(name)) return this.piece(name, apdu);
+    if (["authenticate", "openSession", "validateVaultOperation"].includes(name))
+      return this.piece(name, apdu);
     throw new Status(0x6d00, `unknown instruction ${apdu.subarray(0, 4).toString("hex")}`);
   }
 
   private appAndVersion(p1 = 0, p2 = 0, data: Buffer): Buffer {
     if (p1 !== 0 || p2 !== 0 || data.length > 0) throw new Status(0x6b00, "parameters");
-    return Buffer.concat([Buffer.from([1]), sized(this.behaviour.app), sized("4.0.0"), Buffer.from([1, 0])]);
+    return Buffer.concat([
+      Buffer.from([1]),
+      sized(this.behaviour.app),
+      sized("4.0.0"),
+      Buffer.from([1, 0]),
+    ]);
   }
 
   private closeApp(data: Buffer): { bytes: Buffer; status: number } {
@@ -212,24 +240,32 @@ export class SimulatedDevice {
   private async openApp(name: string): Promise<{ bytes: Buffer; status: number } | undefined> {
     if (this.behaviour.isOld) throw new Status(0x6d00, "");
     if (!this.behaviour.installed.includes(name)) throw new Status(0x6807, "");
-    if (!(await this.isConfirmed({ title: "open application", text: [name] }, 0x5501))) return undefined;
+    if (!(await this.isConfirmed({ title: "open application", text: [name] }, 0x5501)))
+      return undefined;
     this.behaviour.restart(name);
     return done();
   }
 
   private publicKeyAnswer(p1 = 0, p2 = 0, data: Buffer): Buffer {
     const path = data.toString("hex");
-    const owner = (Object.entries(PATHS) as ["u2f" | "confidentiality" | "validation", string][]).find(
-      ([, spelled]) => spelled === path,
-    )?.[0];
+    const owner = (
+      Object.entries(PATHS) as ["u2f" | "confidentiality" | "validation", string][]
+    ).find(([, spelled]) => spelled === path)?.[0];
     if (owner === undefined || p2 !== 0) throw new Status(0x6a80, `path ${path}, P2 ${p2}`);
     if (p1 !== (owner === "u2f" ? 2 : 1)) throw new Status(0x6b00, `curve ${p1} for ${owner}`);
     const curve = owner === "u2f" ? p256 : secp256k1;
     const point = Buffer.from(curve.getPublicKey(Buffer.from(this.keys[owner], "hex"), false));
-    return Buffer.concat([Buffer.from([point.length]), point, signK1(this.keys.endorsement, point)]);
+    return Buffer.concat([
+      Buffer.from([point.length]),
+      point,
+      signK1(this.keys.endorsement, point),
+    ]);
   }
 
-  private async piece(name: string, apdu: Buffer): Promise<{ bytes: Buffer; status: number } | undefined> {
+  private async piece(
+    name: string,
+    apdu: Buffer,
+  ): Promise<{ bytes: Buffer; status: number } | undefined> {
     const [, ins = 0, p1, p2 = 0] = apdu;
     const data = apdu.subarray(5);
     if (data.length > 250) throw new Status(0x6700, "a piece of more than 250 bytes");
@@ -247,22 +283,28 @@ export class SimulatedDevice {
     return this.validate(payload);
   }
 
-  private async authenticate(payload: Buffer): Promise<{ bytes: Buffer; status: number } | undefined> {
+  private async authenticate(
+    payload: Buffer,
+  ): Promise<{ bytes: Buffer; status: number } | undefined> {
     const challenge = payload.subarray(0, 32);
     const handleLength = payload[64] ?? 0;
     const handle = payload.subarray(65, 65 + handleLength);
     const info = payload.subarray(67 + handleLength);
-    if (payload.subarray(32, 64).toString("hex") !== APPLICATION_ID) throw new Status(0x6a80, "application id");
-    const isOurs = handle.length === 64 && this.mac(handle.subarray(0, 32)).equals(handle.subarray(32));
+    if (payload.subarray(32, 64).toString("hex") !== APPLICATION_ID)
+      throw new Status(0x6a80, "application id");
+    const isOurs =
+      handle.length === 64 && this.mac(handle.subarray(0, 32)).equals(handle.subarray(32));
     if (!isOurs) throw new Status(0x6a80, "");
     const [role = 255, nameLength = 0] = info;
     const workspaceLength = info[2 + nameLength] ?? 0;
-    if (role > 2 || info.length !== 3 + nameLength + workspaceLength) throw new Status(0x6a80, "information block");
+    if (role > 2 || info.length !== 3 + nameLength + workspaceLength)
+      throw new Status(0x6a80, "information block");
     const text = new TextDecoder("utf-8", { fatal: true });
     const name = text.decode(info.subarray(2, 2 + nameLength));
     const workspace = text.decode(info.subarray(3 + nameLength));
     const roleName = ["operator", "admin", "shared owner"][role] ?? "";
-    if (!(await this.isConfirmed({ title: "log in", text: [name, roleName, workspace] }, 0x6985))) return undefined;
+    if (!(await this.isConfirmed({ title: "log in", text: [name, roleName, workspace] }, 0x6985)))
+      return undefined;
     this.counter += 1;
     const head = Buffer.alloc(5);
     head[0] = 1;
@@ -273,16 +315,22 @@ export class SimulatedDevice {
   }
 
   private openSession(script: number, payload: Buffer): { bytes: Buffer; status: number } {
-    if (payload.subarray(0, 9).toString("hex") !== PATHS.confidentiality) throw new Status(0x6a80, "path");
+    if (payload.subarray(0, 9).toString("hex") !== PATHS.confidentiality)
+      throw new Status(0x6a80, "path");
     if (script !== 1 && script !== 2) throw new Status(0x6b00, `script ${script}`);
     const peer = payload.subarray(9, 74);
     const blob = payload.subarray(76);
     const signature = blob.subarray(1, 1 + (blob[0] ?? 0));
     const attestation = blob.subarray(1 + signature.length, 66 + signature.length);
     const certificate = blob.subarray(67 + signature.length);
-    if (certificate.length !== blob[66 + signature.length]) throw new Status(0x6700, "certificate length");
-    if (!isPoint(peer) || !isPoint(attestation)) throw new Status(0x6a80, "a key that is no point of the curve");
-    const isGenuine = secp256k1.verify(signature, peer, attestation, { format: "der", lowS: false });
+    if (certificate.length !== blob[66 + signature.length])
+      throw new Status(0x6700, "certificate length");
+    if (!isPoint(peer) || !isPoint(attestation))
+      throw new Status(0x6a80, "a key that is no point of the curve");
+    const isGenuine = secp256k1.verify(signature, peer, attestation, {
+      format: "der",
+      lowS: false,
+    });
     if (this.behaviour.checksAttestation && !isGenuine) throw new Status(0x6801, "");
     this.session = { script, peer };
     this.shown = [];
@@ -296,12 +344,14 @@ export class SimulatedDevice {
   }
 
   private async validate(payload: Buffer): Promise<{ bytes: Buffer; status: number } | undefined> {
-    if (payload.subarray(0, 9).toString("hex") !== PATHS.validation) throw new Status(0x6a80, "path");
+    if (payload.subarray(0, 9).toString("hex") !== PATHS.validation)
+      throw new Status(0x6a80, "path");
     if (this.session === undefined) throw new Status(0x6985, "validate without a session");
     const action = payload.subarray(11);
     this.shown.push(action);
     this.asked += 1;
-    if (!(await this.isConfirmed({ title: "approve", text: [action.toString()] }, 0x6985))) return undefined;
+    if (!(await this.isConfirmed({ title: "approve", text: [action.toString()] }, 0x6985)))
+      return undefined;
     const next = this.behaviour.order[this.asked];
     if (next !== undefined) return done(Buffer.from([1, next >> 8, next & 0xff]));
     const signature = signK1(this.keys.validation, Buffer.concat(this.shown));
@@ -314,7 +364,10 @@ export class SimulatedDevice {
     const bytes = this.rest.subarray(0, this.behaviour.pageBytes);
     if (bytes.length === 0) throw new Status(0x6985, "nothing more to give");
     this.rest = this.rest.subarray(bytes.length);
-    return { bytes, status: this.rest.length === 0 ? 0x9000 : 0x6100 | Math.min(255, this.rest.length) };
+    return {
+      bytes,
+      status: this.rest.length === 0 ? 0x9000 : 0x6100 | Math.min(255, this.rest.length),
+    };
   }
 
   private async isConfirmed(screen: Screen, refusal: number): Promise<boolean> {
@@ -330,8 +383,10 @@ function done(bytes: Buffer = Buffer.alloc(0)): { bytes: Buffer; status: number 
 
 /** How long a payload is by its own lengths; undefined while they are not all there. */
 function lengthOf(name: string, payload: Buffer): number | undefined {
-  if (name === "validateVaultOperation") return payload.length < 11 ? undefined : 11 + payload.readUInt16BE(9);
-  if (name === "openSession") return payload.length < 76 ? undefined : 76 + payload.readUInt16BE(74);
+  if (name === "validateVaultOperation")
+    return payload.length < 11 ? undefined : 11 + payload.readUInt16BE(9);
+  if (name === "openSession")
+    return payload.length < 76 ? undefined : 76 + payload.readUInt16BE(74);
   const handle = payload[64];
   if (handle === undefined || payload.length < 67 + handle) return undefined;
   return 67 + handle + payload.readUInt16BE(65 + handle);

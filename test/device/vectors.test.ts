@@ -1,6 +1,7 @@
 /**
- * The published vectors of the device protocol, byte for byte: every command that this program sends is made by its own encoders and every
- * answer read by its own readers; the frames are those of the transport that carries them.
+ * The published vectors of the device protocol, byte for byte: every command that this program
+ * sends is made by its own encoders and every answer read by its own readers; the frames are those
+ * of the transport that carries them.
  */
 import { describe, expect, test } from "bun:test";
 import framing from "@ledgerhq/hw-transport-node-hid-noevents/lib/hid-framing";
@@ -10,7 +11,14 @@ import { type LoginChallenge, ROLES, type Role } from "../../src/core/device/apd
 import { channelFor } from "../../src/core/device/channel.ts";
 import { statusError } from "../../src/core/device/status.ts";
 import { Connection, type Wire } from "../../src/core/device/transport.ts";
-import { askApp, closeApp, isDashboard, isVault, openVault, Vault } from "../../src/core/device/vault.ts";
+import {
+  askApp,
+  closeApp,
+  isDashboard,
+  isVault,
+  openVault,
+  Vault,
+} from "../../src/core/device/vault.ts";
 import { CliError } from "../../src/errors.ts";
 import { exact } from "../../src/io/json.ts";
 import vectors from "../vectors/device.json";
@@ -34,7 +42,9 @@ function scripted(steps: readonly { readonly command: string; readonly response:
     close: () => Promise.resolve(),
   };
   const sleep = (_: number, signal?: AbortSignal): Promise<void> =>
-    new Promise((_resolve, reject) => signal?.addEventListener("abort", () => reject(signal.reason), { once: true }));
+    new Promise((_resolve, reject) =>
+      signal?.addEventListener("abort", () => reject(signal.reason), { once: true }),
+    );
   const host = {
     usb: () => Promise.reject(new Error("no bus")),
     now: () => 0,
@@ -66,11 +76,15 @@ function verifyAsNamed({ key, hash, message, signature, encoding }: Fields): boo
   expect([hash, encoding]).toEqual(["sha256", "DER"]);
   const { curve, publicKeyHex } = (vectors.keys as Fields)[key];
   const ecdsa = curve === "P-256" ? p256 : secp256k1;
-  return ecdsa.verify(bytes(signature), bytes(message), bytes(publicKeyHex), { format: "der", lowS: false });
+  return ecdsa.verify(bytes(signature), bytes(message), bytes(publicKeyHex), {
+    format: "der",
+    lowS: false,
+  });
 }
 
 /** What belongs to the making of a workspace and its devices, which is not this program's. */
-const ENROLMENT = /^(register|registerData|generateKeyComponent|getOsVersion|getAttestationCertificate)\b/;
+const ENROLMENT =
+  /^(register|registerData|generateKeyComponent|getOsVersion|getAttestationCertificate)\b/;
 /** Keys that this program does not ask for. */
 const OTHER_KEYS = /^getPublicKey: (confidentiality|validation) key/;
 
@@ -111,7 +125,10 @@ describe("single commands", () => {
     if (name.startsWith("getAppAndVersion")) {
       const app = await askApp(connection);
       expect(app).toEqual({ name: expected.name, version: expected.version });
-      expect([isVault(app), isDashboard(app)]).toEqual([expected.name === "Vault", expected.dashboard === true]);
+      expect([isVault(app), isDashboard(app)]).toEqual([
+        expected.name === "Vault",
+        expected.dashboard === true,
+      ]);
     } else if (name.startsWith("openApp")) {
       expect(await codeOf(openVault(connection))).toBe(
         expected.error === undefined ? undefined : CODES[expected.error as string],
@@ -130,7 +147,9 @@ describe("single commands", () => {
         name: login.user.name,
         workspace: login.user.workspace,
       };
-      expect(hex(await new Vault(connection).authenticate(challenge))).toBe(expected.authentication);
+      expect(hex(await new Vault(connection).authenticate(challenge))).toBe(
+        expected.authentication,
+      );
     }
     requireDone();
     if (row.verify !== undefined) expect(verifyAsNamed(row.verify)).toBe(true);
@@ -154,8 +173,14 @@ describe("commands in several pieces, and dialogues", () => {
     const { input, parsed } = row;
     const expectedCode = parsed.error === undefined ? undefined : CODES[parsed.error as string];
     if (name.startsWith("authenticate")) {
-      const login = { ...input, challenge: bytes(input.challenge), keyHandle: bytes(input.keyHandle) };
-      expect(hex(await vault.authenticate({ ...login, role: roleOf(input.role) }))).toBe(parsed.authentication);
+      const login = {
+        ...input,
+        challenge: bytes(input.challenge),
+        keyHandle: bytes(input.keyHandle),
+      };
+      expect(hex(await vault.authenticate({ ...login, role: roleOf(input.role) }))).toBe(
+        parsed.authentication,
+      );
     } else if (name.startsWith("openSession")) {
       const script = name.includes("matcher") ? "matcher" : "accountManager";
       expect(await codeOf(vault.openSession({ ...channel, script }))).toBe(expectedCode);
@@ -164,7 +189,9 @@ describe("commands in several pieces, and dialogues", () => {
       if (expectedCode === undefined) expect(hex(await vault.sign(actions))).toBe(parsed.signature);
       else expect(await codeOf(vault.sign(actions))).toBe(expectedCode);
     } else {
-      expect(hex(await vault.signOperation(Buffer.from(input.blob, "base64")))).toBe(parsed.signature);
+      expect(hex(await vault.signOperation(Buffer.from(input.blob, "base64")))).toBe(
+        parsed.signature,
+      );
     }
     requireDone();
     if (row.verify !== undefined) expect(verifyAsNamed(row.verify)).toBe(true);
@@ -206,13 +233,17 @@ describe("whole sequences", () => {
   });
 
   test("the session of a transaction", async () => {
-    const { connection, requireDone } = scripted(vectors.sequences.approveTransactionSession.device);
+    const { connection, requireDone } = scripted(
+      vectors.sequences.approveTransactionSession.device,
+    );
     await new Vault(connection).openSession({ ...channel, script: "matcher" });
     requireDone();
   });
 
   test.each(
-    (vectors.sequences.challengeEdgeCases.cases as Fields[]).map((row) => [row.expect as string, row] as const),
+    (vectors.sequences.challengeEdgeCases.cases as Fields[]).map(
+      (row) => [row.expect as string, row] as const,
+    ),
   )("an answer without a channel: %s", (expected, { response }) => {
     const codes: Fields = {
       REQUEST_ALREADY_FINISHED: "REQUEST_CLOSED",
@@ -224,36 +255,41 @@ describe("whole sequences", () => {
   });
 });
 
-test.each((vectors.errors as Fields[]).map((row) => [row.statusWord as string, row.code as string] as const))(
-  "DEV-1 status %s is %s",
-  (word, code) => {
-    const error = statusError(Number.parseInt(word, 16), "test");
-    expect(error.code).toBe(CODES[code] as never);
-    expect(error.facts.details).toMatchObject({ status: `0x${word}` });
-  },
-);
+test.each(
+  (vectors.errors as Fields[]).map(
+    (row) => [row.statusWord as string, row.code as string] as const,
+  ),
+)("DEV-1 status %s is %s", (word, code) => {
+  const error = statusError(Number.parseInt(word, 16), "test");
+  expect(error.code).toBe(CODES[code] as never);
+  expect(error.facts.details).toMatchObject({ status: `0x${word}` });
+});
 
 describe("frames", () => {
-  test.each((vectors.hidFraming as Fields[]).map((row) => [row.name as string, row] as const))("%s", (_name, row) => {
-    const frames = framing(Number.parseInt(row.channel, 16), 64);
-    const payload = bytes(row.payload);
-    expect(frames.makeBlocks(payload).map(hex)).toEqual(row.packets);
-    let state: Parameters<typeof frames.reduceResponse>[0];
-    for (const packet of row.packets as string[]) state = frames.reduceResponse(state, bytes(packet));
-    expect(hex(frames.getReducedResult(state) ?? Buffer.alloc(0))).toBe(row.payload);
-  });
-
-  test.each((vectors.hidFramingErrors as Fields[]).map((row) => [row.name as string, row] as const))(
+  test.each((vectors.hidFraming as Fields[]).map((row) => [row.name as string, row] as const))(
     "%s",
-    (_n, row) => {
-      const frames = framing(0x0101, 64);
-      const read = (): void => {
-        let state: Parameters<typeof frames.reduceResponse>[0];
-        for (const packet of row.packets as string[]) state = frames.reduceResponse(state, bytes(packet));
-      };
-      expect(read).toThrow(expect.objectContaining({ id: row.expect }));
+    (_name, row) => {
+      const frames = framing(Number.parseInt(row.channel, 16), 64);
+      const payload = bytes(row.payload);
+      expect(frames.makeBlocks(payload).map(hex)).toEqual(row.packets);
+      let state: Parameters<typeof frames.reduceResponse>[0];
+      for (const packet of row.packets as string[])
+        state = frames.reduceResponse(state, bytes(packet));
+      expect(hex(frames.getReducedResult(state) ?? Buffer.alloc(0))).toBe(row.payload);
     },
   );
+
+  test.each(
+    (vectors.hidFramingErrors as Fields[]).map((row) => [row.name as string, row] as const),
+  )("%s", (_n, row) => {
+    const frames = framing(0x0101, 64);
+    const read = (): void => {
+      let state: Parameters<typeof frames.reduceResponse>[0];
+      for (const packet of row.packets as string[])
+        state = frames.reduceResponse(state, bytes(packet));
+    };
+    expect(read).toThrow(expect.objectContaining({ id: row.expect }));
+  });
 
   test("each error's answer in one frame", () => {
     for (const { response, responseFrames } of vectors.errors as Fields[])
@@ -262,9 +298,13 @@ describe("frames", () => {
 });
 
 test("DEV-5 a channel that the server names in two spellings of one key is none", () => {
-  const [{ response }] = vectors.sequences.approve.rest as unknown as [{ response: Record<string, unknown> }];
+  const [{ response }] = vectors.sequences.approve.rest as unknown as [
+    { response: Record<string, unknown> },
+  ];
   const [publicKey = "", channel] = Object.entries(response)[0] ?? [];
   const answer = { [publicKey.toLowerCase()]: channel, [publicKey.toUpperCase()]: channel };
   expect(Object.keys(answer)).toHaveLength(2);
-  expect(() => channelFor(exact(JSON.stringify(answer)), publicKey)).toThrow("no usable 'challenge'");
+  expect(() => channelFor(exact(JSON.stringify(answer)), publicKey)).toThrow(
+    "no usable 'challenge'",
+  );
 });

@@ -1,4 +1,7 @@
-/** A workspace whose reviewer Alice owns a simulated device, on an emulated machine, and the program with a home of its own. */
+/**
+ * A workspace whose reviewer Alice owns a simulated device, on an emulated machine, and the program
+ * with a home of its own.
+ */
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -38,8 +41,15 @@ export class World implements AsyncDisposable {
   static async open(behaviour: Partial<Behaviour> = {}, isAway = false): Promise<World> {
     const device = new SimulatedDevice(KEYS, behaviour);
     const clock = { aheadMs: 0 };
-    const sandbox = await startSandbox({ seed: seedWith(device), clock: () => Date.now() + clock.aheadMs });
-    const releases = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("", { status: 404 }) });
+    const sandbox = await startSandbox({
+      seed: seedWith(device),
+      clock: () => Date.now() + clock.aheadMs,
+    });
+    const releases = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      fetch: () => new Response("", { status: 404 }),
+    });
     const folder = await mkdtemp(join(tmpdir(), "device-"));
     for (const name of ["home", "tmp"]) await mkdir(join(folder, name));
     const machine = await Machine.start();
@@ -48,7 +58,11 @@ export class World implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([this.machine[Symbol.asyncDispose](), this.sandbox.close(), this.releases.stop(true)]);
+    await Promise.all([
+      this.machine[Symbol.asyncDispose](),
+      this.sandbox.close(),
+      this.releases.stop(true),
+    ]);
     await rm(this.folder, { recursive: true });
   }
 
@@ -74,11 +88,19 @@ export class World implements AsyncDisposable {
     };
   }
 
-  start(line: string, command: readonly string[] = SOURCE_COMMAND, env: Record<string, string> = {}): Running {
+  start(
+    line: string,
+    command: readonly string[] = SOURCE_COMMAND,
+    env: Record<string, string> = {},
+  ): Running {
     return this.machine.run(command, line.split(" "), { ...this.env, ...env }, this.folder);
   }
 
-  async run(line: string, command?: readonly string[], env?: Record<string, string>): Promise<Outcome> {
+  async run(
+    line: string,
+    command?: readonly string[],
+    env?: Record<string, string>,
+  ): Promise<Outcome> {
     const outcome = await this.start(line, command, env).outcome;
     this.canaries ??= Canaries.of(this.env);
     const { stderr } = outcome;
@@ -90,11 +112,16 @@ export class World implements AsyncDisposable {
     return outcome;
   }
 
-  /** A request that waits for Alice, raised and signed by the API operator in a session of its own. */
+  /**
+   * A request that waits for Alice, raised and signed by the API operator in a session of its own.
+   */
   async raise(): Promise<string> {
     const env = { LEDGER_ENTERPRISE_STATE_DIR: join(this.folder, "agent") };
     await this.run("login api", undefined, env);
-    await Bun.write(join(this.folder, "tx.json"), JSON.stringify({ type: "CREATE_TRANSACTION", data: PAYOUT }));
+    await Bun.write(
+      join(this.folder, "tx.json"),
+      JSON.stringify({ type: "CREATE_TRANSACTION", data: PAYOUT }),
+    );
     const { document } = await this.run("requests create --requestData @tx.json", undefined, env);
     const id = String(document.id);
     this.sandbox.control.review(id, AGENT, "APPROVE");
@@ -116,7 +143,10 @@ export class World implements AsyncDisposable {
 
 function seedWith({ publicKey, keyHandle, validationKey }: SimulatedDevice): unknown {
   const seed = defaultSeed();
-  const device = { keyHandle: keyHandle.toString("hex"), validationKey: validationKey.toString("hex") };
+  const device = {
+    keyHandle: keyHandle.toString("hex"),
+    validationKey: validationKey.toString("hex"),
+  };
   const users = seed.users.map((user) =>
     user.id === ALICE ? { ...user, pubKey: publicKey.toString("hex"), device } : user,
   );

@@ -1,11 +1,17 @@
 /**
- * What a device sends under damage (DEV-3): frames, answers of its application, and the channels that a server hands out for it. Each gives
- * what an independent reading gives, or a CliError of a foreseen code, after a bounded number of reads.
+ * What a device sends under damage (DEV-3): frames, answers of its application, and the channels
+ * that a server hands out for it. Each gives what an independent reading gives, or a CliError of a
+ * foreseen code, after a bounded number of reads.
  */
 import { expect, test } from "bun:test";
 import TransportNodeHid from "@ledgerhq/hw-transport-node-hid-noevents";
 import { wireOf } from "../../src/core/device/addon.ts";
-import { readApp, readAuthentication, readPublicKey, readStep } from "../../src/core/device/apdu.ts";
+import {
+  readApp,
+  readAuthentication,
+  readPublicKey,
+  readStep,
+} from "../../src/core/device/apdu.ts";
 import { channelFor } from "../../src/core/device/channel.ts";
 import { exact } from "../../src/io/json.ts";
 import { fuzz, outcomeOf } from "../support/fuzz.ts";
@@ -33,7 +39,10 @@ function readStrictly(frames: readonly Buffer[]): Buffer | undefined {
   if (announced < 2 || announced > LONGEST) return undefined;
   const needed = frames.slice(0, Math.ceil((announced + 2) / (FRAME - 5)));
   const isSound = (frame: Buffer, at: number): boolean =>
-    frame.length === FRAME && frame.readUInt16BE(0) === CHANNEL && frame[2] === 0x05 && frame.readUInt16BE(3) === at;
+    frame.length === FRAME &&
+    frame.readUInt16BE(0) === CHANNEL &&
+    frame[2] === 0x05 &&
+    frame.readUInt16BE(3) === at;
   if (needed.length * (FRAME - 5) < announced + 2 || !needed.every(isSound)) return undefined;
   return Buffer.concat(needed.map((frame) => frame.subarray(5))).subarray(2, 2 + announced);
 }
@@ -77,7 +86,16 @@ class Frames {
 
 test("DEV-3 frames: what is accepted is what a strict reader finds, and no more is read than an answer can need", async () => {
   const outcomes = await fuzz(8000, async (random) => {
-    const length = random.pick([2, 3, 57, 58, 116, 117, random.below(300), random.below(LONGEST + 3)]);
+    const length = random.pick([
+      2,
+      3,
+      57,
+      58,
+      116,
+      117,
+      random.below(300),
+      random.below(LONGEST + 3),
+    ]);
     const announced = random.below(8) === 0 ? random.below(0x10000) : length;
     const frames = spoilFrames(framesOf(random.bytes(length), announced), random);
     const device = new Frames(frames);
@@ -96,7 +114,9 @@ test("DEV-3 frames: what is accepted is what a strict reader finds, and no more 
     expect(outcomes.get(outcome) ?? 0).toBeGreaterThan(200);
 });
 
-const ANSWERS = vectors.apdus.flatMap(({ response }) => (typeof response === "string" ? [response] : []));
+const ANSWERS = vectors.apdus.flatMap(({ response }) =>
+  typeof response === "string" ? [response] : [],
+);
 
 test("DEV-3 answers of the application: read within their bounds, or DEVICE_PROTOCOL", async () => {
   expect(ANSWERS.length).toBeGreaterThan(5);
@@ -124,14 +144,22 @@ test("DEV-3 answers of the application: read within their bounds, or DEVICE_PROT
     const given = random.below(5) === 0 ? random.bytes(random.below(80)) : cut;
     return outcomeOf(() => random.pick(readers)(given), ["DEVICE_PROTOCOL"]);
   });
-  for (const outcome of ["accepted", "DEVICE_PROTOCOL"]) expect(outcomes.get(outcome) ?? 0).toBeGreaterThan(500);
+  for (const outcome of ["accepted", "DEVICE_PROTOCOL"])
+    expect(outcomes.get(outcome) ?? 0).toBeGreaterThan(500);
 });
 
 /** A copy of a document of which one place is another value, is gone, or has another name. */
 function spoilValue(value: unknown, random: Random): unknown {
   const entries = typeof value === "object" && value !== null ? Object.entries(value) : [];
   if (entries.length === 0 || random.below(6) === 0) {
-    const texts = ["", "=", "AA", "A".repeat(400), "04".padEnd(130, "0"), random.damage(String(value)).toWellFormed()];
+    const texts = [
+      "",
+      "=",
+      "AA",
+      "A".repeat(400),
+      "04".padEnd(130, "0"),
+      random.damage(String(value)).toWellFormed(),
+    ];
     return random.pick<unknown>([null, 0, true, [], {}, [null], { challenge: value }, ...texts]);
   }
   const [name, child] = random.pick(entries);
@@ -139,21 +167,34 @@ function spoilValue(value: unknown, random: Random): unknown {
   if (Array.isArray(value)) return value.with(Number(name), spoilt ?? null);
   const spelled =
     random.below(12) === 0
-      ? random.pick([name.toUpperCase(), `04${"ab".repeat(64)}`, random.damage(name).toWellFormed()])
+      ? random.pick([
+          name.toUpperCase(),
+          `04${"ab".repeat(64)}`,
+          random.damage(name).toWellFormed(),
+        ])
       : name;
-  return Object.fromEntries(entries.map((entry) => (entry[0] === name ? [spelled, spoilt] : entry)));
+  return Object.fromEntries(
+    entries.map((entry) => (entry[0] === name ? [spelled, spoilt] : entry)),
+  );
 }
 
 test("DEV-3 channels: complete and within the bounds of a command, or refused", async () => {
-  const [{ response }] = vectors.sequences.approve.rest as unknown as [{ response: Record<string, unknown> }];
+  const [{ response }] = vectors.sequences.approve.rest as unknown as [
+    { response: Record<string, unknown> },
+  ];
   const publicKey = Object.keys(response)[0] ?? "";
   const outcomes = await fuzz(4000, (random) => {
-    const spoilt = exact(JSON.stringify(random.below(10) === 0 ? response : spoilValue(response, random)) ?? "null");
+    const spoilt = exact(
+      JSON.stringify(random.below(10) === 0 ? response : spoilValue(response, random)) ?? "null",
+    );
     return outcomeOf(() => {
       const channel = channelFor(spoilt, publicKey);
-      expect([channel.ephemeralPublicKey.length, channel.attestationPublicKey.length]).toEqual([65, 65]);
+      expect([channel.ephemeralPublicKey.length, channel.attestationPublicKey.length]).toEqual([
+        65, 65,
+      ]);
       const shown = "actions" in channel.shown ? channel.shown.actions : [channel.shown.operation];
-      for (const part of [channel.signature, channel.certificate]) expect(part.length).toBeWithin(1, 256);
+      for (const part of [channel.signature, channel.certificate])
+        expect(part.length).toBeWithin(1, 256);
       for (const part of shown) expect(part.length).toBeWithin(1, 0x10000);
     }, ["REQUEST_CLOSED", "DEVICE_NOT_A_REVIEWER", "WRONG_SESSION_KIND", "INVALID_RESPONSE"]);
   });

@@ -1,4 +1,7 @@
-/** The way from a request to its approval through the built program, against a server that alters, omits and answers oddly. */
+/**
+ * The way from a request to its approval through the built program, against a server that alters,
+ * omits and answers oddly.
+ */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { generateKeyPairSync } from "node:crypto";
 import { readFile, rm, writeFile } from "node:fs/promises";
@@ -6,8 +9,13 @@ import type { Socket } from "node:net";
 import { builtForms, closeAll, openLoggedIn, type Program } from "./program.ts";
 import { http, type RawAnswer, RawApi, type RawRoutes } from "./raw-api.ts";
 
-const PEM = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({ type: "sec1", format: "pem" });
-const SIGNING = { env: { LEDGER_ENTERPRISE_API_PRIVATE_KEY: Buffer.from(PEM as string).toString("hex") } };
+const PEM = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({
+  type: "sec1",
+  format: "pem",
+});
+const SIGNING = {
+  env: { LEDGER_ENTERPRISE_API_PRIVATE_KEY: Buffer.from(PEM as string).toString("hex") },
+};
 
 const PAID = {
   amount: "1000",
@@ -32,7 +40,9 @@ function challengeFor(paid: object): string {
 function routes(changes: RawRoutes = {}): RawRoutes {
   return {
     "GET /requests/R1": [kept({ id: "R1", ...payout("hot") })],
-    "GET /requests/R1/challenge": [kept({ challenge: challengeFor({ account_name: "Hot", ...PAID }) })],
+    "GET /requests/R1/challenge": [
+      kept({ challenge: challengeFor({ account_name: "Hot", ...PAID }) }),
+    ],
     "GET /accounts/hot": [kept({ id: "hot", name: "Hot" })],
     "GET /accounts/cold": [kept({ id: "cold", name: "Cold" })],
     "POST /requests": [kept({ id: "R1" })],
@@ -45,7 +55,10 @@ const CREATE = ["requests", "create", "--requestData", JSON.stringify(payout("ho
 const APPROVE = ["requests", "approve", "api", "--id", "R1", "--sign"];
 const POSTED = "POST /requests/R1/approve";
 
-/** Answers after 1.5 s, when what the program knows of its session is no longer recent, and after `meanwhile`. */
+/**
+ * Answers after 1.5 s, when what the program knows of its session is no longer recent, and after
+ * `meanwhile`.
+ */
 function late(body: unknown, meanwhile: () => Promise<void>): RawAnswer {
   return (socket: Socket) => {
     setTimeout(() => void meanwhile().then(() => socket.end(kept(body))), 1500);
@@ -86,7 +99,11 @@ for (const form of await builtForms()) {
     test("SIG-6 another account stays open when the one that was asked for cannot be read", async () => {
       await program.succeed(CREATE);
       const named = { account_name: "Cold", ...PAID };
-      const data = { accountId: "cold", transactionType: "BITCOIN_LIKE_SEND", transactionData: named };
+      const data = {
+        accountId: "cold",
+        transactionType: "BITCOIN_LIKE_SEND",
+        transactionData: named,
+      };
       api.serve(
         routes({
           "GET /accounts/hot": [http("404 Not Found", '{"code":"NOT_FOUND"}')],
@@ -95,21 +112,41 @@ for (const form of await builtForms()) {
         }),
       );
       const { details } = await program.fail(APPROVE, 2, "CHALLENGE_MISMATCH", SIGNING);
-      expect(details).toMatchObject({ differences: [], unverified: ["data.transaction_data.account_name"] });
+      expect(details).toMatchObject({
+        differences: [],
+        unverified: ["data.transaction_data.account_name"],
+      });
       expect(api.count(POSTED)).toBe(0);
     });
 
     test.each([
-      ["the server's request names none", { "GET /requests/R1": [kept({ id: "R1", ...payout(undefined) })] }],
-      ["the account cannot be read", { "GET /accounts/hot": [http("404 Not Found", '{"code":"NOT_FOUND"}')] }],
-      ["the request comes in an envelope", { "GET /requests/R1": [kept({ request: payout("hot") })] }],
-    ] as const)("SIG-6 a challenge that names no account stays open although %s", async (_name, changes) => {
-      await program.succeed(CREATE);
-      api.serve(routes({ ...changes, "GET /requests/R1/challenge": [kept({ challenge: challengeFor(PAID) })] }));
-      const { details } = await program.fail(APPROVE, 2, "CHALLENGE_MISMATCH", SIGNING);
-      expect(details).toMatchObject({ differences: [], unverified: ["account_name"] });
-      expect(api.count(POSTED)).toBe(0);
-    });
+      [
+        "the server's request names none",
+        { "GET /requests/R1": [kept({ id: "R1", ...payout(undefined) })] },
+      ],
+      [
+        "the account cannot be read",
+        { "GET /accounts/hot": [http("404 Not Found", '{"code":"NOT_FOUND"}')] },
+      ],
+      [
+        "the request comes in an envelope",
+        { "GET /requests/R1": [kept({ request: payout("hot") })] },
+      ],
+    ] as const)(
+      "SIG-6 a challenge that names no account stays open although %s",
+      async (_name, changes) => {
+        await program.succeed(CREATE);
+        api.serve(
+          routes({
+            ...changes,
+            "GET /requests/R1/challenge": [kept({ challenge: challengeFor(PAID) })],
+          }),
+        );
+        const { details } = await program.fail(APPROVE, 2, "CHALLENGE_MISMATCH", SIGNING);
+        expect(details).toMatchObject({ differences: [], unverified: ["account_name"] });
+        expect(api.count(POSTED)).toBe(0);
+      },
+    );
 
     test("SIG-6 a challenge with nothing to compare it with is not signed for a request that was named", async () => {
       api.serve(routes({ "GET /requests/R1": [kept({ id: "R1", type: "CREATE_TRANSACTION" })] }));
@@ -123,7 +160,8 @@ for (const form of await builtForms()) {
       await using other = await RawApi.start();
       other.serve({ "*": [kept({ id: "R1", state: "APPROVED" })] });
       const session = JSON.parse(await readFile(program.sessionFile, "utf8"));
-      const swap = () => writeFile(program.sessionFile, JSON.stringify({ ...session, origin: other.url }));
+      const swap = () =>
+        writeFile(program.sessionFile, JSON.stringify({ ...session, origin: other.url }));
       api.serve(routes({ "GET /accounts/hot": [late({ id: "hot", name: "Hot" }, swap)] }));
       const env = { ...SIGNING.env, LEDGER_ENTERPRISE_API_URL: "" };
       await program.fail(APPROVE, 3, "SESSION_MISMATCH", { env });
@@ -147,11 +185,14 @@ for (const form of await builtForms()) {
       ["F10", "408 Request Timeout", 1, "TIMEOUT"],
       ["F27", "303 See Other", 1, "REDIRECT_BLOCKED"],
       ["F28", "304 Not Modified", 5, "INVALID_RESPONSE"],
-    ] as const)("%s %s to a write says that it may have been carried out", async (_row, status, exit, code) => {
-      api.serve(routes({ "POST /requests": [http(status, "", { location: "/requests/R1" })] }));
-      const { hint, retryable } = await program.fail(CREATE, exit, code);
-      expect([hint, retryable]).toEqual([expect.stringContaining("before trying again"), false]);
-      expect(api.count("POST /requests")).toBe(1);
-    });
+    ] as const)(
+      "%s %s to a write says that it may have been carried out",
+      async (_row, status, exit, code) => {
+        api.serve(routes({ "POST /requests": [http(status, "", { location: "/requests/R1" })] }));
+        const { hint, retryable } = await program.fail(CREATE, exit, code);
+        expect([hint, retryable]).toEqual([expect.stringContaining("before trying again"), false]);
+        expect(api.count("POST /requests")).toBe(1);
+      },
+    );
   });
 }

@@ -1,4 +1,7 @@
-/** A certificate authority of a test's own, made with OpenSSL: what a server shows, in every state in which it must be refused. */
+/**
+ * A certificate authority of a test's own, made with OpenSSL: what a server shows, in every state
+ * in which it must be refused.
+ */
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -90,20 +93,59 @@ export class Certificates implements AsyncDisposable {
     await rm(this.folder, { recursive: true });
   }
 
-  private issueLeaf(name: string, { names, notBefore, notAfter, issuer = "authority" }: Leaf): void {
-    const dates = notBefore === undefined ? [] : ["-startdate", notBefore, "-enddate", notAfter ?? notBefore];
+  private issueLeaf(
+    name: string,
+    { names, notBefore, notAfter, issuer = "authority" }: Leaf,
+  ): void {
+    const dates =
+      notBefore === undefined ? [] : ["-startdate", notBefore, "-enddate", notAfter ?? notBefore];
     const subject = ["-subj", `/CN=${name}`, "-addext", `subjectAltName=${names}`];
     this.issue(name, issuer === "authority" ? "authority" : "chain", subject, dates);
   }
 
   private selfSign(name: string, more: readonly string[]): void {
-    this.openssl("req", "-x509", ...NEW_KEY, "-days", "30", "-keyout", `${name}.key`, "-out", `${name}.pem`, ...more);
+    this.openssl(
+      "req",
+      "-x509",
+      ...NEW_KEY,
+      "-days",
+      "30",
+      "-keyout",
+      `${name}.key`,
+      "-out",
+      `${name}.pem`,
+      ...more,
+    );
   }
 
-  private issue(name: string, issuer: string, subject: readonly string[], more: readonly string[]): void {
-    this.openssl("req", "-new", ...NEW_KEY, "-keyout", `${name}.key`, "-out", `${name}.csr`, ...subject);
+  private issue(
+    name: string,
+    issuer: string,
+    subject: readonly string[],
+    more: readonly string[],
+  ): void {
+    this.openssl(
+      "req",
+      "-new",
+      ...NEW_KEY,
+      "-keyout",
+      `${name}.key`,
+      "-out",
+      `${name}.csr`,
+      ...subject,
+    );
     const from = ["-cert", `${issuer}.pem`, "-keyfile", `${issuer}.key`];
-    this.openssl("ca", "-batch", "-notext", ...from, "-in", `${name}.csr`, "-out", `${name}.pem`, ...more);
+    this.openssl(
+      "ca",
+      "-batch",
+      "-notext",
+      ...from,
+      "-in",
+      `${name}.csr`,
+      "-out",
+      `${name}.pem`,
+      ...more,
+    );
   }
 
   private openssl(command: string, ...args: readonly string[]): void {

@@ -1,4 +1,7 @@
-/** Catalogue A (command line) and D (ids, pages, cursors): every built form, nothing sent on a refusal. */
+/**
+ * Catalogue A (command line) and D (ids, pages, cursors): every built form, nothing sent on a
+ * refusal.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import ids from "../vectors/ids.json";
@@ -30,7 +33,8 @@ const REFUSED: readonly Row[] = [
     argv: ["accounts", "remove"],
     exit: 2,
     code: "UNKNOWN_COMMAND",
-    check: (failure) => expect(failure.details).toMatchObject({ commands: ["list", "get", "getBalance"] }),
+    check: (failure) =>
+      expect(failure.details).toMatchObject({ commands: ["list", "get", "getBalance"] }),
   },
   {
     name: "A04 unknown option in the wrong case",
@@ -58,10 +62,25 @@ const REFUSED: readonly Row[] = [
     code: "MISSING_OPTION",
     check: (failure) => expect(failure.message).toContain("--id"),
   },
-  { name: "A08 option given twice", argv: [...GET, "--id", "1", "--id", "2"], exit: 2, code: "DUPLICATE_OPTION" },
+  {
+    name: "A08 option given twice",
+    argv: [...GET, "--id", "1", "--id", "2"],
+    exit: 2,
+    code: "DUPLICATE_OPTION",
+  },
   { name: "A10 empty value", argv: [...GET, "--id="], exit: 2, code: "INVALID_ARGUMENT" },
-  { name: "A11 surplus positional", argv: ["accounts", "list", "foo"], exit: 2, code: "UNEXPECTED_ARGUMENT" },
-  { name: "A12 a flag with a value", argv: ["accounts", "list", "--pretty=false"], exit: 2, code: "INVALID_ARGUMENT" },
+  {
+    name: "A11 surplus positional",
+    argv: ["accounts", "list", "foo"],
+    exit: 2,
+    code: "UNEXPECTED_ARGUMENT",
+  },
+  {
+    name: "A12 a flag with a value",
+    argv: ["accounts", "list", "--pretty=false"],
+    exit: 2,
+    code: "INVALID_ARGUMENT",
+  },
   {
     name: "A12 a flag with a word behind it",
     argv: ["accounts", "list", "--pretty", "no"],
@@ -75,7 +94,12 @@ const REFUSED: readonly Row[] = [
     code: "UNEXPECTED_ARGUMENT",
   },
   // The longest single argument that Linux passes on.
-  { name: "A18 a very long argument", argv: [...GET, "--id", "a".repeat(131_000)], exit: 2, code: "INVALID_ARGUMENT" },
+  {
+    name: "A18 a very long argument",
+    argv: [...GET, "--id", "a".repeat(131_000)],
+    exit: 2,
+    code: "INVALID_ARGUMENT",
+  },
   ...["--apiKeySecret", "--privateKey", "--api-key-secret"].map((option) => ({
     name: `A19 ${option}`,
     argv: ["login", "api", option, "hunter2-hunter2"],
@@ -102,7 +126,12 @@ const REFUSED: readonly Row[] = [
   ...["constructor", "__proto__", "toString", "hasOwnProperty"].flatMap((word) => [
     { name: `A24 command ${word}`, argv: [word], exit: 2, code: "UNKNOWN_COMMAND" },
     { name: `A24 sub-command ${word}`, argv: ["accounts", word], exit: 2, code: "UNKNOWN_COMMAND" },
-    { name: `A24 option ${word}`, argv: ["accounts", "list", `--${word}`, "1"], exit: 2, code: "UNKNOWN_OPTION" },
+    {
+      name: `A24 option ${word}`,
+      argv: ["accounts", "list", `--${word}`, "1"],
+      exit: 2,
+      code: "UNKNOWN_OPTION",
+    },
   ]),
   { name: "A03 a group without a command", argv: ["accounts"], exit: 2, code: "MISSING_COMMAND" },
   ...["", " ", "a b", "a\nb", "\u00e9", "x".repeat(10_240)].map((cursor) => ({
@@ -141,7 +170,10 @@ const REFUSED: readonly Row[] = [
 const page = (results: string, next = "null"): string =>
   `{"page":1,"next":${next},"prev":null,"pageSize":30,"total":0,"results":${results}}`;
 const account = (id: string): Uint8Array =>
-  http("200 OK", `{"id":"${id}","name":"n${id}","currency":"bitcoin","balance":{"total":"${id}0","pending":"0"}}`);
+  http(
+    "200 OK",
+    `{"id":"${id}","name":"n${id}","currency":"bitcoin","balance":{"total":"${id}0","pending":"0"}}`,
+  );
 
 for (const form of await builtForms()) {
   describe(form.name, () => {
@@ -162,7 +194,12 @@ for (const form of await builtForms()) {
 
     test("A01 no arguments: help on stdout, no network", async () => {
       api.serve({});
-      const { exit, stdout } = await form.run({ argv: [], env: program.env, stdin: undefined, cwd: program.home });
+      const { exit, stdout } = await form.run({
+        argv: [],
+        env: program.env,
+        stdin: undefined,
+        cwd: program.home,
+      });
       expect(exit).toBe(0);
       expect(stdout).toContain("USAGE ledger-enterprise-cli");
       expect(stdout).not.toContain("\u001b");
@@ -195,8 +232,17 @@ for (const form of await builtForms()) {
     });
 
     test("A14 --version without configuration or home", async () => {
-      const { exit, stdout, stderr } = await form.run({ argv: ["--version"], env: {}, stdin: undefined, cwd: "/" });
-      expect({ exit, stdout, stderr }).toEqual({ exit: 0, stdout: `${form.version}\n`, stderr: "" });
+      const { exit, stdout, stderr } = await form.run({
+        argv: ["--version"],
+        env: {},
+        stdin: undefined,
+        cwd: "/",
+      });
+      expect({ exit, stdout, stderr }).toEqual({
+        exit: 0,
+        stdout: `${form.version}\n`,
+        stderr: "",
+      });
     });
 
     test("A15 global options before and after the command", async () => {
@@ -204,7 +250,11 @@ for (const form of await builtForms()) {
       const before = await program.run(["--pretty", "accounts", "list"]);
       const between = await program.run(["accounts", "--pretty", "list"]);
       const after = await program.run(["accounts", "list", "--pretty"]);
-      expect([before.exit, between.stdout, after.stdout]).toEqual([0, before.stdout, before.stdout]);
+      expect([before.exit, between.stdout, after.stdout]).toEqual([
+        0,
+        before.stdout,
+        before.stdout,
+      ]);
       expect(before.stdout).toContain('\n  "page": 1');
     });
 
@@ -217,7 +267,13 @@ for (const form of await builtForms()) {
 
     test("A20 --timestamps --debug --pretty together: one document, logs on stderr", async () => {
       api.serve({ "GET /accounts": [http("200 OK", page("[]"))] });
-      const { exit, stdout, stderr } = await program.run(["accounts", "list", "--timestamps", "--debug", "--pretty"]);
+      const { exit, stdout, stderr } = await program.run([
+        "accounts",
+        "list",
+        "--timestamps",
+        "--debug",
+        "--pretty",
+      ]);
       expect([exit, JSON.parse(stdout).page]).toEqual([0, 1]);
       expect(stderr).toMatch(/\d{4}-\d\d-\d\dT.*GET http/);
     });
@@ -238,7 +294,10 @@ for (const form of await builtForms()) {
     });
 
     test("D02 D03 an unknown id is what the API says", async () => {
-      api.serve({ "GET /accounts/7": [http("404 X", "{}")], "GET /accounts/8": [http("403 X", "{}")] });
+      api.serve({
+        "GET /accounts/7": [http("404 X", "{}")],
+        "GET /accounts/8": [http("403 X", "{}")],
+      });
       const unknown = await program.fail(["accounts", "get", "--id", "7"], 4, "NOT_FOUND");
       expect(unknown.details).toEqual({ kind: "account", id: "7" });
       await program.fail(["accounts", "get", "--id", "8"], 3, "FORBIDDEN");
@@ -253,14 +312,18 @@ for (const form of await builtForms()) {
 
     test("D05 a page after the last is an empty list", async () => {
       api.serve({ "GET /accounts": [http("200 OK", page("[]"))] });
-      expect(await program.succeed(["accounts", "list", "--page", "999"])).toMatchObject({ results: [] });
+      expect(await program.succeed(["accounts", "list", "--page", "999"])).toMatchObject({
+        results: [],
+      });
     });
 
     test("D08 a cursor is one encoded query value", async () => {
       const targets: string[] = [];
       api.serve({
         "GET /accounts/1/transactions": [
-          (socket, request) => socket.end(http("200 OK", '{"next":null,"results":[]}')) && targets.push(request.target),
+          (socket, request) =>
+            socket.end(http("200 OK", '{"next":null,"results":[]}')) &&
+            targets.push(request.target),
         ],
       });
       await program.succeed(["transactions", "list", "--accountId", "1", "--cursor=a&b=c#d%00"]);
@@ -268,8 +331,16 @@ for (const form of await builtForms()) {
     });
 
     test("D09 a foreign cursor is the API's to refuse", async () => {
-      api.serve({ "GET /accounts/1/transactions": [http("400 X", '{"code":"BAD_REQUEST","message":"cursor"}')] });
-      await program.fail(["transactions", "list", "--accountId", "1", "--cursor=abc"], 2, "BAD_REQUEST");
+      api.serve({
+        "GET /accounts/1/transactions": [
+          http("400 X", '{"code":"BAD_REQUEST","message":"cursor"}'),
+        ],
+      });
+      await program.fail(
+        ["transactions", "list", "--accountId", "1", "--cursor=abc"],
+        2,
+        "BAD_REQUEST",
+      );
     });
 
     test("D10 a list that changes between pages is not silently mended", async () => {
@@ -279,15 +350,25 @@ for (const form of await builtForms()) {
           http("200 OK", page('[{"id":"2"},{"id":"3"}]')),
         ],
       });
-      const { results } = (await program.succeed(["accounts", "list", "--all"])) as { results: { id: string }[] };
+      const { results } = (await program.succeed(["accounts", "list", "--all"])) as {
+        results: { id: string }[];
+      };
       expect(results.map(({ id }) => id)).toEqual(["1", "2", "2", "3"]);
     });
 
     test("D11 a name instead of an id: the hint leads to the list", async () => {
-      const spaced = await program.fail(["transactions", "list", "--accountId", "My account"], 2, "INVALID_ARGUMENT");
+      const spaced = await program.fail(
+        ["transactions", "list", "--accountId", "My account"],
+        2,
+        "INVALID_ARGUMENT",
+      );
       expect(spaced.hint).toContain("an id, not a name");
       api.serve({ "GET /accounts/Treasury/transactions": [http("404 X", "{}")] });
-      const plain = await program.fail(["transactions", "list", "--accountId", "Treasury"], 4, "NOT_FOUND");
+      const plain = await program.fail(
+        ["transactions", "list", "--accountId", "Treasury"],
+        4,
+        "NOT_FOUND",
+      );
       for (const { hint } of [spaced, plain]) expect(hint).toContain("list command");
       expect(plain.details).toEqual({ kind: "account", id: "Treasury" });
     });
@@ -296,7 +377,11 @@ for (const form of await builtForms()) {
       const names = Array.from({ length: 200 }, (_, at) => String(at + 1));
       const good = Object.fromEntries(names.map((id) => [`GET /accounts/${id}`, [account(id)]]));
       const argv = ["accounts", "getBalance", ...names.flatMap((id) => ["--id", id])];
-      api.serve({ ...good, "GET /accounts/57": [http("404 X", "{}")], "GET /accounts/60": [http("500 X", "{}")] });
+      api.serve({
+        ...good,
+        "GET /accounts/57": [http("404 X", "{}")],
+        "GET /accounts/60": [http("500 X", "{}")],
+      });
       expect((await program.fail(argv, 4, "NOT_FOUND")).details).toEqual({ id: "57" });
       api.serve({ ...good, "GET /accounts/57": [http("500 X", "{}")] });
       expect((await program.fail(argv, 5, "SERVER_ERROR")).details).toEqual({ id: "57" });

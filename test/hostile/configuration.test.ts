@@ -1,4 +1,7 @@
-/** Catalogue B (environment and configuration, but for proxies: proxy.test.ts) and CFG-1…8 on the executable and the npm package. */
+/**
+ * Catalogue B (environment and configuration, but for proxies: proxy.test.ts) and CFG-1…8 on the
+ * executable and the npm package.
+ */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -56,7 +59,9 @@ for (const form of await twoForms()) {
       "B01 B02 B03 variables that are unset or %j are all named in one message",
       async (blank) => {
         for (const name of CREDENTIALS) {
-          const failure = await program.fail(LOGIN, 2, "MISSING_CREDENTIALS", { env: { [name]: blank } });
+          const failure = await program.fail(LOGIN, 2, "MISSING_CREDENTIALS", {
+            env: { [name]: blank },
+          });
           expect(failure.details).toEqual({ missing: [name] });
         }
         const env = Object.fromEntries(CREDENTIALS.map((name) => [name, blank]));
@@ -82,10 +87,15 @@ for (const form of await twoForms()) {
     });
 
     test("B04 CFG-5 white space around each variable is trimmed", async () => {
-      const env = Object.fromEntries(CREDENTIALS.map((name) => [name, ` \t${program.env[name]}\r\n`]));
+      const env = Object.fromEntries(
+        CREDENTIALS.map((name) => [name, ` \t${program.env[name]}\r\n`]),
+      );
       await program.succeed(LOGIN, { env });
       expect(bodies()).toHaveLength(1);
-      expect(JSON.parse(bodies()[0] ?? "")).toMatchObject({ apiKeyId: "key-id", apiKeySecret: SECRET });
+      expect(JSON.parse(bodies()[0] ?? "")).toMatchObject({
+        apiKeyId: "key-id",
+        apiKeySecret: SECRET,
+      });
       expect(JSON.parse(bodies()[0] ?? "")).toMatchObject({ workspace: "minivault" });
     });
 
@@ -101,15 +111,22 @@ for (const form of await twoForms()) {
       expect(api.requests).toEqual([]);
     });
 
-    const rejected = urls.cases.filter(({ expect: wanted, value }) => wanted === "reject" && value !== "");
+    const rejected = urls.cases.filter(
+      ({ expect: wanted, value }) => wanted === "reject" && value !== "",
+    );
     test.each(rejected.map((row) => [row.value, row.error ?? ""] as const))(
       "B06 CFG-6 base URL %j is refused: %s",
       async (value, code) => {
-        const failure = await program.fail(LOGIN, 2, code, { env: { LEDGER_ENTERPRISE_API_URL: value } });
+        const failure = await program.fail(LOGIN, 2, code, {
+          env: { LEDGER_ENTERPRISE_API_URL: value },
+        });
         expect(failure.field).toBe("LEDGER_ENTERPRISE_API_URL");
         expect(
-          (await program.fail([...LOGIN, `--baseUrl=${value}`], 2, code, { env: { LEDGER_ENTERPRISE_API_URL: "" } }))
-            .field,
+          (
+            await program.fail([...LOGIN, `--baseUrl=${value}`], 2, code, {
+              env: { LEDGER_ENTERPRISE_API_URL: "" },
+            })
+          ).field,
         ).toBe("--baseUrl");
         expect([...api.requests, ...other.requests]).toEqual([]);
       },
@@ -120,8 +137,14 @@ for (const form of await twoForms()) {
       await program.succeed(LOGIN);
       for (const { value, origin_and_path: wanted = "" } of accepted) {
         const { origin, pathname } = new URL(wanted);
-        editSession(program.sessionFile, (session) => ({ ...session, origin, basePath: pathname.replace(/\/$/, "") }));
-        const { request } = (await program.succeed(CREATE, { env: { LEDGER_ENTERPRISE_API_URL: value } })) as {
+        editSession(program.sessionFile, (session) => ({
+          ...session,
+          origin,
+          basePath: pathname.replace(/\/$/, ""),
+        }));
+        const { request } = (await program.succeed(CREATE, {
+          env: { LEDGER_ENTERPRISE_API_URL: value },
+        })) as {
           request: { url: string };
         };
         expect(request.url).toBe(`${wanted}/requests`);
@@ -171,13 +194,23 @@ for (const form of await twoForms()) {
     });
 
     test("B10 workspace names: printable ASCII, no space at either end, up to 128", async () => {
-      for (const name of ["two words", "a/b", "a?b=c&d", "w".repeat(128), '"quoted"', "..", "%2e"]) {
+      for (const name of [
+        "two words",
+        "a/b",
+        "a?b=c&d",
+        "w".repeat(128),
+        '"quoted"',
+        "..",
+        "%2e",
+      ]) {
         await program.succeed(LOGIN, { env: { LEDGER_ENTERPRISE_WORKSPACE: name } });
         expect(JSON.parse(bodies()[0] ?? "")).toMatchObject({ workspace: name });
         api.serve({ "GET /accounts": [OK] });
       }
       for (const name of ["münchen", "w".repeat(129), "東京", "a\u202eb"]) {
-        await program.fail(LOGIN, 2, "INVALID_ARGUMENT", { env: { LEDGER_ENTERPRISE_WORKSPACE: name } });
+        await program.fail(LOGIN, 2, "INVALID_ARGUMENT", {
+          env: { LEDGER_ENTERPRISE_WORKSPACE: name },
+        });
       }
       await program.fail([...LOGIN, "--workspace", " padded "], 2, "INVALID_ARGUMENT", {
         env: { LEDGER_ENTERPRISE_WORKSPACE: "" },
@@ -201,7 +234,12 @@ for (const form of await twoForms()) {
 
     test("B14 without HOME the password database gives the home; without that nothing is written anywhere", async () => {
       const { HOME: _, ...env } = program.env;
-      const { stdout } = await form.run({ argv: ["doctor", "--offline"], env, stdin: undefined, cwd: folder });
+      const { stdout } = await form.run({
+        argv: ["doctor", "--offline"],
+        env,
+        stdin: undefined,
+        cwd: folder,
+      });
       expect(stdout).toContain("/root/.local/state/ledger-enterprise-cli");
       for (const home of ["/", "relative", "./here"]) {
         await program.fail(LOGIN, 1, "SESSION_IO", { env: { HOME: home } });
@@ -235,15 +273,21 @@ for (const form of await twoForms()) {
         expect(await program.run(["accounts", "get", "--id", "İ"], { env })).toEqual(failing);
         expect((await program.run(["--help"], { env })).stdout).not.toContain("\u001b");
       }
-      const { session } = (await program.succeed(["login", "api"], { env: { TZ: "Pacific/Apia" } })) as {
+      const { session } = (await program.succeed(["login", "api"], {
+        env: { TZ: "Pacific/Apia" },
+      })) as {
         session: { expiresAt: string };
       };
       expect(session.expiresAt).toEndWith("Z");
-      expect((await program.run(["ACCOUNTS", "LIST"], { env: { LC_ALL: "tr_TR.UTF-8" } })).exit).toBe(2);
+      expect(
+        (await program.run(["ACCOUNTS", "LIST"], { env: { LC_ALL: "tr_TR.UTF-8" } })).exit,
+      ).toBe(2);
     });
 
     test("B19 a mebibyte of unrelated variables", async () => {
-      const env = Object.fromEntries(Array.from({ length: 16 }, (_, at) => [`UNRELATED_${at}`, "x".repeat(64 * 1024)]));
+      const env = Object.fromEntries(
+        Array.from({ length: 16 }, (_, at) => [`UNRELATED_${at}`, "x".repeat(64 * 1024)]),
+      );
       await program.succeed(LOGIN, { env });
       await program.succeed(LIST, { env });
     });
@@ -279,12 +323,16 @@ for (const form of await twoForms()) {
         ["not UTF-8", () => file("binary", new Uint8Array([0xff, 0xfe]))],
         ["endless", () => "/dev/zero"],
       ])("B02 a file that is %s", async (_name, path) => {
-        const failure = await program.fail(LOGIN, 2, "MISSING_CREDENTIALS", { env: secretIn(path()) });
+        const failure = await program.fail(LOGIN, 2, "MISSING_CREDENTIALS", {
+          env: secretIn(path()),
+        });
         expect(failure.field).toBe("LEDGER_ENTERPRISE_API_KEY_SECRET_FILE");
       });
 
       test("B03 an empty file counts as unset, and a control character in it is refused", async () => {
-        await program.fail(LOGIN, 2, "MISSING_CREDENTIALS", { env: secretIn(file("empty", " \n")) });
+        await program.fail(LOGIN, 2, "MISSING_CREDENTIALS", {
+          env: secretIn(file("empty", " \n")),
+        });
         const failure = await program.fail(LOGIN, 2, "INVALID_ARGUMENT", {
           env: secretIn(file("two", "canary-one\ncanary-two\n")),
         });
@@ -292,12 +340,16 @@ for (const form of await twoForms()) {
       });
 
       test("the private key from a file signs, and its PEM need not be hexadecimal", async () => {
-        const { privateKey } = (await program.succeed(["keys", "generate", "--stdout"])) as { privateKey: string };
+        const { privateKey } = (await program.succeed(["keys", "generate", "--stdout"])) as {
+          privateKey: string;
+        };
         const pem = Buffer.from(privateKey, "hex");
         const keys = [file("key.hex", `${privateKey}\n`), file("key.pem", pem)];
         const printed = await Promise.all(
           keys.map((path) =>
-            program.succeed(["keys", "public"], { env: { LEDGER_ENTERPRISE_API_PRIVATE_KEY_FILE: path } }),
+            program.succeed(["keys", "public"], {
+              env: { LEDGER_ENTERPRISE_API_PRIVATE_KEY_FILE: path },
+            }),
           ),
         );
         expect(printed[0]).toEqual(printed[1]);
@@ -323,7 +375,8 @@ for (const form of await twoForms()) {
         ["nonsense"],
       ];
       for (const argv of calls) {
-        const elsewhere = (cwd: string) => form.run({ argv, env: program.env, stdin: undefined, cwd });
+        const elsewhere = (cwd: string) =>
+          form.run({ argv, env: program.env, stdin: undefined, cwd });
         const [here, there, below] = [
           await elsewhere(folder),
           await elsewhere(hostile),
@@ -331,24 +384,31 @@ for (const form of await twoForms()) {
         ];
         expect([there, below]).toEqual([here, here]);
       }
-      expect([hostile, folder, program.home].some((place) => existsSync(tracePath(place)))).toBe(false);
+      expect([hostile, folder, program.home].some((place) => existsSync(tracePath(place)))).toBe(
+        false,
+      );
     });
 
     test("CFG-3 no option takes a secret, and neither secret nor key is written to disk", async () => {
       const options = [...walk(commands)].flatMap(([, command]) => Object.keys(command.args));
       expect(options.length).toBeGreaterThan(100);
       expect(options.filter((name) => /secret|password|privateKey|apiKey/i.test(name))).toEqual([]);
-      const { privateKey } = (await program.succeed(["keys", "generate", "--stdout"])) as { privateKey: string };
+      const { privateKey } = (await program.succeed(["keys", "generate", "--stdout"])) as {
+        privateKey: string;
+      };
       const env = { LEDGER_ENTERPRISE_API_PRIVATE_KEY: privateKey };
       await program.succeed(LOGIN, { env });
       await program.run(["requests", "sign", "--challenge", "e30="], { env });
-      const files = readdirSync(program.home, { recursive: true, withFileTypes: true }).filter((entry) =>
-        entry.isFile(),
+      const files = readdirSync(program.home, { recursive: true, withFileTypes: true }).filter(
+        (entry) => entry.isFile(),
       );
-      const contents = files.map((entry) => readFileSync(join(entry.parentPath, entry.name), "latin1"));
+      const contents = files.map((entry) =>
+        readFileSync(join(entry.parentPath, entry.name), "latin1"),
+      );
       expect(contents.length).toBeGreaterThan(0);
       for (const content of contents)
-        for (const secret of [SECRET, privateKey, btoa(SECRET)]) expect(content).not.toContain(secret);
+        for (const secret of [SECRET, privateKey, btoa(SECRET)])
+          expect(content).not.toContain(secret);
     });
 
     test("CFG-7 the runtime's own request tracing prints nothing", async () => {
@@ -384,7 +444,9 @@ for (const form of await twoForms()) {
         "which",
       ];
       for (const name of names)
-        writeFileSync(join(traps, name), `#!/bin/sh\necho ${name} >> '${folder}/started'\n`, { mode: 0o755 });
+        writeFileSync(join(traps, name), `#!/bin/sh\necho ${name} >> '${folder}/started'\n`, {
+          mode: 0o755,
+        });
       for (const argv of [LIST, LOGIN, ["doctor"], ["skill", "list"], SIGN])
         await program.run(argv, { env: { PATH: traps } });
       expect(existsSync(join(folder, "started"))).toBe(false);
@@ -393,11 +455,12 @@ for (const form of await twoForms()) {
 }
 
 test("CFG-8 one place in the source starts a process: the trial of an upgrade, by its path and with an empty environment", () => {
-  const sources = readdirSync(join(ROOT, "src"), { recursive: true, encoding: "utf8" }).filter((name) =>
-    name.endsWith(".ts"),
+  const sources = readdirSync(join(ROOT, "src"), { recursive: true, encoding: "utf8" }).filter(
+    (name) => name.endsWith(".ts"),
   );
   expect(sources.length).toBeGreaterThan(50);
-  const starting = /child_process|worker_threads|node:cluster|\bexecFile|\bspawn(Sync)?\(|Bun\.spawn/;
+  const starting =
+    /child_process|worker_threads|node:cluster|\bexecFile|\bspawn(Sync)?\(|Bun\.spawn/;
   const read = (name: string): string => readFileSync(join(ROOT, "src", name), "utf8");
   expect(sources.filter((name) => starting.test(read(name)))).toEqual(["core/release/trial.ts"]);
   expect(read("core/release/trial.ts")).not.toMatch(/\bexec\(|\bshell:/);

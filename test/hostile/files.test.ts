@@ -1,6 +1,17 @@
-/** Catalogue K (files and operating system) on the built program: real file systems that are full or read-only, real limits. */
+/**
+ * Catalogue K (files and operating system) on the built program: real file systems that are full or
+ * read-only, real limits.
+ */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { chownSync, existsSync, mkdirSync, readdirSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,16 +21,23 @@ import { ACCESS_TOKEN, http, type RawAnswer, RawApi } from "./raw-api.ts";
 import { age, readSession } from "./session-file.ts";
 
 const LIST = ["accounts", "list"];
-const OK = http("200 OK", '{"page":1,"next":null,"prev":null,"pageSize":30,"total":0,"results":[]}');
+const OK = http(
+  "200 OK",
+  '{"page":1,"next":null,"prev":null,"pageSize":30,"total":0,"results":[]}',
+);
 const REFRESH = "POST /auth/token/refresh";
 const NOBODY = 65_534;
 
 function writeLock(program: Program, holder: Readonly<Record<string, unknown>>): void {
   const lock = { host: hostname(), namespace: null, token: "0123456789abcdef", ...holder };
-  writeFileSync(join(program.stateDirectory, "session.lock"), `${JSON.stringify(lock)}\n`, { mode: 0o600 });
+  writeFileSync(join(program.stateDirectory, "session.lock"), `${JSON.stringify(lock)}\n`, {
+    mode: 0o600,
+  });
 }
 
-/** A shell of its own mounts: `$M` is a folder to mount on; what is mounted is gone when it ends. */
+/**
+ * A shell of its own mounts: `$M` is a folder to mount on; what is mounted is gone when it ends.
+ */
 const mounted = (script: string): string => `unshare -m bash -ec '
   umask 077; mkdir -p "$M"; ${script}
 ' bash "$@"`;
@@ -30,7 +48,8 @@ for (const form of await twoForms()) {
     let program: Program;
     let work: string;
     const login = () => program.succeed(["login", "api"]);
-    const codeOf = (stdout: string): unknown => (stdout === "" ? "" : (JSON.parse(stdout).error?.code ?? "OK"));
+    const codeOf = (stdout: string): unknown =>
+      stdout === "" ? "" : (JSON.parse(stdout).error?.code ?? "OK");
     const lockFile = () => `${program.stateDirectory}/session.lock`;
 
     beforeAll(async () => {
@@ -57,7 +76,9 @@ for (const form of await twoForms()) {
     test("K02 SES-9 on a read-only file system the login fails, and tokens are not printed instead", async () => {
       const env = { M: `${work}/ro`, LEDGER_ENTERPRISE_STATE_DIR: `${work}/ro` };
       const { exit, stdout } = await program.shell(
-        mounted('mount -t tmpfs -o mode=0700 tmpfs "$M"; mount -o remount,ro "$M"; exec "$@" login api'),
+        mounted(
+          'mount -t tmpfs -o mode=0700 tmpfs "$M"; mount -o remount,ro "$M"; exec "$@" login api',
+        ),
         env,
       );
       expect({ exit, code: codeOf(stdout) }).toEqual({ exit: 1, code: "SESSION_IO" });
@@ -124,7 +145,9 @@ for (const form of await twoForms()) {
       ["device", "mknod -m 600"],
     ])("K05 SES-3 a %s in the place of the session file does not hang", async (kind, make) => {
       const more = kind === "device" ? "c 1 5" : "";
-      await program.shell(`mkdir -p -m 700 '${program.stateDirectory}'; ${make} '${program.sessionFile}' ${more}`);
+      await program.shell(
+        `mkdir -p -m 700 '${program.stateDirectory}'; ${make} '${program.sessionFile}' ${more}`,
+      );
       await program.fail(LIST, 3, "SESSION_INSECURE");
       await login();
       expect(statSync(program.sessionFile).isFile()).toBe(true);
@@ -151,14 +174,19 @@ for (const form of await twoForms()) {
         ),
         env,
       );
-      expect({ exit, code: codeOf(stdout), stderr }).toEqual({ exit: 3, code: "SESSION_INSECURE", stderr: "" });
+      expect({ exit, code: codeOf(stdout), stderr }).toEqual({
+        exit: 3,
+        code: "SESSION_INSECURE",
+        stderr: "",
+      });
     });
 
     test("K08 left-over temporary files: old ones go, young ones stay, none disturbs", async () => {
       await login();
-      const [old, young] = [".session.json.00112233aabbccdd.tmp", ".session.json.ffeeddccbbaa9988.tmp"].map((name) =>
-        join(program.stateDirectory, name),
-      );
+      const [old, young] = [
+        ".session.json.00112233aabbccdd.tmp",
+        ".session.json.ffeeddccbbaa9988.tmp",
+      ].map((name) => join(program.stateDirectory, name));
       for (const path of [old, young]) writeFileSync(path ?? "", "half a file", { mode: 0o600 });
       const twoDaysAgo = Date.now() / 1000 - 2 * 86_400;
       utimesSync(old ?? "", twoDaysAgo, twoDaysAgo);
@@ -226,13 +254,18 @@ for (const form of await twoForms()) {
       const answers = Array.from(
         { length: 40 },
         (_, at) =>
-          [`GET /accounts/${at}`, [http("200 OK", '{"id":"1","name":"n","currency":"c","balance":"0"}')]] as const,
+          [
+            `GET /accounts/${at}`,
+            [http("200 OK", '{"id":"1","name":"n","currency":"c","balance":"0"}')],
+          ] as const,
       );
       api.serve(Object.fromEntries(answers));
       const limits = form.name === "executable" ? [12, 14, 16, 18, 20, 24] : [24, 26, 28, 30, 32];
       const seen: string[] = [];
       for (const limit of limits) {
-        const { exit, stdout } = await program.shell(`ulimit -n ${limit}; exec "$@" accounts getBalance ${ids}`);
+        const { exit, stdout } = await program.shell(
+          `ulimit -n ${limit}; exec "$@" accounts getBalance ${ids}`,
+        );
         seen.push(String(codeOf(stdout)));
         expect({ limit, exit, isDocument: stdout !== "" }).toEqual({
           limit,
@@ -259,7 +292,9 @@ for (const form of await twoForms()) {
         mkdirSync(env.HOME, { recursive: true });
         await program.succeed(["login", "api"], { env });
         await program.succeed(LIST, { env });
-        expect(existsSync(join(env.HOME, ".local/state/ledger-enterprise-cli/session.json"))).toBe(true);
+        expect(existsSync(join(env.HOME, ".local/state/ledger-enterprise-cli/session.json"))).toBe(
+          true,
+        );
         await program.succeed(["logout"], { env });
       },
     );
@@ -286,7 +321,9 @@ for (const form of await twoForms()) {
         `mkdir -p '${work}/bin' && ln -sf "\${@: -1}" '${work}/bin/lec' && cd '${work}' && NODE="\${@:1:$#-1}" && ${call} accounts list`;
       for (const call of [
         `$NODE '${work}/bin/lec'`,
-        form.name === "executable" ? `PATH='${work}/bin':$PATH lec` : `PATH="$(dirname $NODE):$PATH:${work}/bin" lec`,
+        form.name === "executable"
+          ? `PATH='${work}/bin':$PATH lec`
+          : `PATH="$(dirname $NODE):$PATH:${work}/bin" lec`,
         "$NODE bin/lec",
         "$NODE ./bin/../bin/lec",
       ]) {
@@ -320,16 +357,27 @@ for (const form of await twoForms()) {
 
     test("K16 without /proc the npm package works, and the executable's runtime refuses before our code", async () => {
       await login();
-      const { exit, stdout } = await program.shell(mounted('umount -l /proc; exec "$@" accounts list 2>/dev/null'), {
-        M: `${work}/none`,
-      });
+      const { exit, stdout } = await program.shell(
+        mounted('umount -l /proc; exec "$@" accounts list 2>/dev/null'),
+        {
+          M: `${work}/none`,
+        },
+      );
       if (form.name === "executable") expect(stdout).toBe("");
       else expect({ exit, code: codeOf(stdout) }).toEqual({ exit: 0, code: "OK" });
     });
 
     test("K17 ordinary commands stay below 256 MiB", async () => {
-      for (const argv of [["login", "api"], LIST, ["schema"], ["requests", "sign", "--challenge", "e30"]])
-        expect({ argv, peakMiB: (await program.measure(argv)).peakMiB < 256 }).toEqual({ argv, peakMiB: true });
+      for (const argv of [
+        ["login", "api"],
+        LIST,
+        ["schema"],
+        ["requests", "sign", "--challenge", "e30"],
+      ])
+        expect({ argv, peakMiB: (await program.measure(argv)).peakMiB < 256 }).toEqual({
+          argv,
+          peakMiB: true,
+        });
     });
   });
 }
@@ -346,7 +394,10 @@ test("K10 SES-6 the lock of a live process is respected for 20 s: executable, np
       writeLock(program, { pid: process.pid, startedAt: now, aliveAt: now + 10_000 });
       api.serve({ "GET /accounts": [OK] });
       const failure = await program.fail([...LIST, "--timeout", "40"], 1, "LOCK_TIMEOUT");
-      expect(failure).toMatchObject({ retryable: true, details: { waitedSeconds: 20, holder: process.pid } });
+      expect(failure).toMatchObject({
+        retryable: true,
+        details: { waitedSeconds: 20, holder: process.pid },
+      });
       expect(api.requests).toEqual([]);
       expect(existsSync(join(program.stateDirectory, "session.lock"))).toBe(true);
     }),

@@ -1,6 +1,7 @@
 /**
- * Nothing hangs: every command of the manifest, with every kind of standard input, in a network where all packets disappear, and in one
- * without routes. Each must end by itself, with one JSON document.
+ * Nothing hangs: every command of the manifest, with every kind of standard input, in a network
+ * where all packets disappear, and in one without routes. Each must end by itself, with one JSON
+ * document.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { generateKeyPairSync } from "node:crypto";
@@ -14,7 +15,10 @@ import { Program, twoForms } from "./program.ts";
 import { RawApi } from "./raw-api.ts";
 
 const FAR_AWAY = "https://void.far.test";
-/** Above each command's time (2 s, and 5 s for the last look of `wait`), below the 15 s that silence is borne when nobody sets a time. */
+/**
+ * Above each command's time (2 s, and 5 s for the last look of `wait`), below the 15 s that silence
+ * is borne when nobody sets a time.
+ */
 const HANG_MS = 14_000;
 /** Mostly they wait. */
 const AT_ONCE = 8;
@@ -34,7 +38,10 @@ const READS_INPUT = ["json", "material"];
 /** A command's first example, and the same with each of its documents from standard input. */
 function linesOf(words: readonly string[], command: Command): string[][] {
   const line = splitCommand(command.examples[0]?.line ?? words.join(" "), new Map());
-  const limits = ["--timeout=2", ...(Object.hasOwn(command.args, "deviceTimeout") ? ["--deviceTimeout=2"] : [])];
+  const limits = [
+    "--timeout=2",
+    ...(Object.hasOwn(command.args, "deviceTimeout") ? ["--deviceTimeout=2"] : []),
+  ];
   const fromInput = Object.entries(command.args)
     .filter(([, { kind }]) => READS_INPUT.includes(kind))
     .map(([name]) => [...without(line, `--${name}`), `--${name}`, "-"]);
@@ -47,10 +54,16 @@ function without(line: readonly string[], option: string): string[] {
 }
 
 const CASES = [...walk(commands)].flatMap(([words, command]) =>
-  linesOf(words, command).map((argv) => ({ argv, isText: command.output === undefined, words: words.join(" ") })),
+  linesOf(words, command).map((argv) => ({
+    argv,
+    isText: command.output === undefined,
+    words: words.join(" "),
+  })),
 );
 /** What ends the session of the others comes after them. */
-const [ENDING, USING] = [true, false].map((isEnding) => CASES.filter(({ words }) => /^log/.test(words) === isEnding));
+const [ENDING, USING] = [true, false].map((isEnding) =>
+  CASES.filter(({ words }) => /^log/.test(words) === isEnding),
+);
 const ON_THE_WAY = ["TIMEOUT", "NETWORK_ERROR", "DNS_ERROR", "OUTCOME_UNKNOWN"];
 
 interface Ending {
@@ -61,7 +74,12 @@ interface Ending {
 }
 
 /** Both streams go to files, so that all four kinds of standard input are alike. */
-async function runWith(input: StandardInput, program: Program, argv: readonly string[], name: string): Promise<Ending> {
+async function runWith(
+  input: StandardInput,
+  program: Program,
+  argv: readonly string[],
+  name: string,
+): Promise<Ending> {
   const [out, err] = [join(program.home, `${name}.out`), join(program.home, `${name}.err`)];
   const close = input === "closed" ? "<&-" : "";
   const script = `out=$1; err=$2; shift 2; exec "$@" >"$out" 2>"$err" ${close}`;
@@ -79,11 +97,19 @@ async function runWith(input: StandardInput, program: Program, argv: readonly st
   child.terminal?.close();
   const [stdout, stderr] = await Promise.all([readFile(out, "utf8"), readFile(err, "utf8")]);
   await program.checkSecrets({ stdout, stderr });
-  return { exit: child.exitCode, signal: child.signalCode === null ? null : String(child.signalCode), stdout, stderr };
+  return {
+    exit: child.exitCode,
+    signal: child.signalCode === null ? null : String(child.signalCode),
+    stdout,
+    stderr,
+  };
 }
 
 /** The sandbox serves until it is stopped, after it has said where. */
-async function endOnceServing(out: string, child: { readonly exitCode: number | null; kill(signal: "SIGTERM"): void }) {
+async function endOnceServing(
+  out: string,
+  child: { readonly exitCode: number | null; kill(signal: "SIGTERM"): void },
+) {
   while (child.exitCode === null) {
     const said = await readFile(out, "utf8").catch(() => "");
     if (said.endsWith("\n")) {
@@ -105,17 +131,27 @@ async function openSession(program: Program, loginWith: Program, api: RawApi): P
   await program.run(["--version"]);
   await Bun.write(program.sessionFile, session.replace(api.url, FAR_AWAY));
   Bun.spawnSync(["chmod", "-R", "go=", program.stateDirectory]);
-  for (const [name, content] of Object.entries(FILES)) await writeFile(join(program.home, name), content);
+  for (const [name, content] of Object.entries(FILES))
+    await writeFile(join(program.home, name), content);
 }
 
 /** Runs all; gives how many failed on their way to the server, which is what this is about. */
-async function checkAll(program: Program, input: StandardInput, cases: typeof CASES): Promise<number> {
+async function checkAll(
+  program: Program,
+  input: StandardInput,
+  cases: typeof CASES,
+): Promise<number> {
   const waiting = [...cases.entries()];
   let lost = 0;
   const check = async (): Promise<void> => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       const [at, { argv, isText, words }] = next;
-      const { exit, signal, stdout, stderr } = await runWith(input, program, argv, `${input}-${at}`);
+      const { exit, signal, stdout, stderr } = await runWith(
+        input,
+        program,
+        argv,
+        `${input}-${at}`,
+      );
       const seen = { argv, input, stdout: stdout.slice(0, 200), stderr };
       const serves = words === "sandbox start" && isServing(stdout);
       expect({ ...seen, exit, signal }).toEqual({
@@ -123,7 +159,10 @@ async function checkAll(program: Program, input: StandardInput, cases: typeof CA
         exit: serves ? null : expect.any(Number),
         signal: serves ? "SIGTERM" : null,
       });
-      expect({ ...seen, isDocument: isText || isDocument(stdout) }).toEqual({ ...seen, isDocument: true });
+      expect({ ...seen, isDocument: isText || isDocument(stdout) }).toEqual({
+        ...seen,
+        isDocument: true,
+      });
       expect({ ...seen, trace: /^\s+at .*:\d+/m.test(stderr) }).toEqual({ ...seen, trace: false });
       if (ON_THE_WAY.some((code) => stdout.includes(`"code":"${code}"`))) lost += 1;
     }
@@ -165,7 +204,10 @@ test("the lines cover every command, and every document that can come from stand
 
 type Row = readonly [network: "no routes" | "all packets disappear", input: StandardInput];
 
-/** What differs between the forms are the runtimes, not the commands, so a sample of the rows is enough for the npm package. */
+/**
+ * What differs between the forms are the runtimes, not the commands, so a sample of the rows is
+ * enough for the npm package.
+ */
 const ROWS: readonly Row[] = [
   ...INPUTS.map((input): Row => ["no routes", input]),
   ["all packets disappear", "pipe"],

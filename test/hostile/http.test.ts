@@ -1,4 +1,7 @@
-/** Catalogue F (HTTP statuses) and G (bodies): every built form of the program against an API that answers with raw bytes. */
+/**
+ * Catalogue F (HTTP statuses) and G (bodies): every built form of the program against an API that
+ * answers with raw bytes.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { brotliCompressSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { builtForms, closeAll, type Failure, openLoggedIn, type Program } from "./program.ts";
@@ -23,7 +26,8 @@ interface Row {
 }
 
 /** Words of the runtimes and their libraries; none may reach the user (SEC-3, G21). */
-const OF_THE_RUNTIME = /zlib|incorrect header|terminated|fetch failed|undici|TypeError|SyntaxError|ERR_|\bnode:/i;
+const OF_THE_RUNTIME =
+  /zlib|incorrect header|terminated|fetch failed|undici|TypeError|SyntaxError|ERR_|\bnode:/i;
 
 const inHttpDate = (seconds: number): string => new Date(Date.now() + seconds * 1000).toUTCString();
 const html = { "content-type": "text/html" };
@@ -70,10 +74,23 @@ const STATUSES: readonly Row[] = [
     exit: 2,
     code: "BAD_REQUEST",
   })),
-  { name: "F10 408 on GET is tried again", answers: [http("408 X", "{}")], exit: 1, code: "TIMEOUT", calls: 3 },
+  {
+    name: "F10 408 on GET is tried again",
+    answers: [http("408 X", "{}")],
+    exit: 1,
+    code: "TIMEOUT",
+    calls: 3,
+  },
   { name: "F11 409", answers: [http("409 Conflict", "{}")], exit: 1, code: "CONFLICT", calls: 1 },
   { name: "F12 410", answers: [http("410 Gone", "{}")], exit: 4, code: "NOT_FOUND" },
-  { name: "F13 413", answers: [http("413 X", "{}")], argv: CREATE, exit: 2, code: "PAYLOAD_TOO_LARGE", calls: 1 },
+  {
+    name: "F13 413",
+    answers: [http("413 X", "{}")],
+    argv: CREATE,
+    exit: 2,
+    code: "PAYLOAD_TOO_LARGE",
+    calls: 1,
+  },
   ...["418 X", "451 X", "499 X", "402 X"].map((status) => ({
     name: `F14 ${status}`,
     answers: [http(status, "{}")],
@@ -122,9 +139,22 @@ const STATUSES: readonly Row[] = [
     code: "RATE_LIMITED",
     calls: 1,
   })),
-  { name: "F19 429 on POST is not repeated", answers: [LATER], argv: CREATE, exit: 1, code: "RATE_LIMITED", calls: 1 },
+  {
+    name: "F19 429 on POST is not repeated",
+    answers: [LATER],
+    argv: CREATE,
+    exit: 1,
+    code: "RATE_LIMITED",
+    calls: 1,
+  },
   { name: "F20 422", answers: [http("422 X", "{}")], exit: 2, code: "BAD_REQUEST" },
-  { name: "F21 500 with JSON on GET", answers: [http("500 X", "{}")], exit: 5, code: "SERVER_ERROR", calls: 1 },
+  {
+    name: "F21 500 with JSON on GET",
+    answers: [http("500 X", "{}")],
+    exit: 5,
+    code: "SERVER_ERROR",
+    calls: 1,
+  },
   {
     name: "F21 500 with JSON on POST",
     answers: [http("500 X", "{}")],
@@ -141,7 +171,12 @@ const STATUSES: readonly Row[] = [
     check: (failure) => expect(failure.api).toBeUndefined(),
   },
   ...["502 X", "503 X", "504 X"].flatMap((status) => [
-    { name: `F23 ${status} on GET, then 200`, answers: [http(status, "{}"), OK], exit: 0, calls: 2 },
+    {
+      name: `F23 ${status} on GET, then 200`,
+      answers: [http(status, "{}"), OK],
+      exit: 0,
+      calls: 2,
+    },
     {
       name: `F23 ${status} on GET, at most two more tries`,
       answers: [http(status, "{}")],
@@ -169,10 +204,15 @@ const STATUSES: readonly Row[] = [
     exit: 1,
     code: "REDIRECT_BLOCKED",
     calls: 1,
-    check: (failure: Failure) => expect(failure.details).toEqual({ location: "/elsewhere%E2%80%AE" }),
+    check: (failure: Failure) =>
+      expect(failure.details).toEqual({ location: "/elsewhere%E2%80%AE" }),
   })),
   { name: "F28 304", answers: [http("304 X", "")], exit: 5, code: "INVALID_RESPONSE" },
-  { name: "F29 200 with an error member is relayed", answers: [http("200 OK", '{"error":{"code":"X"}}')], exit: 0 },
+  {
+    name: "F29 200 with an error member is relayed",
+    answers: [http("200 OK", '{"error":{"code":"X"}}')],
+    exit: 0,
+  },
   ...["201 X", "202 X"].map((status) => ({
     name: `F30 ${status}`,
     answers: [http(status, '{"id":"1"}')],
@@ -208,7 +248,12 @@ const STATUSES: readonly Row[] = [
 const deep = (levels: number): string => "[".repeat(levels) + "]".repeat(levels);
 
 const BODIES: readonly Row[] = [
-  { name: "G01 200 with an empty body", answers: [http("200 OK", "")], exit: 5, code: "INVALID_RESPONSE" },
+  {
+    name: "G01 200 with an empty body",
+    answers: [http("200 OK", "")],
+    exit: 5,
+    code: "INVALID_RESPONSE",
+  },
   {
     name: "G02 200 with HTML",
     answers: [http("200 OK", "<html>login</html>", html)],
@@ -231,7 +276,11 @@ const BODIES: readonly Row[] = [
     exit: 5,
     code: "INVALID_RESPONSE",
   },
-  ...["application/json; charset=utf-8", "APPLICATION/JSON;Charset=UTF-8", "application/problem+json"].map((type) => ({
+  ...[
+    "application/json; charset=utf-8",
+    "APPLICATION/JSON;Charset=UTF-8",
+    "application/problem+json",
+  ].map((type) => ({
     name: `G04 content type ${type}`,
     answers: [http("200 OK", '{"results":[]}', { "content-type": type })],
     exit: 0,
@@ -249,7 +298,12 @@ const BODIES: readonly Row[] = [
     code: "INVALID_RESPONSE",
   },
   { name: "G06 byte order mark", answers: [http("200 OK", '\ufeff{"results":[]}')], exit: 0 },
-  { name: "G07 JSON cut in the middle", answers: [http("200 OK", '{"results":[')], exit: 5, code: "INVALID_RESPONSE" },
+  {
+    name: "G07 JSON cut in the middle",
+    answers: [http("200 OK", '{"results":[')],
+    exit: 5,
+    code: "INVALID_RESPONSE",
+  },
   {
     name: "G08 closed before Content-Length bytes",
     answers: [http("200 OK", '{"results"', { "content-length": "500" })],
@@ -259,7 +313,9 @@ const BODIES: readonly Row[] = [
   },
   {
     name: "G09 chunked without the last chunk",
-    answers: ["HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n"],
+    answers: [
+      "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n",
+    ],
     exit: 1,
     code: "CONNECTION_RESET",
   },
@@ -271,7 +327,12 @@ const BODIES: readonly Row[] = [
     exit: 5,
     code: "INVALID_RESPONSE",
   },
-  { name: "G11 trailing garbage", answers: [http("200 OK", "{}x")], exit: 5, code: "INVALID_RESPONSE" },
+  {
+    name: "G11 trailing garbage",
+    answers: [http("200 OK", "{}x")],
+    exit: 5,
+    code: "INVALID_RESPONSE",
+  },
   {
     name: "G12 duplicate keys",
     answers: [http("200 OK", '{"results":[],"results":[]}')],
@@ -285,7 +346,11 @@ const BODIES: readonly Row[] = [
     exit: 5,
     code: "INVALID_RESPONSE",
   })),
-  { name: "G14 unknown fields", answers: [http("200 OK", '{"results":[],"new":{"a":1}}')], exit: 0 },
+  {
+    name: "G14 unknown fields",
+    answers: [http("200 OK", '{"results":[],"new":{"a":1}}')],
+    exit: 0,
+  },
   { name: "G20 gzip", answers: [http("200 OK", gzipSync('{"results":[]}'), gzip)], exit: 0 },
   {
     name: "G20 br",
@@ -309,7 +374,12 @@ const BODIES: readonly Row[] = [
     exit: 5,
     code: "INVALID_RESPONSE",
   },
-  { name: "G23 depth 5,000", answers: [http("200 OK", deep(5000))], exit: 5, code: "INVALID_RESPONSE" },
+  {
+    name: "G23 depth 5,000",
+    answers: [http("200 OK", deep(5000))],
+    exit: 5,
+    code: "INVALID_RESPONSE",
+  },
   ...["[1,2]", '"text"', "", `{"m":"${"x".repeat(1_000_000)}"}`].map((body) => ({
     name: `G25 error body of ${body.length} characters beginning ${body.slice(0, 4)}`,
     answers: [http("400 X", body)],
@@ -327,20 +397,24 @@ for (const form of await builtForms()) {
     });
     afterAll(() => closeAll(api, program));
 
-    test.each([...STATUSES, ...BODIES].map((row) => [row.name, row] as const))("%s", async (_name, row) => {
-      const argv = row.argv ?? LIST;
-      const route = argv === CREATE ? "POST /requests" : "GET /accounts";
-      api.serve({ [route]: row.answers });
-      if (row.code === undefined) {
-        await program.succeed(argv);
-      } else {
-        const failure = await program.fail(argv, row.exit, row.code);
-        row.check?.(failure);
-        expect(JSON.stringify(failure)).not.toMatch(OF_THE_RUNTIME);
-      }
-      if (row.stdout !== undefined) expect((await program.run(argv)).stdout).toContain(row.stdout);
-      if (row.calls !== undefined) expect(api.count(route)).toBe(row.calls);
-      else expect(api.count(route)).toBeGreaterThan(0);
-    });
+    test.each([...STATUSES, ...BODIES].map((row) => [row.name, row] as const))(
+      "%s",
+      async (_name, row) => {
+        const argv = row.argv ?? LIST;
+        const route = argv === CREATE ? "POST /requests" : "GET /accounts";
+        api.serve({ [route]: row.answers });
+        if (row.code === undefined) {
+          await program.succeed(argv);
+        } else {
+          const failure = await program.fail(argv, row.exit, row.code);
+          row.check?.(failure);
+          expect(JSON.stringify(failure)).not.toMatch(OF_THE_RUNTIME);
+        }
+        if (row.stdout !== undefined)
+          expect((await program.run(argv)).stdout).toContain(row.stdout);
+        if (row.calls !== undefined) expect(api.count(route)).toBe(row.calls);
+        else expect(api.count(route)).toBeGreaterThan(0);
+      },
+    );
   });
 }

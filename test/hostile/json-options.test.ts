@@ -1,4 +1,7 @@
-/** Catalogue C: JSON that the caller gives. What arrives at the server is compared byte for byte; what is refused never leaves. */
+/**
+ * Catalogue C: JSON that the caller gives. What arrives at the server is compared byte for byte;
+ * what is refused never leaves.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -16,12 +19,22 @@ const nestedArrays = (levels: number): string => "[".repeat(levels) + "]".repeat
 
 /** Position and reason, with at most forty characters of what was found. */
 function expectPosition({ details }: Failure): void {
-  const { position, path, reason } = details as { position?: number; path?: string; reason?: string };
+  const { position, path, reason } = details as {
+    position?: number;
+    path?: string;
+    reason?: string;
+  };
   expect(typeof position === "number" || typeof path === "string").toBe(true);
-  if (reason !== undefined) expect((/found: (.*)$/s.exec(reason)?.[1] ?? "").length).toBeLessThan(60);
+  if (reason !== undefined)
+    expect((/found: (.*)$/s.exec(reason)?.[1] ?? "").length).toBeLessThan(60);
 }
 
-const REFUSED: readonly (readonly [name: string, text: string, code: string, check?: (failure: Failure) => void])[] = [
+const REFUSED: readonly (readonly [
+  name: string,
+  text: string,
+  code: string,
+  check?: (failure: Failure) => void,
+])[] = [
   ["C03 an array", "[]", "INVALID_JSON"],
   ["C03 a string", '"x"', "INVALID_JSON"],
   ["C03 a number", "1", "INVALID_JSON"],
@@ -36,7 +49,11 @@ const REFUSED: readonly (readonly [name: string, text: string, code: string, che
     "JSON_DUPLICATE_KEY",
     (failure) => expect(failure.details).toMatchObject({ path: "/type" }),
   ],
-  ["C05 duplicate key in another spelling", '{"type":"A","\\u0074ype":"B","data":{}}', "JSON_DUPLICATE_KEY"],
+  [
+    "C05 duplicate key in another spelling",
+    '{"type":"A","\\u0074ype":"B","data":{}}',
+    "JSON_DUPLICATE_KEY",
+  ],
   [
     "C06 duplicate key inside an array of objects",
     request('{"to":[{"a":1},{"amount":"1","amount":"2"}]}'),
@@ -92,21 +109,33 @@ for (const form of await builtForms()) {
 
     test("C01 an empty string", async () => {
       api.serve({});
-      const failure = await program.fail(["requests", "create", "--requestData="], 2, "INVALID_ARGUMENT");
-      expect({ field: failure.field, sent: api.requests }).toEqual({ field: "--requestData", sent: [] });
+      const failure = await program.fail(
+        ["requests", "create", "--requestData="],
+        2,
+        "INVALID_ARGUMENT",
+      );
+      expect({ field: failure.field, sent: api.requests }).toEqual({
+        field: "--requestData",
+        sent: [],
+      });
     });
 
-    test.each(REFUSED.map((row) => [row[0], row] as const))("%s", async (_name, [, text, code, check]) => {
-      api.serve({});
-      const { exit, stdout } = await program.run(["requests", "create", "--requestData", "-"], { stdin: text });
-      const { error } = JSON.parse(stdout) as { error: Failure };
-      expect(exit).toBe(2);
-      if (code === "") expect(["INVALID_JSON", "JSON_DUPLICATE_KEY"]).toContain(error.code);
-      else expect(error.code).toBe(code);
-      check?.(error);
-      expect(api.requests).toEqual([]);
-      expect(stdout.length).toBeLessThan(1500);
-    });
+    test.each(REFUSED.map((row) => [row[0], row] as const))(
+      "%s",
+      async (_name, [, text, code, check]) => {
+        api.serve({});
+        const { exit, stdout } = await program.run(["requests", "create", "--requestData", "-"], {
+          stdin: text,
+        });
+        const { error } = JSON.parse(stdout) as { error: Failure };
+        expect(exit).toBe(2);
+        if (code === "") expect(["INVALID_JSON", "JSON_DUPLICATE_KEY"]).toContain(error.code);
+        else expect(error.code).toBe(code);
+        check?.(error);
+        expect(api.requests).toEqual([]);
+        expect(stdout.length).toBeLessThan(1500);
+      },
+    );
 
     test.each(FORWARDED.map((row) => [row[0], row[1]] as const))("%s", async (_name, data) => {
       for (const argv of [
@@ -134,31 +163,46 @@ for (const form of await builtForms()) {
     test("C14 a document above 1 MiB", async () => {
       const big = request(`{"n":"${"x".repeat(1024 * 1024)}"}`);
       api.serve({});
-      await program.fail(["requests", "create", "--requestData", "-"], 2, "PAYLOAD_TOO_LARGE", { stdin: big });
+      await program.fail(["requests", "create", "--requestData", "-"], 2, "PAYLOAD_TOO_LARGE", {
+        stdin: big,
+      });
       expect(api.requests).toEqual([]);
     });
 
     test("C18 a path without @ is no file", async () => {
-      await program.fail(["requests", "create", "--requestData", "/etc/hostname"], 2, "INVALID_JSON");
+      await program.fail(
+        ["requests", "create", "--requestData", "/etc/hostname"],
+        2,
+        "INVALID_JSON",
+      );
     });
 
     test("C18 @file that is not there, is a directory, is a device", async () => {
-      await program.fail(["requests", "create", "--requestData", "@/nowhere/x.json"], 2, "INVALID_PATH");
+      await program.fail(
+        ["requests", "create", "--requestData", "@/nowhere/x.json"],
+        2,
+        "INVALID_PATH",
+      );
       await program.fail(["requests", "create", "--requestData", "@/tmp"], 2, "INVALID_PATH");
       await program.fail(["requests", "create", "--requestData", "@/dev/zero"], 2, "INVALID_PATH");
     });
 
     test("C19 empty standard input", async () => {
-      await program.fail(["requests", "create", "--requestData", "-"], 2, "INVALID_JSON", { stdin: "" });
+      await program.fail(["requests", "create", "--requestData", "-"], 2, "INVALID_JSON", {
+        stdin: "",
+      });
     });
 
     test("C19 standard input closed, and /dev/null", () => {
       for (const redirect of ["<&-", "</dev/null"]) {
         const script = `exec "$@" requests create --requestData - ${redirect}`;
-        const { exitCode, stdout } = Bun.spawnSync(["/bin/sh", "-c", script, "sh", ...form.command], {
-          env: program.env,
-          timeout: 20_000,
-        });
+        const { exitCode, stdout } = Bun.spawnSync(
+          ["/bin/sh", "-c", script, "sh", ...form.command],
+          {
+            env: program.env,
+            timeout: 20_000,
+          },
+        );
         expect([redirect, exitCode]).toEqual([redirect, 2]);
         expect(["INVALID_JSON", "IO_ERROR"]).toContain(JSON.parse(stdout.toString()).error.code);
       }
@@ -179,7 +223,10 @@ for (const form of await builtForms()) {
 
     test("C19 a pipe that stays silent ends with the command's time", async () => {
       const argv = ["requests", "create", "--requestData", "-", "--timeout", "1"];
-      const child = Bun.spawn([...form.command, ...argv], { env: program.env, stdio: ["pipe", "pipe", "pipe"] });
+      const child = Bun.spawn([...form.command, ...argv], {
+        env: program.env,
+        stdio: ["pipe", "pipe", "pipe"],
+      });
       // Only a hang meets it: the pipe stays open until the program has ended.
       const hang = setTimeout(() => child.kill("SIGKILL"), 25_000);
       const [stdout, stderr] = await Promise.all([
@@ -190,7 +237,10 @@ for (const form of await builtForms()) {
       clearTimeout(hang);
       child.stdin.end();
       await program.check(argv, { exit: child.exitCode, stdout, stderr });
-      expect({ exit: child.exitCode, code: JSON.parse(stdout).error.code }).toEqual({ exit: 1, code: "TIMEOUT" });
+      expect({ exit: child.exitCode, code: JSON.parse(stdout).error.code }).toEqual({
+        exit: 1,
+        code: "TIMEOUT",
+      });
     });
   });
 }

@@ -1,4 +1,7 @@
-/** Catalogue H01, H03 and H18, and NET-3: every built form in a network where names and addresses are as the test says. */
+/**
+ * Catalogue H01, H03 and H18, and NET-3: every built form in a network where names and addresses
+ * are as the test says.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { Certificates } from "./certificates.ts";
@@ -42,12 +45,17 @@ let ports: Record<Server, number>;
 
 beforeAll(async () => {
   certificates = await Certificates.make();
-  const hosts = Object.entries(HOSTS).flatMap(([name, addresses]) => addresses.map((address) => `${address} ${name}`));
+  const hosts = Object.entries(HOSTS).flatMap(([name, addresses]) =>
+    addresses.map((address) => `${address} ${name}`),
+  );
   network = await Namespace.make({ hosts });
   const { key, cert } = certificates.files("good");
-  server = Bun.spawn([...network.prefix, process.execPath, join(import.meta.dir, "far-api.ts"), key, cert], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  server = Bun.spawn(
+    [...network.prefix, process.execPath, join(import.meta.dir, "far-api.ts"), key, cert],
+    {
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  );
   const { value } = await server.stdout.getReader().read();
   ports = JSON.parse(new TextDecoder().decode(value));
 });
@@ -66,7 +74,9 @@ for (const form of await builtForms()) {
       });
 
     test.each(REACHED)("H18 %s", async (_name, host, which) => {
-      await using program = await at(`${which.startsWith("far") ? "https" : "http"}://${host}:${ports[which]}`);
+      await using program = await at(
+        `${which.startsWith("far") ? "https" : "http"}://${host}:${ports[which]}`,
+      );
       await program.succeed(LOGIN);
       await program.succeed(LIST);
     });
@@ -97,24 +107,38 @@ for (const form of await builtForms()) {
       const slow = setTimeout(() => child.kill("SIGKILL"), 25_000);
       const { exit, stdout, signal } = await program.finish(LOGIN, child);
       clearTimeout(slow);
-      expect({ exit, signal, code: JSON.parse(stdout).error.code }).toEqual({ exit: 1, signal: null, code: "TIMEOUT" });
+      expect({ exit, signal, code: JSON.parse(stdout).error.code }).toEqual({
+        exit: 1,
+        signal: null,
+        code: "TIMEOUT",
+      });
     });
   });
 }
 
 /** Sends a space each second for ever. */
 const trickle: RawAnswer = (socket) => {
-  socket.write("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n");
+  socket.write(
+    "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n",
+  );
   const timer = setInterval(() => socket.write("1\r\n \r\n"), 1000);
   socket.on("close", () => clearInterval(timer));
 };
 
-/** The clocks of NET-3 themselves, all at once because they take their time. A login is never repeated. */
-const CLOCKS: readonly [name: string, url: (apis: readonly RawApi[]) => string, wanted: RegExp][] = [
-  ["H04 silence", ([silent]) => silent?.url ?? "", /within 15 seconds/],
-  ["NET-3 a trickle", ([, trickling]) => trickling?.url ?? "", /within 30 seconds/],
-  ["H03 a connect that hangs", () => "https://dead.far.test", /reached in time|within 15 seconds/],
-];
+/**
+ * The clocks of NET-3 themselves, all at once because they take their time. A login is never
+ * repeated.
+ */
+const CLOCKS: readonly [name: string, url: (apis: readonly RawApi[]) => string, wanted: RegExp][] =
+  [
+    ["H04 silence", ([silent]) => silent?.url ?? "", /within 15 seconds/],
+    ["NET-3 a trickle", ([, trickling]) => trickling?.url ?? "", /within 30 seconds/],
+    [
+      "H03 a connect that hangs",
+      () => "https://dead.far.test",
+      /reached in time|within 15 seconds/,
+    ],
+  ];
 
 test("NET-3 H03 H04 15 seconds of silence, 30 seconds in all: executable, npm package", async () => {
   const forms = await twoForms();
@@ -153,7 +177,11 @@ test("NET-3 H04 waiting for a request ends with its own time, whether or not the
       api.serve({ "GET /requests/7": answers });
       await using program = await Program.at(form, { LEDGER_ENTERPRISE_API_URL: api.url });
       await program.succeed(LOGIN);
-      const failure = await program.fail(["requests", "wait", "--id=7", "--timeout=1", "--interval=0.1"], 1, code);
+      const failure = await program.fail(
+        ["requests", "wait", "--id=7", "--timeout=1", "--interval=0.1"],
+        1,
+        code,
+      );
       expect(failure.details).toEqual(details);
       expect(api.count("GET /requests/7")).toBe(answers.length);
     }),

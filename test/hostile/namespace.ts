@@ -1,13 +1,21 @@
 /**
- * A network of a test's own, which leads nowhere: loopback, and a link on which packets disappear. Names come from a list. Needs root and
- * iproute2; nothing here is ever skipped.
+ * A network of a test's own, which leads nowhere: loopback, and a link on which packets disappear.
+ * Names come from a list. Needs root and iproute2; nothing here is ever skipped.
  */
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Form } from "../support/forms.ts";
 
-/** Addresses of this machine on the link, and addresses there at which nobody is: packets to them get no answer at all. */
-export const FAR = { here4: "10.9.9.1", here6: "2001:db8::1", void4: "10.9.9.2", void6: "2001:db8::2" } as const;
+/**
+ * Addresses of this machine on the link, and addresses there at which nobody is: packets to them
+ * get no answer at all.
+ */
+export const FAR = {
+  here4: "10.9.9.1",
+  here6: "2001:db8::1",
+  void4: "10.9.9.2",
+  void6: "2001:db8::2",
+} as const;
 
 const SETUP = [
   "link set lo up",
@@ -23,7 +31,8 @@ export class Namespace implements AsyncDisposable {
   private constructor(private readonly name: string) {}
 
   /**
-   * `hosts` are lines of /etc/hosts; `resolver` is asked for other names. Without `link`, every address but loopback is unreachable at once.
+   * `hosts` are lines of /etc/hosts; `resolver` is asked for other names. Without `link`, every
+   * address but loopback is unreachable at once.
    */
   static async make(
     options: { hosts?: readonly string[]; resolver?: string; link?: boolean } = {},
@@ -33,10 +42,17 @@ export class Namespace implements AsyncDisposable {
     const namespace = new Namespace(`ledger-test-${process.pid}-${count}`);
     // Files here take the place of those in /etc for what `ip netns exec` starts.
     await mkdir(namespace.folder, { recursive: true });
-    await writeFile(join(namespace.folder, "hosts"), `127.0.0.1 localhost\n::1 localhost\n${hosts.join("\n")}\n`);
-    await writeFile(join(namespace.folder, "resolv.conf"), `nameserver ${resolver}\noptions timeout:30 attempts:2\n`);
+    await writeFile(
+      join(namespace.folder, "hosts"),
+      `127.0.0.1 localhost\n::1 localhost\n${hosts.join("\n")}\n`,
+    );
+    await writeFile(
+      join(namespace.folder, "resolv.conf"),
+      `nameserver ${resolver}\noptions timeout:30 attempts:2\n`,
+    );
     ip("netns", "add", namespace.name);
-    for (const line of link ? SETUP : SETUP.slice(0, 1)) ip("-n", namespace.name, ...line.split(" "));
+    for (const line of link ? SETUP : SETUP.slice(0, 1))
+      ip("-n", namespace.name, ...line.split(" "));
     return namespace;
   }
 
@@ -80,8 +96,11 @@ export class Namespace implements AsyncDisposable {
 }
 
 function ip(...args: readonly string[]): void {
-  const { exitCode, stderr } = Bun.spawnSync(["/usr/bin/env", "PATH=/usr/sbin:/sbin:/usr/bin:/bin", "ip", ...args], {
-    stderr: "pipe",
-  });
+  const { exitCode, stderr } = Bun.spawnSync(
+    ["/usr/bin/env", "PATH=/usr/sbin:/sbin:/usr/bin:/bin", "ip", ...args],
+    {
+      stderr: "pipe",
+    },
+  );
   if (exitCode !== 0) throw new Error(`ip ${args.join(" ")} failed: ${stderr.toString()}`);
 }

@@ -1,4 +1,7 @@
-/** SEC-1…5, OUT-1…5 and the rows of G about content, on the built program: what is printed, logged and sent, byte for byte. */
+/**
+ * SEC-1…5, OUT-1…5 and the rows of G about content, on the built program: what is printed, logged
+ * and sent, byte for byte.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { brotliCompressSync, constants, deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { walk } from "../../src/cli/command.ts";
@@ -33,7 +36,9 @@ function packed(encoding: string, bytes: Uint8Array): Uint8Array {
 
 /** The first example of each command that ends by itself and prints a document. */
 const EVERY_COMMAND = [...walk(commands)]
-  .filter(([words, { output }]) => output !== undefined && !/^(sandbox|upgrade)/.test(words.join(" ")))
+  .filter(
+    ([words, { output }]) => output !== undefined && !/^(sandbox|upgrade)/.test(words.join(" ")),
+  )
   .map(([words, { examples }]) => splitCommand(examples[0]?.line ?? words.join(" "), new Map()))
   .map((argv) => argv.map((word) => (word.startsWith("@") ? '{"type":"X","data":{}}' : word)));
 
@@ -54,21 +59,27 @@ for (const form of await twoForms()) {
     test("G16 OUT-2 number tokens, key order and strings of an answer survive, also with --pretty", async () => {
       expect(answers).toHaveLength(19);
       for (const row of answers) {
-        const { input, compact, pretty, compare } = row as Record<string, string> & { input: string };
+        const { input, compact, pretty, compare } = row as Record<string, string> & {
+          input: string;
+        };
         api.serve({ "GET /accounts/1": [http("200 OK", input)] });
         const plain = await program.run(GET);
         expect(plain.exit).toBe(0);
         if (compact !== undefined && compare !== "value") expect(plain.stdout).toBe(`${compact}\n`);
         expect(JSON.parse(plain.stdout)).toEqual(JSON.parse(input));
-        const numbers = (text: string) => text.replace(/"(?:[^"\\]|\\.)*"/g, "").match(/-?\d[\d.eE+-]*/g);
+        const numbers = (text: string) =>
+          text.replace(/"(?:[^"\\]|\\.)*"/g, "").match(/-?\d[\d.eE+-]*/g);
         const indented = await program.run([...GET, "--pretty"]);
-        if (pretty !== undefined && compare !== "value") expect(indented.stdout).toBe(`${pretty}\n`);
-        for (const text of [plain.stdout, indented.stdout]) expect(numbers(text)).toEqual(numbers(input));
+        if (pretty !== undefined && compare !== "value")
+          expect(indented.stdout).toBe(`${pretty}\n`);
+        for (const text of [plain.stdout, indented.stdout])
+          expect(numbers(text)).toEqual(numbers(input));
       }
     });
 
     test("OUT-3 what the user gives reaches the server with the same tokens", async () => {
-      const data = '{"type":"X","data":{"b":12345678901234567890,"10":0.10,"9":1e400,"a":-0,"n":1.0}}';
+      const data =
+        '{"type":"X","data":{"b":12345678901234567890,"10":0.10,"9":1e400,"a":-0,"n":1.0}}';
       api.serve({ "POST /requests": [http("200 OK", '{"id":"1"}')] });
       await program.succeed(["requests", "create", "--requestData", data]);
       expect(api.requests.map(({ body }) => body)).toEqual([`{"request":${data}}`]);
@@ -114,7 +125,11 @@ for (const form of await twoForms()) {
     test("G15 NET-8 a field that the program needs is named when it is missing", async () => {
       for (const body of ["{}", '{"challenge":7}', '{"challenge":null}', "[]"]) {
         api.serve({ "GET /requests/1/challenge": [http("200 OK", body)] });
-        const failure = await program.fail(["requests", "getChallenge", "--id", "1"], 5, "INVALID_RESPONSE");
+        const failure = await program.fail(
+          ["requests", "getChallenge", "--id", "1"],
+          5,
+          "INVALID_RESPONSE",
+        );
         expect(JSON.stringify(failure)).toContain("challenge");
       }
     });
@@ -130,14 +145,20 @@ for (const form of await twoForms()) {
         ["409 X", "CONFLICT", 1],
         ["500 X", "SERVER_ERROR", 5],
       ] as const) {
-        api.serve({ "GET /accounts/1": [http(status, JSON.stringify({ message: bait, hint: bait, code: bait }))] });
+        api.serve({
+          "GET /accounts/1": [
+            http(status, JSON.stringify({ message: bait, hint: bait, code: bait })),
+          ],
+        });
         const { api: relayed, ...ours } = await program.fail(GET, exit, code);
         expect(relayed).toMatchObject({ message: bait });
         expect(JSON.stringify(ours)).not.toContain("ignore previous");
       }
       api.serve({ "GET /accounts/1": [refused(JSON.stringify({ message: "m".repeat(100_000) }))] });
       expect(JSON.stringify(await program.fail(GET, 2, "BAD_REQUEST")).length).toBeLessThan(12_000);
-      const { error } = JSON.parse((await program.run([bait])).stdout) as { error: { message: string } };
+      const { error } = JSON.parse((await program.run([bait])).stdout) as {
+        error: { message: string };
+      };
       expect(error.message.length).toBeLessThan(400);
     });
 
@@ -150,7 +171,11 @@ for (const form of await twoForms()) {
           exit: 5,
           code: "RESPONSE_TOO_LARGE",
         });
-        expect({ name, isBounded: peakMiB < 150, peakMiB }).toEqual({ name, isBounded: true, peakMiB });
+        expect({ name, isBounded: peakMiB < 150, peakMiB }).toEqual({
+          name,
+          isBounded: true,
+          peakMiB,
+        });
       }
     });
 
@@ -161,7 +186,10 @@ for (const form of await twoForms()) {
       ).join(",");
       api.serve({ "GET /accounts": [http("200 OK", `{"results":[${results}]}`)] });
       const { exit, stdout, peakMiB } = await program.measure(LIST);
-      expect({ exit, isSame: stdout === `{"results":[${results}]}\n` }).toEqual({ exit: 0, isSame: true });
+      expect({ exit, isSame: stdout === `{"results":[${results}]}\n` }).toEqual({
+        exit: 0,
+        isSame: true,
+      });
       expect(peakMiB).toBeLessThan(256);
     });
 
@@ -173,7 +201,13 @@ for (const form of await twoForms()) {
         Buffer.from(SECRET).toString("base64url"),
         Buffer.from(SECRET).toString("hex"),
       ];
-      const echo = [...spelled, ACCESS_TOKEN, REFRESH_TOKEN, btoa(ACCESS_TOKEN), `Bearer ${ACCESS_TOKEN}`];
+      const echo = [
+        ...spelled,
+        ACCESS_TOKEN,
+        REFRESH_TOKEN,
+        btoa(ACCESS_TOKEN),
+        `Bearer ${ACCESS_TOKEN}`,
+      ];
       const body = JSON.stringify({
         echo,
         nested: JSON.stringify({ token: ACCESS_TOKEN }),
@@ -200,8 +234,16 @@ for (const form of await twoForms()) {
 
     test("SEC-1 SEC-2 every command, with and without --debug, against a server that sends secrets back in every answer", async () => {
       const secrets = [SECRET, ACCESS_TOKEN, REFRESH_TOKEN];
-      const body = JSON.stringify({ id: "1", message: secrets.join(" "), results: [{ id: secrets }], next: null });
-      const echo = http("200 OK", body, { "x-request-id": ACCESS_TOKEN, "set-cookie": `session=${ACCESS_TOKEN}` });
+      const body = JSON.stringify({
+        id: "1",
+        message: secrets.join(" "),
+        results: [{ id: secrets }],
+        next: null,
+      });
+      const echo = http("200 OK", body, {
+        "x-request-id": ACCESS_TOKEN,
+        "set-cookie": `session=${ACCESS_TOKEN}`,
+      });
       let reached = 0;
       for (const argv of EVERY_COMMAND) {
         api.serve({ "*": [echo] });
@@ -235,7 +277,13 @@ for (const form of await twoForms()) {
 
     test("OUT-1 A20 one document on stdout, whatever --debug and warnings say on stderr", async () => {
       api.serve({ "GET /accounts": [http("200 OK", '{"results":[]}')] });
-      for (const argv of [LIST, ["accounts", "get"], ["nonsense"], ["schema"], ["logout", "--bad"]]) {
+      for (const argv of [
+        LIST,
+        ["accounts", "get"],
+        ["nonsense"],
+        ["schema"],
+        ["logout", "--bad"],
+      ]) {
         for (const more of [[], ["--debug"], ["--debug", "--timestamps", "--pretty"]]) {
           const { stdout } = await program.run([...argv, ...more]);
           expect(stdout.endsWith("\n")).toBe(true);
@@ -264,17 +312,24 @@ for (const form of await twoForms()) {
     beforeAll(async () => {
       sandbox = await startSandbox();
       const { privateKey } = sandbox.description.operator;
-      program = await Program.at(form, { ...settingsOf(sandbox), LEDGER_ENTERPRISE_API_PRIVATE_KEY: privateKey });
+      program = await Program.at(form, {
+        ...settingsOf(sandbox),
+        LEDGER_ENTERPRISE_API_PRIVATE_KEY: privateKey,
+      });
     });
     afterAll(async () => {
       await Promise.all([sandbox.close(), program[Symbol.asyncDispose]()]);
     });
 
     test("SEC-1 SEC-2 SIG-5 with --debug at each step no secret, key or token stands on a stream or in a file", async () => {
-      const run = (...argv: string[]) => program.succeed([...argv, "--debug"]) as Promise<Record<string, string>>;
+      const run = (...argv: string[]) =>
+        program.succeed([...argv, "--debug"]) as Promise<Record<string, string>>;
       await run("login", "api");
-      const accounts = (await program.succeed([...LIST])) as { results: { id: string; currency: string }[] };
-      const account = accounts.results.find(({ currency }) => currency === "bitcoin") ?? accounts.results[0];
+      const accounts = (await program.succeed([...LIST])) as {
+        results: { id: string; currency: string }[];
+      };
+      const account =
+        accounts.results.find(({ currency }) => currency === "bitcoin") ?? accounts.results[0];
       const transactionData = {
         recipient: "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq",
         amount: "1000",
@@ -294,11 +349,25 @@ for (const form of await twoForms()) {
       };
       const id = requests.results[0]?.id ?? "";
       const { challenge = "" } = await run("requests", "getChallenge", "--id", id);
-      const signed = (await run("requests", "sign", "--challenge", challenge)) as Record<string, unknown>;
+      const signed = (await run("requests", "sign", "--challenge", challenge)) as Record<
+        string,
+        unknown
+      >;
       expect(signed.decoded).toEqual(JSON.parse(Buffer.from(challenge, "base64url").toString()));
-      const digest = new Bun.CryptoHasher("sha256").update(Buffer.from(challenge, "base64url")).digest("hex");
+      const digest = new Bun.CryptoHasher("sha256")
+        .update(Buffer.from(challenge, "base64url"))
+        .digest("hex");
       expect(signed.payloadSha256).toBe(digest);
-      await program.run(["requests", "approve", "api", "--id", id, "--signature", String(signed.signature), "--debug"]);
+      await program.run([
+        "requests",
+        "approve",
+        "api",
+        "--id",
+        id,
+        "--signature",
+        String(signed.signature),
+        "--debug",
+      ]);
       await run("logout");
     });
 

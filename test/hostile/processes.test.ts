@@ -1,4 +1,7 @@
-/** Catalogue L (processes, signals, streams) and OUT-6…8 on the built program: real signals, closed streams, slow readers, many at once. */
+/**
+ * Catalogue L (processes, signals, streams) and OUT-6…8 on the built program: real signals, closed
+ * streams, slow readers, many at once.
+ */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
@@ -41,15 +44,18 @@ for (const form of await twoForms()) {
       await Promise.all([api, program].map((resource) => resource[Symbol.asyncDispose]()));
     });
 
-    test.each(["SIGINT", "SIGTERM"] as const)("L01 OUT-8 %s while waiting for an answer to a GET", async (signal) => {
-      const { answer, arrived } = hanging();
-      api.serve({ "GET /accounts": [answer] });
-      const child = program.start(LIST);
-      await arrived;
-      child.kill(signal);
-      expect(await program.finish(LIST, child)).toMatchObject({ signal, stdout: "", stderr: "" });
-      expect(leftovers()).toEqual([]);
-    });
+    test.each(["SIGINT", "SIGTERM"] as const)(
+      "L01 OUT-8 %s while waiting for an answer to a GET",
+      async (signal) => {
+        const { answer, arrived } = hanging();
+        api.serve({ "GET /accounts": [answer] });
+        const child = program.start(LIST);
+        await arrived;
+        child.kill(signal);
+        expect(await program.finish(LIST, child)).toMatchObject({ signal, stdout: "", stderr: "" });
+        expect(leftovers()).toEqual([]);
+      },
+    );
 
     test.each(["SIGINT", "SIGTERM"] as const)(
       "L02 OUT-8 %s during a POST: stderr says that the outcome is unknown",
@@ -76,7 +82,10 @@ for (const form of await twoForms()) {
           const child = program.start(["login", "api"]);
           await arrived;
           child.kill("SIGTERM");
-          expect(await program.finish(["login", "api"], child)).toMatchObject({ signal: "SIGTERM", stdout: "" });
+          expect(await program.finish(["login", "api"], child)).toMatchObject({
+            signal: "SIGTERM",
+            stdout: "",
+          });
           if (existsSync(program.sessionFile))
             expect(readSession(program.sessionFile).tokens.access).toBe(ACCESS_TOKEN);
           else expect(before).toBe(false);
@@ -121,7 +130,9 @@ for (const form of await twoForms()) {
       ["L05 OUT-7 standard output closed", ">&-"],
       ["L05 OUT-7 standard output on a full device", ">/dev/full"],
     ])("%s: exit 1, quiet", async (_name, redirection) => {
-      const { exit, stdout, stderr } = await program.shell(`exec "$@" accounts list ${redirection}`);
+      const { exit, stdout, stderr } = await program.shell(
+        `exec "$@" accounts list ${redirection}`,
+      );
       expect({ exit, stdout, stderr }).toEqual({ exit: 1, stdout: "", stderr: "" });
       const failing = await program.shell(`exec "$@" accounts get ${redirection}`);
       expect(failing.exit).not.toBe(0);
@@ -130,7 +141,9 @@ for (const form of await twoForms()) {
 
     test("L05 OUT-7 what nobody could read is not caused: with standard output closed nothing is posted", async () => {
       api.serve({ "POST /requests": [http("200 OK", '{"id":"1"}')] });
-      const { exit } = await program.shell(`exec "$@" requests create --requestData '{"type":"X","data":{}}' >&-`);
+      const { exit } = await program.shell(
+        `exec "$@" requests create --requestData '{"type":"X","data":{}}' >&-`,
+      );
       expect([exit, api.requests]).toEqual([1, []]);
     });
 
@@ -169,9 +182,16 @@ for (const form of await twoForms()) {
     test("L08 OUT-6 so does a failure after 5 MB", async () => {
       const first = `{"page":1,"next":2,"prev":null,"pageSize":30,"total":2,"results":${LARGE.slice(11, -1)}}`;
       api.serve({ "GET /accounts": [http("200 OK", first), http("500 X", "{}")] });
-      const { exit, stdout } = await program.shell(`set -o pipefail; "$@" accounts list --all | { sleep 0.5; cat; }`);
+      const { exit, stdout } = await program.shell(
+        `set -o pipefail; "$@" accounts list --all | { sleep 0.5; cat; }`,
+      );
       const document = JSON.parse(stdout);
-      expect({ exit, count: document.results.length, complete: document.complete, code: document.error.code }).toEqual({
+      expect({
+        exit,
+        count: document.results.length,
+        complete: document.complete,
+        code: document.error.code,
+      }).toEqual({
         exit: 5,
         count: 50_000,
         complete: false,
@@ -185,8 +205,14 @@ for (const form of await twoForms()) {
 
     test("L11 login and logout at once: a valid session or none", async () => {
       for (let round = 0; round < 4; round += 1) {
-        await Promise.all([login(), program.succeed(["logout"]), login(), program.succeed(["logout"])]);
-        if (existsSync(program.sessionFile)) expect(readSession(program.sessionFile).tokens.access).toBe(ACCESS_TOKEN);
+        await Promise.all([
+          login(),
+          program.succeed(["logout"]),
+          login(),
+          program.succeed(["logout"]),
+        ]);
+        if (existsSync(program.sessionFile))
+          expect(readSession(program.sessionFile).tokens.access).toBe(ACCESS_TOKEN);
         expect(leftovers()).toEqual([]);
       }
     });
@@ -194,7 +220,11 @@ for (const form of await twoForms()) {
     test("L12 50 parallel lists, no lock time-out and no corrupt file", async () => {
       age(program.sessionFile, 290);
       await Promise.all(Array.from({ length: 50 }, () => program.succeed(LIST)));
-      expect({ lists: api.count("GET /accounts"), refreshes: api.count(REFRESH), rest: leftovers() }).toEqual({
+      expect({
+        lists: api.count("GET /accounts"),
+        refreshes: api.count(REFRESH),
+        rest: leftovers(),
+      }).toEqual({
         lists: 50,
         refreshes: 1,
         rest: [],
@@ -267,7 +297,9 @@ for (const form of await twoForms()) {
           expire();
           sandbox.control.clearLog();
           await Promise.all(Array.from({ length: count }, () => program.succeed(LIST)));
-          const refreshes = sandbox.control.log.filter(({ path }) => path.endsWith("/auth/token/refresh"));
+          const refreshes = sandbox.control.log.filter(({ path }) =>
+            path.endsWith("/auth/token/refresh"),
+          );
           expect(refreshes.map(({ status }) => status)).toEqual([200]);
           expect(program.stateFiles).toEqual(["session.json"]);
         }

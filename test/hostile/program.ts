@@ -1,4 +1,7 @@
-/** The built program as hostile tests meet it: run in its own empty home, its output checked for the rules that always hold. */
+/**
+ * The built program as hostile tests meet it: run in its own empty home, its output checked for the
+ * rules that always hold.
+ */
 
 import { expect } from "bun:test";
 import { readdirSync } from "node:fs";
@@ -16,7 +19,10 @@ export async function builtForms(): Promise<Form[]> {
   return (await allForms()).filter(({ name, hostile }) => name !== "source" && !hostile);
 }
 
-/** The executable and one npm form, for rows that take long or depend on the system rather than on the runtime. */
+/**
+ * The executable and one npm form, for rows that take long or depend on the system rather than on
+ * the runtime.
+ */
 export async function twoForms(): Promise<Form[]> {
   return (await builtForms()).filter(({ name }) => !name.endsWith("26"));
 }
@@ -81,7 +87,10 @@ export class Program implements AsyncDisposable {
   }
 
   /** Runs a command, checked as below. */
-  async run(argv: readonly string[], extra: { env?: Record<string, string>; stdin?: string } = {}): Promise<Outcome> {
+  async run(
+    argv: readonly string[],
+    extra: { env?: Record<string, string>; stdin?: string } = {},
+  ): Promise<Outcome> {
     const env = { ...this.env, ...extra.env };
     return this.check(argv, await this.form.run({ argv, env, stdin: extra.stdin, cwd: this.home }));
   }
@@ -98,14 +107,23 @@ export class Program implements AsyncDisposable {
   }
 
   /** Waits for the end of a started command, and checks what it wrote. */
-  async finish(argv: readonly string[], child: Running): Promise<Outcome & { readonly signal: string | null }> {
-    const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
+  async finish(
+    argv: readonly string[],
+    child: Running,
+  ): Promise<Outcome & { readonly signal: string | null }> {
+    const [stdout, stderr] = await Promise.all([
+      new Response(child.stdout).text(),
+      new Response(child.stderr).text(),
+    ]);
     await child.exited;
     const outcome = await this.check(argv, { exit: child.exitCode, stdout, stderr });
     return { ...outcome, signal: child.signalCode === null ? null : String(child.signalCode) };
   }
 
-  /** Runs bash with `script`, in which `"$@"` is the program without arguments; what it writes is checked like a command's. */
+  /**
+   * Runs bash with `script`, in which `"$@"` is the program without arguments; what it writes is
+   * checked like a command's.
+   */
   async shell(script: string, env: Readonly<Record<string, string>> = {}): Promise<Outcome> {
     const child = Bun.spawn(["bash", "-c", script, "bash", ...this.form.command], {
       cwd: this.home,
@@ -118,18 +136,21 @@ export class Program implements AsyncDisposable {
   }
 
   /**
-   * Runs a command and tells its peak memory as GNU time saw it: what the system says of a direct child includes the peak of this very
-   * process, which forked it.
+   * Runs a command and tells its peak memory as GNU time saw it: what the system says of a direct
+   * child includes the peak of this very process, which forked it.
    */
   async measure(argv: readonly string[]): Promise<Outcome & { readonly peakMiB: number }> {
     const report = join(this.home, "peak");
-    const child = Bun.spawn(["/usr/bin/time", "--quiet", "-f", "%M", "-o", report, ...this.form.command, ...argv], {
-      cwd: this.home,
-      env: this.env,
-      stdin: "ignore",
-      stdout: "pipe",
-      stderr: "pipe",
-    });
+    const child = Bun.spawn(
+      ["/usr/bin/time", "--quiet", "-f", "%M", "-o", report, ...this.form.command, ...argv],
+      {
+        cwd: this.home,
+        env: this.env,
+        stdin: "ignore",
+        stdout: "pipe",
+        stderr: "pipe",
+      },
+    );
     const outcome = await this.finish(argv, child);
     const peakMiB = Number(await readFile(report, "utf8")) / 1024;
     if (!(peakMiB > 5)) throw new Error(`A peak of ${peakMiB} MiB cannot be.`);
@@ -141,7 +162,10 @@ export class Program implements AsyncDisposable {
     expect(await this.canaries.findLeaks(streams, this.home)).toEqual([]);
   }
 
-  /** What holds for every outcome: one JSON document or nothing on stdout, no secret anywhere, no stack trace. */
+  /**
+   * What holds for every outcome: one JSON document or nothing on stdout, no secret anywhere, no
+   * stack trace.
+   */
   async check(argv: readonly string[], outcome: Outcome): Promise<Outcome> {
     const { stdout, stderr } = outcome;
     await this.checkSecrets({ stdout, stderr });
@@ -171,15 +195,20 @@ export class Program implements AsyncDisposable {
     extra: { env?: Record<string, string>; stdin?: string } = {},
   ): Promise<Failure> {
     const outcome = await this.run(argv, extra);
-    const { error } = JSON.parse(outcome.stdout || '{"error":{"code":"NOTHING_ON_STDOUT"}}') as { error: Failure };
-    expect({ argv, exit: outcome.exit, code: error?.code, stdout: error?.code === code ? "" : outcome.stdout }).toEqual(
-      {
-        argv,
-        exit,
-        code,
-        stdout: "",
-      },
-    );
+    const { error } = JSON.parse(outcome.stdout || '{"error":{"code":"NOTHING_ON_STDOUT"}}') as {
+      error: Failure;
+    };
+    expect({
+      argv,
+      exit: outcome.exit,
+      code: error?.code,
+      stdout: error?.code === code ? "" : outcome.stdout,
+    }).toEqual({
+      argv,
+      exit,
+      code,
+      stdout: "",
+    });
     expect(error.exitCode).toBe(exit);
     expect(error.hint).not.toBe("");
     return error;
@@ -187,7 +216,9 @@ export class Program implements AsyncDisposable {
 }
 
 /** A server of the test's own, and the program with a session on it. */
-export async function openLoggedIn(form: Form): Promise<{ readonly api: RawApi; readonly program: Program }> {
+export async function openLoggedIn(
+  form: Form,
+): Promise<{ readonly api: RawApi; readonly program: Program }> {
   const api = await RawApi.start();
   api.serve({});
   const program = await Program.at(form, { LEDGER_ENTERPRISE_API_URL: api.url });

@@ -1,4 +1,7 @@
-/** Catalogue B20, H16 and H17, and NET-10: a real CONNECT proxy between every built form and a TLS server. */
+/**
+ * Catalogue B20, H16 and H17, and NET-10: a real CONNECT proxy between every built form and a TLS
+ * server.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { Certificates } from "./certificates.ts";
 import { builtForms, Program } from "./program.ts";
@@ -10,7 +13,10 @@ const LOGIN = ["login", "api"];
 const NAME = "api.example.test";
 const [USER, PASSWORD] = ["proxy-user", "proxy-p%C3%A4ss-canary"];
 
-/** What a proxy does instead of opening a tunnel, and the codes that say so. A runtime may see no more than a broken connection. */
+/**
+ * What a proxy does instead of opening a tunnel, and the codes that say so. A runtime may see no
+ * more than a broken connection.
+ */
 const REFUSALS: readonly [name: string, behaviour: Behaviour, codes: readonly string[]][] = [
   ...["302 Found", "403 Forbidden", "407 Proxy Authentication Required", "502 Bad Gateway"].map(
     (status): [string, Behaviour, string[]] => [
@@ -19,11 +25,23 @@ const REFUSALS: readonly [name: string, behaviour: Behaviour, codes: readonly st
       ["PROXY_ERROR"],
     ],
   ),
-  ["an answer of its own", (socket) => socket.end(http("200 OK", "{}")), ["PROXY_ERROR", "CONNECTION_RESET"]],
+  [
+    "an answer of its own",
+    (socket) => socket.end(http("200 OK", "{}")),
+    ["PROXY_ERROR", "CONNECTION_RESET"],
+  ],
   ["nothing but the end", (socket) => socket.end(), ["PROXY_ERROR", "CONNECTION_RESET"]],
-  ["half an answer", (socket) => socket.end("HTTP/1.1 200 OK\r\n"), ["PROXY_ERROR", "CONNECTION_RESET"]],
+  [
+    "half an answer",
+    (socket) => socket.end("HTTP/1.1 200 OK\r\n"),
+    ["PROXY_ERROR", "CONNECTION_RESET"],
+  ],
   ["a reset", (socket) => socket.resetAndDestroy(), ["PROXY_ERROR", "CONNECTION_RESET"]],
-  ["another protocol", (socket) => socket.end("SSH-2.0-OpenSSH_9.2\r\n"), ["PROXY_ERROR", "INVALID_RESPONSE"]],
+  [
+    "another protocol",
+    (socket) => socket.end("SSH-2.0-OpenSSH_9.2\r\n"),
+    ["PROXY_ERROR", "INVALID_RESPONSE"],
+  ],
 ];
 
 const NO_PROXY: readonly [list: string, host: string, direct: boolean][] = [
@@ -73,44 +91,60 @@ for (const form of await builtForms()) {
   describe(form.name, () => {
     const at = (env: Record<string, string>): Promise<Program> => {
       api.serve({});
-      const common = { LEDGER_ENTERPRISE_API_URL: `https://${NAME}`, NODE_EXTRA_CA_CERTS: certificates.authority };
+      const common = {
+        LEDGER_ENTERPRISE_API_URL: `https://${NAME}`,
+        NODE_EXTRA_CA_CERTS: certificates.authority,
+      };
       return Program.at(form, { ...common, ...env });
     };
 
-    test.each(["HTTPS_PROXY", "https_proxy"])("NET-10 %s: CONNECT, and TLS inside", async (name) => {
-      proxy.behave("open");
-      await using program = await at({ [name]: proxy.url });
-      await program.succeed(LOGIN);
-      await program.fail(["accounts", "list"], 4, "NOT_FOUND");
-      expect(api.requests.length).toBe(3);
-      expect(new Set(proxy.lines)).toEqual(new Set([`CONNECT ${NAME}:443 HTTP/1.1`]));
-      const seen = `${proxy.asked.join("")}${proxy.tunnelled.toString("latin1")}`;
-      expect(seen).not.toContain("canary");
-      expect(seen).not.toMatch(/authorization|user-agent: (?!ledger)/i);
-    });
+    test.each(["HTTPS_PROXY", "https_proxy"])(
+      "NET-10 %s: CONNECT, and TLS inside",
+      async (name) => {
+        proxy.behave("open");
+        await using program = await at({ [name]: proxy.url });
+        await program.succeed(LOGIN);
+        await program.fail(["accounts", "list"], 4, "NOT_FOUND");
+        expect(api.requests.length).toBe(3);
+        expect(new Set(proxy.lines)).toEqual(new Set([`CONNECT ${NAME}:443 HTTP/1.1`]));
+        const seen = `${proxy.asked.join("")}${proxy.tunnelled.toString("latin1")}`;
+        expect(seen).not.toContain("canary");
+        expect(seen).not.toMatch(/authorization|user-agent: (?!ledger)/i);
+      },
+    );
 
     test("NET-10 the proxy's credentials go to the proxy only, and are shown nowhere", async () => {
       proxy.behave("open");
-      await using program = await at({ HTTPS_PROXY: proxy.url.replace("//", `//${USER}:${PASSWORD}@`) });
+      await using program = await at({
+        HTTPS_PROXY: proxy.url.replace("//", `//${USER}:${PASSWORD}@`),
+      });
       for (const argv of [LOGIN, [...LOGIN, "--debug"], ["doctor", "--debug"]]) {
         const { stdout, stderr } = await program.run(argv);
-        for (const form of [PASSWORD, decodeURIComponent(PASSWORD)]) expect(`${stdout}${stderr}`).not.toContain(form);
+        for (const form of [PASSWORD, decodeURIComponent(PASSWORD)])
+          expect(`${stdout}${stderr}`).not.toContain(form);
       }
       const proof = Buffer.from(`${USER}:${decodeURIComponent(PASSWORD)}`).toString("base64");
-      for (const head of proxy.asked) expect(head).toMatch(new RegExp(`proxy-authorization: Basic ${proof}\r\n`, "i"));
+      for (const head of proxy.asked)
+        expect(head).toMatch(new RegExp(`proxy-authorization: Basic ${proof}\r\n`, "i"));
       expect(api.requests.filter(({ headers }) => headers.has("proxy-authorization"))).toEqual([]);
     });
 
-    test.each(REFUSALS)("H16 the proxy answers CONNECT with %s", async (_name, behaviour, codes) => {
-      proxy.behave(behaviour);
-      await using program = await at({ HTTPS_PROXY: proxy.url });
-      const { exit, stdout } = await program.run(LOGIN);
-      const { error } = JSON.parse(stdout);
-      expect(codes).toContain(error.code);
-      expect(exit).toBe(error.exitCode);
-      expect(error.hint).toMatch(/proxy/i);
-      expect({ asked: proxy.asked.length, reached: api.requests.length }).toEqual({ asked: 1, reached: 0 });
-    });
+    test.each(REFUSALS)(
+      "H16 the proxy answers CONNECT with %s",
+      async (_name, behaviour, codes) => {
+        proxy.behave(behaviour);
+        await using program = await at({ HTTPS_PROXY: proxy.url });
+        const { exit, stdout } = await program.run(LOGIN);
+        const { error } = JSON.parse(stdout);
+        expect(codes).toContain(error.code);
+        expect(exit).toBe(error.exitCode);
+        expect(error.hint).toMatch(/proxy/i);
+        expect({ asked: proxy.asked.length, reached: api.requests.length }).toEqual({
+          asked: 1,
+          reached: 0,
+        });
+      },
+    );
 
     test("H16 the proxy accepts and says nothing: the command's time ends it", async () => {
       proxy.behave(() => undefined);
@@ -153,16 +187,31 @@ for (const form of await builtForms()) {
           LEDGER_ENTERPRISE_API_URL: `https://${host}:${port}`,
         });
         await program.succeed(LOGIN);
-        expect({ list, host, isDirect: proxy.asked.length === 0 }).toEqual({ list, host, isDirect });
+        expect({ list, host, isDirect: proxy.asked.length === 0 }).toEqual({
+          list,
+          host,
+          isDirect,
+        });
       }
     });
 
-    const switches: Record<string, string>[] = [{}, { NODE_USE_ENV_PROXY: "1" }, { NODE_OPTIONS: "--use-env-proxy" }];
+    const switches: Record<string, string>[] = [
+      {},
+      { NODE_USE_ENV_PROXY: "1" },
+      { NODE_OPTIONS: "--use-env-proxy" },
+    ];
     test.each(switches)("NET-10 plain http to loopback meets no proxy: %j", async (more) => {
       proxy.behave("open");
       await using plain = await RawApi.start();
       plain.serve({});
-      const names = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "HTTPS_PROXY", "https_proxy"];
+      const names = [
+        "HTTP_PROXY",
+        "http_proxy",
+        "ALL_PROXY",
+        "all_proxy",
+        "HTTPS_PROXY",
+        "https_proxy",
+      ];
       await using program = await at({
         ...Object.fromEntries(names.map((name) => [name, proxy.url])),
         LEDGER_ENTERPRISE_API_URL: plain.url,
@@ -175,7 +224,10 @@ for (const form of await builtForms()) {
 
     test("NET-10 only HTTPS_PROXY counts for https", async () => {
       proxy.behave("open");
-      const [http, all] = [{ HTTP_PROXY: proxy.url, http_proxy: proxy.url }, { ALL_PROXY: proxy.url }];
+      const [http, all] = [
+        { HTTP_PROXY: proxy.url, http_proxy: proxy.url },
+        { ALL_PROXY: proxy.url },
+      ];
       await using program = await at({ ...http, ...all, LEDGER_ENTERPRISE_API_URL: api.url });
       await program.succeed(LOGIN);
       expect(proxy.asked).toEqual([]);

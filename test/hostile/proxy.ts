@@ -23,7 +23,11 @@ export class ConnectProxy implements AsyncDisposable {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const address = server.address();
-    const proxy = new ConnectProxy(server, target, typeof address === "object" && address !== null ? address.port : 0);
+    const proxy = new ConnectProxy(
+      server,
+      target,
+      typeof address === "object" && address !== null ? address.port : 0,
+    );
     server.on("connection", (socket) => proxy.accept(socket));
     return proxy;
   }
@@ -67,6 +71,8 @@ export class ConnectProxy implements AsyncDisposable {
 
   private track(socket: Socket): Socket {
     this.sockets.add(socket);
-    return socket.on("close", () => this.sockets.delete(socket)).on("error", () => socket.destroy());
+    return socket
+      .on("close", () => this.sockets.delete(socket))
+      .on("error", () => socket.destroy());
   }
 }

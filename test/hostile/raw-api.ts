@@ -1,4 +1,6 @@
-/** An API that answers with exactly the bytes a test says: real sockets that lie, break and trickle. */
+/**
+ * An API that answers with exactly the bytes a test says: real sockets that lie, break and trickle.
+ */
 import { createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import type { Identity } from "./certificates.ts";
@@ -17,7 +19,9 @@ export interface RawRequest {
 /** Writes to the socket as it likes; a string or bytes are written and the connection is ended. */
 export type RawAnswer = string | Uint8Array | ((socket: Socket, request: RawRequest) => void);
 
-/** Answers of one path in order; the last one repeats. `*` stands for all paths that are not named. */
+/**
+ * Answers of one path in order; the last one repeats. `*` stands for all paths that are not named.
+ */
 export type RawRoutes = Readonly<Record<string, readonly RawAnswer[]>>;
 
 export const ACCESS_TOKEN = "canary-access-token-0123456789abcdef";
@@ -51,7 +55,9 @@ const TOKENS = {
 
 const LOGIN: RawRoutes = {
   "POST /auth/token": [http("200 OK", JSON.stringify(TOKENS))],
-  "POST /auth/token/refresh": [http("200 OK", JSON.stringify({ ...TOKENS, accessToken: `${ACCESS_TOKEN}-2` }))],
+  "POST /auth/token/refresh": [
+    http("200 OK", JSON.stringify({ ...TOKENS, accessToken: `${ACCESS_TOKEN}-2` })),
+  ],
   "GET /users/me": [http("404 Not Found", '{"code":"NOT_FOUND","message":"none"}')],
 };
 
@@ -68,14 +74,22 @@ export class RawApi implements AsyncDisposable {
   ) {}
 
   /** Plain, or with TLS when it has an identity to show. */
-  static async start({ identity, host = "127.0.0.1" }: { identity?: Identity; host?: string } = {}): Promise<RawApi> {
+  static async start({
+    identity,
+    host = "127.0.0.1",
+  }: {
+    identity?: Identity;
+    host?: string;
+  } = {}): Promise<RawApi> {
     const server = identity === undefined ? createServer() : createTlsServer({ ...identity });
     await new Promise<void>((resolve) => server.listen(0, host, resolve));
     const address = server.address();
     const port = typeof address === "object" && address !== null ? address.port : 0;
     const authority = `${host.includes(":") ? `[${host}]` : host}:${port}`;
     const api = new RawApi(server, `${identity === undefined ? "http" : "https"}://${authority}`);
-    server.on(identity === undefined ? "connection" : "secureConnection", (socket: Socket) => api.accept(socket));
+    server.on(identity === undefined ? "connection" : "secureConnection", (socket: Socket) =>
+      api.accept(socket),
+    );
     server.on("connection", () => {
       api.connections += 1;
     });
@@ -106,7 +120,9 @@ export class RawApi implements AsyncDisposable {
     socket.on("data", (chunk: Buffer) => {
       received = Buffer.concat([received, chunk]);
       const end = received.indexOf("\r\n\r\n");
-      const length = Number(/\r\ncontent-length: (\d+)/i.exec(received.toString("latin1"))?.[1] ?? 0);
+      const length = Number(
+        /\r\ncontent-length: (\d+)/i.exec(received.toString("latin1"))?.[1] ?? 0,
+      );
       if (end < 0 || received.length < end + 4 + length) return;
       const text = received.toString("utf8");
       received = received.subarray(end + 4 + length);
@@ -120,7 +136,10 @@ export class RawApi implements AsyncDisposable {
     const [method = "", target = ""] = line.split(" ");
     const path = target.split("?")[0] ?? "";
     const headers = new Map(
-      lines.map((header) => [header.split(": ")[0]?.toLowerCase() ?? "", header.slice(header.indexOf(": ") + 2)]),
+      lines.map((header) => [
+        header.split(": ")[0]?.toLowerCase() ?? "",
+        header.slice(header.indexOf(": ") + 2),
+      ]),
     );
     const route = `${method} ${path}`;
     const request: RawRequest = {

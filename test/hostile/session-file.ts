@@ -1,4 +1,7 @@
-/** The session file as hostile tests prepare it: what a login of the raw API leaves, older, damaged or somebody else's. */
+/**
+ * The session file as hostile tests prepare it: what a login of the raw API leaves, older, damaged
+ * or somebody else's.
+ */
 import { readFileSync, writeFileSync } from "node:fs";
 import { ACCESS_TOKEN } from "./raw-api.ts";
 

@@ -1,13 +1,27 @@
-/** Catalogue I (login, tokens, session) and the rules SES-1…10: the executable and the npm package, real files, real clocks set wrong. */
+/**
+ * Catalogue I (login, tokens, session) and the rules SES-1…10: the executable and the npm package,
+ * real files, real clocks set wrong.
+ */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { rm } from "node:fs/promises";
 import { Program, SECRET, twoForms } from "./program.ts";
 import { ACCESS_TOKEN, http, RawApi, REFRESH_TOKEN } from "./raw-api.ts";
 import { age, editSession, readSession, tokenAnswer } from "./session-file.ts";
 
 const LIST = ["accounts", "list"];
-const OK = http("200 OK", '{"page":1,"next":null,"prev":null,"pageSize":30,"total":0,"results":[]}');
+const OK = http(
+  "200 OK",
+  '{"page":1,"next":null,"prev":null,"pageSize":30,"total":0,"results":[]}',
+);
 const REFRESH = "POST /auth/token/refresh";
 const refused = (status: string) => http(status, '{"code":"X","message":"no"}');
 
@@ -78,7 +92,10 @@ for (const form of await twoForms()) {
       expect(api.count(REFRESH)).toBe(1);
       expect(tokenOf("/accounts")).toBe(`Bearer ${ACCESS_TOKEN}-2`);
       const after = statSync(program.sessionFile);
-      expect({ isNew: after.ino !== before, mode: after.mode & 0o777 }).toEqual({ isNew: true, mode: 0o600 });
+      expect({ isNew: after.ino !== before, mode: after.mode & 0o777 }).toEqual({
+        isNew: true,
+        mode: 0o600,
+      });
       expect(readSession(program.sessionFile).tokens.access).toBe(`${ACCESS_TOKEN}-2`);
       await program.succeed(LIST);
       expect(api.count(REFRESH)).toBe(1);
@@ -102,7 +119,13 @@ for (const form of await twoForms()) {
     test("I05 F04 a token that ends between two calls of one command is refreshed in between", async () => {
       const page = (next: string) =>
         `{"page":1,"next":${next},"prev":null,"pageSize":1,"total":2,"results":[{"id":"1"}]}`;
-      api.serve({ "GET /accounts": [http("200 OK", page("2")), refused("401 X"), http("200 OK", page("null"))] });
+      api.serve({
+        "GET /accounts": [
+          http("200 OK", page("2")),
+          refused("401 X"),
+          http("200 OK", page("null")),
+        ],
+      });
       expect(await program.succeed([...LIST, "--all"])).toMatchObject({ complete: true, total: 2 });
       const paths = ["/accounts", "/accounts", "/auth/token/refresh", "/accounts"];
       expect(api.requests.map(({ path }) => path)).toEqual(paths);
@@ -122,16 +145,23 @@ for (const form of await twoForms()) {
         ],
       });
       await program.succeed([...LIST, "--all"]);
-      expect(api.requests.map(({ path }) => path)).toEqual(["/accounts", "/auth/token/refresh", "/accounts"]);
+      expect(api.requests.map(({ path }) => path)).toEqual([
+        "/accounts",
+        "/auth/token/refresh",
+        "/accounts",
+      ]);
     });
 
-    test.each(["400 X", "401 X", "403 X"])("I06 a refresh answered by %s ends the session", async (status) => {
-      age(program.sessionFile, 400);
-      api.serve({ [REFRESH]: [refused(status)] });
-      await program.fail(LIST, 3, "SESSION_EXPIRED");
-      expect(existsSync(program.sessionFile)).toBe(false);
-      expect(api.count("GET /accounts") + api.count("POST /auth/token")).toBe(0);
-    });
+    test.each(["400 X", "401 X", "403 X"])(
+      "I06 a refresh answered by %s ends the session",
+      async (status) => {
+        age(program.sessionFile, 400);
+        api.serve({ [REFRESH]: [refused(status)] });
+        await program.fail(LIST, 3, "SESSION_EXPIRED");
+        expect(existsSync(program.sessionFile)).toBe(false);
+        expect(api.count("GET /accounts") + api.count("POST /auth/token")).toBe(0);
+      },
+    );
 
     test("I06 SES-5 a refused refresh keeps a session that somebody else renewed meanwhile", async () => {
       age(program.sessionFile, 400);
@@ -175,7 +205,10 @@ for (const form of await twoForms()) {
     test("I08 a refresh that times out keeps the session, and the next run tries again", async () => {
       age(program.sessionFile, 400);
       const before = bytes();
-      api.serve({ "GET /accounts": [OK], [REFRESH]: [() => undefined, http("200 OK", tokenAnswer())] });
+      api.serve({
+        "GET /accounts": [OK],
+        [REFRESH]: [() => undefined, http("200 OK", tokenAnswer())],
+      });
       await program.fail([...LIST, "--timeout", "1"], 1, "TIMEOUT");
       expect(bytes()).toBe(before);
       await program.succeed(LIST);
@@ -185,7 +218,12 @@ for (const form of await twoForms()) {
       ["no refreshToken", { refreshToken: undefined }, "refreshToken"],
       ["a refreshToken that is a number", { refreshToken: 7 }, "refreshToken"],
       ...[0, -1, "300", 1e9, null].map(
-        (life) => [`a life of ${JSON.stringify(life)}`, { expiresInSeconds: life }, "expiresInSeconds"] as const,
+        (life) =>
+          [
+            `a life of ${JSON.stringify(life)}`,
+            { expiresInSeconds: life },
+            "expiresInSeconds",
+          ] as const,
       ),
       ["no accessToken", { accessToken: undefined }, "accessToken"],
       ["an empty accessToken", { accessToken: "" }, "accessToken"],
@@ -256,7 +294,10 @@ for (const form of await twoForms()) {
         { LEDGER_ENTERPRISE_API_KEY_SECRET_FILE: "/nowhere" },
       ]) {
         await login();
-        expect(await program.succeed(["logout"], { env })).toEqual({ loggedOut: true, hadSession: true });
+        expect(await program.succeed(["logout"], { env })).toEqual({
+          loggedOut: true,
+          hadSession: true,
+        });
         expect(existsSync(program.sessionFile)).toBe(false);
       }
     });
@@ -268,8 +309,14 @@ for (const form of await twoForms()) {
       ["no JSON", () => `canary-content-of-the-file ${SECRET}`],
       ["of wrong types", () => good().replace('"version":1', '"version":"1"')],
       ["of a newer version", () => good().replace('"version":1', '"version":2')],
-      ["with a member more", () => good().replace('"version":1', '"version":1,"canary":"canary-content-of-the-file"')],
-      ["with a token that breaks a header", () => good().replace(ACCESS_TOKEN, "canary-content-of-the-file\\r\\nx: 1")],
+      [
+        "with a member more",
+        () => good().replace('"version":1', '"version":1,"canary":"canary-content-of-the-file"'),
+      ],
+      [
+        "with a token that breaks a header",
+        () => good().replace(ACCESS_TOKEN, "canary-content-of-the-file\\r\\nx: 1"),
+      ],
       ["not UTF-8", () => new Uint8Array([0x7b, 0xff, 0xfe, 0x7d])],
       ["a list", () => "[]"],
       ["null", () => "null"],
@@ -283,7 +330,10 @@ for (const form of await twoForms()) {
         writeFileSync(program.sessionFile, original);
         for (const argv of [LIST, [...LIST, "--debug"]]) {
           const outcome = await program.run(argv);
-          expect(JSON.parse(outcome.stdout).error).toMatchObject({ code: "SESSION_CORRUPT", exitCode: 3 });
+          expect(JSON.parse(outcome.stdout).error).toMatchObject({
+            code: "SESSION_CORRUPT",
+            exitCode: 3,
+          });
           expect(outcome.stdout + outcome.stderr).not.toContain("canary-content");
         }
         expect(api.requests).toEqual([]);
@@ -302,15 +352,18 @@ for (const form of await twoForms()) {
       ["a directory that the group may read", "directory", 0o750, 0],
       ["a directory that all may write to", "directory", 0o777, 0],
     ];
-    test.each(rights)("I15 SES-3 %s is refused, with the command that helps", async (_name, what, mode) => {
-      const path = what === "file" ? program.sessionFile : program.stateDirectory;
-      chmodSync(path, mode);
-      const { hint } = await program.fail(LIST, 3, "SESSION_INSECURE");
-      expect(hint).toContain(`chmod ${what === "file" ? "600" : "700"} ${path}`);
-      expect(api.requests).toEqual([]);
-      chmodSync(path, what === "file" ? 0o600 : 0o700);
-      await program.succeed(LIST);
-    });
+    test.each(rights)(
+      "I15 SES-3 %s is refused, with the command that helps",
+      async (_name, what, mode) => {
+        const path = what === "file" ? program.sessionFile : program.stateDirectory;
+        chmodSync(path, mode);
+        const { hint } = await program.fail(LIST, 3, "SESSION_INSECURE");
+        expect(hint).toContain(`chmod ${what === "file" ? "600" : "700"} ${path}`);
+        expect(api.requests).toEqual([]);
+        chmodSync(path, what === "file" ? 0o600 : 0o700);
+        await program.succeed(LIST);
+      },
+    );
 
     test.each(["file", "directory"])("I16 SES-3 a %s of another user is refused", async (what) => {
       const path = what === "file" ? program.sessionFile : program.stateDirectory;
@@ -327,10 +380,13 @@ for (const form of await twoForms()) {
         { LEDGER_ENTERPRISE_API_URL: api.url.replace("127.0.0.1", "localhost") },
         { LEDGER_ENTERPRISE_WORKSPACE: "othervault" },
       ]) {
-        for (const argv of CALLS.slice(0, 3)) await program.fail(argv, 3, "SESSION_MISMATCH", { env });
+        for (const argv of CALLS.slice(0, 3))
+          await program.fail(argv, 3, "SESSION_MISMATCH", { env });
       }
       age(program.sessionFile, 400);
-      await program.fail(LIST, 3, "SESSION_MISMATCH", { env: { LEDGER_ENTERPRISE_API_URL: other.url } });
+      await program.fail(LIST, 3, "SESSION_MISMATCH", {
+        env: { LEDGER_ENTERPRISE_API_URL: other.url },
+      });
       expect([...api.requests, ...other.requests]).toEqual([]);
     });
 
@@ -354,7 +410,10 @@ for (const form of await twoForms()) {
       "I19 SES-7 a clock that is %s costs one refresh at most",
       async (offset) => {
         const { exit, stdout } = await program.shell(`faketime -f ${offset} "$@" accounts list`);
-        expect({ exit, code: JSON.parse(stdout).error?.code }).toEqual({ exit: 0, code: undefined });
+        expect({ exit, code: JSON.parse(stdout).error?.code }).toEqual({
+          exit: 0,
+          code: undefined,
+        });
         expect(api.count(REFRESH)).toBe(1);
         api.serve({ "GET /accounts": [OK] });
         await program.shell(`faketime -f ${offset} "$@" accounts list`);
@@ -368,7 +427,11 @@ for (const form of await twoForms()) {
         const { exit } = await program.shell(
           `faketime -f ${offset} "$@" login api >/dev/null && faketime -f ${offset} "$@" accounts list`,
         );
-        expect({ offset, exit, refreshes: api.count(REFRESH) }).toEqual({ offset, exit: 0, refreshes: 0 });
+        expect({ offset, exit, refreshes: api.count(REFRESH) }).toEqual({
+          offset,
+          exit: 0,
+          refreshes: 0,
+        });
       }
     });
 
@@ -398,7 +461,10 @@ for (const form of await twoForms()) {
     });
 
     test("I21 two state directories are two sessions", async () => {
-      const second = { LEDGER_ENTERPRISE_API_URL: other.url, LEDGER_ENTERPRISE_STATE_DIR: `${program.home}/second` };
+      const second = {
+        LEDGER_ENTERPRISE_API_URL: other.url,
+        LEDGER_ENTERPRISE_STATE_DIR: `${program.home}/second`,
+      };
       other.serve({ "GET /accounts": [OK] });
       await program.succeed(["login", "api"], { env: second });
       await Promise.all([program.succeed(LIST), program.succeed(LIST, { env: second })]);
@@ -426,7 +492,9 @@ for (const form of await twoForms()) {
         expect(statSync(`${program.home}/${directory}/session.json`).mode & 0o777).toBe(0o600);
       }
       for (const relative of ["state", "./state", "../state", "~/state"]) {
-        await program.fail(["login", "api"], 2, "INVALID_PATH", { env: { LEDGER_ENTERPRISE_STATE_DIR: relative } });
+        await program.fail(["login", "api"], 2, "INVALID_PATH", {
+          env: { LEDGER_ENTERPRISE_STATE_DIR: relative },
+        });
       }
       expect(existsSync(`${program.home}/state`)).toBe(false);
     });
@@ -436,7 +504,9 @@ for (const form of await twoForms()) {
       await login();
       expect(statSync(program.sessionFile).mode & 0o777).toBe(0o600);
       const target = `${program.home}/target`;
-      await program.shell(`echo precious > '${target}'; ln -sf '${target}' '${program.sessionFile}'`);
+      await program.shell(
+        `echo precious > '${target}'; ln -sf '${target}' '${program.sessionFile}'`,
+      );
       await program.fail(LIST, 3, "SESSION_INSECURE");
       await login();
       expect(readFileSync(target, "utf8")).toBe("precious\n");
@@ -453,7 +523,9 @@ for (const form of await twoForms()) {
     test("SEC-3 SEC-4 whatever fails, no text of the runtime reaches the user", async () => {
       mkdirSync(`${program.home}/empty`, { recursive: true });
       const failures = [
-        await program.fail(LIST, 3, "SESSION_MISMATCH", { env: { LEDGER_ENTERPRISE_API_URL: "http://127.0.0.1:1" } }),
+        await program.fail(LIST, 3, "SESSION_MISMATCH", {
+          env: { LEDGER_ENTERPRISE_API_URL: "http://127.0.0.1:1" },
+        }),
         await program.fail(["login", "api"], 1, "NETWORK_ERROR", {
           env: { LEDGER_ENTERPRISE_API_URL: "http://127.0.0.1:1" },
         }),

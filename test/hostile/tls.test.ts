@@ -1,4 +1,7 @@
-/** Catalogue H09–H15 and CFG-7: every built form against TLS servers that show certificates of a test's own authority. */
+/**
+ * Catalogue H09–H15 and CFG-7: every built form against TLS servers that show certificates of a
+ * test's own authority.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createServer, type Server } from "node:http";
 import { type AddressInfo, connect, createServer as createRelay, type Socket } from "node:net";
@@ -10,7 +13,11 @@ const LOGIN = ["login", "api"];
 type Shown = Parameters<Certificates["identity"]>[0];
 
 const REFUSED: readonly [name: string, shown: Shown, wanted: RegExp][] = [
-  ["H10 a self-signed certificate; the hint says how to add an authority", "self", /NODE_EXTRA_CA_CERTS/],
+  [
+    "H10 a self-signed certificate; the hint says how to add an authority",
+    "self",
+    /NODE_EXTRA_CA_CERTS/,
+  ],
   ["H11 an expired certificate; the hint mentions the clock", "expired", /clock/],
   ["H11 a certificate that is not yet valid; the hint mentions the clock", "future", /clock/],
   ["H12 a certificate for another host", "elsewhere", /certificate/],
@@ -40,9 +47,12 @@ async function startPlain(): Promise<Server> {
 async function startOld(protocol: string): Promise<{ port: string } & AsyncDisposable> {
   const { key, cert } = certificates.files("good");
   const old = [protocol, "-cipher", "ALL:@SECLEVEL=0"];
-  const child = Bun.spawn(["openssl", "s_server", ...old, "-accept", "127.0.0.1:0", "-key", key, "-cert", cert], {
-    stdio: ["pipe", "pipe", "ignore"],
-  });
+  const child = Bun.spawn(
+    ["openssl", "s_server", ...old, "-accept", "127.0.0.1:0", "-key", key, "-cert", cert],
+    {
+      stdio: ["pipe", "pipe", "ignore"],
+    },
+  );
   let said = "";
   for await (const chunk of child.stdout) {
     said += new TextDecoder().decode(chunk);
@@ -62,7 +72,11 @@ async function startOld(protocol: string): Promise<{ port: string } & AsyncDispo
 for (const form of await builtForms()) {
   describe(form.name, () => {
     const at = (url: string, env: Record<string, string> = {}): Promise<Program> =>
-      Program.at(form, { LEDGER_ENTERPRISE_API_URL: url, NODE_EXTRA_CA_CERTS: certificates.authority, ...env });
+      Program.at(form, {
+        LEDGER_ENTERPRISE_API_URL: url,
+        NODE_EXTRA_CA_CERTS: certificates.authority,
+        ...env,
+      });
 
     test.each(REFUSED)("%s, and nothing is sent", async (_name, shown, wanted) => {
       await using api = await RawApi.start({ identity: await certificates.identity(shown) });
@@ -72,7 +86,10 @@ for (const form of await builtForms()) {
       expect(failure.hint).toMatch(wanted);
       expect(failure.hint).not.toMatch(/insecure|REJECT_UNAUTHORIZED/i);
       expect(failure.retryable).toBe(false);
-      expect({ requests: api.requests.length, connections: api.connections }).toEqual({ requests: 0, connections: 1 });
+      expect({ requests: api.requests.length, connections: api.connections }).toEqual({
+        requests: 0,
+        connections: 1,
+      });
     });
 
     test.each(SWITCHES)("CFG-7 certificates are checked whatever is switched: %j", async (env) => {
@@ -80,7 +97,11 @@ for (const form of await builtForms()) {
       api.serve({});
       await using program = await Program.at(form, { LEDGER_ENTERPRISE_API_URL: api.url, ...env });
       const { exit, stdout, stderr } = await program.run(LOGIN);
-      expect({ exit, code: JSON.parse(stdout).error.code, stderr }).toEqual({ exit: 1, code: "TLS_ERROR", stderr: "" });
+      expect({ exit, code: JSON.parse(stdout).error.code, stderr }).toEqual({
+        exit: 1,
+        code: "TLS_ERROR",
+        stderr: "",
+      });
       expect(api.requests).toEqual([]);
     });
 
@@ -121,24 +142,33 @@ for (const form of await builtForms()) {
       await new Promise<void>((resolve) => void relay.listen(0, "127.0.0.1", resolve));
       await using program = await at(`https://127.0.0.1:${(relay.address() as AddressInfo).port}`);
       // No TLS record: neither side's key made it.
-      api.serve({ "POST /requests": [() => clients.at(-1)?.end("HTTP/1.1 500 Internal Server Error\r\n\r\n")] });
+      api.serve({
+        "POST /requests": [() => clients.at(-1)?.end("HTTP/1.1 500 Internal Server Error\r\n\r\n")],
+      });
       await program.succeed(LOGIN);
-      await program.fail(["requests", "create", "--requestData", '{"type":"CREATE_ACCOUNT"}'], 1, "OUTCOME_UNKNOWN");
+      await program.fail(
+        ["requests", "create", "--requestData", '{"type":"CREATE_ACCOUNT"}'],
+        1,
+        "OUTCOME_UNKNOWN",
+      );
       expect(api.count("POST /requests")).toBe(1);
       for (const client of clients) client.destroy();
       relay.close();
     });
 
-    test.each(["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"])("H15 a private authority through %s", async (name) => {
-      await using api = await RawApi.start({ identity: await certificates.identity("full") });
-      api.serve({});
-      await using program = await Program.at(form, {
-        LEDGER_ENTERPRISE_API_URL: api.url,
-        [name]: certificates.authority,
-      });
-      await program.succeed(LOGIN);
-      expect(api.requests.length).toBe(2);
-    });
+    test.each(["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"])(
+      "H15 a private authority through %s",
+      async (name) => {
+        await using api = await RawApi.start({ identity: await certificates.identity("full") });
+        api.serve({});
+        await using program = await Program.at(form, {
+          LEDGER_ENTERPRISE_API_URL: api.url,
+          [name]: certificates.authority,
+        });
+        await program.succeed(LOGIN);
+        expect(api.requests.length).toBe(2);
+      },
+    );
 
     test("H15 a file of authorities that is not there changes nothing and says nothing", async () => {
       await using api = await RawApi.start({ identity: await certificates.identity("good") });

@@ -1,4 +1,7 @@
-/** Catalogue H (transport) and the NET rules, without TLS: every built form against sockets that break, and against a second server. */
+/**
+ * Catalogue H (transport) and the NET rules, without TLS: every built form against sockets that
+ * break, and against a second server.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { hostname, userInfo } from "node:os";
 import { builtForms, Program, SECRET } from "./program.ts";
@@ -12,7 +15,10 @@ const page = (number: number, next: number | null): string =>
   JSON.stringify({ page: number, next, total: 2, results: [{ id: `${number}` }] });
 
 /** Answers and leaves the connection open, so that the next request may use it. */
-function keptAlive(body: string, then?: (socket: Parameters<Extract<RawAnswer, (...args: never) => void>>[0]) => void) {
+function keptAlive(
+  body: string,
+  then?: (socket: Parameters<Extract<RawAnswer, (...args: never) => void>>[0]) => void,
+) {
   const answer: RawAnswer = (socket) => {
     socket.write(http("200 OK", body, { connection: "keep-alive" }), () => then?.(socket));
   };
@@ -26,8 +32,9 @@ const headOnly: RawAnswer = (socket) => {
   socket.write("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 20\r\n\r\n");
 };
 const resetInBody: RawAnswer = (socket) => {
-  socket.write('HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2000\r\n\r\n{"results":[', () =>
-    socket.resetAndDestroy(),
+  socket.write(
+    'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2000\r\n\r\n{"results":[',
+    () => socket.resetAndDestroy(),
   );
 };
 
@@ -52,14 +59,58 @@ const ALL = [...LIST, "--all"];
 const IN_ONE_SECOND = [...LIST, "--timeout", "1"];
 
 const READS: readonly Row[] = [
-  { name: "H04 nothing is sent", answers: [silence], argv: IN_ONE_SECOND, exit: 1, code: "TIMEOUT", calls: 1 },
-  { name: "H05 headers and no body", answers: [headOnly], argv: IN_ONE_SECOND, exit: 1, code: "TIMEOUT", calls: 1 },
-  { name: "H06 NET-5 reset, at most two more tries", answers: [reset], exit: 1, code: "CONNECTION_RESET", calls: 3 },
+  {
+    name: "H04 nothing is sent",
+    answers: [silence],
+    argv: IN_ONE_SECOND,
+    exit: 1,
+    code: "TIMEOUT",
+    calls: 1,
+  },
+  {
+    name: "H05 headers and no body",
+    answers: [headOnly],
+    argv: IN_ONE_SECOND,
+    exit: 1,
+    code: "TIMEOUT",
+    calls: 1,
+  },
+  {
+    name: "H06 NET-5 reset, at most two more tries",
+    answers: [reset],
+    exit: 1,
+    code: "CONNECTION_RESET",
+    calls: 3,
+  },
   { name: "H06 NET-5 reset twice, then an answer", answers: [reset, reset, OK], exit: 0, calls: 3 },
-  { name: "H06 closed without a byte", answers: [hangUp], exit: 1, code: "CONNECTION_RESET", calls: 3 },
-  { name: "H07 reset in the body", answers: [resetInBody], exit: 1, code: "CONNECTION_RESET", calls: 3 },
-  { name: "H08 another protocol", answers: ["SSH-2.0-OpenSSH_9.2\r\n"], exit: 5, code: "INVALID_RESPONSE", calls: 1 },
-  { name: "H08 bytes", answers: [Buffer.alloc(4096, 0xfe)], exit: 5, code: "INVALID_RESPONSE", calls: 1 },
+  {
+    name: "H06 closed without a byte",
+    answers: [hangUp],
+    exit: 1,
+    code: "CONNECTION_RESET",
+    calls: 3,
+  },
+  {
+    name: "H07 reset in the body",
+    answers: [resetInBody],
+    exit: 1,
+    code: "CONNECTION_RESET",
+    calls: 3,
+  },
+  {
+    name: "H08 another protocol",
+    answers: ["SSH-2.0-OpenSSH_9.2\r\n"],
+    exit: 5,
+    code: "INVALID_RESPONSE",
+    calls: 1,
+  },
+  {
+    name: "H08 bytes",
+    answers: [Buffer.alloc(4096, 0xfe)],
+    exit: 5,
+    code: "INVALID_RESPONSE",
+    calls: 1,
+  },
   {
     name: "H19 a kept connection is closed by the server before the second request",
     answers: [keptAlive(FIRST_OF_TWO, (socket) => socket.end()), http("200 OK", page(2, null))],
@@ -84,7 +135,11 @@ const READS: readonly Row[] = [
   {
     name: "H20 1 MiB of headers",
     answers: [
-      http("200 OK", "{}", Object.fromEntries(Array.from({ length: 1024 }, (_, n) => [`x-${n}`, "y".repeat(1010)]))),
+      http(
+        "200 OK",
+        "{}",
+        Object.fromEntries(Array.from({ length: 1024 }, (_, n) => [`x-${n}`, "y".repeat(1010)])),
+      ),
     ],
     exit: 5,
     code: "INVALID_RESPONSE",
@@ -121,7 +176,14 @@ const WRITES: readonly Row[] = [
 ];
 
 /** Headers that the runtimes add themselves; they say nothing about the machine. */
-const OF_THE_RUNTIME = ["accept-encoding", "accept-language", "connection", "content-length", "host", "sec-fetch-mode"];
+const OF_THE_RUNTIME = [
+  "accept-encoding",
+  "accept-language",
+  "connection",
+  "content-length",
+  "host",
+  "sec-fetch-mode",
+];
 const OURS = ["accept", "authorization", "content-type", "user-agent"];
 
 for (const form of await builtForms()) {
@@ -193,27 +255,38 @@ for (const form of await builtForms()) {
       await fresh.succeed(["login", "api"]);
       const { exit, stdout } = await fresh.run(ALL);
       const { results, complete, error } = JSON.parse(stdout);
-      expect({ exit, results, complete }).toEqual({ exit: 1, results: [{ id: "1" }], complete: false });
+      expect({ exit, results, complete }).toEqual({
+        exit: 1,
+        results: [{ id: "1" }],
+        complete: false,
+      });
       expect(error).toMatchObject({ code: "NETWORK_ERROR", exitCode: 1, retryable: true });
     });
 
-    test.each(["301", "302", "303", "307", "308"])("NET-1 %s: the second server sees nothing", async (status) => {
-      const [server, second] = servers();
-      const away = http(`${status} Moved`, "", { location: `${second.url}/auth/token` });
-      second.serve({});
-      server.serve({ "GET /accounts": [away], "POST /requests": [away], "POST /auth/token": [away] });
-      await using fresh = await Program.at(form, { LEDGER_ENTERPRISE_API_URL: server.url });
-      const failure = await fresh.fail(["login", "api"], 1, "REDIRECT_BLOCKED");
-      expect(failure.details).toEqual({ location: `${second.url}/auth/token` });
-      await program.fail(LIST, 1, "REDIRECT_BLOCKED");
-      await program.fail(CREATE, 1, "REDIRECT_BLOCKED");
-      expect(second.connections).toBe(0);
-      expect(server.requests.map(({ method, path }) => `${method} ${path}`)).toEqual([
-        "POST /auth/token",
-        "GET /accounts",
-        "POST /requests",
-      ]);
-    });
+    test.each(["301", "302", "303", "307", "308"])(
+      "NET-1 %s: the second server sees nothing",
+      async (status) => {
+        const [server, second] = servers();
+        const away = http(`${status} Moved`, "", { location: `${second.url}/auth/token` });
+        second.serve({});
+        server.serve({
+          "GET /accounts": [away],
+          "POST /requests": [away],
+          "POST /auth/token": [away],
+        });
+        await using fresh = await Program.at(form, { LEDGER_ENTERPRISE_API_URL: server.url });
+        const failure = await fresh.fail(["login", "api"], 1, "REDIRECT_BLOCKED");
+        expect(failure.details).toEqual({ location: `${second.url}/auth/token` });
+        await program.fail(LIST, 1, "REDIRECT_BLOCKED");
+        await program.fail(CREATE, 1, "REDIRECT_BLOCKED");
+        expect(second.connections).toBe(0);
+        expect(server.requests.map(({ method, path }) => `${method} ${path}`)).toEqual([
+          "POST /auth/token",
+          "GET /accounts",
+          "POST /requests",
+        ]);
+      },
+    );
 
     test("NET-2 a session goes to its own origin and workspace only", async () => {
       const [server, second] = servers();
@@ -233,18 +306,23 @@ for (const form of await builtForms()) {
     test.each([
       ["GET", "GET /accounts", LIST],
       ["POST", "POST /requests", CREATE],
-    ])("NET-7 a server that always says 401 gets a %s twice and one refresh", async (_method, route, argv) => {
-      const [server] = servers();
-      server.serve({ [route]: [UNAUTHORIZED] });
-      await program.fail(argv, 3, "UNAUTHORIZED");
-      expect([server.count(route), server.count("POST /auth/token/refresh")]).toEqual([2, 1]);
-    });
+    ])(
+      "NET-7 a server that always says 401 gets a %s twice and one refresh",
+      async (_method, route, argv) => {
+        const [server] = servers();
+        server.serve({ [route]: [UNAUTHORIZED] });
+        await program.fail(argv, 3, "UNAUTHORIZED");
+        expect([server.count(route), server.count("POST /auth/token/refresh")]).toEqual([2, 1]);
+      },
+    );
 
     test("NET-6 NET-7 a POST that was refused with 401 is sent once more with a new token", async () => {
       const [server] = servers();
       server.serve({ "POST /requests": [UNAUTHORIZED, http("201 Created", '{"id":"7"}')] });
       await program.succeed(CREATE);
-      expect([server.count("POST /requests"), server.count("POST /auth/token/refresh")]).toEqual([2, 1]);
+      expect([server.count("POST /requests"), server.count("POST /auth/token/refresh")]).toEqual([
+        2, 1,
+      ]);
     });
 
     test.each([
@@ -265,7 +343,15 @@ for (const form of await builtForms()) {
     test("NET-9 a path cannot leave the configured API, and values of the query stay values", async () => {
       const [server] = servers();
       server.serve({ "GET /accounts": [OK] });
-      for (const path of ["/../x", "/accounts/%2e%2e/x", "//evil.test/x", "/a?b=c", "/a#b", "/a\\b", "accounts"]) {
+      for (const path of [
+        "/../x",
+        "/accounts/%2e%2e/x",
+        "//evil.test/x",
+        "/a?b=c",
+        "/a#b",
+        "/a\\b",
+        "accounts",
+      ]) {
         const { exit } = await program.run(["api", "--path", path]);
         expect({ path, exit }).toEqual({ path, exit: 2 });
       }
@@ -278,17 +364,28 @@ for (const form of await builtForms()) {
 
     test("NET-11 what the headers of a request say", async () => {
       const [server] = servers();
-      server.serve({ "GET /accounts": [OK], "POST /requests": [http("201 Created", '{"id":"7"}')] });
+      server.serve({
+        "GET /accounts": [OK],
+        "POST /requests": [http("201 Created", '{"id":"7"}')],
+      });
       await program.succeed(LIST);
       await program.succeed(CREATE);
       expect(server.requests.length).toBe(2);
       for (const { headers } of server.requests) {
-        expect([...headers.keys()].filter((name) => !OF_THE_RUNTIME.includes(name)).sort()).toEqual(OURS);
+        expect([...headers.keys()].filter((name) => !OF_THE_RUNTIME.includes(name)).sort()).toEqual(
+          OURS,
+        );
         expect(headers.get("accept")).toBe("application/json");
         expect(headers.get("user-agent")).toBe(`ledger-enterprise-cli/${form.version}`);
         expect(headers.get("authorization")).toStartWith(`Bearer ${ACCESS_TOKEN}`);
         const said = [...headers].map((header) => header.join(": ")).join("\n");
-        for (const private_ of [hostname(), userInfo().username, program.home, process.arch, process.platform]) {
+        for (const private_ of [
+          hostname(),
+          userInfo().username,
+          program.home,
+          process.arch,
+          process.platform,
+        ]) {
           expect(said).not.toContain(private_);
         }
       }
@@ -306,7 +403,10 @@ for (const form of await builtForms()) {
     });
 
     test("CFG-7 the runtime's own tracing shows no header and no body", async () => {
-      const env = { BUN_CONFIG_VERBOSE_FETCH: "curl", NODE_DEBUG: "fetch,undici,http,https,net,tls,stream" };
+      const env = {
+        BUN_CONFIG_VERBOSE_FETCH: "curl",
+        NODE_DEBUG: "fetch,undici,http,https,net,tls,stream",
+      };
       const [server] = servers();
       server.serve({ "GET /accounts": [OK] });
       await using fresh = await Program.at(form, { LEDGER_ENTERPRISE_API_URL: server.url, ...env });

@@ -1,4 +1,7 @@
-/** SES-1…4, SES-9 and the catalogue's rows about files: judged on the descriptor, replaced whole, never left behind. */
+/**
+ * SES-1…4, SES-9 and the catalogue's rows about files: judged on the descriptor, replaced whole,
+ * never left behind.
+ */
 import { afterAll, describe, expect, test } from "bun:test";
 import { execFileSync, spawn } from "node:child_process";
 import {
@@ -68,10 +71,13 @@ describe("SES-1 state directory", () => {
     );
   });
 
-  test.each(["relative", "./x", "~/x"])("a relative state directory %s is refused", async (path) => {
-    const failure = await failureOf(() => stateDirectory({ [STATE]: path }, "/home/a", "linux"));
-    expect([failure.code, failure.facts.field]).toEqual(["INVALID_PATH", STATE]);
-  });
+  test.each(["relative", "./x", "~/x"])(
+    "a relative state directory %s is refused",
+    async (path) => {
+      const failure = await failureOf(() => stateDirectory({ [STATE]: path }, "/home/a", "linux"));
+      expect([failure.code, failure.facts.field]).toEqual(["INVALID_PATH", STATE]);
+    },
+  );
 
   test.each([undefined, "", "relative", "/"])(
     "B14 home %j: a clear error, never the current directory or /",
@@ -82,7 +88,11 @@ describe("SES-1 state directory", () => {
 });
 
 describe("SES-3 reading", () => {
-  const read = (path: string, maxBytes = 64, uid: number | undefined = UID): Promise<Uint8Array | undefined> => {
+  const read = (
+    path: string,
+    maxBytes = 64,
+    uid: number | undefined = UID,
+  ): Promise<Uint8Array | undefined> => {
     return readPrivateFile(path, { maxBytes, uid });
   };
 
@@ -116,20 +126,29 @@ describe("SES-3 reading", () => {
     expect(await read(fileIn(makeFolder(), "x", mode))).toBeDefined();
   });
 
-  test.each([0o750, 0o770, 0o701, 0o722, 0o777])("I15 a directory with mode %o is refused", async (mode) => {
-    const folder = makeFolder();
-    const path = fileIn(folder);
-    chmodSync(folder, mode);
-    const failure = await failureOf(() => read(path));
-    expect([failure.code, failure.facts.hint?.includes(`chmod 700 ${folder}`)]).toEqual(["SESSION_INSECURE", true]);
-  });
+  test.each([0o750, 0o770, 0o701, 0o722, 0o777])(
+    "I15 a directory with mode %o is refused",
+    async (mode) => {
+      const folder = makeFolder();
+      const path = fileIn(folder);
+      chmodSync(folder, mode);
+      const failure = await failureOf(() => read(path));
+      expect([failure.code, failure.facts.hint?.includes(`chmod 700 ${folder}`)]).toEqual([
+        "SESSION_INSECURE",
+        true,
+      ]);
+    },
+  );
 
   test("I16 a file of another user is refused", async () => {
     const path = fileIn(makeFolder());
     const other = UID + 1000;
     if (IS_ROOT) chownSync(path, other, other);
     const failure = await failureOf(() => read(path, 64, IS_ROOT ? UID : other));
-    expect([failure.code, failure.facts.hint?.includes("chown")]).toEqual(["SESSION_INSECURE", true]);
+    expect([failure.code, failure.facts.hint?.includes("chown")]).toEqual([
+      "SESSION_INSECURE",
+      true,
+    ]);
   });
 
   test("I16 a file that cannot even be opened is told apart by its owner", async () => {
@@ -139,7 +158,9 @@ describe("SES-3 reading", () => {
     const program = `
       const { readPrivateFile } = await import(${source("io/files.ts")});
       try { await readPrivateFile(process.argv[1], { maxBytes: 64, uid: process.getuid() + ${IS_ROOT ? 0 : 1} }); } catch (e) { process.stdout.write(e.code); }`;
-    expect((await endOf(startAsOrdinaryUser(program, [path], folder))).stdout).toBe("SESSION_INSECURE");
+    expect((await endOf(startAsOrdinaryUser(program, [path], folder))).stdout).toBe(
+      "SESSION_INSECURE",
+    );
   });
 
   test.skipIf(!IS_ROOT)("I16 (as root) a directory of another user is refused", async () => {
@@ -159,7 +180,10 @@ describe("SES-3 reading", () => {
       const path = join(folder, name);
       symlinkSync(to, path);
       const failure = await failureOf(() => read(path));
-      expect([failure.code, failure.facts.hint?.includes(`rm ${path}`)]).toEqual(["SESSION_INSECURE", true]);
+      expect([failure.code, failure.facts.hint?.includes(`rm ${path}`)]).toEqual([
+        "SESSION_INSECURE",
+        true,
+      ]);
     }
   });
 
@@ -192,7 +216,9 @@ describe("SES-3 reading", () => {
   test("SES-3 the size limit is exact", async () => {
     const folder = makeFolder();
     expect((await read(fileIn(folder, "x".repeat(64))))?.length).toBe(64);
-    expect((await failureOf(() => read(fileIn(folder, "x".repeat(65))))).code).toBe("SESSION_CORRUPT");
+    expect((await failureOf(() => read(fileIn(folder, "x".repeat(65))))).code).toBe(
+      "SESSION_CORRUPT",
+    );
     expect((await read(fileIn(folder, "")))?.length).toBe(0);
     expect((await read(fileIn(folder, "x".repeat(200_000)), 200_000))?.length).toBe(200_000);
   });
@@ -205,23 +231,30 @@ describe("SES-3 reading", () => {
   });
 
   test("without owners (Windows) only the kind of file counts", async () => {
-    expect(await readPrivateFile(fileIn(makeFolder(), "x", 0o666), { maxBytes: 64, uid: undefined })).toBeDefined();
+    expect(
+      await readPrivateFile(fileIn(makeFolder(), "x", 0o666), { maxBytes: 64, uid: undefined }),
+    ).toBeDefined();
   });
 });
 
 describe("SES-2 writing", () => {
-  test.each([0o000, 0o022, 0o077, 0o777])("K06 with umask %o the file is 0600 and the folders 0700", async (mask) => {
-    const folder = join(makeFolder(), "a", "b");
-    const before = process.umask(mask === 0o777 ? 0o077 : mask);
-    try {
-      await ensurePrivateDirectory(folder, UID);
-      process.umask(mask);
-      await writePrivateFile(join(folder, "f"), bytes("x"), { mode: 0o600 });
-    } finally {
-      process.umask(before);
-    }
-    expect([modeOf(join(folder, "..")), modeOf(folder), modeOf(join(folder, "f"))]).toEqual([0o700, 0o700, 0o600]);
-  });
+  test.each([0o000, 0o022, 0o077, 0o777])(
+    "K06 with umask %o the file is 0600 and the folders 0700",
+    async (mask) => {
+      const folder = join(makeFolder(), "a", "b");
+      const before = process.umask(mask === 0o777 ? 0o077 : mask);
+      try {
+        await ensurePrivateDirectory(folder, UID);
+        process.umask(mask);
+        await writePrivateFile(join(folder, "f"), bytes("x"), { mode: 0o600 });
+      } finally {
+        process.umask(before);
+      }
+      expect([modeOf(join(folder, "..")), modeOf(folder), modeOf(join(folder, "f"))]).toEqual([
+        0o700, 0o700, 0o600,
+      ]);
+    },
+  );
 
   test("a file that was readable for others is not any more", async () => {
     const path = join(makeFolder(), "f");
@@ -239,30 +272,44 @@ describe("SES-2 writing", () => {
     linkSync(other, join(folder, "hard"));
     for (const name of ["soft", "hard"]) {
       await writePrivateFile(join(folder, name), bytes("new"), { mode: 0o600 });
-      expect([lstatSync(join(folder, name)).isFile(), readFileSync(join(folder, name), "utf8")]).toEqual([true, "new"]);
+      expect([
+        lstatSync(join(folder, name)).isFile(),
+        readFileSync(join(folder, name), "utf8"),
+      ]).toEqual([true, "new"]);
     }
-    expect([readFileSync(victim, "utf8"), readFileSync(other, "utf8")]).toEqual(["precious", "precious"]);
+    expect([readFileSync(victim, "utf8"), readFileSync(other, "utf8")]).toEqual([
+      "precious",
+      "precious",
+    ]);
   });
 
   test("K04 a directory in its place stays, is SESSION_IO, and no temporary file is left", async () => {
     const folder = makeFolder();
     mkdirSync(join(folder, "f"));
-    const failure = await failureOf(() => writePrivateFile(join(folder, "f"), bytes("x"), { mode: 0o600 }));
+    const failure = await failureOf(() =>
+      writePrivateFile(join(folder, "f"), bytes("x"), { mode: 0o600 }),
+    );
     expect([failure.code, readdirSync(folder)]).toEqual(["SESSION_IO", ["f"]]);
   });
 
   test("a missing folder is SESSION_IO with the system's reason", async () => {
-    const failure = await failureOf(() => writePrivateFile(join(makeFolder(), "no", "f"), bytes("x"), { mode: 0o600 }));
-    expect([failure.code, failure.facts.details]).toMatchObject(["SESSION_IO", { reason: "ENOENT" }]);
+    const failure = await failureOf(() =>
+      writePrivateFile(join(makeFolder(), "no", "f"), bytes("x"), { mode: 0o600 }),
+    );
+    expect([failure.code, failure.facts.details]).toMatchObject([
+      "SESSION_IO",
+      { reason: "ENOENT" },
+    ]);
   });
 
   test("other callers name their own code and mode", async () => {
     const folder = makeFolder();
     await replaceFile(join(folder, "skill"), bytes("x"), 0o644, "IO_ERROR");
     expect(modeOf(join(folder, "skill"))).toBe(0o644);
-    expect((await failureOf(() => replaceFile(join(folder, "no", "f"), bytes("x"), 0o644, "IO_ERROR"))).code).toBe(
-      "IO_ERROR",
-    );
+    expect(
+      (await failureOf(() => replaceFile(join(folder, "no", "f"), bytes("x"), 0o644, "IO_ERROR")))
+        .code,
+    ).toBe("IO_ERROR");
   });
 
   test("K02 SES-9 a folder that cannot be written is SESSION_IO", async () => {
@@ -348,21 +395,33 @@ describe("directories", () => {
     expect(modeOf(folder)).toBe(0o700);
   });
 
-  test.each([0o755, 0o770, 0o707])("an existing one with mode %o is refused, not changed", async (mode) => {
-    const folder = makeFolder();
-    chmodSync(folder, mode);
-    expect((await failureOf(() => ensurePrivateDirectory(folder, UID))).code).toBe("SESSION_INSECURE");
-    expect(modeOf(folder)).toBe(mode);
-  });
+  test.each([0o755, 0o770, 0o707])(
+    "an existing one with mode %o is refused, not changed",
+    async (mode) => {
+      const folder = makeFolder();
+      chmodSync(folder, mode);
+      expect((await failureOf(() => ensurePrivateDirectory(folder, UID))).code).toBe(
+        "SESSION_INSECURE",
+      );
+      expect(modeOf(folder)).toBe(mode);
+    },
+  );
 
   test("K12 nothing is made in a folder of somebody else", async () => {
     const folder = makeFolder();
     const owner = IS_ROOT ? 1000 : UID;
     if (IS_ROOT) chownSync(folder, owner, owner);
     for (const uid of [owner + 1, ...(IS_ROOT ? [0] : [])]) {
-      const failure = await failureOf(() => ensurePrivateDirectory(join(folder, ".local", "state", "x"), uid));
-      expect([failure.code, existsSync(join(folder, ".local"))]).toEqual(["SESSION_INSECURE", false]);
-      expect((await failureOf(() => ensurePrivateDirectory(folder, uid))).code).toBe("SESSION_INSECURE");
+      const failure = await failureOf(() =>
+        ensurePrivateDirectory(join(folder, ".local", "state", "x"), uid),
+      );
+      expect([failure.code, existsSync(join(folder, ".local"))]).toEqual([
+        "SESSION_INSECURE",
+        false,
+      ]);
+      expect((await failureOf(() => ensurePrivateDirectory(folder, uid))).code).toBe(
+        "SESSION_INSECURE",
+      );
     }
   });
 
@@ -370,7 +429,9 @@ describe("directories", () => {
     const path = join(makeFolder(), "f");
     writeFileSync(path, "", { mode: 0o600 });
     expect((await failureOf(() => ensurePrivateDirectory(path, UID))).code).toBe("SESSION_IO");
-    expect((await failureOf(() => ensurePrivateDirectory(join(path, "sub"), UID))).code).toBe("SESSION_IO");
+    expect((await failureOf(() => ensurePrivateDirectory(join(path, "sub"), UID))).code).toBe(
+      "SESSION_IO",
+    );
   });
 });
 
@@ -403,7 +464,8 @@ describe("K08 leftovers", () => {
       "session.lock.0123456789abcdef.tmp",
       "notes.tmp",
     ];
-    for (const name of [...old, ".young.0123456789abcdef.tmp"]) writeFileSync(join(folder, name), "");
+    for (const name of [...old, ".young.0123456789abcdef.tmp"])
+      writeFileSync(join(folder, name), "");
     for (const name of old) utimesSync(join(folder, name), now - DAY - 60, now - DAY - 60);
     symlinkSync("/", join(folder, ".link.0123456789abcdef.tmp"));
     mkdirSync(join(folder, ".folder.0123456789abcdef.tmp"));
@@ -445,7 +507,9 @@ describe("a new file", () => {
     mkdirSync(join(folder, "directory"));
     symlinkSync(join(folder, "nowhere"), join(folder, "link"));
     for (const name of ["file", "directory", "link"]) {
-      expect((await failureOf(() => writeNewFile(join(folder, name), bytes("x"), 0o600))).code).toBe("FILE_EXISTS");
+      expect(
+        (await failureOf(() => writeNewFile(join(folder, name), bytes("x"), 0o600))).code,
+      ).toBe("FILE_EXISTS");
     }
     expect(readFileSync(join(folder, "file"), "utf8")).toBe("old");
     expect(existsSync(join(folder, "nowhere"))).toBe(false);
@@ -455,7 +519,9 @@ describe("a new file", () => {
     "path %j is INVALID_PATH",
     async (name) => {
       const path = name === "" ? "" : join(makeFolder(), name);
-      expect((await failureOf(() => writeNewFile(path, bytes("x"), 0o600))).code).toBe("INVALID_PATH");
+      expect((await failureOf(() => writeNewFile(path, bytes("x"), 0o600))).code).toBe(
+        "INVALID_PATH",
+      );
     },
   );
 

@@ -5,7 +5,15 @@ import { symlinkSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { Readable } from "node:stream";
 import { readInputFile, readStdin } from "../../src/io/files.ts";
-import { endOf, failureOf, IS_ROOT, makeFolder, removeFolders, source, startAsOrdinaryUser } from "../support/io.ts";
+import {
+  endOf,
+  failureOf,
+  IS_ROOT,
+  makeFolder,
+  removeFolders,
+  source,
+  startAsOrdinaryUser,
+} from "../support/io.ts";
 
 afterAll(removeFolders);
 
@@ -31,7 +39,11 @@ describe("files", () => {
 
   test("SEC-1 that hold a secret are not read, whatever their name; others beside them are", async () => {
     const folder = makeFolder();
-    const [secret, link, other] = [join(folder, "secret"), join(folder, "link"), join(folder, "other")];
+    const [secret, link, other] = [
+      join(folder, "secret"),
+      join(folder, "link"),
+      join(folder, "other"),
+    ];
     for (const path of [secret, other]) writeFileSync(path, "x");
     symlinkSync(secret, link);
     for (const path of [secret, link, `${folder}/../${basename(folder)}/secret`]) {
@@ -40,7 +52,9 @@ describe("files", () => {
         expect([failure.code, failure.facts.details]).toEqual(["INVALID_PATH", { path }]);
       }
     }
-    expect(await readInputFile(other, 100, ["/nonexistent", secret, link])).toEqual(Buffer.from("x"));
+    expect(await readInputFile(other, 100, ["/nonexistent", secret, link])).toEqual(
+      Buffer.from("x"),
+    );
   });
 
   test("larger than one read are put together", async () => {
@@ -69,7 +83,9 @@ describe("files", () => {
     const program = `
       const { readInputFile } = await import(${source("io/files.ts")});
       await readInputFile(process.argv[1], 10).catch((e) => process.stdout.write(e.code + " " + e.facts.details.reason));`;
-    expect((await endOf(startAsOrdinaryUser(program, [path], folder))).stdout).toBe("IO_ERROR EACCES");
+    expect((await endOf(startAsOrdinaryUser(program, [path], folder))).stdout).toBe(
+      "IO_ERROR EACCES",
+    );
   });
 });
 
@@ -84,9 +100,11 @@ describe("pipes", () => {
   };
 
   test("a process substitution is read to its end, however slowly it writes", async () => {
-    expect(await inBash('"$0" -e "$1" <(printf abc; sleep 0.1; head -c 200000 /dev/zero; sleep 0.1; printf d)')).toBe(
-      "200004",
-    );
+    expect(
+      await inBash(
+        '"$0" -e "$1" <(printf abc; sleep 0.1; head -c 200000 /dev/zero; sleep 0.1; printf d)',
+      ),
+    ).toBe("200004");
   });
 
   test("/dev/stdin as a pipe and as a file", async () => {

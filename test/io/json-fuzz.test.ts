@@ -1,6 +1,18 @@
-/** The strict reader against the runtime's own: seeded documents, and the same documents damaged at random. */
+/**
+ * The strict reader against the runtime's own: seeded documents, and the same documents damaged at
+ * random.
+ */
 import { expect, test } from "bun:test";
-import { elements, exact, JsonError, members, pretty, print, tree, value } from "../../src/io/json.ts";
+import {
+  elements,
+  exact,
+  JsonError,
+  members,
+  pretty,
+  print,
+  tree,
+  value,
+} from "../../src/io/json.ts";
 import { FUZZ_FACTOR, FUZZ_SEED, Random } from "../support/random.ts";
 
 class Maker {
@@ -63,7 +75,10 @@ class Maker {
   document(depth: number): string {
     const kind = depth === 0 ? this.upTo(3) : this.upTo(5);
     const list = (item: (at: number) => string): string => {
-      return Array.from({ length: this.upTo(5) }, (_, at) => `${this.space()}${item(at)}${this.space()}`).join(",");
+      return Array.from(
+        { length: this.upTo(5) },
+        (_, at) => `${this.space()}${item(at)}${this.space()}`,
+      ).join(",");
     };
     if (kind === 0) return this.number();
     if (kind === 1) return this.string();
@@ -92,7 +107,8 @@ function countMembers(found: unknown): number {
   if (typeof found !== "object" || found === null) return 0;
   const children = Object.values(found);
   return (
-    (Array.isArray(found) ? 0 : children.length) + children.reduce((sum: number, child) => sum + countMembers(child), 0)
+    (Array.isArray(found) ? 0 : children.length) +
+    children.reduce((sum: number, child) => sum + countMembers(child), 0)
   );
 }
 
@@ -103,7 +119,8 @@ function countColons(text: string): number {
 /** Values with integer-like keys and `-0` kept apart; objects as lists of their members. */
 function rebuilt(text: string): unknown {
   const document = exact(text, { loneSurrogates: "allow" });
-  if (document.text.startsWith("[")) return elements(document).map((element) => rebuilt(element.text));
+  if (document.text.startsWith("["))
+    return elements(document).map((element) => rebuilt(element.text));
   if (!document.text.startsWith("{")) return value(document);
   return Object.fromEntries(members(document).map(([key, child]) => [key, rebuilt(child.text)]));
 }
@@ -171,7 +188,9 @@ test("a duplicate is found in lists of objects that are alike, nearly alike, and
   const random = new Random(FUZZ_SEED + 3);
   const tally = { accepted: 0, duplicate: 0 };
   const spelled = (key: string): string =>
-    random.below(20) === 0 ? `"\\u${key.charCodeAt(0).toString(16).padStart(4, "0")}${key.slice(1)}"` : `"${key}"`;
+    random.below(20) === 0
+      ? `"\\u${key.charCodeAt(0).toString(16).padStart(4, "0")}${key.slice(1)}"`
+      : `"${key}"`;
   /** One change, or none, to the keys of the object before. */
   const changed = (keys: readonly string[]): string[] => {
     const [at, other] = [random.below(keys.length + 1), `k${random.below(90)}`];
@@ -183,7 +202,10 @@ test("a duplicate is found in lists of objects that are alike, nearly alike, and
     return [...keys];
   };
   for (let count = 0; count < 1500 * FUZZ_FACTOR; count += 1) {
-    let keys = Array.from({ length: random.below(random.below(4) === 0 ? 90 : 14) }, (_, at) => `k${at}`);
+    let keys = Array.from(
+      { length: random.below(random.below(4) === 0 ? 90 : 14) },
+      (_, at) => `k${at}`,
+    );
     let hasDuplicate = false;
     const object = (depth: number): string => {
       keys = changed(keys);

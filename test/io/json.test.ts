@@ -1,4 +1,7 @@
-/** Token-exact JSON: what is accepted, what is refused and where, and that nothing changes on the way through. */
+/**
+ * Token-exact JSON: what is accepted, what is refused and where, and that nothing changes on the
+ * way through.
+ */
 import { describe, expect, test } from "bun:test";
 import {
   decodeUtf8,
@@ -50,18 +53,23 @@ describe("lossless_json.json", () => {
 
   test("every row has an expectation that is tested here", () => {
     expect(ROWS.length).toBe(42);
-    expect(byExpectation("same").length + byExpectation("error").length + byExpectation("either").length).toBe(42);
+    expect(
+      byExpectation("same").length + byExpectation("error").length + byExpectation("either").length,
+    ).toBe(42);
   });
 
-  test.each(byExpectation("same").map((row) => [row.id, row.description, row] as const))("%s %s", (_id, _text, row) => {
-    const input = inputOf(row);
-    const document = exact(input);
-    if (row.compare === "value") expect(value(document)).toEqual(JSON.parse(row.compact ?? ""));
-    else expect(document.text).toBe(row.compact ?? "missing");
-    expect(print(tree(document))).toBe(document.text);
-    if (row.pretty !== undefined) expect(pretty(document.text)).toBe(row.pretty);
-    expect(exact(pretty(document.text)).text).toBe(document.text);
-  });
+  test.each(byExpectation("same").map((row) => [row.id, row.description, row] as const))(
+    "%s %s",
+    (_id, _text, row) => {
+      const input = inputOf(row);
+      const document = exact(input);
+      if (row.compare === "value") expect(value(document)).toEqual(JSON.parse(row.compact ?? ""));
+      else expect(document.text).toBe(row.compact ?? "missing");
+      expect(print(tree(document))).toBe(document.text);
+      if (row.pretty !== undefined) expect(pretty(document.text)).toBe(row.pretty);
+      expect(exact(pretty(document.text)).text).toBe(document.text);
+    },
+  );
 
   test.each(byExpectation("error").map((row) => [row.id, row.description, row] as const))(
     "%s is refused: %s",
@@ -139,14 +147,21 @@ describe("refusals", () => {
   });
 
   test("equal keys in different objects, and keys that differ only in case or form, are no duplicates", () => {
-    for (const text of ['[{"a":1},{"a":1}]', '{"a":{"a":{"a":1}}}', '{"a":1,"A":2}', '{"é":1,"e\u0301":2}']) {
+    for (const text of [
+      '[{"a":1},{"a":1}]',
+      '{"a":{"a":{"a":1}}}',
+      '{"a":1,"A":2}',
+      '{"é":1,"e\u0301":2}',
+    ]) {
       expect(exact(text).text).toBe(text);
     }
   });
 
   test("the path of a duplicate has at most 200 characters", () => {
     const long = "x".repeat(150);
-    expect(refusal(`{"${long}":{"${long}":1,"${long}":2}}`).path).toBe(`/${long}/${long}`.slice(0, 200));
+    expect(refusal(`{"${long}":{"${long}":1,"${long}":2}}`).path).toBe(
+      `/${long}/${long}`.slice(0, 200),
+    );
   });
 
   test("C02 at most 40 characters are quoted, escaped, and not in the message", () => {
@@ -189,7 +204,9 @@ describe("decodeUtf8", () => {
   test("G06 strips a byte order mark, C20 or refuses it", () => {
     expect(decodeUtf8(bytes(0xef, 0xbb, 0xbf, 0x7b, 0x7d), { bom: "strip" })).toBe("{}");
     expect(decodeUtf8(bytes(0xef, 0xbb, 0xbf, 0xef, 0xbb, 0xbf), { bom: "strip" })).toBe("\ufeff");
-    expect(() => decodeUtf8(bytes(0xef, 0xbb, 0xbf, 0x7b, 0x7d), { bom: "refuse" })).toThrow("byte order mark");
+    expect(() => decodeUtf8(bytes(0xef, 0xbb, 0xbf, 0x7b, 0x7d), { bom: "refuse" })).toThrow(
+      "byte order mark",
+    );
   });
 
   test.each([
@@ -217,7 +234,9 @@ describe("decodeUtf8", () => {
 });
 
 describe("views", () => {
-  const document = exact('{"b":[1.50,"x,]}",{"c":{}}],"10":-0,"__proto__":{"x":1},"\\u0061":"\\"","e":[]}');
+  const document = exact(
+    '{"b":[1.50,"x,]}",{"c":{}}],"10":-0,"__proto__":{"x":1},"\\u0061":"\\"","e":[]}',
+  );
 
   test("members, in their order, as slices", () => {
     expect(members(document).map(([key, child]) => [key, child.text])).toEqual([
@@ -274,7 +293,12 @@ describe("views", () => {
 describe("encode", () => {
   test("plain values, with documents standing for themselves", () => {
     const balance = exact("12345678901234567890");
-    const given = { a: [1, -0.5, true, null, "\u2028é\ud800"], skipped: undefined, balance, big: 2n ** 70n };
+    const given = {
+      a: [1, -0.5, true, null, "\u2028é\ud800"],
+      skipped: undefined,
+      balance,
+      big: 2n ** 70n,
+    };
     expect(encode(given)).toBe(
       '{"a":[1,-0.5,true,null,"\u2028é\\ud800"],"balance":12345678901234567890,"big":1180591620717411303424}',
     );
@@ -300,12 +324,17 @@ describe("encode", () => {
 });
 
 describe("pretty", () => {
-  test.each(["null", "[]", "{}", "[[]]", '{"a":{}}', '[{},[],""]', '{"a":[1,{"b":[[],[{}]]}],"c":"{[,:]}\\""}'])(
-    "%s is laid out as JSON.stringify does",
-    (text) => {
-      expect(pretty(text)).toBe(JSON.stringify(JSON.parse(text), null, 2));
-    },
-  );
+  test.each([
+    "null",
+    "[]",
+    "{}",
+    "[[]]",
+    '{"a":{}}',
+    '[{},[],""]',
+    '{"a":[1,{"b":[[],[{}]]}],"c":"{[,:]}\\""}',
+  ])("%s is laid out as JSON.stringify does", (text) => {
+    expect(pretty(text)).toBe(JSON.stringify(JSON.parse(text), null, 2));
+  });
 
   test("inner parts can be laid out for their place", () => {
     expect(`[\n  ${pretty('1,{"a":2}', 1)}\n]`).toBe(JSON.stringify([1, { a: 2 }], null, 2));

@@ -1,4 +1,7 @@
-/** SES-6: one at a time, whoever dies, stops, or comes from another machine; and nobody waits for ever. */
+/**
+ * SES-6: one at a time, whoever dies, stops, or comes from another machine; and nobody waits for
+ * ever.
+ */
 import { afterAll, describe, expect, test } from "bun:test";
 import { type ChildProcess, spawn } from "node:child_process";
 import {
@@ -48,11 +51,20 @@ class World {
 
   /** Puts a lock file of somebody else there. */
   leave(content: Readonly<Record<string, unknown>> = {}): void {
-    const holder = { pid: 4242, host: HERE, token: "abcdef0123456789", startedAt: this.now, ...content };
+    const holder = {
+      pid: 4242,
+      host: HERE,
+      token: "abcdef0123456789",
+      startedAt: this.now,
+      ...content,
+    };
     writeFileSync(this.lock, JSON.stringify(holder));
   }
 
-  take(changes: Partial<LockOptions> = {}, done?: () => Promise<string | undefined>): Promise<string> {
+  take(
+    changes: Partial<LockOptions> = {},
+    done?: () => Promise<string | undefined>,
+  ): Promise<string> {
     return withLock(this.lock, this.options(changes), async () => "done", done);
   }
 
@@ -92,8 +104,11 @@ describe("one holder", () => {
       for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
       events.push(`${name} out`);
     };
-    await Promise.all(["a", "b", "c"].map((name) => withLock(world.lock, world.options(), work(name))));
-    for (let at = 0; at < events.length; at += 2) expect(events[at]?.[0]).toBe(events[at + 1]?.[0] as string);
+    await Promise.all(
+      ["a", "b", "c"].map((name) => withLock(world.lock, world.options(), work(name))),
+    );
+    for (let at = 0; at < events.length; at += 2)
+      expect(events[at]?.[0]).toBe(events[at + 1]?.[0] as string);
     expect(events.length).toBe(6);
   });
 
@@ -122,7 +137,9 @@ describe("one holder", () => {
 
   test("SES-6 releasing leaves a lock that was taken over", async () => {
     const world = new World();
-    await withLock(world.lock, world.options(), async () => world.leave({ token: "ffffffffffffffff" }));
+    await withLock(world.lock, world.options(), async () =>
+      world.leave({ token: "ffffffffffffffff" }),
+    );
     expect(JSON.parse(readFileSync(world.lock, "utf8")).token).toBe("ffffffffffffffff");
     expect(world.left()).toEqual(["session.lock"]);
   });
@@ -162,7 +179,8 @@ describe("waiting", () => {
   test("SES-5 who waits for what the holder does goes on when it is done, and leaves the lock to its holder", async () => {
     const world = new World();
     world.leave();
-    const done = async (): Promise<string | undefined> => (world.sleptMs > 200 ? "done by the other" : undefined);
+    const done = async (): Promise<string | undefined> =>
+      world.sleptMs > 200 ? "done by the other" : undefined;
     expect(await world.take({}, done)).toBe("done by the other");
     expect(world.left()).toEqual(["session.lock"]);
   });
@@ -185,7 +203,9 @@ describe("waiting", () => {
       stop.abort();
       signal?.throwIfAborted();
     };
-    expect((await failureOf(() => world.take({ sleep, signal: stop.signal }))).code).toBe("TIMEOUT");
+    expect((await failureOf(() => world.take({ sleep, signal: stop.signal }))).code).toBe(
+      "TIMEOUT",
+    );
     expect(world.left()).toEqual(["session.lock"]);
   });
 
@@ -287,7 +307,9 @@ describe("stale locks", () => {
       if (pid === DEAD) world.leave({ token: "bbbb" });
       return world.alive.has(pid);
     };
-    expect((await failureOf(() => world.take({ isAlive, timeoutMs: 3_000 }))).code).toBe("LOCK_TIMEOUT");
+    expect((await failureOf(() => world.take({ isAlive, timeoutMs: 3_000 }))).code).toBe(
+      "LOCK_TIMEOUT",
+    );
     expect(JSON.parse(readFileSync(world.lock, "utf8")).token).toBe("bbbb");
     expect(world.left()).toEqual(["session.lock"]);
   });
@@ -318,13 +340,16 @@ describe("stale locks", () => {
 describe("places where no lock can be", () => {
   test("a missing folder, a directory and a link are SESSION_IO", async () => {
     const world = new World();
-    expect((await failureOf(() => withLock(`${world.lock}/no/lock`, world.options(), async () => 1))).code).toBe(
-      "SESSION_IO",
-    );
+    expect(
+      (await failureOf(() => withLock(`${world.lock}/no/lock`, world.options(), async () => 1)))
+        .code,
+    ).toBe("SESSION_IO");
     mkdirSync(world.lock);
     expect((await failureOf(() => world.take())).code).toBe("SESSION_IO");
     symlinkSync("/etc/hostname", `${world.lock}2`);
-    expect((await failureOf(() => withLock(`${world.lock}2`, world.options(), async () => 1))).code).toBe("SESSION_IO");
+    expect(
+      (await failureOf(() => withLock(`${world.lock}2`, world.options(), async () => 1))).code,
+    ).toBe("SESSION_IO");
     expect(existsSync(world.lock)).toBe(true);
   });
 });
@@ -332,7 +357,12 @@ describe("places where no lock can be", () => {
 describe("real processes", () => {
   const worker = new URL("../support/lock-worker.ts", import.meta.url).pathname;
 
-  function start(lock: string, counter: string, rounds: number, mode: "count" | "die" | "hold"): ChildProcess {
+  function start(
+    lock: string,
+    counter: string,
+    rounds: number,
+    mode: "count" | "die" | "hold",
+  ): ChildProcess {
     return spawn(process.execPath, [worker, lock, counter, String(rounds), mode]);
   }
 
@@ -359,15 +389,22 @@ describe("real processes", () => {
 
   test("SES-6 24 processes count to 72 without losing one", async () => {
     const { folder, lock, counter } = place();
-    const ends = await Promise.all(Array.from({ length: 24 }, () => endOf(start(lock, counter, 3, "count"))));
+    const ends = await Promise.all(
+      Array.from({ length: 24 }, () => endOf(start(lock, counter, 3, "count"))),
+    );
     expect(ends.filter(({ exitCode, stderr }) => exitCode !== 0 || stderr !== "")).toEqual([]);
     expect([readFileSync(counter, "utf8"), readdirSync(folder)]).toEqual(["72", ["counter"]]);
   }, 60_000);
 
   test("K09 SES-6 each of 16 processes dies holding the lock: exactly one at a time takes over", async () => {
     const { folder, lock, counter } = place();
-    writeFileSync(lock, JSON.stringify({ pid: 2 ** 22 + 1, host: hostname(), token: "dead", startedAt: Date.now() }));
-    const ends = await Promise.all(Array.from({ length: 16 }, () => endOf(start(lock, counter, 2, "die"))));
+    writeFileSync(
+      lock,
+      JSON.stringify({ pid: 2 ** 22 + 1, host: hostname(), token: "dead", startedAt: Date.now() }),
+    );
+    const ends = await Promise.all(
+      Array.from({ length: 16 }, () => endOf(start(lock, counter, 2, "die"))),
+    );
     expect(ends.map(({ stderr }) => stderr).join("")).toBe("");
     expect(readFileSync(counter, "utf8")).toBe("32");
     expect(await withLock(lock, real, async () => "done")).toBe("done");
@@ -378,10 +415,22 @@ describe("real processes", () => {
   function spoil(how: string, lock: string, counter: string): ReturnType<typeof endOf> {
     const calls = how.split(":")[0];
     const command = ["-f", "-qq", "-o", "/dev/null", "-e", `trace=${calls}`, "-e", `inject=${how}`];
-    return endOf(spawn("strace", [...command, process.execPath, worker, lock, counter, "1", "count"]));
+    return endOf(
+      spawn("strace", [...command, process.execPath, worker, lock, counter, "1", "count"]),
+    );
   }
 
-  const steps = ["pwrite64", "link", "unlink", "pwrite64:2", "link:2", "unlink:2", "unlink:3", "unlink:4", "unlink:5"];
+  const steps = [
+    "pwrite64",
+    "link",
+    "unlink",
+    "pwrite64:2",
+    "link:2",
+    "unlink:2",
+    "unlink:3",
+    "unlink:4",
+    "unlink:5",
+  ];
   test.each(steps)(
     "K09 SES-6 of a process that is killed at its %s nothing is left that others wait for",
     async (step) => {

@@ -5,7 +5,10 @@ import { CliError } from "../../src/errors.ts";
 import { Log } from "../../src/io/log.ts";
 import { Redactor } from "../../src/io/redact.ts";
 
-function make(options: { debug?: boolean; timestamps?: boolean } = {}): { log: Log; lines: () => Promise<string> } {
+function make(options: { debug?: boolean; timestamps?: boolean } = {}): {
+  log: Log;
+  lines: () => Promise<string>;
+} {
   let text = "";
   const redactor = new Redactor();
   redactor.learn("hunter2hunter2");
@@ -53,7 +56,9 @@ test("A20 with timestamps each line begins with an ISO time", async () => {
   const { log, lines } = make({ debug: true, timestamps: true });
   log.debug("one");
   log.warn("CODE", "two");
-  expect(await lines()).toBe("2024-05-01T12:30:00.005Z [debug] one\n2024-05-01T12:30:00.005Z warning: CODE: two\n");
+  expect(await lines()).toBe(
+    "2024-05-01T12:30:00.005Z [debug] one\n2024-05-01T12:30:00.005Z warning: CODE: two\n",
+  );
 });
 
 test("equal lines are all printed", async () => {
@@ -87,7 +92,13 @@ describe("L06 a broken stderr", () => {
         throw new CliError("OUTPUT_ERROR", { message: "lost" });
       },
     };
-    const log = new Log({ sink: failing, redactor: new Redactor(), debug: true, timestamps: false, clock: () => 0 });
+    const log = new Log({
+      sink: failing,
+      redactor: new Redactor(),
+      debug: true,
+      timestamps: false,
+      clock: () => 0,
+    });
     log.warn("A", "b");
     log.debug("c");
     log.line("d");
@@ -96,7 +107,8 @@ describe("L06 a broken stderr", () => {
 });
 
 test("OUT-1 nothing reaches stdout, whatever the environment says, and no colour reaches stderr", () => {
-  const path = (name: string): string => JSON.stringify(new URL(`../../src/io/${name}`, import.meta.url).pathname);
+  const path = (name: string): string =>
+    JSON.stringify(new URL(`../../src/io/${name}`, import.meta.url).pathname);
   const program = `
     import { Log } from ${path("log.ts")};
     import { Redactor } from ${path("redact.ts")};

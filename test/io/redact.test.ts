@@ -1,4 +1,6 @@
-/** SEC-1: no spelling of a secret reaches a stream, and what is not secret stays readable and valid. */
+/**
+ * SEC-1: no spelling of a secret reaches a stream, and what is not secret stays readable and valid.
+ */
 import { describe, expect, test } from "bun:test";
 import { generateKeyPairSync } from "node:crypto";
 import { exact, print, tree } from "../../src/io/json.ts";
@@ -13,7 +15,8 @@ function knowing(...secrets: readonly string[]): Redactor {
   return redactor;
 }
 
-const lower = (text: string): string => text.replace(/%[0-9A-F]{2}/g, (octet) => octet.toLowerCase());
+const lower = (text: string): string =>
+  text.replace(/%[0-9A-F]{2}/g, (octet) => octet.toLowerCase());
 
 describe("SEC-1 spellings of a secret in text", () => {
   const hex = Buffer.from(SECRET).toString("hex");
@@ -33,31 +36,45 @@ describe("SEC-1 spellings of a secret in text", () => {
     expect(knowing(SECRET).clean(`<${spelling}>${spelling}.`)).toBe(`<${REDACTED}>${REDACTED}.`);
   });
 
-  /** A secret that holds only one such character must not be taken for one that every spelling leaves as it is. */
-  test.each(Array.from({ length: 95 }, (_, at) => String.fromCharCode(0x20 + at)))("with %j in it", (character) => {
-    const secret = `s3cr3t${character}v4lue`;
-    const redactor = knowing(secret);
-    const spellings = [
-      JSON.stringify(secret).slice(1, -1),
-      encodeURIComponent(secret),
-      `${new URLSearchParams({ v: secret })}`.slice(2),
-    ];
-    for (const spelling of spellings.flatMap((one) => [one, lower(one)]))
-      expect(redactor.clean(spelling)).toBe(REDACTED);
-  });
+  /**
+   * A secret that holds only one such character must not be taken for one that every spelling
+   * leaves as it is.
+   */
+  test.each(Array.from({ length: 95 }, (_, at) => String.fromCharCode(0x20 + at)))(
+    "with %j in it",
+    (character) => {
+      const secret = `s3cr3t${character}v4lue`;
+      const redactor = knowing(secret);
+      const spellings = [
+        JSON.stringify(secret).slice(1, -1),
+        encodeURIComponent(secret),
+        `${new URLSearchParams({ v: secret })}`.slice(2),
+      ];
+      for (const spelling of spellings.flatMap((one) => [one, lower(one)]))
+        expect(redactor.clean(spelling)).toBe(REDACTED);
+    },
+  );
 
-  test.each(["base64", "base64url"] as const)("inside other data in %s, at each of the three places", (alphabet) => {
-    for (const before of ["", "x", "xy", "xyz", "user:"]) {
-      for (const after of ["", "1", "12", "123"]) {
-        const cleaned = knowing(SECRET).clean(Buffer.from(`${before}${SECRET}${after}`).toString(alphabet));
-        expect(cleaned).toContain(REDACTED);
-        // What is left decodes to what stood around it, but for the bits shared with a neighbour.
-        const left = cleaned.split(REDACTED).map((part) => Buffer.from(part, "base64").toString());
-        expect(left.join("").length).toBeLessThanOrEqual(before.length + after.length + 2);
-        for (const part of [SECRET.slice(2, 6), SECRET.slice(6, 10)]) expect(left.join("")).not.toContain(part);
+  test.each(["base64", "base64url"] as const)(
+    "inside other data in %s, at each of the three places",
+    (alphabet) => {
+      for (const before of ["", "x", "xy", "xyz", "user:"]) {
+        for (const after of ["", "1", "12", "123"]) {
+          const cleaned = knowing(SECRET).clean(
+            Buffer.from(`${before}${SECRET}${after}`).toString(alphabet),
+          );
+          expect(cleaned).toContain(REDACTED);
+          // What is left decodes to what stood around it, but for the bits shared with a neighbour.
+          const left = cleaned
+            .split(REDACTED)
+            .map((part) => Buffer.from(part, "base64").toString());
+          expect(left.join("").length).toBeLessThanOrEqual(before.length + after.length + 2);
+          for (const part of [SECRET.slice(2, 6), SECRET.slice(6, 10)])
+            expect(left.join("")).not.toContain(part);
+        }
       }
-    }
-  });
+    },
+  );
 });
 
 describe("SEC-1 a private key", () => {
@@ -78,13 +95,18 @@ describe("SEC-1 a private key", () => {
   ])("%s", (_name, spelling) => {
     const cleaned = knowing(hex).clean(`a ${spelling} b`);
     expect(cleaned).toContain(REDACTED);
-    for (const line of [...lines.slice(1, -1), hex.slice(100, 140), hex.slice(100, 140).toUpperCase()]) {
+    for (const line of [
+      ...lines.slice(1, -1),
+      hex.slice(100, 140),
+      hex.slice(100, 140).toUpperCase(),
+    ]) {
       expect(cleaned).not.toContain(line);
     }
   });
 
   test("its base64 in one piece is masked as one, with its last characters", () => {
-    const shortTail = "-----BEGIN PRIVATE KEY-----\nabcdefghijklmnop\nqrs=\n-----END PRIVATE KEY-----\n";
+    const shortTail =
+      "-----BEGIN PRIVATE KEY-----\nabcdefghijklmnop\nqrs=\n-----END PRIVATE KEY-----\n";
     expect(knowing(shortTail).clean("<abcdefghijklmnopqrs=>")).toBe(`<${REDACTED}>`);
   });
 
@@ -133,7 +155,9 @@ describe("SEC-1 JSON stays valid", () => {
       `{"k-${REDACTED}":["\\u202e ${REDACTED} \\n"]}`,
     );
     const nested = JSON.stringify({ body: JSON.stringify({ secret: SECRET }) });
-    expect(cleanJson(nested, SECRET)).toBe(JSON.stringify({ body: JSON.stringify({ secret: REDACTED }) }));
+    expect(cleanJson(nested, SECRET)).toBe(
+      JSON.stringify({ body: JSON.stringify({ secret: REDACTED }) }),
+    );
   });
 
   test("a secret of digits inside a number hides the number", () => {
@@ -146,7 +170,9 @@ describe("SEC-1 JSON stays valid", () => {
     expect(cleanJson('["\\u0041bcdefg","\\nlineabcd"]', "0041bcdefg", "nlineabcd")).toBe(
       '["\\u0041bcdefg","\\nlineabcd"]',
     );
-    expect(cleanJson('{"complete":true,"x":null}', "true", "null", '":true,"')).toBe('{"complete":true,"x":null}');
+    expect(cleanJson('{"complete":true,"x":null}', "true", "null", '":true,"')).toBe(
+      '{"complete":true,"x":null}',
+    );
   });
 
   test("without a secret in it the text is the same string", () => {
@@ -162,9 +188,11 @@ describe("SEC-1 short values", () => {
   });
 
   test("four to seven characters are masked where they stand alone", () => {
-    expect(knowing("test", "1234567").clean("test=test&x-test. bitcoin_testnet contest 1234567 12345678")).toBe(
-      `${REDACTED}=${REDACTED}&x-${REDACTED}. bitcoin_testnet contest ${REDACTED} 12345678`,
-    );
+    expect(
+      knowing("test", "1234567").clean(
+        "test=test&x-test. bitcoin_testnet contest 1234567 12345678",
+      ),
+    ).toBe(`${REDACTED}=${REDACTED}&x-${REDACTED}. bitcoin_testnet contest ${REDACTED} 12345678`);
   });
 
   test("eight and more are masked everywhere", () => {
@@ -174,7 +202,9 @@ describe("SEC-1 short values", () => {
 
 describe("SEC-1 several secrets", () => {
   test("one that contains another is masked whole, overlapping ones as one", () => {
-    expect(knowing("abcdefgh", "abcdefghijkl").clean("-abcdefghijkl-abcdefgh-")).toBe(`-${REDACTED}-${REDACTED}-`);
+    expect(knowing("abcdefgh", "abcdefghijkl").clean("-abcdefghijkl-abcdefgh-")).toBe(
+      `-${REDACTED}-${REDACTED}-`,
+    );
     expect(knowing("aaaabbbb", "bbbbcccc").clean("xaaaabbbbccccx")).toBe(`x${REDACTED}x`);
     expect(knowing("aaaaaaaa").clean(`x${"a".repeat(20)}x`)).toBe(`x${REDACTED}x`);
   });
@@ -191,7 +221,10 @@ describe("SEC-1 several secrets", () => {
   });
 
   test("every secret is found at every place, among many", () => {
-    const secrets = Array.from({ length: 40 }, (_, at) => `${at}-${"abcdefghij".slice(at % 5)}${at * 7919}-${at}`);
+    const secrets = Array.from(
+      { length: 40 },
+      (_, at) => `${at}-${"abcdefghij".slice(at % 5)}${at * 7919}-${at}`,
+    );
     const redactor = knowing(...secrets);
     for (const secret of secrets) {
       for (const before of ["", "x", "xy", "-1-"])
@@ -231,6 +264,9 @@ describe("SEC-1 masking by name", () => {
     };
     const masked = Object.entries(maskHeaders(headers)).filter(([, shown]) => shown === REDACTED);
     expect(masked.map(([name]) => name)).toEqual(Object.keys(headers).slice(0, 6));
-    expect(maskHeaders(headers)).toMatchObject({ "content-type": "application/json", "X-Ledger-Workspace": "w" });
+    expect(maskHeaders(headers)).toMatchObject({
+      "content-type": "application/json",
+      "X-Ledger-Workspace": "w",
+    });
   });
 });

@@ -59,16 +59,19 @@ describe("emit", () => {
     expect(sink.text).toBe('{"error":1}\n');
   });
 
-  test.each([false, true])("OUT-4 SEC-1 G17 everything is escaped and redacted (pretty: %p)", async (isPretty) => {
-    const { output, sink } = make(isPretty, "hunter2hunter2", "12345678");
-    await output.emit({
-      "hunter2hunter2\u202e": exact(
-        '["\\u0068unter2hunter2","\u001b[31m\u202e",123456789]'.replace("\u001b", "\\u001b"),
-      ),
-    });
-    const text = '{"[redacted]\\u202e":["[redacted]","\\u001b[31m\\u202e","[redacted]"]}';
-    expect(sink.text).toBe(`${isPretty ? pretty(text) : text}\n`);
-  });
+  test.each([false, true])(
+    "OUT-4 SEC-1 G17 everything is escaped and redacted (pretty: %p)",
+    async (isPretty) => {
+      const { output, sink } = make(isPretty, "hunter2hunter2", "12345678");
+      await output.emit({
+        "hunter2hunter2\u202e": exact(
+          '["\\u0068unter2hunter2","\u001b[31m\u202e",123456789]'.replace("\u001b", "\\u001b"),
+        ),
+      });
+      const text = '{"[redacted]\\u202e":["[redacted]","\\u001b[31m\\u202e","[redacted]"]}';
+      expect(sink.text).toBe(`${isPretty ? pretty(text) : text}\n`);
+    },
+  );
 
   test("text is redacted, and stays text", async () => {
     const { output, sink } = make(true, "hunter2hunter2");
@@ -77,10 +80,17 @@ describe("emit", () => {
   });
 });
 
-const BATCHES = [[exact('{"id":1,"x":[]}'), exact("1.0")], [], [exact('"a\u202eb"')], [exact("{}"), exact("[[]]")]];
+const BATCHES = [
+  [exact('{"id":1,"x":[]}'), exact("1.0")],
+  [],
+  [exact('"a\u202eb"')],
+  [exact("{}"), exact("[[]]")],
+];
 const CLOSING = { total: exact("6"), complete: true };
 
-/** Yields the batches, and fails in the place of step `failAt`; the return counts as the last step. */
+/**
+ * Yields the batches, and fails in the place of step `failAt`; the return counts as the last step.
+ */
 async function* source(
   failAt = Number.POSITIVE_INFINITY,
   closing: Record<string, unknown> = CLOSING,
@@ -93,7 +103,11 @@ async function* source(
   return closing;
 }
 
-function whole(items: readonly Exact[], closing: Record<string, unknown>, isPretty: boolean): string {
+function whole(
+  items: readonly Exact[],
+  closing: Record<string, unknown>,
+  isPretty: boolean,
+): string {
   const text = encode({ results: items, ...closing }).replaceAll("\u202e", "\\u202e");
   return `${isPretty ? pretty(text) : text}\n`;
 }
@@ -134,37 +148,50 @@ describe.each([false, true])("emitList (pretty: %p)", (isPretty) => {
     expect(JSON.parse(sink.text)).toEqual({ error: 1 });
   });
 
-  test.each([1, 2, 3, 4])("D13 a failure at step %d ends the same document, never as complete", async (failAt) => {
-    const { output, sink } = make(isPretty);
-    const ended = await output.emitList({ items: source(failAt) }, failure);
-    expect(String(ended?.cause)).toBe(`Error: step ${failAt}`);
-    const error = { code: "TEST", message: `Error: step ${failAt}` };
-    expect(sink.text).toBe(whole(BATCHES.slice(0, failAt).flat(), { complete: false, error }, isPretty));
-  });
+  test.each([1, 2, 3, 4])(
+    "D13 a failure at step %d ends the same document, never as complete",
+    async (failAt) => {
+      const { output, sink } = make(isPretty);
+      const ended = await output.emitList({ items: source(failAt) }, failure);
+      expect(String(ended?.cause)).toBe(`Error: step ${failAt}`);
+      const error = { code: "TEST", message: `Error: step ${failAt}` };
+      expect(sink.text).toBe(
+        whole(BATCHES.slice(0, failAt).flat(), { complete: false, error }, isPretty),
+      );
+    },
+  );
 
   test("closing members that cannot be printed end it as a failure, too", async () => {
     const { output, sink } = make(isPretty);
-    const ended = await output.emitList({ items: source(undefined, { total: Number.NaN, complete: true }) }, failure);
+    const ended = await output.emitList(
+      { items: source(undefined, { total: Number.NaN, complete: true }) },
+      failure,
+    );
     expect(ended?.cause).toBeInstanceOf(TypeError);
     expect(JSON.parse(sink.text)).toMatchObject({ complete: false, error: { code: "TEST" } });
   });
 
-  test.each([0, 1, 2, 3, 4])("OUT-7 output that is lost at write %d fails, and the source is told", async (failAt) => {
-    const { output, sink } = make(isPretty);
-    sink.failAt = failAt;
-    let isClosed = false;
-    async function* watched(): StreamedList["items"] {
-      try {
-        return yield* source();
-      } finally {
-        isClosed = true;
+  test.each([0, 1, 2, 3, 4])(
+    "OUT-7 output that is lost at write %d fails, and the source is told",
+    async (failAt) => {
+      const { output, sink } = make(isPretty);
+      sink.failAt = failAt;
+      let isClosed = false;
+      async function* watched(): StreamedList["items"] {
+        try {
+          return yield* source();
+        } finally {
+          isClosed = true;
+        }
       }
-    }
-    await expect(output.emitList({ items: watched() }, failure)).rejects.toMatchObject({ code: "OUTPUT_ERROR" });
-    expect(sink.writes.length).toBe(failAt);
-    await Promise.resolve();
-    expect(isClosed).toBe(true);
-  });
+      await expect(output.emitList({ items: watched() }, failure)).rejects.toMatchObject({
+        code: "OUTPUT_ERROR",
+      });
+      expect(sink.writes.length).toBe(failAt);
+      await Promise.resolve();
+      expect(isClosed).toBe(true);
+    },
+  );
 });
 
 test("emitList asks for the next batch while one is being written", async () => {
@@ -199,7 +226,8 @@ test("emitList asks for the next batch while one is being written", async () => 
 });
 
 describe("streamSink", () => {
-  const broken = (code: string): Error => Object.assign(new Error("secret words of the runtime"), { code });
+  const broken = (code: string): Error =>
+    Object.assign(new Error("secret words of the runtime"), { code });
 
   test("OUT-6 resolves only when the stream has taken the text", async () => {
     const pending: (() => void)[] = [];
@@ -215,17 +243,20 @@ describe("streamSink", () => {
     expect(events).toEqual(["taken", "resolved"]);
   });
 
-  test.each(["EPIPE", "ENOSPC"])("OUT-7 %s is OUTPUT_ERROR, for that write and every later one", async (code) => {
-    const stream = new Writable({ write: (_chunk, _encoding, done) => done(broken(code)) });
-    const sink = streamSink(stream);
-    const expected = {
-      code: "OUTPUT_ERROR",
-      message: "The output could not be written.",
-      facts: { details: { reason: code } },
-    };
-    await expect(sink.write("x")).rejects.toMatchObject(expected);
-    await expect(sink.write("y")).rejects.toMatchObject(expected);
-  });
+  test.each(["EPIPE", "ENOSPC"])(
+    "OUT-7 %s is OUTPUT_ERROR, for that write and every later one",
+    async (code) => {
+      const stream = new Writable({ write: (_chunk, _encoding, done) => done(broken(code)) });
+      const sink = streamSink(stream);
+      const expected = {
+        code: "OUTPUT_ERROR",
+        message: "The output could not be written.",
+        facts: { details: { reason: code } },
+      };
+      await expect(sink.write("x")).rejects.toMatchObject(expected);
+      await expect(sink.write("y")).rejects.toMatchObject(expected);
+    },
+  );
 
   test("OUT-7 a destroyed stream is OUTPUT_ERROR", async () => {
     const stream = new Writable({ write: (_chunk, _encoding, done) => done() });
@@ -253,8 +284,13 @@ describe("streamSink", () => {
   });
 });
 
-/** Runs a writer in a shell; gives what it says on stderr (`done`, or the error's code and reason). */
-async function inShell(redirection: string, bytes = 10): Promise<{ stdout: string; stderr: string }> {
+/**
+ * Runs a writer in a shell; gives what it says on stderr (`done`, or the error's code and reason).
+ */
+async function inShell(
+  redirection: string,
+  bytes = 10,
+): Promise<{ stdout: string; stderr: string }> {
   const program = `
     import { streamSink } from ${JSON.stringify(new URL("../../src/io/stdout.ts", import.meta.url).pathname)};
     try {

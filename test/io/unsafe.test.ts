@@ -1,9 +1,13 @@
-/** OUT-4: what acts on a terminal or hides text is escaped in JSON, losslessly, and visible for people. */
+/**
+ * OUT-4: what acts on a terminal or hides text is escaped in JSON, losslessly, and visible for
+ * people.
+ */
 import { describe, expect, test } from "bun:test";
 import { encode, escapeUnsafe, exact, value, visible } from "../../src/io/json.ts";
 import vectors from "../vectors/unsafe_characters.json";
 
-const characterOf = (name: string): string => String.fromCodePoint(Number.parseInt(name.slice(2), 16));
+const characterOf = (name: string): string =>
+  String.fromCodePoint(Number.parseInt(name.slice(2), 16));
 
 describe("unsafe_characters.json", () => {
   test("there are rows", () => expect(vectors.code_points.length).toBe(27));
@@ -37,13 +41,16 @@ const RANGES: readonly (readonly [number, number])[] = [
 ];
 
 test("OUT-4 exactly the characters of the rule are escaped, over all of Unicode", () => {
-  const isUnsafe = (code: number): boolean => RANGES.some(([first, last]) => code >= first && code <= last);
+  const isUnsafe = (code: number): boolean =>
+    RANGES.some(([first, last]) => code >= first && code <= last);
   const wrong: string[] = [];
   for (let code = 0; code <= 0x10ffff; code += 1) {
     const character = String.fromCodePoint(code);
     // Raw C0 cannot stand in JSON: encode has escaped it, and escapeUnsafe leaves the escape alone.
     const isChangedInJson =
-      code > 0x1f ? escapeUnsafe(character) !== character : escapeUnsafe(encode(character)) === encode(character);
+      code > 0x1f
+        ? escapeUnsafe(character) !== character
+        : escapeUnsafe(encode(character)) === encode(character);
     if (isChangedInJson !== isUnsafe(code) || (visible(character) !== character) !== isUnsafe(code))
       wrong.push(code.toString(16));
   }

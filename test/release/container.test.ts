@@ -1,4 +1,7 @@
-/** The image of containers/, laid out by its own script and run as a container would: chroot, an unprivileged user, a read-only root. */
+/**
+ * The image of containers/, laid out by its own script and run as a container would: chroot, an
+ * unprivileged user, a read-only root.
+ */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -16,10 +19,15 @@ import { RELEASE_KEY, signRelease } from "./releases.ts";
 
 const containerfile = readFileSync(join(ROOT, "containers/Containerfile"), "utf8");
 const USER = /^USER (\d+:\d+)$/m.exec(containerfile)?.[1] ?? "";
-const [ENTRYPOINT = ""] = JSON.parse(/^ENTRYPOINT (.*)$/m.exec(containerfile)?.[1] ?? "[]") as string[];
+const [ENTRYPOINT = ""] = JSON.parse(
+  /^ENTRYPOINT (.*)$/m.exec(containerfile)?.[1] ?? "[]",
+) as string[];
 /** What the image sets. */
 const ENV = Object.fromEntries(
-  [...containerfile.matchAll(/\b([A-Z_]+)=(\/\S+)/g)].map(([, name = "", value]) => [name, value ?? ""]),
+  [...containerfile.matchAll(/\b([A-Z_]+)=(\/\S+)/g)].map(([, name = "", value]) => [
+    name,
+    value ?? "",
+  ]),
 );
 
 let folder: string;
@@ -33,16 +41,26 @@ beforeAll(async () => {
   const release = join(folder, "release");
   for (const path of [release, secrets]) mkdirSync(path);
   const { executable } = await findArtifacts();
-  const assets = { [`ledger-enterprise-cli-${VERSION}-${hostTarget().name}`]: readFileSync(executable) };
-  for (const [name, bytes] of Object.entries(signRelease(assets))) writeFileSync(join(release, name), bytes);
+  const assets = {
+    [`ledger-enterprise-cli-${VERSION}-${hostTarget().name}`]: readFileSync(executable),
+  };
+  for (const [name, bytes] of Object.entries(signRelease(assets)))
+    writeFileSync(join(release, name), bytes);
   const installer = readFileSync(join(ROOT, "install.sh"), "utf8");
   writeFileSync(join(release, "install.sh"), stampInstaller(installer, RELEASE_KEY));
-  const { exitCode, stderr } = Bun.spawnSync(["sh", join(ROOT, "containers/layout.sh"), release, root]);
+  const { exitCode, stderr } = Bun.spawnSync([
+    "sh",
+    join(ROOT, "containers/layout.sh"),
+    release,
+    root,
+  ]);
   expect({ exitCode, stderr: stderr.toString() }).toEqual({ exitCode: 0, stderr: "" });
   writeFileSync(join(secrets, "api-key-secret"), `${SECRET}\n`);
   api = await RawApi.start();
   api.serve({
-    "GET /accounts": [http("200 OK", '{"page":1,"next":null,"prev":null,"pageSize":30,"total":0,"results":[]}')],
+    "GET /accounts": [
+      http("200 OK", '{"page":1,"next":null,"prev":null,"pageSize":30,"total":0,"results":[]}'),
+    ],
   });
 });
 afterAll(async () => {
@@ -51,7 +69,10 @@ afterAll(async () => {
 });
 
 /** Runs the commands one after the other in one container; `%` in them is the program. */
-async function contain(commands: string, { prepare = "mount -t proc proc proc" } = {}): Promise<Outcome> {
+async function contain(
+  commands: string,
+  { prepare = "mount -t proc proc proc" } = {},
+): Promise<Outcome> {
   const mounts = `cd "$0"; mount --bind . .; cd "$0"; mount -t tmpfs -o mode=0700,uid=65532,gid=65532,noexec tmpfs state
     mount --bind "$1" run/secrets; mount -o remount,bind,ro run/secrets; ${prepare}; mount -o remount,bind,ro .`;
   const inside = `chroot --userspec=${USER} --groups= . ${ENTRYPOINT}`;
@@ -71,14 +92,36 @@ async function contain(commands: string, { prepare = "mount -t proc proc proc" }
       stderr: "pipe",
     },
   );
-  const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
+  const [stdout, stderr] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+  ]);
   return { exit: await child.exited, stdout, stderr };
 }
 
 test("the image holds the program and nothing else that could be run", () => {
   expect(ENTRYPOINT).toBe("/usr/local/bin/ledger-enterprise-cli");
-  expect(readdirSync(root).toSorted()).toEqual(["dev", "etc", "lib", "lib64", "proc", "run", "state", "usr"]);
-  const executables = Bun.spawnSync(["find", root, "-type", "f", "-perm", "/111", "-not", "-name", "*.so*"]);
+  expect(readdirSync(root).toSorted()).toEqual([
+    "dev",
+    "etc",
+    "lib",
+    "lib64",
+    "proc",
+    "run",
+    "state",
+    "usr",
+  ]);
+  const executables = Bun.spawnSync([
+    "find",
+    root,
+    "-type",
+    "f",
+    "-perm",
+    "/111",
+    "-not",
+    "-name",
+    "*.so*",
+  ]);
   expect(executables.stdout.toString()).toBe(`${join(root, ENTRYPOINT)}\n`);
   expect(Bun.spawnSync(["find", root, "-perm", "/6000"]).stdout.toString()).toBe("");
   expect(statSync(join(root, "state")).mode & 0o777).toBe(0o700);
@@ -96,7 +139,9 @@ test("an unprivileged user on a read-only root logs in with a secret from a file
 
 test("its process has no rights, and of the places only the state can be written to", async () => {
   const places = ["", "etc", "usr/local/bin", "run/secrets", "proc", "state"];
-  const tries = places.map((place) => `% keys generate --out /${place}/x >/dev/null || echo "/${place}"`);
+  const tries = places.map(
+    (place) => `% keys generate --out /${place}/x >/dev/null || echo "/${place}"`,
+  );
   const watch = `% sandbox start >/dev/null & pid=$!; until grep -q '^Uid:.*65532' /proc/$pid/status; do sleep 0.01; done
     grep -E '^(Uid|Gid|Groups|CapEff|CapPrm)' /proc/$pid/status; kill $pid`;
   const { stdout } = await contain([...tries, watch].join("; "));
@@ -118,8 +163,11 @@ test("the image's secrets are files: none is in its layers or its settings", () 
 });
 
 test("without /proc the runtime ends before our code, and leaves nothing", async () => {
-  const { exit, stdout } = await contain("set +e; % accounts list 2>/dev/null; code=$?; ls -A state; exit $code", {
-    prepare: ":",
-  });
+  const { exit, stdout } = await contain(
+    "set +e; % accounts list 2>/dev/null; code=$?; ls -A state; exit $code",
+    {
+      prepare: ":",
+    },
+  );
   expect({ ok: exit === 0, stdout }).toEqual({ ok: false, stdout: "" });
 });

@@ -1,4 +1,7 @@
-/** VER-1…6 and catalogue N: the decision as one table; the asking and remembering with servers of the test's own. */
+/**
+ * VER-1…6 and catalogue N: the decision as one table; the asking and remembering with servers of
+ * the test's own.
+ */
 import { describe, expect, test } from "bun:test";
 import {
   type Answer,
@@ -25,15 +28,43 @@ type Row = readonly [
 
 const TABLE: readonly Row[] = [
   ["N01 both sources know a newer version", "1.2.3", "1.3.0", "1.3.0", 0, "outdated 1.3.0"],
-  ["N01 they know different ones: what both confirm is named", "1.2.3", "9.0.0", "1.3.0", 0, "outdated 1.3.0"],
+  [
+    "N01 they know different ones: what both confirm is named",
+    "1.2.3",
+    "9.0.0",
+    "1.3.0",
+    0,
+    "outdated 1.3.0",
+  ],
   ["N02 the same version", "1.2.3", "1.2.3", "1.2.3", 0, "current"],
   ["N03 newer than both", "1.3.0", "1.2.3", "1.2.3", 0, "current"],
   ["N04 VER-3 only npm knows a newer one", "1.2.3", "1.3.0", "1.2.3", 0, "ahead 1.3.0"],
-  ["N04 VER-3 only the releases page knows a newer one", "1.2.3", "1.2.3", "1.3.0", 0, "ahead 1.3.0"],
+  [
+    "N04 VER-3 only the releases page knows a newer one",
+    "1.2.3",
+    "1.2.3",
+    "1.3.0",
+    0,
+    "ahead 1.3.0",
+  ],
   ["N04 VER-3 the other publishes nothing at all", "1.2.3", nothing, "1.3.0", 0, "ahead 1.3.0"],
   ["N05 VER-2 a pre-release at both", "1.2.3", "1.3.0-rc.1", "1.3.0-rc.1", 0, "current"],
-  ["N05 VER-2 a pre-release at one, a stable version at the other", "1.2.3", "1.3.0-rc.1", "1.3.0", 0, "ahead 1.3.0"],
-  ["N05 a pre-release of our own, and its stable version", "1.3.0-rc.1", "1.3.0", "1.3.0", 0, "outdated 1.3.0"],
+  [
+    "N05 VER-2 a pre-release at one, a stable version at the other",
+    "1.2.3",
+    "1.3.0-rc.1",
+    "1.3.0",
+    0,
+    "ahead 1.3.0",
+  ],
+  [
+    "N05 a pre-release of our own, and its stable version",
+    "1.3.0-rc.1",
+    "1.3.0",
+    "1.3.0",
+    0,
+    "outdated 1.3.0",
+  ],
   ["N06 numbers, not letters", "1.9.0", "1.10.0", "1.10.0", 0, "outdated 1.10.0"],
   ["N06 numbers, not letters, the other way", "1.10.0", "1.9.0", "1.9.0", 0, "current"],
   ["N06 build metadata says nothing", "1.2.3", "1.2.3+2", "1.2.3+3", 0, "current"],
@@ -51,12 +82,26 @@ const TABLE: readonly Row[] = [
   ["N07 one publishes nothing, the other is not ahead", "1.2.3", nothing, "1.2.3", 0, "current"],
   ["N07 both publish nothing", "1.2.3", nothing, nothing, 0, "current"],
   ["N08 both are down, the answers are fresh", "1.2.3", "1.2.3", "1.2.3", HOUR, "current"],
-  ["N08 both are down, and the fresh answers are newer", "1.2.3", "1.3.0", "1.3.0", HOUR, "outdated 1.3.0"],
+  [
+    "N08 both are down, and the fresh answers are newer",
+    "1.2.3",
+    "1.3.0",
+    "1.3.0",
+    HOUR,
+    "outdated 1.3.0",
+  ],
   ["N09 both are down, the first run", "1.2.3", silent, silent, undefined, "unchecked"],
   ["N09 both are down, the answers are old", "1.2.3", "1.2.3", "1.2.3", HOUR + 1, "unchecked"],
   ["VER-4 the answers are seven days old", "1.2.3", "1.2.3", nothing, 7 * DAY, "unchecked"],
   ["VER-4 the answers are older than seven days", "1.2.3", "1.2.3", nothing, 7 * DAY + 1, "frozen"],
-  ["VER-4 one of them was ahead, and both are older than seven days", "1.2.3", "1.3.0", "1.2.3", 7 * DAY + 1, "frozen"],
+  [
+    "VER-4 one of them was ahead, and both are older than seven days",
+    "1.2.3",
+    "1.3.0",
+    "1.2.3",
+    7 * DAY + 1,
+    "frozen",
+  ],
   ["VER-4 what was outdated stays outdated", "1.2.3", "1.3.0", silent, 8 * DAY, "outdated 1.3.0"],
   ["VER-2 what is no version makes nothing outdated", "1.2.3", "latest", "9", 0, "current"],
 ];

@@ -1,4 +1,7 @@
-/** A program that believes the test's release key, installed in a folder of its own, and a releases page beside it. */
+/**
+ * A program that believes the test's release key, installed in a folder of its own, and a releases
+ * page beside it.
+ */
 import { expect } from "bun:test";
 import { copyFileSync, linkSync, mkdirSync, mkdtempSync, readdirSync, statSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -26,7 +29,10 @@ export class Installations implements AsyncDisposable {
 
   static async make(): Promise<Installations> {
     const folder = await mkdtemp(join(tmpdir(), "upgrade-"));
-    return new Installations(folder, await compile(hostTarget(), folder, { releaseKey: RELEASE_KEY }));
+    return new Installations(
+      folder,
+      await compile(hostTarget(), folder, { releaseKey: RELEASE_KEY }),
+    );
   }
 
   /** One more, in a home of its own, of this program or of the one at `executable`. */
@@ -72,16 +78,27 @@ export class Installation {
   ): Bun.Subprocess<"ignore", "pipe", "pipe"> {
     return Bun.spawn([...command], {
       cwd: this.home,
-      env: { HOME: this.home, PATH: "/usr/sbin:/usr/bin:/sbin:/bin", ...this.releases.environment, ...env },
+      env: {
+        HOME: this.home,
+        PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
+        ...this.releases.environment,
+        ...env,
+      },
       stdin: "ignore",
       stdout: "pipe",
       stderr: "pipe",
     });
   }
 
-  async run(command: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Outcome> {
+  async run(
+    command: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<Outcome> {
     const child = this.start(command, env);
-    const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
+    const [stdout, stderr] = await Promise.all([
+      new Response(child.stdout).text(),
+      new Response(child.stderr).text(),
+    ]);
     return { exit: await child.exited, stdout, stderr };
   }
 
@@ -106,13 +123,21 @@ export class Installation {
 
 /** The document of a success that was silent. */
 export function documentOf({ exit, stdout, stderr }: Outcome): unknown {
-  expect({ exit, stderr, failure: exit === 0 ? "" : stdout }).toEqual({ exit: 0, stderr: "", failure: "" });
+  expect({ exit, stderr, failure: exit === 0 ? "" : stdout }).toEqual({
+    exit: 0,
+    stderr: "",
+    failure: "",
+  });
   return JSON.parse(stdout);
 }
 
 /** What a failed upgrade says. */
 export function failureOf({ exit, stdout, stderr }: Outcome): Failure {
   const { error } = JSON.parse(stdout || "{}") as { error: Failure };
-  expect({ exit, code: error?.code, stderr }).toEqual({ exit: 1, code: "UPGRADE_FAILED", stderr: "" });
+  expect({ exit, code: error?.code, stderr }).toEqual({
+    exit: 1,
+    code: "UPGRADE_FAILED",
+    stderr: "",
+  });
   return error;
 }

@@ -9,7 +9,8 @@ import { Machine, SHELLS } from "./machine.ts";
 import { type Files, otherProcessor, PUBLIC_PEM, programOf, signRelease } from "./releases.ts";
 
 const NAME = "ledger-enterprise-cli";
-const assetOf = (version: string, target = hostTarget().name): string => `${NAME}-${version}-${target}`;
+const assetOf = (version: string, target = hostTarget().name): string =>
+  `${NAME}-${version}-${target}`;
 const ASSET = assetOf(VERSION);
 const good = signRelease({ [ASSET]: programOf(VERSION) });
 const [shell] = SHELLS;
@@ -36,7 +37,13 @@ describe("P12 which executable", () => {
     ["Linux with glibc on ARM", "Linux", "aarch64", {}, "linux-arm64"],
     ["Linux with musl", "Linux", "x86_64", { ldd: MUSL }, "linux-x64-musl"],
     ["Linux with musl on ARM", "Linux", "arm64", { ldd: MUSL }, "linux-arm64-musl"],
-    ["macOS on Intel", "Darwin", "x86_64", { sysctl: "exit 1", sw_vers: "echo 14.5" }, "darwin-x64"],
+    [
+      "macOS on Intel",
+      "Darwin",
+      "x86_64",
+      { sysctl: "exit 1", sw_vers: "echo 14.5" },
+      "darwin-x64",
+    ],
     [
       "macOS on Intel's before Big Sur's sysctl",
       "Darwin",
@@ -44,7 +51,13 @@ describe("P12 which executable", () => {
       { sysctl: "echo 0", sw_vers: "echo 13.0" },
       "darwin-x64",
     ],
-    ["macOS on Apple's", "Darwin", "arm64", { sysctl: "echo 0", sw_vers: "echo 26.1" }, "darwin-arm64"],
+    [
+      "macOS on Apple's",
+      "Darwin",
+      "arm64",
+      { sysctl: "echo 0", sw_vers: "echo 26.1" },
+      "darwin-arm64",
+    ],
     [
       "a shell under Rosetta",
       "Darwin",
@@ -66,12 +79,30 @@ describe("P12 which executable", () => {
   });
 
   test.each<[string, string, string, Readonly<Record<string, string>>, string]>([
-    ["another processor", "Linux", "riscv64", {}, "there is no executable for the processor 'riscv64'"],
+    [
+      "another processor",
+      "Linux",
+      "riscv64",
+      {},
+      "there is no executable for the processor 'riscv64'",
+    ],
     ["a 32-bit one", "Linux", "armv7l", {}, "there is no executable for the processor 'armv7l'"],
     ["a 32-bit system", "Linux", "x86_64", { getconf: "echo 32" }, "this system is a 32-bit one"],
     ["another system", "FreeBSD", "amd64", {}, "there is no executable for the system 'FreeBSD'"],
-    ["Windows", "MINGW64_NT-10.0", "x86_64", {}, `on Windows take ${NAME}-${VERSION}-windows-x64.exe from`],
-    ["an old macOS", "Darwin", "x86_64", { sysctl: "exit 1", sw_vers: "echo 12.7.6" }, "macOS 12.7.6 is too old"],
+    [
+      "Windows",
+      "MINGW64_NT-10.0",
+      "x86_64",
+      {},
+      `on Windows take ${NAME}-${VERSION}-windows-x64.exe from`,
+    ],
+    [
+      "an old macOS",
+      "Darwin",
+      "x86_64",
+      { sysctl: "exit 1", sw_vers: "echo 12.7.6" },
+      "macOS 12.7.6 is too old",
+    ],
   ])("%s", async (_what, system, processor, tools, message) => {
     machine.is(system, processor);
     for (const [tool, script] of Object.entries(tools)) machine.pretend(tool, script);
@@ -80,9 +111,20 @@ describe("P12 which executable", () => {
 
   test("a processor without SSE 4.2", async () => {
     machine.is("Linux", "x86_64");
-    const old = machine.write("cpuinfo", "processor\t: 0\nflags\t\t: fpu mmx sse sse2 ssse3 sse4_1 lm\n");
+    const old = machine.write(
+      "cpuinfo",
+      "processor\t: 0\nflags\t\t: fpu mmx sse sse2 ssse3 sse4_1 lm\n",
+    );
     const mount = 'mount --bind "$1" /proc/cpuinfo; shift; exec "$@"';
-    const through = ["/usr/bin/unshare", "-m", "/bin/sh", "-c", `PATH=/usr/bin:/bin; ${mount}`, "sh", old];
+    const through = [
+      "/usr/bin/unshare",
+      "-m",
+      "/bin/sh",
+      "-c",
+      `PATH=/usr/bin:/bin; ${mount}`,
+      "sh",
+      old,
+    ];
     const message = machine.expectRefused(await machine.run(shell, from(good), { through }));
     expect(message).toBe("this processor is too old: it has no SSE 4.2 (x86-64-v2).");
   });
@@ -120,14 +162,18 @@ describe("INS-4 what is there already", () => {
   test("another program, a link and a folder stay", async () => {
     machine.store(".local/bin", {});
     machine.write(`.local/bin/${NAME}`, "#!/bin/sh\necho hello\n", 0o755);
-    expect(machine.expectRefused(await install(from(good)), [NAME])).toContain("is something else than this program");
+    expect(machine.expectRefused(await install(from(good)), [NAME])).toContain(
+      "is something else than this program",
+    );
     expect(machine.version()).toBe("hello");
     machine.rename(`.local/bin/${NAME}`, "elsewhere");
     symlinkSync(join(machine.home, "elsewhere"), machine.program);
     expect(machine.expectRefused(await install(from(good)), [NAME])).toContain("is a link");
     machine.rename(`.local/bin/${NAME}`, "the link");
     mkdirSync(machine.program);
-    expect(machine.expectRefused(await install(from(good)), [NAME])).toContain("is something else than this program");
+    expect(machine.expectRefused(await install(from(good)), [NAME])).toContain(
+      "is something else than this program",
+    );
   });
 
   test("whatever fails, the old one stays and runs", async () => {
@@ -142,15 +188,19 @@ describe("INS-4 what is there already", () => {
     }
   });
 
-  test.each(["TERM", "INT", "HUP", "KILL"])("SIG%s in the middle: the old one stays and runs", async (signal) => {
-    occupy("0.0.9");
-    // The folder for the work has been made, the rename has not; a shell obeys when the tool ends.
-    machine.pretend("chmod", `kill -s ${signal} $PPID; exec ${Bun.which("chmod")} "$@"`);
-    const { exit } = await install(from(good));
-    expect(exit).not.toBe(0);
-    expect(machine.version()).toBe("0.0.9");
-    if (signal !== "KILL") expect(readdirSync(machine.bin)).toEqual([NAME]);
-  });
+  test.each(["TERM", "INT", "HUP", "KILL"])(
+    "SIG%s in the middle: the old one stays and runs",
+    async (signal) => {
+      occupy("0.0.9");
+      // The folder for the work has been made, the rename has not; a shell obeys when the tool
+      // ends.
+      machine.pretend("chmod", `kill -s ${signal} $PPID; exec ${Bun.which("chmod")} "$@"`);
+      const { exit } = await install(from(good));
+      expect(exit).not.toBe(0);
+      expect(machine.version()).toBe("0.0.9");
+      if (signal !== "KILL") expect(readdirSync(machine.bin)).toEqual([NAME]);
+    },
+  );
 
   test("the program may be running", async () => {
     occupy("0.0.9", 'case $1 in stay) echo up; read -r line; echo "$line"; exit ;; esac');

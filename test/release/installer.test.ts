@@ -1,4 +1,7 @@
-/** install.sh in three shells: what is right is installed, everything else changes nothing (INS-3). What is installed where: installer-place.test.ts. */
+/**
+ * install.sh in three shells: what is right is installed, everything else changes nothing (INS-3).
+ * What is installed where: installer-place.test.ts.
+ */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -88,16 +91,24 @@ describe.each(SHELLS.map((shell) => ({ shell })))("INS-3 $shell", ({ shell }) =>
     chmodSync(machine.bin, 0o555);
     const through = [Bun.which("setpriv") ?? "", "--bounding-set=-dac_override,-dac_read_search"];
     const message = machine.expectRefused(await machine.run(shell, from(good), { through }));
-    expect(message).toContain(`this user may not write to ${machine.bin}; name another folder with --dir`);
+    expect(message).toContain(
+      `this user may not write to ${machine.bin}; name another folder with --dir`,
+    );
   });
 
   test("P11 curl, over https", async () => {
     releases.publish(VERSION, good);
     machine.without("wget");
     const outcome = await install(["--key", key, "--from", `${releases.url}/releases`]);
-    expect({ ...outcome, version: machine.version() }).toMatchObject({ exit: 0, stderr: "", version: VERSION });
+    expect({ ...outcome, version: machine.version() }).toMatchObject({
+      exit: 0,
+      stderr: "",
+      version: VERSION,
+    });
     expect(releases.asked).toEqual(
-      ["SHA256SUMS", "SHA256SUMS.sig", ASSET].map((name) => `/releases/download/v${VERSION}/${name}`),
+      ["SHA256SUMS", "SHA256SUMS.sig", ASSET].map(
+        (name) => `/releases/download/v${VERSION}/${name}`,
+      ),
     );
   });
 
@@ -106,12 +117,17 @@ describe.each(SHELLS.map((shell) => ({ shell })))("INS-3 $shell", ({ shell }) =>
     machine.without("curl");
     machine.env.LEDGER_ENTERPRISE_RELEASES_URL = `${releases.url}/releases`;
     const outcome = await install(["--key", key, "--version", `v${NEXT}`]);
-    expect({ ...outcome, version: machine.version() }).toMatchObject({ exit: 0, stderr: "", version: NEXT });
+    expect({ ...outcome, version: machine.version() }).toMatchObject({
+      exit: 0,
+      stderr: "",
+      version: NEXT,
+    });
   });
 
   test("P11 neither, or a wget that cannot insist on https", async () => {
     machine.without("curl", "wget");
-    const sentence = "neither curl nor GNU wget is here; install one, or name a folder with --from.";
+    const sentence =
+      "neither curl nor GNU wget is here; install one, or name a folder with --from.";
     expect(machine.expectRefused(await install(["--key", key]))).toBe(sentence);
     machine.pretend("wget", 'echo "Usage: wget [-cqS] [-O FILE] URL"');
     expect(machine.expectRefused(await install(["--key", key]))).toBe(sentence);
@@ -122,7 +138,9 @@ describe.each(SHELLS.map((shell) => ({ shell })))("INS-3 $shell", ({ shell }) =>
     program[20] = (program[20] ?? 0) ^ 1;
     const sentence = `${ASSET} is not what the release's signed list names: it was cut short or altered.`;
     for (const bytes of [program, program.subarray(0, 30), new Uint8Array()]) {
-      expect(machine.expectRefused(await install(from({ ...good, [ASSET]: bytes })))).toBe(sentence);
+      expect(machine.expectRefused(await install(from({ ...good, [ASSET]: bytes })))).toBe(
+        sentence,
+      );
     }
   });
 
@@ -132,8 +150,12 @@ describe.each(SHELLS.map((shell) => ({ shell })))("INS-3 $shell", ({ shell }) =>
       `the release holds no executable of version ${VERSION} for ${TARGET}.`,
     );
     releases.publish(VERSION, {});
-    const message = machine.expectRefused(await install(["--key", key, "--from", `${releases.url}/releases`]));
-    expect(message).toBe(`${releases.url}/releases/download/v${VERSION}/SHA256SUMS could not be downloaded.`);
+    const message = machine.expectRefused(
+      await install(["--key", key, "--from", `${releases.url}/releases`]),
+    );
+    expect(message).toBe(
+      `${releases.url}/releases/download/v${VERSION}/SHA256SUMS could not be downloaded.`,
+    );
   });
 
   test("P09 cut anywhere, the script does nothing", async () => {
@@ -142,8 +164,13 @@ describe.each(SHELLS.map((shell) => ({ shell })))("INS-3 $shell", ({ shell }) =>
     machine.env.LEDGER_ENTERPRISE_RELEASES_URL = machine.store("a release", good);
     const ends = [...script.matchAll(/\n/g)].map(({ index }) => index);
     const last = script.trimEnd().lastIndexOf("\n");
-    // Each line's end, each place in the last line but its own end, and some in the middle of lines.
-    const cuts = [...ends.slice(0, -1), ...ends.map((end) => end - 7), ...range(last, script.trimEnd().length - 1)];
+    // Each line's end, each place in the last line but its own end, and some in the middle of
+    // lines.
+    const cuts = [
+      ...ends.slice(0, -1),
+      ...ends.map((end) => end - 7),
+      ...range(last, script.trimEnd().length - 1),
+    ];
     const args = from(good);
     const before = readdirSync(machine.home).toSorted();
     const harm: number[] = [];
@@ -168,14 +195,19 @@ const [shell] = SHELLS;
 const install = (args: readonly string[]) => machine.run(shell, args);
 
 describe("INS-3 a release that is wrong", () => {
-  const FORGED = "the release's list of checksums is not signed with the release key. Use nothing from this source.";
+  const FORGED =
+    "the release's list of checksums is not signed with the release key. Use nothing from this source.";
   const flip = (bytes: Uint8Array = new Uint8Array()): Uint8Array =>
     Uint8Array.from(bytes, (byte, at) => (at === 9 ? byte ^ 1 : byte));
   const zeros = "0".repeat(64);
 
   test.each<[string, () => Files, string]>([
     ["the list is altered", () => ({ ...good, SHA256SUMS: flip(good.SHA256SUMS) }), FORGED],
-    ["the signature is altered", () => ({ ...good, "SHA256SUMS.sig": flip(good["SHA256SUMS.sig"]) }), FORGED],
+    [
+      "the signature is altered",
+      () => ({ ...good, "SHA256SUMS.sig": flip(good["SHA256SUMS.sig"]) }),
+      FORGED,
+    ],
     ["the signature is empty", () => ({ ...good, "SHA256SUMS.sig": new Uint8Array() }), FORGED],
     ["somebody else signed", () => signRelease({ [ASSET]: programOf(VERSION) }, "other"), FORGED],
     [
@@ -222,10 +254,14 @@ describe("INS-3 a release that is wrong", () => {
       const code = place.startsWith("https:") ? 1 : 2;
       return machine.expectRefused(await install(["--key", key, "--from", place]), [], code);
     };
-    expect(await refused("http://127.0.0.1:1/releases")).toBe("'http://127.0.0.1:1/releases' is no https address.");
+    expect(await refused("http://127.0.0.1:1/releases")).toBe(
+      "'http://127.0.0.1:1/releases' is no https address.",
+    );
     const plain = new Releases();
     plain.publish(VERSION, good);
-    const answers = { SHA256SUMS: () => redirect(`${plain.url}/releases/download/v${VERSION}/SHA256SUMS`) };
+    const answers = {
+      SHA256SUMS: () => redirect(`${plain.url}/releases/download/v${VERSION}/SHA256SUMS`),
+    };
     releases.publish(VERSION, good, { answers });
     expect(await refused(url)).toContain("could not be downloaded");
     machine.rename("../tools/curl", "curl");
@@ -234,7 +270,10 @@ describe("INS-3 a release that is wrong", () => {
     expect(plain.asked).toEqual([]);
     machine.rename("curl", "../tools/curl");
     plain[Symbol.dispose]();
-    releases.publish(VERSION, { ...good, [ASSET]: (good[ASSET] ?? new Uint8Array()).subarray(0, 20) });
+    releases.publish(VERSION, {
+      ...good,
+      [ASSET]: (good[ASSET] ?? new Uint8Array()).subarray(0, 20),
+    });
     expect(await refused(url)).toContain("cut short or altered");
     delete machine.env.CURL_CA_BUNDLE;
     releases.publish(VERSION, good);
@@ -245,7 +284,12 @@ describe("INS-3 a release that is wrong", () => {
 
 describe("INS-3 what it is given", () => {
   test.each<[string, () => string[], number, string]>([
-    ["an unknown option", () => ["--verson", "1.2.3"], 2, "unknown option '--verson'; --help shows all."],
+    [
+      "an unknown option",
+      () => ["--verson", "1.2.3"],
+      2,
+      "unknown option '--verson'; --help shows all.",
+    ],
     ["an argument", () => ["1.2.3"], 2, "unknown option '1.2.3'; --help shows all."],
     ["an option without value", () => ["--dir"], 2, "--dir needs a value."],
     ["an empty value", () => ["--dir", ""], 2, "--dir needs a value."],
@@ -273,7 +317,12 @@ describe("INS-3 what it is given", () => {
       2,
       "this script knows no release key; name the signer's public key with --key.",
     ],
-    ["a key that is not there", () => [...from(good), "--key", "/nowhere"], 1, "the key /nowhere cannot be read."],
+    [
+      "a key that is not there",
+      () => [...from(good), "--key", "/nowhere"],
+      1,
+      "the key /nowhere cannot be read.",
+    ],
     [
       "a key of another",
       () => [...from(good), "--key", machine.write("other.pem", OTHER_PUBLIC_PEM)],
@@ -298,7 +347,9 @@ describe("INS-3 what it is given", () => {
 
   test("no HOME and no --dir", async () => {
     machine.env.HOME = "";
-    expect(machine.expectRefused(await install(from(good)), [], 2)).toBe("there is no HOME; name a folder with --dir.");
+    expect(machine.expectRefused(await install(from(good)), [], 2)).toBe(
+      "there is no HOME; name a folder with --dir.",
+    );
   });
 
   test("no openssl", async () => {

@@ -1,4 +1,7 @@
-/** A machine on which install.sh is run: a home with a space in its name, exactly the tools that a test leaves it, and a shell of three. */
+/**
+ * A machine on which install.sh is run: a home with a space in its name, exactly the tools that a
+ * test leaves it, and a shell of three.
+ */
 import { expect } from "bun:test";
 import {
   chmodSync,
@@ -23,7 +26,22 @@ export const INSTALLER = join(ROOT, "install.sh");
 
 /** All that install.sh may call; a tool that it needs beside these makes every test fail. */
 const TOOLS = [
-  ...["cat", "chmod", "cp", "curl", "env", "getconf", "grep", "ldd", "mkdir", "mktemp", "mv", "openssl", "rm", "sh"],
+  ...[
+    "cat",
+    "chmod",
+    "cp",
+    "curl",
+    "env",
+    "getconf",
+    "grep",
+    "ldd",
+    "mkdir",
+    "mktemp",
+    "mv",
+    "openssl",
+    "rm",
+    "sh",
+  ],
   ...["tr", "uname", "wget"],
 ];
 
@@ -37,7 +55,8 @@ export class Machine implements AsyncDisposable {
     this.home = join(folder, "a home");
     this.toolFolder = join(folder, "tools");
     for (const path of [this.home, this.toolFolder]) mkdirSync(path);
-    for (const tool of TOOLS) symlinkSync(Bun.which(tool) ?? `missing-${tool}`, join(this.toolFolder, tool));
+    for (const tool of TOOLS)
+      symlinkSync(Bun.which(tool) ?? `missing-${tool}`, join(this.toolFolder, tool));
   }
 
   static async make(): Promise<Machine> {
@@ -106,17 +125,28 @@ export class Machine implements AsyncDisposable {
       stdout: "pipe",
       stderr: "pipe",
     });
-    const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
+    const [stdout, stderr] = await Promise.all([
+      new Response(child.stdout).text(),
+      new Response(child.stderr).text(),
+    ]);
     return { exit: await child.exited, stdout, stderr };
   }
 
   /** The version that the installed program answers; undefined when there is none. */
   version(path = this.program): string | undefined {
-    return existsSync(path) ? Bun.spawnSync([path, "--version"], { env: {} }).stdout.toString().trim() : undefined;
+    return existsSync(path)
+      ? Bun.spawnSync([path, "--version"], { env: {} }).stdout.toString().trim()
+      : undefined;
   }
 
-  /** It failed with one sentence, which it gives, and what lies in the folder of programs is `left`. */
-  expectRefused({ exit, stdout, stderr }: Outcome, left: readonly string[] = [], expectedExit = 1): string {
+  /**
+   * It failed with one sentence, which it gives, and what lies in the folder of programs is `left`.
+   */
+  expectRefused(
+    { exit, stdout, stderr }: Outcome,
+    left: readonly string[] = [],
+    expectedExit = 1,
+  ): string {
     expect({ exit, stdout, stderr }).toEqual({ exit: expectedExit, stdout: "", stderr });
     const files = existsSync(this.bin) ? readdirSync(this.bin) : [];
     expect(files).toEqual([...left]);

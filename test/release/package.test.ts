@@ -1,4 +1,7 @@
-/** The npm package as a user installs it: globally, without install scripts, on each Node that it supports, with and without node-hid (SPEC §9). */
+/**
+ * The npm package as a user installs it: globally, without install scripts, on each Node that it
+ * supports, with and without node-hid (SPEC §9).
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, realpathSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -11,59 +14,87 @@ const { nodes, installed } = await findArtifacts();
 const ABSENT = "The package 'node-hid' is not installed.";
 const npm = realpathSync(Bun.which("npm") ?? "npm");
 
-describe.each(Object.entries(nodes))("npm package installed globally on Node %s", (_major, node) => {
-  let prefix: string;
-  const env = (): Record<string, string> => ({
-    HOME: prefix,
-    PATH: `${dirname(node)}:${join(prefix, "bin")}:/usr/bin:/bin`,
-    LEDGER_ENTERPRISE_API_URL: "https://api.invalid/v1/rest",
-    LEDGER_ENTERPRISE_WORKSPACE: "minivault",
-  });
-  const run = (...argv: readonly string[]) => {
-    const { exitCode, stdout, stderr } = Bun.spawnSync(["ledger-enterprise-cli", ...argv], { env: env(), cwd: prefix });
-    return { exit: exitCode, stdout: stdout.toString(), stderr: stderr.toString() };
-  };
-  const hid = () => join(prefix, "lib/node_modules/ledger-enterprise-cli/node_modules/node-hid");
-
-  beforeAll(async () => {
-    prefix = await mkdtemp(join(tmpdir(), "global-"));
-    const flags = ["--global", "--prefix", prefix, "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"];
-    const { exitCode, stderr } = Bun.spawnSync([node, npm, "install", ...flags, packageTarball()], {
-      env: { ...process.env, PATH: `${dirname(node)}:${process.env.PATH}` } as Record<string, string>,
+describe.each(Object.entries(nodes))(
+  "npm package installed globally on Node %s",
+  (_major, node) => {
+    let prefix: string;
+    const env = (): Record<string, string> => ({
+      HOME: prefix,
+      PATH: `${dirname(node)}:${join(prefix, "bin")}:/usr/bin:/bin`,
+      LEDGER_ENTERPRISE_API_URL: "https://api.invalid/v1/rest",
+      LEDGER_ENTERPRISE_WORKSPACE: "minivault",
     });
-    expect({ exitCode, stderr: exitCode === 0 ? "" : stderr.toString() }).toEqual({ exitCode: 0, stderr: "" });
-  });
-  afterAll(() => rm(prefix, { recursive: true }));
+    const run = (...argv: readonly string[]) => {
+      const { exitCode, stdout, stderr } = Bun.spawnSync(["ledger-enterprise-cli", ...argv], {
+        env: env(),
+        cwd: prefix,
+      });
+      return { exit: exitCode, stdout: stdout.toString(), stderr: stderr.toString() };
+    };
+    const hid = () => join(prefix, "lib/node_modules/ledger-enterprise-cli/node_modules/node-hid");
 
-  test("REL-4 it runs, and with node-hid it looks for a device", () => {
-    expect(run("--version")).toEqual({ exit: 0, stdout: `${VERSION}\n`, stderr: "" });
-    expect(run("schema").exit).toBe(0);
-    expect(existsSync(hid())).toBe(true);
-    // Whether there is a device, and the system's own libraries, is another matter.
-    const { error } = JSON.parse(run("login", "device").stdout) as { error: { code: string; message: string } };
-    expect(["DEVICE_NOT_FOUND", "DEVICE_UNSUPPORTED"]).toContain(error.code);
-    expect(error.message).not.toBe(ABSENT);
-  });
-
-  test("REL-4 without node-hid all but the device commands work, and those say what is missing", async () => {
-    await rm(hid(), { recursive: true });
-    expect(run("--version")).toEqual({ exit: 0, stdout: `${VERSION}\n`, stderr: "" });
-    expect(run("schema", "errors").exit).toBe(0);
-    const { exit, stdout, stderr } = run("login", "device");
-    expect({ exit, stderr, error: JSON.parse(stdout).error }).toMatchObject({
-      exit: 1,
-      stderr: "",
-      error: { code: "DEVICE_UNSUPPORTED", message: ABSENT },
+    beforeAll(async () => {
+      prefix = await mkdtemp(join(tmpdir(), "global-"));
+      const flags = [
+        "--global",
+        "--prefix",
+        prefix,
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+        "--prefer-offline",
+      ];
+      const { exitCode, stderr } = Bun.spawnSync(
+        [node, npm, "install", ...flags, packageTarball()],
+        {
+          env: { ...process.env, PATH: `${dirname(node)}:${process.env.PATH}` } as Record<
+            string,
+            string
+          >,
+        },
+      );
+      expect({ exitCode, stderr: exitCode === 0 ? "" : stderr.toString() }).toEqual({
+        exitCode: 0,
+        stderr: "",
+      });
     });
-  });
-});
+    afterAll(() => rm(prefix, { recursive: true }));
+
+    test("REL-4 it runs, and with node-hid it looks for a device", () => {
+      expect(run("--version")).toEqual({ exit: 0, stdout: `${VERSION}\n`, stderr: "" });
+      expect(run("schema").exit).toBe(0);
+      expect(existsSync(hid())).toBe(true);
+      // Whether there is a device, and the system's own libraries, is another matter.
+      const { error } = JSON.parse(run("login", "device").stdout) as {
+        error: { code: string; message: string };
+      };
+      expect(["DEVICE_NOT_FOUND", "DEVICE_UNSUPPORTED"]).toContain(error.code);
+      expect(error.message).not.toBe(ABSENT);
+    });
+
+    test("REL-4 without node-hid all but the device commands work, and those say what is missing", async () => {
+      await rm(hid(), { recursive: true });
+      expect(run("--version")).toEqual({ exit: 0, stdout: `${VERSION}\n`, stderr: "" });
+      expect(run("schema", "errors").exit).toBe(0);
+      const { exit, stdout, stderr } = run("login", "device");
+      expect({ exit, stderr, error: JSON.parse(stdout).error }).toMatchObject({
+        exit: 1,
+        stderr: "",
+        error: { code: "DEVICE_UNSUPPORTED", message: ABSENT },
+      });
+    });
+  },
+);
 
 test("REL-4 the system's own Node runs it or is refused in one sentence", () => {
   const node = Bun.which("node") ?? "";
   const version = Bun.spawnSync([node, "--version"]).stdout.toString().trim().slice(1);
   const { exitCode, stdout, stderr } = Bun.spawnSync([node, installed, "--version"]);
   const isSupported = Number(version.split(".")[0]) >= 22;
-  expect({ exitCode, stderr: stderr.toString() }).toEqual({ exitCode: isSupported ? 0 : 1, stderr: "" });
+  expect({ exitCode, stderr: stderr.toString() }).toEqual({
+    exitCode: isSupported ? 0 : 1,
+    stderr: "",
+  });
   if (isSupported) expect(stdout.toString()).toBe(`${VERSION}\n`);
   else {
     expect(JSON.parse(stdout.toString()).error).toMatchObject({

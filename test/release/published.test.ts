@@ -1,4 +1,6 @@
-/** What is published agrees with the one place for names (core/release/names.ts), and with itself. */
+/**
+ * What is published agrees with the one place for names (core/release/names.ts), and with itself.
+ */
 import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -37,13 +39,15 @@ test("install.sh holds the names and the key that the program holds", () => {
 });
 
 test("a key that is stamped into install.sh is the key, in PEM", () => {
-  const [, lines = ""] = /^RELEASE_KEY='([^']+)'$/m.exec(stampInstaller(installer, RELEASE_KEY)) ?? [];
+  const [, lines = ""] =
+    /^RELEASE_KEY='([^']+)'$/m.exec(stampInstaller(installer, RELEASE_KEY)) ?? [];
   expect(`-----BEGIN PUBLIC KEY-----\n${lines}\n-----END PUBLIC KEY-----\n`).toBe(PUBLIC_PEM);
 });
 
 test("README shows how to install and verify with the names and the key that the program holds", async () => {
   const readme = await Bun.file(join(ROOT, "README.md")).text();
-  for (const text of [installText(PUBLISHED_KEY), verifyText(PUBLISHED_KEY)]) expect(readme).toContain(text);
+  for (const text of [installText(PUBLISHED_KEY), verifyText(PUBLISHED_KEY)])
+    expect(readme).toContain(text);
   expect(readme.includes("No release is published yet")).toBe(PUBLISHED_KEY === undefined);
 });
 
@@ -59,19 +63,30 @@ test("REL-3 what README says verifies a release, and nothing else", async () => 
   };
   const good = signRelease({ [asset]: programOf(VERSION) });
   expect(follow(good)).toEqual({ verdict: "Verified OK", isSame: true });
-  expect(follow({ ...good, [asset]: programOf("1.2.3") })).toEqual({ verdict: "Verified OK", isSame: false });
-  expect(follow(signRelease({ [asset]: programOf(VERSION) }, "other")).verdict).not.toBe("Verified OK");
+  expect(follow({ ...good, [asset]: programOf("1.2.3") })).toEqual({
+    verdict: "Verified OK",
+    isSame: false,
+  });
+  expect(follow(signRelease({ [asset]: programOf(VERSION) }, "other")).verdict).not.toBe(
+    "Verified OK",
+  );
   await rm(folder, { recursive: true });
 });
 
 test("INS-3 install.sh calls nothing that it must not", () => {
-  expect(installer).not.toMatch(/\bsudo\b|\beval\b|\|\s*(ba|da)?sh\b|\.(bash|zsh)rc|--insecure|--no-check-certificate/);
+  expect(installer).not.toMatch(
+    /\bsudo\b|\beval\b|\|\s*(ba|da)?sh\b|\.(bash|zsh)rc|--insecure|--no-check-certificate/,
+  );
   expect(installer.trimEnd().split("\n").at(-1)).toBe('{ main "$@"; exit; }');
   expect(installer).toContain("\nset -eu\n");
 });
 
 test.each(["sign.sh", "publish.sh"])("shellcheck has nothing to say about %s", (name) => {
-  const { exitCode, stdout } = Bun.spawnSync(["shellcheck", "--shell=sh", join(ROOT, "scripts", name)]);
+  const { exitCode, stdout } = Bun.spawnSync([
+    "shellcheck",
+    "--shell=sh",
+    join(ROOT, "scripts", name),
+  ]);
   expect({ exitCode, report: stdout.toString() }).toEqual({ exitCode: 0, report: "" });
 });
 
@@ -110,7 +125,9 @@ describe.each(workflows)("$name", ({ text, workflow }) => {
   test("every action is one of GitHub's own, by the commit of a named version", () => {
     const uses = [...text.matchAll(/\buses: (.*)$/gm)].map(([, value]) => value ?? "");
     expect(uses).toHaveLength(steps.filter((step) => step.uses !== undefined).length);
-    expect(uses.filter((value) => !/^actions\/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/.test(value))).toEqual([]);
+    expect(
+      uses.filter((value) => !/^actions\/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/.test(value)),
+    ).toEqual([]);
     const versions = new Map(uses.map((value) => [value.split("@")[0], value]));
     expect(uses.filter((value) => versions.get(value.split("@")[0]) !== value)).toEqual([]);
   });
@@ -122,30 +139,45 @@ describe.each(workflows)("$name", ({ text, workflow }) => {
       const known =
         /^npm ci --ignore-scripts$/.test(command) ||
         isPackageScript(command) ||
-        existsSync(join(ROOT, /^(?:sudo env "PATH=\$PATH" CI=true bash|sh) (\S+)/.exec(command)?.[1] ?? "missing"));
+        existsSync(
+          join(
+            ROOT,
+            /^(?:sudo env "PATH=\$PATH" CI=true bash|sh) (\S+)/.exec(command)?.[1] ?? "missing",
+          ),
+        );
       expect({ command, known }).toEqual({ command, known: true });
     }
   });
 
   test("rights are given to each job, and are few; every job ends; no checkout keeps its token", () => {
     expect(workflow.permissions).toEqual({});
-    expect(jobs.filter((job) => job.permissions === undefined || !(job["timeout-minutes"] <= 90))).toEqual([]);
+    expect(
+      jobs.filter((job) => job.permissions === undefined || !(job["timeout-minutes"] <= 90)),
+    ).toEqual([]);
     const writers = jobs.filter((job) => Object.values(job.permissions).includes("write"));
     expect(writers.filter(({ environment }) => environment !== "release")).toEqual([]);
     const checkouts = steps.filter(({ uses }) => uses?.startsWith("actions/checkout@"));
     expect(checkouts.filter((step) => step.with?.["persist-credentials"] !== false)).toEqual([]);
-    expect(Object.keys(workflow.on)).not.toContainAnyValues(["pull_request_target", "workflow_run", "issue_comment"]);
+    expect(Object.keys(workflow.on)).not.toContainAnyValues([
+      "pull_request_target",
+      "workflow_run",
+      "issue_comment",
+    ]);
   });
 });
 
 /** `npm run <script>`, and for release a step of it. */
 function isPackageScript(command: string): boolean {
   const [, name = "", step] = /^npm run (\S+) -- (\S+)/.exec(command) ?? [];
-  return Object.hasOwn(manifest.scripts, name) && (name !== "release" || STEP_NAMES.includes(step ?? ""));
+  return (
+    Object.hasOwn(manifest.scripts, name) && (name !== "release" || STEP_NAMES.includes(step ?? ""))
+  );
 }
 
 test("REL-3 the key is in one step of one job, in which no dependency is installed", () => {
-  const holders = Object.entries(release?.jobs ?? {}).filter(([, job]) => JSON.stringify(job).includes("secrets."));
+  const holders = Object.entries(release?.jobs ?? {}).filter(([, job]) =>
+    JSON.stringify(job).includes("secrets."),
+  );
   expect(holders.map(([name]) => name)).toEqual(["sign"]);
   const steps = release?.jobs.sign?.steps ?? [];
   expect(steps.filter((step) => JSON.stringify(step).includes("secrets."))).toHaveLength(1);
@@ -157,7 +189,10 @@ test("REL-3 the key is in one step of one job, in which no dependency is install
 test("REL-4 what is published has been checked, built and signed; npm is told without a token; GitHub's release comes last", () => {
   const { check, build, sign, publish } = release?.jobs ?? {};
   expect(Object.keys(release?.on ?? {})).toEqual(["push"]);
-  expect({ sign: sign?.needs, publish: publish?.needs }).toEqual({ sign: ["check", "build"], publish: "sign" });
+  expect({ sign: sign?.needs, publish: publish?.needs }).toEqual({
+    sign: ["check", "build"],
+    publish: "sign",
+  });
   expect(check?.steps.some(({ run }) => run?.endsWith(".ci/run"))).toBe(true);
   expect(build?.steps.at(-1)?.uses).toContain("upload-artifact");
   const steps = publish?.steps.map(({ run }) => run).filter((run) => run !== undefined) ?? [];
@@ -167,7 +202,9 @@ test("REL-4 what is published has been checked, built and signed; npm is told wi
 });
 
 test("REL-3 the proof of origin is made of the signed list", () => {
-  const attest = release?.jobs.sign?.steps.find(({ uses }) => uses?.startsWith("actions/attest-build-provenance@"));
+  const attest = release?.jobs.sign?.steps.find(({ uses }) =>
+    uses?.startsWith("actions/attest-build-provenance@"),
+  );
   expect(attest?.with).toEqual({ "subject-checksums": "dist/release/SHA256SUMS" });
 });
 

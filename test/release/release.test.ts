@@ -1,4 +1,7 @@
-/** The steps from a tag to a release, each as the workflow runs it: made, signed, verified, published; and made again elsewhere (REL-2, REL-3). */
+/**
+ * The steps from a tag to a release, each as the workflow runs it: made, signed, verified,
+ * published; and made again elsewhere (REL-2, REL-3).
+ */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
@@ -28,7 +31,10 @@ beforeAll(async () => {
   replace(join(light, HOST), program);
   const list = readFileSync(join(light, "SHA256SUMS"), "utf8");
   const sum = createHash("sha256").update(program).digest("hex");
-  replace(join(light, "SHA256SUMS"), list.replace(new RegExp(`^.*  ${HOST}$`, "m"), `${sum}  ${HOST}`));
+  replace(
+    join(light, "SHA256SUMS"),
+    list.replace(new RegExp(`^.*  ${HOST}$`, "m"), `${sum}  ${HOST}`),
+  );
 });
 afterAll(() => rm(work, { recursive: true }));
 
@@ -55,18 +61,25 @@ function script(name: string, args: readonly string[], env: Readonly<Record<stri
   return { exit: exitCode, stdout: stdout.toString(), stderr: stderr.toString() };
 }
 
-const sign = (folder: string, key: string) => script("sign.sh", [folder], { RELEASE_SIGNING_KEY: key });
+const sign = (folder: string, key: string) =>
+  script("sign.sh", [folder], { RELEASE_SIGNING_KEY: key });
 
 function signedCopy(name: string, folderOf = light): string {
   const folder = copyOf(folderOf, name);
-  expect(sign(folder, PRIVATE_PEM)).toEqual({ exit: 0, stdout: `signed: ${folder}/SHA256SUMS\n`, stderr: "" });
+  expect(sign(folder, PRIVATE_PEM)).toEqual({
+    exit: 0,
+    stdout: `signed: ${folder}/SHA256SUMS\n`,
+    stderr: "",
+  });
   return folder;
 }
 
 test("REL-3 a release holds programs, package, list of parts, installer and the list of them all", () => {
   const files = readdirSync(unsigned).toSorted();
   const own = `ledger-enterprise-cli-${VERSION}`;
-  expect(files).toEqual(["SHA256SUMS", "install.sh", HOST, `${own}.cdx.json`, `${own}.tgz`].toSorted());
+  expect(files).toEqual(
+    ["SHA256SUMS", "install.sh", HOST, `${own}.cdx.json`, `${own}.tgz`].toSorted(),
+  );
   const lines = readFileSync(join(unsigned, "SHA256SUMS"), "utf8").trimEnd().split("\n");
   const expected = files
     .filter((name) => name !== "SHA256SUMS")
@@ -120,7 +133,9 @@ test("REL-2 another build, from a folder of another name, gives the same bytes",
 }, 60_000);
 
 test("REL-3 the list of parts names each bundled package and each runtime with the hash of its lock file", async () => {
-  const document = JSON.parse(readFileSync(join(unsigned, `ledger-enterprise-cli-${VERSION}.cdx.json`), "utf8"));
+  const document = JSON.parse(
+    readFileSync(join(unsigned, `ledger-enterprise-cli-${VERSION}.cdx.json`), "utf8"),
+  );
   const { packages } = await Bun.file(join(ROOT, "package-lock.json")).json();
   const runtimes = await Bun.file(join(ROOT, "runtimes/bun.lock")).text();
   interface Component {
@@ -163,7 +178,11 @@ test("a new key is its owner's alone, and never takes the place of a file", asyn
   const shown = Bun.spawnSync(["openssl", "pkey", "-in", file, "-pubout"]).stdout.toString();
   expect(readPublicKey(shown)).toBe(key);
   await expect(newKey(file)).rejects.toThrow("EEXIST");
-  const rsa = Bun.spawnSync(["sh", "-c", "openssl genrsa 2048 2>/dev/null | openssl pkey -pubout"]).stdout.toString();
+  const rsa = Bun.spawnSync([
+    "sh",
+    "-c",
+    "openssl genrsa 2048 2>/dev/null | openssl pkey -pubout",
+  ]).stdout.toString();
   expect(() => readPublicKey(rsa)).toThrow("none on P-256");
 });
 
@@ -177,19 +196,31 @@ test("a tag is released only when it is this version's, from a clean tree, with 
 });
 
 /** gh and npm as far as publish.sh speaks to them; they write down what they were told. */
-function publisher(name: string, { isDraft, integrity }: { isDraft?: string; integrity?: string } = {}) {
+function publisher(
+  name: string,
+  { isDraft, integrity }: { isDraft?: string; integrity?: string } = {},
+) {
   const tools = join(work, `${name} tools`);
   const log = join(work, `${name}.log`);
   mkdirSync(tools);
   const tool = (command: string, answer: string): void =>
-    writeFileSync(join(tools, command), `#!/bin/sh\nprintf '%s\\n' "${command} $1 $2" >>'${log}'\n${answer}\n`, {
-      mode: 0o755,
-    });
-  tool("gh", `[ "$2" = view ] && { ${isDraft === undefined ? "exit 1" : `echo ${isDraft}`}; }; exit 0`);
+    writeFileSync(
+      join(tools, command),
+      `#!/bin/sh\nprintf '%s\\n' "${command} $1 $2" >>'${log}'\n${answer}\n`,
+      {
+        mode: 0o755,
+      },
+    );
+  tool(
+    "gh",
+    `[ "$2" = view ] && { ${isDraft === undefined ? "exit 1" : `echo ${isDraft}`}; }; exit 0`,
+  );
   tool("npm", `[ "$1" = view ] && echo '${integrity ?? ""}'; exit 0`);
   return (step: string, folder: string, tag = `v${VERSION}`) => {
     writeFileSync(log, "");
-    const { exit, stderr } = script("publish.sh", [step, folder, tag], { PATH: `${tools}:${process.env.PATH}` });
+    const { exit, stderr } = script("publish.sh", [step, folder, tag], {
+      PATH: `${tools}:${process.env.PATH}`,
+    });
     return {
       exit,
       error: stderr.split("\n").findLast((line) => line !== ""),
@@ -203,7 +234,10 @@ test("REL-4 a release is published as a draft, then at npm, then for all", () =>
   const publish = publisher("first");
   const tarball = join(folder, `ledger-enterprise-cli-${VERSION}.tgz`);
   const tag = `v${VERSION}`;
-  expect(publish("draft", folder)).toMatchObject({ exit: 0, told: ["gh release view", "gh release create"] });
+  expect(publish("draft", folder)).toMatchObject({
+    exit: 0,
+    told: ["gh release view", "gh release create"],
+  });
   expect(publish("npm", folder)).toMatchObject({
     exit: 0,
     told: [`npm view ledger-enterprise-cli@${VERSION}`, `npm publish ${tarball}`],
@@ -218,9 +252,18 @@ test("REL-4 a release is published as a draft, then at npm, then for all", () =>
 
 test("REL-4 a repeated step takes an old draft away, never a release, and publishes no package twice", () => {
   const folder = signedCopy("repeated");
-  const sum = createHash("sha512").update(readFileSync(join(folder, `ledger-enterprise-cli-${VERSION}.tgz`)));
-  const drafted = publisher("drafted", { isDraft: "true", integrity: `sha512-${sum.digest("base64")}` });
-  expect(drafted("draft", folder).told).toEqual(["gh release view", "gh release delete", "gh release create"]);
+  const sum = createHash("sha512").update(
+    readFileSync(join(folder, `ledger-enterprise-cli-${VERSION}.tgz`)),
+  );
+  const drafted = publisher("drafted", {
+    isDraft: "true",
+    integrity: `sha512-${sum.digest("base64")}`,
+  });
+  expect(drafted("draft", folder).told).toEqual([
+    "gh release view",
+    "gh release delete",
+    "gh release create",
+  ]);
   expect(drafted("npm", folder).told).toEqual([`npm view ledger-enterprise-cli@${VERSION}`]);
   expect(publisher("released", { isDraft: "false" })("draft", folder).told).toEqual([
     "gh release view",
@@ -249,5 +292,6 @@ test("REL-4 nothing that is not wholly signed and of the tag's version is publis
     ...nothing,
     error: "publish.sh: install.sh does not install this release.",
   });
-  for (const tag of ["main", `v${VERSION}-rc.1`]) expect(publish("draft", signed, tag)).toMatchObject(nothing);
+  for (const tag of ["main", `v${VERSION}-rc.1`])
+    expect(publish("draft", signed, tag)).toMatchObject(nothing);
 });

@@ -1,4 +1,7 @@
-/** A registry and a releases page of the test's own, with releases that are signed by a key of the test's own. */
+/**
+ * A registry and a releases page of the test's own, with releases that are signed by a key of the
+ * test's own.
+ */
 import { createHash, generateKeyPairSync, sign } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Identity } from "../hostile/certificates.ts";
@@ -12,11 +15,15 @@ const pair = generateKeyPairSync("ec", { namedCurve: "P-256" });
 const other = generateKeyPairSync("ec", { namedCurve: "P-256" });
 
 /** As names.ts takes it. */
-export const RELEASE_KEY = pair.publicKey.export({ type: "spki", format: "der" }).toString("base64");
+export const RELEASE_KEY = pair.publicKey
+  .export({ type: "spki", format: "der" })
+  .toString("base64");
 /** As openssl takes them. */
 export const PUBLIC_PEM = pair.publicKey.export({ type: "spki", format: "pem" }).toString();
 export const PRIVATE_PEM = pair.privateKey.export({ type: "pkcs8", format: "pem" }).toString();
-export const OTHER_PRIVATE_PEM = other.privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+export const OTHER_PRIVATE_PEM = other.privateKey
+  .export({ type: "pkcs8", format: "pem" })
+  .toString();
 export const OTHER_PUBLIC_PEM = other.publicKey.export({ type: "spki", format: "pem" }).toString();
 
 export type Files = Readonly<Record<string, Uint8Array>>;
@@ -38,7 +45,9 @@ export function signList(list: string, key: "release" | "other" = "release"): Fi
 
 /** A program that answers `--version`, as a shell script; `line` may hold what else it does. */
 export function programOf(version: string, line = ":", padding = 0): Uint8Array {
-  return Buffer.from(`#!/bin/sh\n${line}\n[ "$1" = --version ] && echo ${version}\nexit\n${"#".repeat(padding)}\n`);
+  return Buffer.from(
+    `#!/bin/sh\n${line}\n[ "$1" = --version ] && echo ${version}\nexit\n${"#".repeat(padding)}\n`,
+  );
 }
 
 type Answer = (request: Request) => Response | Promise<Response>;
@@ -70,11 +79,17 @@ export class Releases implements Disposable {
     };
   }
 
-  /** What both sources publish from now on, and what lies under that version; `answers` replace single files, or `latest`. */
+  /**
+   * What both sources publish from now on, and what lies under that version; `answers` replace
+   * single files, or `latest`.
+   */
   publish(
     version: string,
     files: Files,
-    { npm = version, answers = {} }: { npm?: string; answers?: Readonly<Record<string, Answer>> } = {},
+    {
+      npm = version,
+      answers = {},
+    }: { npm?: string; answers?: Readonly<Record<string, Answer>> } = {},
   ): void {
     this.asked.length = 0;
     Object.assign(this, { version, npm, files, answers });
@@ -89,11 +104,14 @@ export class Releases implements Disposable {
     this.asked.push(pathname);
     const own = this.answers[pathname.slice(pathname.lastIndexOf("/") + 1)];
     if (own !== undefined) return own(request);
-    if (pathname === "/npm/-/package/ledger-enterprise-cli/dist-tags") return Response.json({ latest: this.npm });
+    if (pathname === "/npm/-/package/ledger-enterprise-cli/dist-tags")
+      return Response.json({ latest: this.npm });
     if (pathname === "/releases/latest") return redirect(`/releases/tag/v${this.version}`);
     const [, version, name = ""] = /^\/releases\/download\/v([^/]+)\/([^/]+)$/.exec(pathname) ?? [];
     const file = version === this.version ? this.files[name] : undefined;
-    return file === undefined ? new Response("not found", { status: 404 }) : new Response(new Uint8Array(file));
+    return file === undefined
+      ? new Response("not found", { status: 404 })
+      : new Response(new Uint8Array(file));
   }
 }
 

@@ -1,11 +1,29 @@
-/** `upgrade` on the built program: whatever is wrong with the release or the machine, the old program is there and runs (INS-4). */
+/**
+ * `upgrade` on the built program: whatever is wrong with the release or the machine, the old
+ * program is there and runs (INS-4).
+ */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { chmodSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { VERSION } from "../../scripts/build.ts";
 import { hostTarget } from "../../scripts/targets.ts";
 import { http, RawApi } from "../hostile/raw-api.ts";
-import { ASSET, documentOf, failureOf, type Installation, Installations, NAME, NEXT } from "./installation.ts";
-import { type Files, otherProcessor, programOf, redirect, signList, signRelease } from "./releases.ts";
+import {
+  ASSET,
+  documentOf,
+  failureOf,
+  type Installation,
+  Installations,
+  NAME,
+  NEXT,
+} from "./installation.ts";
+import {
+  type Files,
+  otherProcessor,
+  programOf,
+  redirect,
+  signList,
+  signRelease,
+} from "./releases.ts";
 
 let all: Installations;
 let here: Installation;
@@ -25,24 +43,41 @@ describe("a release that is wrong changes nothing", () => {
     copy[at] = (copy[at] ?? 0) ^ 1;
     return copy;
   };
-  const older = signRelease({ [`ledger-enterprise-cli-0.0.1-${hostTarget().name}`]: programOf("0.0.1") });
+  const older = signRelease({
+    [`ledger-enterprise-cli-0.0.1-${hostTarget().name}`]: programOf("0.0.1"),
+  });
   const FORGED = "The release's list of checksums is not signed with the release key.";
-  const UNNAMED = "The release's signed list does not name this version's program for this platform.";
-  const ALTERED = "The download is not what the release's signed list names: it was cut short or altered.";
-  const MISSING = "The release has no such file: it may not be complete, or not made for this platform.";
+  const UNNAMED =
+    "The release's signed list does not name this version's program for this platform.";
+  const ALTERED =
+    "The download is not what the release's signed list names: it was cut short or altered.";
+  const MISSING =
+    "The release has no such file: it may not be complete, or not made for this platform.";
   const BROKEN = "The release could not be downloaded.";
   const DEAD = "The new program does not run on this machine.";
 
   test.each<[string, () => Files, string]>([
-    ["one bit of the program is another", () => ({ ...good, [ASSET]: flipped(ASSET, 1000) }), ALTERED],
-    ["the program is cut short", () => ({ ...good, [ASSET]: bytes(ASSET).subarray(0, 1000) }), ALTERED],
+    [
+      "one bit of the program is another",
+      () => ({ ...good, [ASSET]: flipped(ASSET, 1000) }),
+      ALTERED,
+    ],
+    [
+      "the program is cut short",
+      () => ({ ...good, [ASSET]: bytes(ASSET).subarray(0, 1000) }),
+      ALTERED,
+    ],
     ["the program is empty", () => ({ ...good, [ASSET]: new Uint8Array() }), ALTERED],
     [
       "something follows the program",
       () => ({ ...good, [ASSET]: Buffer.concat([bytes(ASSET), Buffer.from("x")]) }),
       ALTERED,
     ],
-    ["one bit of the list is another", () => ({ ...good, SHA256SUMS: flipped("SHA256SUMS", 3) }), FORGED],
+    [
+      "one bit of the list is another",
+      () => ({ ...good, SHA256SUMS: flipped("SHA256SUMS", 3) }),
+      FORGED,
+    ],
     [
       "the list has one more line",
       () => ({ ...good, SHA256SUMS: Buffer.concat([bytes("SHA256SUMS"), Buffer.from("\n")]) }),
@@ -54,10 +89,22 @@ describe("a release that is wrong changes nothing", () => {
       FORGED,
     ],
     ["the signature is empty", () => ({ ...good, "SHA256SUMS.sig": new Uint8Array() }), FORGED],
-    ["the signature is a text", () => ({ ...good, "SHA256SUMS.sig": Buffer.from("<html>") }), FORGED],
+    [
+      "the signature is a text",
+      () => ({ ...good, "SHA256SUMS.sig": Buffer.from("<html>") }),
+      FORGED,
+    ],
     ["somebody else signed", () => signRelease({ [ASSET]: programOf(NEXT) }, "other"), FORGED],
-    ["an older release in the place of a newer one", () => ({ ...older, [ASSET]: programOf("0.0.1") }), UNNAMED],
-    ["the list is signed and malformed", () => ({ ...good, ...signList(`${"0".repeat(64)} ${ASSET}\n`) }), UNNAMED],
+    [
+      "an older release in the place of a newer one",
+      () => ({ ...older, [ASSET]: programOf("0.0.1") }),
+      UNNAMED,
+    ],
+    [
+      "the list is signed and malformed",
+      () => ({ ...good, ...signList(`${"0".repeat(64)} ${ASSET}\n`) }),
+      UNNAMED,
+    ],
     [
       "the list names the program twice",
       () => ({ ...good, ...signList(`${"0".repeat(64)}  ${ASSET}\n`.repeat(2)) }),
@@ -68,12 +115,28 @@ describe("a release that is wrong changes nothing", () => {
       () => ({ SHA256SUMS: bytes("SHA256SUMS"), "SHA256SUMS.sig": bytes("SHA256SUMS.sig") }),
       MISSING,
     ],
-    ["the signature is missing", () => ({ SHA256SUMS: bytes("SHA256SUMS"), [ASSET]: bytes(ASSET) }), MISSING],
+    [
+      "the signature is missing",
+      () => ({ SHA256SUMS: bytes("SHA256SUMS"), [ASSET]: bytes(ASSET) }),
+      MISSING,
+    ],
     ["everything is missing", () => ({}), MISSING],
-    ["it is signed and no program", () => signRelease({ [ASSET]: Buffer.from("\x7fELF nonsense") }), DEAD],
+    [
+      "it is signed and no program",
+      () => signRelease({ [ASSET]: Buffer.from("\x7fELF nonsense") }),
+      DEAD,
+    ],
     ["it is signed and fails", () => signRelease({ [ASSET]: programOf(NEXT, "exit 7") }), DEAD],
-    ["it is signed and names another version", () => signRelease({ [ASSET]: programOf("98.0.0") }), DEAD],
-    ["it is signed and made for another processor", () => signRelease({ [ASSET]: otherProcessor() }), DEAD],
+    [
+      "it is signed and names another version",
+      () => signRelease({ [ASSET]: programOf("98.0.0") }),
+      DEAD,
+    ],
+    [
+      "it is signed and made for another processor",
+      () => signRelease({ [ASSET]: otherProcessor() }),
+      DEAD,
+    ],
   ])("%s", async (_what, files, message) => {
     all.releases.publish(NEXT, files());
     expect(here.expectUnchanged(await here.upgrade()).message).toBe(message);
@@ -88,7 +151,10 @@ describe("a release that is wrong changes nothing", () => {
   ])("the list comes with %s", async (_what, answer, reason) => {
     all.releases.publish(NEXT, good, { answers: { SHA256SUMS: answer } });
     const error = here.expectUnchanged(await here.upgrade());
-    expect({ message: error.message, details: error.details }).toMatchObject({ message: BROKEN, details: { reason } });
+    expect({ message: error.message, details: error.details }).toMatchObject({
+      message: BROKEN,
+      details: { reason },
+    });
   });
 
   test("the connection breaks in the middle of the program", async () => {
@@ -101,13 +167,18 @@ describe("a release that is wrong changes nothing", () => {
       [`${path}/SHA256SUMS.sig`]: [http("200 OK", bytes("SHA256SUMS.sig"))],
       [`${path}/${ASSET}`]: [half],
     });
-    const outcome = await here.run([here.program, "upgrade"], { LEDGER_ENTERPRISE_RELEASES_URL: server.url });
+    const outcome = await here.run([here.program, "upgrade"], {
+      LEDGER_ENTERPRISE_RELEASES_URL: server.url,
+    });
     expect(here.expectUnchanged(outcome).message).toBe(BROKEN);
     expect(server.count(`${path}/${ASSET}`)).toBe(1);
   });
 
   test("it answers when it is tried and not in its place: the old one is put back", async () => {
-    all.releases.publish(NEXT, signRelease({ [ASSET]: programOf(NEXT, 'case "$0" in *.new) ;; *) exit 1 ;; esac') }));
+    all.releases.publish(
+      NEXT,
+      signRelease({ [ASSET]: programOf(NEXT, 'case "$0" in *.new) ;; *) exit 1 ;; esac') }),
+    );
     expect(here.expectUnchanged(await here.upgrade()).message).toBe(DEAD);
   });
 });
@@ -117,7 +188,9 @@ function endless(): ReadableStream<Uint8Array> {
 }
 
 describe("a machine that cannot", () => {
-  beforeEach(() => all.releases.publish(NEXT, signRelease({ [ASSET]: programOf(NEXT, ":", 30_000_000) })));
+  beforeEach(() =>
+    all.releases.publish(NEXT, signRelease({ [ASSET]: programOf(NEXT, ":", 30_000_000) })),
+  );
 
   const mounted = (script: string): Promise<Awaited<ReturnType<Installation["upgrade"]>>> =>
     here.upgrade("unshare", "-m", "bash", "-ec", script, here.place);
@@ -134,7 +207,9 @@ describe("a machine that cannot", () => {
   });
 
   test("a read-only file system", async () => {
-    const outcome = await mounted('mount --bind "$0" "$0"; mount -o remount,bind,ro "$0"; exec "$@"');
+    const outcome = await mounted(
+      'mount --bind "$0" "$0"; mount -o remount,bind,ro "$0"; exec "$@"',
+    );
     expect(here.expectUnchanged(outcome).details).toMatchObject({ reason: "EROFS" });
   });
 
@@ -153,7 +228,9 @@ describe("a machine that cannot", () => {
       rmSync(here.program);
       return redirect(`/releases/tag/v${NEXT}`);
     };
-    all.releases.publish(NEXT, signRelease({ [ASSET]: programOf(NEXT) }), { answers: { latest: remove } });
+    all.releases.publish(NEXT, signRelease({ [ASSET]: programOf(NEXT) }), {
+      answers: { latest: remove },
+    });
     const { message } = failureOf(await here.upgrade());
     expect({ message, files: here.files }).toEqual({
       message: "The file of the running program was not found.",
@@ -168,8 +245,12 @@ describe("a machine that cannot", () => {
       writeFileSync(here.program, other, { mode: 0o755 });
       return redirect(`/releases/tag/v${NEXT}`);
     };
-    all.releases.publish(NEXT, signRelease({ [ASSET]: programOf(NEXT) }), { answers: { latest: replace } });
-    expect(failureOf(await here.upgrade()).message).toBe("The file of the running program was not found.");
+    all.releases.publish(NEXT, signRelease({ [ASSET]: programOf(NEXT) }), {
+      answers: { latest: replace },
+    });
+    expect(failureOf(await here.upgrade()).message).toBe(
+      "The file of the running program was not found.",
+    );
     expect({ files: here.files, isSame: readFileSync(here.program).equals(other) }).toEqual({
       files: [NAME],
       isSame: true,
@@ -178,7 +259,9 @@ describe("a machine that cannot", () => {
 });
 
 describe("an end in the middle", () => {
-  /** The program when the first bytes of the download have been sent to it, and no more will come. */
+  /**
+   * The program when the first bytes of the download have been sent to it, and no more will come.
+   */
   async function startAndStall(): Promise<ReturnType<Installation["start"]>> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const stall = (stream: ReadableStreamDefaultController<Uint8Array>): void => {
@@ -198,7 +281,10 @@ describe("an end in the middle", () => {
     await child.exited;
     const stdout = await new Response(child.stdout).text();
     expect({ signal: String(child.signalCode), stdout }).toEqual({ signal, stdout: "" });
-    expect({ files: here.files, version: here.version() }).toEqual({ files: [NAME], version: VERSION });
+    expect({ files: here.files, version: here.version() }).toEqual({
+      files: [NAME],
+      version: VERSION,
+    });
   });
 
   test("killed during the download, and then repeated", async () => {
@@ -217,14 +303,24 @@ describe("an end in the middle", () => {
     ["link,linkat", VERSION],
     ["rename,renameat,renameat2", VERSION],
     ["unlink,unlinkat", NEXT],
-  ])("killed at %s: a whole program is there, and the next upgrade succeeds", async (calls, expected) => {
-    all.releases.publish(NEXT, signRelease({ [ASSET]: programOf(NEXT) }));
-    const trace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", `trace=${calls}`];
-    const child = here.start([...trace, "-e", `inject=${calls}:signal=KILL:when=1`, here.program, "upgrade"]);
-    await child.exited;
-    const stdout = await new Response(child.stdout).text();
-    expect({ stdout, version: here.version() }).toEqual({ stdout: "", version: expected });
-    if (expected === VERSION) expect(documentOf(await here.upgrade())).toMatchObject({ changed: true });
-    expect(here.version()).toBe(NEXT);
-  });
+  ])(
+    "killed at %s: a whole program is there, and the next upgrade succeeds",
+    async (calls, expected) => {
+      all.releases.publish(NEXT, signRelease({ [ASSET]: programOf(NEXT) }));
+      const trace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", `trace=${calls}`];
+      const child = here.start([
+        ...trace,
+        "-e",
+        `inject=${calls}:signal=KILL:when=1`,
+        here.program,
+        "upgrade",
+      ]);
+      await child.exited;
+      const stdout = await new Response(child.stdout).text();
+      expect({ stdout, version: here.version() }).toEqual({ stdout: "", version: expected });
+      if (expected === VERSION)
+        expect(documentOf(await here.upgrade())).toMatchObject({ changed: true });
+      expect(here.version()).toBe(NEXT);
+    },
+  );
 });

@@ -1,4 +1,7 @@
-/** `upgrade` on the built program: a release that is right takes the place of the old one. What goes wrong: upgrade-refused.test.ts. */
+/**
+ * `upgrade` on the built program: a release that is right takes the place of the old one. What goes
+ * wrong: upgrade-refused.test.ts.
+ */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import {
   chmodSync,
@@ -57,13 +60,18 @@ describe("--check", () => {
       LEDGER_ENTERPRISE_NPM_REGISTRY: "http://127.0.0.1:1",
       LEDGER_ENTERPRISE_RELEASES_URL: "http://127.0.0.1:1",
     };
-    expect(here.expectUnchanged(await here.run([here.program, "upgrade", "--check"], nowhere)).retryable).toBe(true);
+    expect(
+      here.expectUnchanged(await here.run([here.program, "upgrade", "--check"], nowhere)).retryable,
+    ).toBe(true);
   });
 });
 
 describe("a release that is right", () => {
   test("takes the place with the rights of the old one, through a symbolic link, and nothing is left over", async () => {
-    all.releases.publish(NEXT, signRelease({ [ASSET]: programOf(NEXT), "another-file": Buffer.from("x") }));
+    all.releases.publish(
+      NEXT,
+      signRelease({ [ASSET]: programOf(NEXT), "another-file": Buffer.from("x") }),
+    );
     const name = join(here.home, "le");
     symlinkSync(here.program, name);
     // Not of the link that all tests share.
@@ -76,7 +84,11 @@ describe("a release that is right", () => {
       version: NEXT,
       path: here.program,
     });
-    expect({ version: here.version(), files: here.files, mode: statSync(here.program).mode & 0o777 }).toEqual({
+    expect({
+      version: here.version(),
+      files: here.files,
+      mode: statSync(here.program).mode & 0o777,
+    }).toEqual({
       version: NEXT,
       files: [NAME],
       mode: 0o750,
@@ -112,7 +124,9 @@ describe("a release that is right", () => {
     all.releases.publish(NEXT, signRelease({ [ASSET]: programOf(NEXT) }));
     const running = here.start([here.program, "sandbox", "start"]);
     const { value } = await running.stdout.getReader().read();
-    const { baseUrls } = JSON.parse(new TextDecoder().decode(value)) as { baseUrls: { v2: string } };
+    const { baseUrls } = JSON.parse(new TextDecoder().decode(value)) as {
+      baseUrls: { v2: string };
+    };
     expect(documentOf(await here.upgrade())).toMatchObject({ changed: true });
     expect(here.version()).toBe(NEXT);
     expect((await fetch(`${baseUrls.v2}/users/me`)).status).toBe(401);
@@ -189,7 +203,8 @@ for (const form of (await twoForms()).filter(({ name }) => name.startsWith("npm"
       releases: NEXT,
       command: "npm install --global --ignore-scripts ledger-enterprise-cli@latest",
     };
-    for (const argv of [["upgrade"], ["upgrade", "--check"]]) expect(await packaged.succeed(argv)).toEqual(expected);
+    for (const argv of [["upgrade"], ["upgrade", "--check"]])
+      expect(await packaged.succeed(argv)).toEqual(expected);
     expect(all.releases.asked.some((path) => path.includes("download"))).toBe(false);
   });
 }

@@ -1,4 +1,7 @@
-/** A sandbox with a still clock and counted randomness, and a client so plain that it can send anything. */
+/**
+ * A sandbox with a still clock and counted randomness, and a client so plain that it can send
+ * anything.
+ */
 import { createHash, createPrivateKey, sign } from "node:crypto";
 import { type SandboxOptions, startSandbox } from "../../src/sandbox/index.ts";
 
@@ -6,9 +9,9 @@ export const START = Date.parse("2026-03-02T10:00:00Z");
 
 export const USER = (n: number) => `b7c1d2e3-0000-4000-8000-${`${n}`.padStart(12, "0")}`;
 export const ACCOUNT = (n: number) => `e5a8f6f0-2222-4f6e-8f5a-${`${n}`.padStart(12, "0")}`;
-export const [OPERATOR, BACKUP, ALICE, BRUNO, CHLOE, DANIEL, EMI] = [1, 2, 4, 5, 6, 7, 8].map(USER) as [
-  ...[string, string, string, string, string, string, string],
-];
+export const [OPERATOR, BACKUP, ALICE, BRUNO, CHLOE, DANIEL, EMI] = [1, 2, 4, 5, 6, 7, 8].map(
+  USER,
+) as [...[string, string, string, string, string, string, string]];
 export const EXCHANGE_BTC = "tb1q5tsjcyz7xmet07yxtumakt739y53hcttmntajq";
 export const USDC = "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48";
 export const JSON_TYPE = { "content-type": "application/json" };
@@ -47,20 +50,33 @@ export async function openBench(options: SandboxOptions = {}) {
   const { description, control } = sandbox;
   const origin = new URL(description.control).origin;
 
-  async function send(method: string, path: string, { token, headers, body }: Sending = {}): Promise<Reply> {
+  async function send(
+    method: string,
+    path: string,
+    { token, headers, body }: Sending = {},
+  ): Promise<Reply> {
     const isRaw = typeof body === "string" || body instanceof Uint8Array;
     const response = await fetch(
       path.startsWith("/_sandbox") ? `${origin}${path}` : `${description.baseUrls.v2}${path}`,
       {
         method,
         redirect: "manual",
-        headers: { ...JSON_TYPE, ...(token === undefined ? {} : { authorization: `Bearer ${token}` }), ...headers },
+        headers: {
+          ...JSON_TYPE,
+          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+          ...headers,
+        },
         ...(body === undefined ? {} : { body: isRaw ? (body as string) : JSON.stringify(body) }),
       },
     );
     const text = await response.text();
     const isJson = response.headers.get("content-type")?.startsWith("application/json") === true;
-    return { status: response.status, headers: response.headers, text, body: isJson ? JSON.parse(text) : undefined };
+    return {
+      status: response.status,
+      headers: response.headers,
+      text,
+      body: isJson ? JSON.parse(text) : undefined,
+    };
   }
 
   async function login(who = "operator"): Promise<string> {
@@ -94,11 +110,15 @@ export async function openBench(options: SandboxOptions = {}) {
       now += seconds * 1000;
     },
     raise: (request: Document) => post("/requests", { request }),
-    challenge: async (id: string): Promise<string> => (await get(`/requests/${id}/challenge`)).body.challenge,
+    challenge: async (id: string): Promise<string> =>
+      (await get(`/requests/${id}/challenge`)).body.challenge,
     /** Fetches the challenge, signs, approves. */
     async approve(id: string, verb = "approve"): Promise<Reply> {
       const { body } = await get(`/requests/${id}/challenge`);
-      return post(`/requests/${id}/${verb}`, review(signJws(body.challenge ?? "", description.operator.privateKey)));
+      return post(
+        `/requests/${id}/${verb}`,
+        review(signJws(body.challenge ?? "", description.operator.privateKey)),
+      );
     },
     async [Symbol.asyncDispose]() {
       await sandbox.close();

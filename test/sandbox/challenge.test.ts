@@ -3,7 +3,18 @@ import { expect, test } from "bun:test";
 import { createPrivateKey } from "node:crypto";
 import { CompactSign, importPKCS8 } from "jose";
 import { defaultSeed } from "../../src/sandbox/index.ts";
-import { ACCOUNT, ALICE, BACKUP, type Document, OPERATOR, openBench, payment, review, signJws, USDC } from "./bench.ts";
+import {
+  ACCOUNT,
+  ALICE,
+  BACKUP,
+  type Document,
+  OPERATOR,
+  openBench,
+  payment,
+  review,
+  signJws,
+  USDC,
+} from "./bench.ts";
 
 const decode = (challenge: string) => Buffer.from(challenge, "base64url").toString();
 const ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
@@ -37,7 +48,12 @@ test.each([
       accountId: ACCOUNT(3),
       transactionType: "ETHEREUM_LIKE_SEND",
       transactionData: {
-        ...{ accountName: "Ether Reserve USDC", currency: "ethereum", amount: "1", maxFees: "9000000000000000" },
+        ...{
+          accountName: "Ether Reserve USDC",
+          currency: "ethereum",
+          amount: "1",
+          maxFees: "9000000000000000",
+        },
         ...{ contractAddress: USDC, recipient: "0xb550388547691a526190d60C30C2f9E2af03fF3D" },
       },
       feesStrategy: { type: "SPEED", data: { speed: "SLOW" } },
@@ -105,12 +121,17 @@ test("numbers of unknown fields keep their digits", async () => {
   const { text: listed } = await bench.get("/requests?createdBy=me&sortOrder=desc&pageSize=1");
   expect(listed).toContain('"extraField":[12345678901234567890,0.10,1e400,-0]');
   const id = /"id":"([^"]+)","legacyId"/.exec(listed)?.[1] ?? "";
-  expect(decode(await bench.challenge(id))).toContain('"extra_field":[12345678901234567890,0.10,1e400,-0]');
+  expect(decode(await bench.challenge(id))).toContain(
+    '"extra_field":[12345678901234567890,0.10,1e400,-0]',
+  );
 });
 
 test("other types carry their data in snake_case under APPROVE_<type>", async () => {
   await using bench = await openBench();
-  const { text } = await challengeOf(bench, { type: "CREATE_GROUP", data: { userIds: [ALICE], name: "New Group" } });
+  const { text } = await challengeOf(bench, {
+    type: "CREATE_GROUP",
+    data: { userIds: [ALICE], name: "New Group" },
+  });
   expect(text.replace(/[0-9A-F]{64}/, "")).toBe(
     `{"antireplay":"","data":{"name":"New Group","user_ids":["${ALICE}"]},"type":"APPROVE_GROUP"}`,
   );
@@ -132,8 +153,12 @@ test("fresh challenges: each GET voids the last", async () => {
   const newer = await bench.challenge(id);
   expect(newer).not.toBe(challenge);
   const key = bench.description.operator.privateKey;
-  expect((await bench.post(`/requests/${id}/approve`, review(signJws(challenge, key)))).status).toBe(400);
-  expect((await bench.post(`/requests/${id}/approve`, review(signJws(newer, key)))).status).toBe(200);
+  expect(
+    (await bench.post(`/requests/${id}/approve`, review(signJws(challenge, key)))).status,
+  ).toBe(400);
+  expect((await bench.post(`/requests/${id}/approve`, review(signJws(newer, key)))).status).toBe(
+    200,
+  );
 });
 
 test.each<[string, Document, (text: string) => unknown, unknown]>([
@@ -187,7 +212,10 @@ test("a signature made elsewhere is accepted: jose", async () => {
   await using bench = await openBench();
   const { id, challenge } = await challengeOf(bench, payment());
   const pem = Buffer.from(bench.description.operator.privateKey, "hex").toString();
-  const key = await importPKCS8(createPrivateKey(pem).export({ type: "pkcs8", format: "pem" }).toString(), "ES256");
+  const key = await importPKCS8(
+    createPrivateKey(pem).export({ type: "pkcs8", format: "pem" }).toString(),
+    "ES256",
+  );
   const jws = await new CompactSign(Buffer.from(challenge, "base64url"))
     .setProtectedHeader({ alg: "ES256", typ: "JWT" })
     .sign(key);
@@ -207,39 +235,72 @@ test.each([
     .toString(16)
     .padStart(64, "0");
   const other = Buffer.from(raw.slice(0, 64) + s, "hex").toString("base64url");
-  expect((await bench.post(`/requests/${id}/approve`, review(`${header}.${payload}.${other}`))).status).toBe(200);
+  expect(
+    (await bench.post(`/requests/${id}/approve`, review(`${header}.${payload}.${other}`))).status,
+  ).toBe(200);
 });
 
 const b64 = (text: string) => Buffer.from(text).toString("base64url");
 
 test.each<[string, (challenge: string, key: string) => string, string]>([
-  ["DER instead of r‖s", (challenge, key) => signJws(challenge, key, { dsaEncoding: "der" }), "64 bytes"],
-  ["one bit of the signature flipped", (challenge, key) => flipLast(signJws(challenge, key)), "does not verify"],
+  [
+    "DER instead of r‖s",
+    (challenge, key) => signJws(challenge, key, { dsaEncoding: "der" }),
+    "64 bytes",
+  ],
+  [
+    "one bit of the signature flipped",
+    (challenge, key) => flipLast(signJws(challenge, key)),
+    "does not verify",
+  ],
   ["another payload", (challenge, key) => signJws(b64(`${decode(challenge)} `), key), "payload"],
   [
     "the payload re-serialised in another order",
-    (challenge, key) => signJws(b64(JSON.stringify({ type: "x", ...JSON.parse(decode(challenge)) })), key),
+    (challenge, key) =>
+      signJws(b64(JSON.stringify({ type: "x", ...JSON.parse(decode(challenge)) })), key),
     "payload",
   ],
-  ["alg none", (challenge, key) => signJws(challenge, key, { header: '{"alg":"none","typ":"JWT"}' }), "header"],
-  ["alg HS256", (challenge, key) => signJws(challenge, key, { header: '{"alg":"HS256","typ":"JWT"}' }), "header"],
+  [
+    "alg none",
+    (challenge, key) => signJws(challenge, key, { header: '{"alg":"none","typ":"JWT"}' }),
+    "header",
+  ],
+  [
+    "alg HS256",
+    (challenge, key) => signJws(challenge, key, { header: '{"alg":"HS256","typ":"JWT"}' }),
+    "header",
+  ],
   ["no typ", (challenge, key) => signJws(challenge, key, { header: '{"alg":"ES256"}' }), "header"],
   [
     "a crit extension",
-    (challenge, key) => signJws(challenge, key, { header: '{"alg":"ES256","typ":"JWT","crit":["b64"],"b64":true}' }),
+    (challenge, key) =>
+      signJws(challenge, key, { header: '{"alg":"ES256","typ":"JWT","crit":["b64"],"b64":true}' }),
     "header",
   ],
   [
     "a header with a duplicate name",
-    (challenge, key) => signJws(challenge, key, { header: '{"alg":"none","alg":"ES256","typ":"JWT"}' }),
+    (challenge, key) =>
+      signJws(challenge, key, { header: '{"alg":"none","alg":"ES256","typ":"JWT"}' }),
     "header",
   ],
-  ["a header that is no JSON", (challenge, key) => signJws(challenge, key, { header: "ES256" }), "header"],
+  [
+    "a header that is no JSON",
+    (challenge, key) => signJws(challenge, key, { header: "ES256" }),
+    "header",
+  ],
   ["the challenge itself", (challenge) => challenge, "three base64url parts"],
-  ["two parts", (challenge, key) => signJws(challenge, key).split(".").slice(0, 2).join("."), "three base64url parts"],
+  [
+    "two parts",
+    (challenge, key) => signJws(challenge, key).split(".").slice(0, 2).join("."),
+    "three base64url parts",
+  ],
   ["four parts", (challenge, key) => `${signJws(challenge, key)}.AA`, "three base64url parts"],
   ["padding", (challenge, key) => `${signJws(challenge, key)}==`, "three base64url parts"],
-  ["the standard alphabet", (challenge, key) => `${signJws(challenge, key).slice(0, -1)}+`, "three base64url parts"],
+  [
+    "the standard alphabet",
+    (challenge, key) => `${signJws(challenge, key).slice(0, -1)}+`,
+    "three base64url parts",
+  ],
   [
     "an empty signature",
     (challenge, key) => `${signJws(challenge, key).split(".").slice(0, 2).join(".")}.`,
@@ -257,7 +318,10 @@ test.each<[string, (challenge: string, key: string) => string, string]>([
     `/requests/${id}/approve`,
     review(make(challenge, bench.description.operator.privateKey)),
   );
-  expect({ status: refused.status, code: refused.body.code }).toEqual({ status: 400, code: "BAD_REQUEST" });
+  expect({ status: refused.status, code: refused.body.code }).toEqual({
+    status: 400,
+    code: "BAD_REQUEST",
+  });
   expect(refused.body.issues[0].message).toContain(issue);
   expect((await bench.get(`/requests/${id}`)).body.currentStepIndex).toBe(0);
   expect((await bench.approve(id)).status).toBe(200);
@@ -279,7 +343,9 @@ function spoilTrailingBits(jws: string): string {
 test("members of the header may stand in any order and with spaces", async () => {
   await using bench = await openBench();
   const { id, challenge } = await challengeOf(bench, payment());
-  const jws = signJws(challenge, bench.description.operator.privateKey, { header: '{ "typ": "JWT", "alg": "ES256" }' });
+  const jws = signJws(challenge, bench.description.operator.privateKey, {
+    header: '{ "typ": "JWT", "alg": "ES256" }',
+  });
   expect((await bench.post(`/requests/${id}/approve`, review(jws))).status).toBe(200);
 });
 
@@ -304,7 +370,9 @@ test("a signature works once: sent again, for another request, and after the end
   const other = await challengeOf(bench, payment());
   const key = bench.description.operator.privateKey;
   const jws = signJws(one.challenge, key);
-  expect((await bench.post(`/requests/${other.id}/approve`, review(jws))).body.issues[0].message).toContain("payload");
+  expect(
+    (await bench.post(`/requests/${other.id}/approve`, review(jws))).body.issues[0].message,
+  ).toContain("payload");
   expect((await bench.post(`/requests/${one.id}/approve`, review(jws))).status).toBe(200);
   const again = await bench.post(`/requests/${one.id}/approve`, review(jws));
   expect({ status: again.status, message: again.body.message }).toEqual({
@@ -313,7 +381,9 @@ test("a signature works once: sent again, for another request, and after the end
   });
   bench.control.review(one.id, ALICE, "REJECT");
   const newer = signJws(other.challenge, key);
-  expect((await bench.post(`/requests/${one.id}/approve`, review(newer))).body.message).toContain("REJECTED");
+  expect((await bench.post(`/requests/${one.id}/approve`, review(newer))).body.message).toContain(
+    "REJECTED",
+  );
 });
 
 test("without a challenge asked for, nothing can be approved", async () => {
@@ -350,9 +420,9 @@ test("a challenge is one user's: the same request, two API operators, two nonces
   const theirs = (await bench.send("GET", `/requests/${id}/challenge`, { token })).body.challenge;
   expect(theirs).not.toBe(mine);
   const body = review(signJws(mine, bench.description.operator.privateKey));
-  expect((await bench.send("POST", `/requests/${id}/approve`, { token, body })).body.issues[0].message).toContain(
-    "payload",
-  );
+  expect(
+    (await bench.send("POST", `/requests/${id}/approve`, { token, body })).body.issues[0].message,
+  ).toContain("payload");
   expect((await bench.approve(id)).body.currentStepIndex).toBe(1);
 });
 

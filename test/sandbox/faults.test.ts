@@ -69,15 +69,29 @@ test.each<[string, Fault["match"], string[]]>([
 test("body, content type and redirect replace those of the answer", async () => {
   await using bench = await withFault({ body: "<html>", contentType: "text/html" });
   const html = await bench.get("/groups");
-  expect([html.status, html.headers.get("content-type"), html.text]).toEqual([200, "text/html", "<html>"]);
-  bench.control.addFault({ bodyBase64: Buffer.from("ÿ", "latin1").toString("base64"), contentType: "" });
+  expect([html.status, html.headers.get("content-type"), html.text]).toEqual([
+    200,
+    "text/html",
+    "<html>",
+  ]);
+  bench.control.addFault({
+    bodyBase64: Buffer.from("ÿ", "latin1").toString("base64"),
+    contentType: "",
+  });
   const bare = await bench.get("/groups");
-  expect([bare.headers.get("content-type"), bare.headers.get("content-length")]).toEqual([null, "1"]);
+  expect([bare.headers.get("content-type"), bare.headers.get("content-length")]).toEqual([
+    null,
+    "1",
+  ]);
   bench.control.addFault({ contentType: "application/json" });
   expect((await bench.get("/groups")).body.total).toBe(5);
   bench.control.addFault({ redirect: { status: 307, location: "http://127.0.0.1:1/elsewhere" } });
   const moved = await bench.get("/groups");
-  expect([moved.status, moved.headers.get("location"), moved.text]).toEqual([307, "http://127.0.0.1:1/elsewhere", ""]);
+  expect([moved.status, moved.headers.get("location"), moved.text]).toEqual([
+    307,
+    "http://127.0.0.1:1/elsewhere",
+    "",
+  ]);
 });
 
 test("cut: the length is announced, so many bytes come, the connection ends", async () => {
@@ -153,13 +167,19 @@ test("tokens expire and sessions are revoked on demand", async () => {
   await using bench = await openBench();
   const tokens = (
     await bench.send("POST", "/auth/token", {
-      body: { workspace: "sandbox", apiKeyId: "sandbox-operator", apiKeySecret: "sandbox-operator-secret-not-real" },
+      body: {
+        workspace: "sandbox",
+        apiKeyId: "sandbox-operator",
+        apiKeySecret: "sandbox-operator-secret-not-real",
+      },
     })
   ).body;
   const ask = async (token: string) => (await bench.send("GET", "/users/me", { token })).status;
   bench.control.addFault({ match: { path: "/users/me" }, expireTokens: true });
   expect(await ask(tokens.accessToken)).toBe(401);
-  const renewed = await bench.send("POST", "/auth/token/refresh", { body: { refreshToken: tokens.refreshToken } });
+  const renewed = await bench.send("POST", "/auth/token/refresh", {
+    body: { refreshToken: tokens.refreshToken },
+  });
   expect(await ask(renewed.body.accessToken)).toBe(200);
   bench.control.addFault({ match: { path: "/users/me" }, revokeSessions: true });
   expect(await ask(renewed.body.accessToken)).toBe(401);
@@ -174,7 +194,12 @@ test("a limit: 420 with X-RateLimit-* and Retry-After, until the window is over"
   bench.control.set({ rateLimit: { limit: 2, windowSeconds: 10 } });
   const ask = async () => {
     const { status, headers, body } = await bench.get("/groups");
-    const names = ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "retry-after"];
+    const names = [
+      "x-ratelimit-limit",
+      "x-ratelimit-remaining",
+      "x-ratelimit-reset",
+      "retry-after",
+    ];
     return [status, ...names.map((name) => headers.get(name)), body.code];
   };
   const reset = `${START / 1000 + 10}`;
@@ -192,13 +217,28 @@ test("the log holds what came, byte for byte in query and body, and nothing of t
   await using bench = await openBench();
   bench.control.clearLog();
   await bench.get("/accounts?name=a%20b&page=1");
-  await bench.send("POST", "/requests", { body: '{ "request" : 1.0 }', headers: { "X-Thing": "e" } });
+  await bench.send("POST", "/requests", {
+    body: '{ "request" : 1.0 }',
+    headers: { "X-Thing": "e" },
+  });
   const { requests } = (await bench.send("GET", "/_sandbox/log")).body;
   expect(
-    requests.map(({ method, path, query, body, status }: Document) => ({ method, path, query, body, status })),
+    requests.map(({ method, path, query, body, status }: Document) => ({
+      method,
+      path,
+      query,
+      body,
+      status,
+    })),
   ).toEqual([
     { method: "GET", path: "/v1/rest/accounts", query: "name=a%20b&page=1", body: "", status: 200 },
-    { method: "POST", path: "/v1/rest/requests", query: "", body: '{ "request" : 1.0 }', status: 401 },
+    {
+      method: "POST",
+      path: "/v1/rest/requests",
+      query: "",
+      body: '{ "request" : 1.0 }',
+      status: 401,
+    },
   ]);
   expect(requests[1]).toMatchObject({
     at: new Date(START).toISOString(),
@@ -211,7 +251,9 @@ test("the log holds what came, byte for byte in query and body, and nothing of t
 test("the same over HTTP: faults, switches, reviews", async () => {
   await using bench = await openBench();
   const control = (path: string, body: unknown) => bench.send("POST", `/_sandbox${path}`, { body });
-  expect((await control("/faults", { match: { path: "/groups", times: 0 }, status: 500 })).body).toEqual({});
+  expect(
+    (await control("/faults", { match: { path: "/groups", times: 0 }, status: 500 })).body,
+  ).toEqual({});
   expect((await bench.get("/groups")).status).toBe(500);
   expect((await bench.send("DELETE", "/_sandbox/faults")).status).toBe(200);
   expect((await bench.get("/groups")).status).toBe(200);
@@ -225,9 +267,13 @@ test("the same over HTTP: faults, switches, reviews", async () => {
     opaqueTokens: false,
   });
   const { id } = (await bench.raise(payment())).body;
-  expect(Buffer.from(await bench.challenge(id), "base64url").toString()).toContain('"recipient":"elsewhere"');
+  expect(Buffer.from(await bench.challenge(id), "base64url").toString()).toContain(
+    '"recipient":"elsewhere"',
+  );
   await bench.approve(id);
-  expect((await control(`/requests/${id}/review`, { userId: ALICE, decision: "APPROVE" })).status).toBe(200);
+  expect(
+    (await control(`/requests/${id}/review`, { userId: ALICE, decision: "APPROVE" })).status,
+  ).toBe(200);
   expect((await bench.get(`/requests/${id}`)).body.state).toBe("APPROVED");
 });
 
@@ -242,7 +288,11 @@ test.each<[string, unknown, number]>([
   ["/switches", { pubKey: "04" }, 400],
   ["/requests/nothing/review", { userId: ALICE, decision: "APPROVE" }, 404],
   ["/requests/nothing/review", { userId: ALICE, decision: "MAYBE" }, 400],
-  ["/requests/9f1c0d0a-3333-4a7b-8b1b-000000000004/review", { userId: ALICE, decision: "APPROVE" }, 403],
+  [
+    "/requests/9f1c0d0a-3333-4a7b-8b1b-000000000004/review",
+    { userId: ALICE, decision: "APPROVE" },
+    403,
+  ],
   ["/clock", { advanceSeconds: 1 }, 400],
   ["/nothing", {}, 404],
   ["/requests/undefined/review", {}, 400],
@@ -254,29 +304,46 @@ test.each<[string, unknown, number]>([
 test("in process control refuses what HTTP refuses", async () => {
   await using bench = await openBench();
   expect(() => bench.control.addFault({ status: 1.5 })).toThrow("Input validation failed");
-  expect(() => bench.control.set(JSON.parse('{"rateLimit":{}}'))).toThrow("Input validation failed");
+  expect(() => bench.control.set(JSON.parse('{"rateLimit":{}}'))).toThrow(
+    "Input validation failed",
+  );
 });
 
 test("the sandbox's own clock can be set ahead, and seven days pass", async () => {
   const sandbox = await startSandbox();
   try {
     const ask = async (path: string, init: RequestInit = {}): Promise<Document> => {
-      const response = await fetch(path.startsWith("http") ? path : `${sandbox.description.baseUrls.v2}${path}`, init);
+      const response = await fetch(
+        path.startsWith("http") ? path : `${sandbox.description.baseUrls.v2}${path}`,
+        init,
+      );
       return response.json();
     };
     const json = { method: "POST", headers: { "content-type": "application/json" } };
     const { workspace, operator } = sandbox.description;
     const login = async () => {
       const { apiKeyId, apiKeySecret } = operator;
-      const tokens = await ask("/auth/token", { ...json, body: JSON.stringify({ workspace, apiKeyId, apiKeySecret }) });
+      const tokens = await ask("/auth/token", {
+        ...json,
+        body: JSON.stringify({ workspace, apiKeyId, apiKeySecret }),
+      });
       return { authorization: `Bearer ${tokens.accessToken}` };
     };
     const headers = { ...json.headers, ...(await login()) };
-    const { id } = await ask("/requests", { ...json, headers, body: JSON.stringify({ request: payment() }) });
-    await ask(`${sandbox.description.control}/clock`, { ...json, body: '{"advanceSeconds":604800}' });
+    const { id } = await ask("/requests", {
+      ...json,
+      headers,
+      body: JSON.stringify({ request: payment() }),
+    });
+    await ask(`${sandbox.description.control}/clock`, {
+      ...json,
+      body: '{"advanceSeconds":604800}',
+    });
     expect((await ask(`/requests/${id}`, { headers })).code).toBe("UNAUTHORIZED");
     expect((await ask(`/requests/${id}`, { headers: await login() })).state).toBe("EXPIRED");
-    expect((await ask(`/accounts/${ACCOUNT(1)}`, { headers: await login() })).balance.pending).toBe("0");
+    expect((await ask(`/accounts/${ACCOUNT(1)}`, { headers: await login() })).balance.pending).toBe(
+      "0",
+    );
   } finally {
     await sandbox.close();
   }

@@ -19,7 +19,9 @@ import {
 const DAY = 24 * 3600;
 
 function pendingOf(request: Document): string[] {
-  return request.reviews.filter((one: Document) => one.status === "PENDING").map((one: Document) => one.userId);
+  return request.reviews
+    .filter((one: Document) => one.status === "PENDING")
+    .map((one: Document) => one.userId);
 }
 
 test("a small payment: creator, one of the treasury, then submitted and confirmed with the balance moved", async () => {
@@ -37,12 +39,18 @@ test("a small payment: creator, one of the treasury, then submitted and confirme
     ],
   });
   expect(pendingOf(created.body)).toEqual([OPERATOR]);
-  expect((await bench.get(`/accounts/${ACCOUNT(1)}`)).body.balance).toEqual({ ...before, pending: "2000000" });
+  expect((await bench.get(`/accounts/${ACCOUNT(1)}`)).body.balance).toEqual({
+    ...before,
+    pending: "2000000",
+  });
 
   expect(pendingOf((await bench.approve(id)).body)).toEqual([ALICE, BRUNO, CHLOE]);
   bench.control.review(id, BRUNO, "APPROVE");
   const approved = (await bench.get(`/requests/${id}`)).body;
-  expect({ state: approved.state, pending: pendingOf(approved) }).toEqual({ state: "APPROVED", pending: [] });
+  expect({ state: approved.state, pending: pendingOf(approved) }).toEqual({
+    state: "APPROVED",
+    pending: [],
+  });
   expect(approved.reviews.map((one: Document) => [one.stepIndex, one.userId, one.status])).toEqual([
     [0, OPERATOR, "APPROVED"],
     [1, BRUNO, "APPROVED"],
@@ -72,7 +80,10 @@ test("a small payment: creator, one of the treasury, then submitted and confirme
     hash: submitted.hash,
   });
   const total = `${BigInt(before.total) - 2_000_000n - 4_018n}`;
-  expect((await bench.get(`/accounts/${ACCOUNT(1)}`)).body.balance).toEqual({ total, pending: "0" });
+  expect((await bench.get(`/accounts/${ACCOUNT(1)}`)).body.balance).toEqual({
+    total,
+    pending: "0",
+  });
 });
 
 test("a larger payment needs two of the treasury and then the risk desk; nobody counts twice", async () => {
@@ -80,12 +91,19 @@ test("a larger payment needs two of the treasury and then the risk desk; nobody 
   const { id } = (await bench.raise(payment({ amount: "20000000" }))).body;
   await bench.approve(id);
   bench.control.review(id, CHLOE, "APPROVE");
-  expect(() => bench.control.review(id, CHLOE, "APPROVE")).toThrow("No review of this user is pending");
-  expect(() => bench.control.review(id, DANIEL, "APPROVE")).toThrow("No review of this user is pending");
+  expect(() => bench.control.review(id, CHLOE, "APPROVE")).toThrow(
+    "No review of this user is pending",
+  );
+  expect(() => bench.control.review(id, DANIEL, "APPROVE")).toThrow(
+    "No review of this user is pending",
+  );
   expect((await bench.get(`/requests/${id}`)).body.currentStepIndex).toBe(1);
   bench.control.review(id, ALICE, "APPROVE");
   const second = (await bench.get(`/requests/${id}`)).body;
-  expect({ step: second.currentStepIndex, pending: pendingOf(second) }).toEqual({ step: 2, pending: [CHLOE, DANIEL] });
+  expect({ step: second.currentStepIndex, pending: pendingOf(second) }).toEqual({
+    step: 2,
+    pending: [CHLOE, DANIEL],
+  });
   bench.control.review(id, CHLOE, "APPROVE");
   expect((await bench.get(`/requests/${id}`)).body.state).toBe("APPROVED");
 });
@@ -96,7 +114,10 @@ test("one rejection ends a request", async () => {
   await bench.approve(id);
   bench.control.review(id, ALICE, "REJECT");
   const rejected = (await bench.get(`/requests/${id}`)).body;
-  expect({ state: rejected.state, pending: pendingOf(rejected) }).toEqual({ state: "REJECTED", pending: [] });
+  expect({ state: rejected.state, pending: pendingOf(rejected) }).toEqual({
+    state: "REJECTED",
+    pending: [],
+  });
   expect(() => bench.control.review(id, BRUNO, "APPROVE")).toThrow("REJECTED");
   await bench.advance(DAY);
   expect((await bench.get(`/requests/${id}`)).body.state).toBe("REJECTED");
@@ -120,7 +141,9 @@ test("a request expires seven days after its creation, to the millisecond", asyn
 });
 
 test("the life of a request can be set by the seed", async () => {
-  await using bench = await openBench({ seed: { ...defaultSeed(), requestLifeSeconds: 60, requests: [] } });
+  await using bench = await openBench({
+    seed: { ...defaultSeed(), requestLifeSeconds: 60, requests: [] },
+  });
   const { id } = (await bench.raise(payment())).body;
   await bench.advance(60);
   expect((await bench.get(`/requests/${id}`)).body.state).toBe("EXPIRED");
@@ -132,7 +155,11 @@ test.each([
     payment({ recipient: "tb1qw508d6qejxtdg4y5r3zarvary0c5xw7kxpjzsx" }),
     "Recipient is in no whitelist",
   ],
-  ["amount above the largest rule", payment({ amount: "500000001" }), "Amount is above the rule's maximum 500000000"],
+  [
+    "amount above the largest rule",
+    payment({ amount: "500000001" }),
+    "Amount is above the rule's maximum 500000000",
+  ],
   [
     "an account that only receives",
     payment({ accountName: "Client 001", amount: "1" }, { accountId: ACCOUNT(11) }),
@@ -150,8 +177,16 @@ test.each([
   ["another account's name", payment({ accountName: "Shared Desk" }), "accountName"],
   ["another currency", payment({ currency: "bitcoin" }), "currency"],
   ["an account that is not there", payment({}, { accountId: "nobody" }), "accountId"],
-  ["an inactive account", payment({ accountName: "Closed Account" }, { accountId: ACCOUNT(10) }), "accountId"],
-  ["a kind of another family", payment({}, { transactionType: "ETHEREUM_LIKE_SEND" }), "transactionType: does not fit"],
+  [
+    "an inactive account",
+    payment({ accountName: "Closed Account" }, { accountId: ACCOUNT(10) }),
+    "accountId",
+  ],
+  [
+    "a kind of another family",
+    payment({}, { transactionType: "ETHEREUM_LIKE_SEND" }),
+    "transactionType: does not fit",
+  ],
   ["an unknown kind", payment({}, { transactionType: "DOGE_LIKE_SEND" }), "transactionType"],
   ["an amount as a number", payment({ amount: 2_000_000 }), "amount"],
   ["an amount with a leading zero", payment({ amount: "02000000" }), "amount"],
@@ -165,7 +200,11 @@ test.each([
     "not an address of",
   ],
   ["no fee strategy", payment({}, { feesStrategy: undefined }), "feesStrategy: required"],
-  ["an unknown speed", payment({}, { feesStrategy: { type: "SPEED", data: { speed: "WARP" } } }), "speed"],
+  [
+    "an unknown speed",
+    payment({}, { feesStrategy: { type: "SPEED", data: { speed: "WARP" } } }),
+    "speed",
+  ],
   [
     "custom fees of another family",
     payment({}, { feesStrategy: { type: "CUSTOM", data: { gasLimit: "1" } } }),
@@ -192,7 +231,10 @@ test("open requests reserve what they would move", async () => {
 test("a token moves from its own account, its fees from the parent", async () => {
   await using bench = await openBench();
   const balances = async () => {
-    const [ether, usdc] = [await bench.get(`/accounts/${ACCOUNT(2)}`), await bench.get(`/accounts/${ACCOUNT(3)}`)];
+    const [ether, usdc] = [
+      await bench.get(`/accounts/${ACCOUNT(2)}`),
+      await bench.get(`/accounts/${ACCOUNT(3)}`),
+    ];
     return [ether.body.balance.total, usdc.body.balance.total].map(BigInt) as [bigint, bigint];
   };
   const transfer = (accountId: string, accountName: string, contractAddress?: string) => ({
@@ -201,7 +243,13 @@ test("a token moves from its own account, its fees from the parent", async () =>
       accountId,
       transactionType: "ETHEREUM_LIKE_SEND",
       transactionData: {
-        ...{ accountName, amount: "1000000", currency: "ethereum", maxFees: "2600000000000000", contractAddress },
+        ...{
+          accountName,
+          amount: "1000000",
+          currency: "ethereum",
+          maxFees: "2600000000000000",
+          contractAddress,
+        },
         recipient: "0xB550388547691A526190D60C30C2F9E2AF03FF3D",
       },
       feesStrategy: { type: "CUSTOM", data: { gasLimit: "65000", priorityFees: "2000" } },
@@ -217,7 +265,10 @@ test("a token moves from its own account, its fees from the parent", async () =>
     bench.control.review(id, ALICE, "APPROVE");
   }
   await bench.advance(10);
-  expect(await balances()).toEqual([before[0] - 2n * 1_300_000_000_000_000n, before[1] - 2_000_000n]);
+  expect(await balances()).toEqual([
+    before[0] - 2n * 1_300_000_000_000_000n,
+    before[1] - 2_000_000n,
+  ]);
   const wrong = [
     transfer(ACCOUNT(3), "Ether Reserve USDC"),
     transfer(ACCOUNT(3), "Ether Reserve USDC", `0x${"1".repeat(40)}`),
@@ -232,7 +283,11 @@ test("a token moves from its own account, its fees from the parent", async () =>
 test("a payment to an account of the workspace arrives there", async () => {
   const seed = defaultSeed();
   const [target] = seed.accounts.filter((one) => one.name === "Shared Desk");
-  seed.whitelists[0]?.addresses.push({ name: "Desk", currency: "bitcoin_testnet", address: target?.address ?? "" });
+  seed.whitelists[0]?.addresses.push({
+    name: "Desk",
+    currency: "bitcoin_testnet",
+    address: target?.address ?? "",
+  });
   await using bench = await openBench({ seed });
   const { id } = (await bench.raise(payment({ recipient: target?.address }))).body;
   await bench.approve(id);
@@ -256,7 +311,9 @@ test("people approve by themselves after the given time, step by step, and API o
   await bench.advance(40);
   const done = (await bench.get(`/requests/${id}`)).body;
   expect(done.state).toBe("CONFIRMED");
-  const times = done.reviews.map((one: Document) => (Date.parse(one.updatedAt) - Date.parse(done.createdAt)) / 1000);
+  const times = done.reviews.map(
+    (one: Document) => (Date.parse(one.updatedAt) - Date.parse(done.createdAt)) / 1000,
+  );
   expect(times).toEqual([3600, 3630, 3630, 3660]);
 });
 
@@ -295,7 +352,10 @@ test.each([
   ],
   [
     "CREATE_WHITELIST",
-    { name: "Lawyers", addresses: [{ name: "Firm", currency: "ethereum", address: `0x${"2".repeat(40)}` }] },
+    {
+      name: "Lawyers",
+      addresses: [{ name: "Firm", currency: "ethereum", address: `0x${"2".repeat(40)}` }],
+    },
     "/whitelists",
     {
       name: "Lawyers",
@@ -326,10 +386,22 @@ test.each([
 
 test.each([
   ["CREATE_ACCOUNT", { accountData: { name: "Bad/name", currency: "bitcoin_testnet" } }, "name"],
-  ["CREATE_ACCOUNT", { accountData: { name: "Twenty characters!!!", currency: "bitcoin_testnet" } }, "name"],
+  [
+    "CREATE_ACCOUNT",
+    { accountData: { name: "Twenty characters!!!", currency: "bitcoin_testnet" } },
+    "name",
+  ],
   ["CREATE_ACCOUNT", { accountData: { name: "Fine", currency: "dogecoin" } }, "currency"],
-  ["CREATE_ACCOUNT", { accountData: { name: "Fine", currency: "ethereum", policyName: "None" } }, "policyName"],
-  ["CREATE_ACCOUNT", { accountData: { name: "Fine", currency: "ethereum", parentId: "x" } }, "parentId"],
+  [
+    "CREATE_ACCOUNT",
+    { accountData: { name: "Fine", currency: "ethereum", policyName: "None" } },
+    "policyName",
+  ],
+  [
+    "CREATE_ACCOUNT",
+    { accountData: { name: "Fine", currency: "ethereum", parentId: "x" } },
+    "parentId",
+  ],
   ["CREATE_WHITELIST", { name: "No addresses" }, "addresses"],
   ["CREATE_GROUP", { name: "Ghosts", userIds: ["x"] }, "userIds"],
 ])("%s of what cannot be is refused: %j", async (type, data, issue) => {
@@ -341,8 +413,9 @@ test.each([
 
 test("other types are reviewed by the administrators with whatever data they carry", async () => {
   await using bench = await openBench();
-  const { id, reviewSteps } = (await bench.raise({ type: "UPDATE_QUORUM", data: { quorum: 3, why: { deep: [1] } } }))
-    .body;
+  const { id, reviewSteps } = (
+    await bench.raise({ type: "UPDATE_QUORUM", data: { quorum: 3, why: { deep: [1] } } })
+  ).body;
   expect(reviewSteps).toEqual([
     { stageName: "CREATION", quorum: 1 },
     { stageName: "APPROVAL", quorum: 2 },
@@ -388,9 +461,17 @@ test("the fixture tells past lives: confirmed, rejected, expired, waiting for th
 });
 
 test.each([
-  ["an unknown member", (seed: Document) => ({ ...seed, colour: "red" }), 'Unrecognized key at seed: "colour"'],
+  [
+    "an unknown member",
+    (seed: Document) => ({ ...seed, colour: "red" }),
+    'Unrecognized key at seed: "colour"',
+  ],
   ["a missing member", ({ accounts: _, ...seed }: Document) => seed, "seed.accounts: required"],
-  ["a wrong type", (seed: Document) => ({ ...seed, executionSeconds: "5" }), "seed.executionSeconds"],
+  [
+    "a wrong type",
+    (seed: Document) => ({ ...seed, executionSeconds: "5" }),
+    "seed.executionSeconds",
+  ],
   [
     "a balance as a number",
     (seed: Document) => ({ ...seed, accounts: [{ ...seed.accounts[0], balance: 5 }] }),
@@ -426,7 +507,9 @@ test.each([
     "first credential",
   ],
 ])("a seed with %s is refused by name", async (_, spoil, issue) => {
-  const refused: unknown = await startSandbox({ seed: spoil(defaultSeed()) }).catch((error) => error);
+  const refused: unknown = await startSandbox({ seed: spoil(defaultSeed()) }).catch(
+    (error) => error,
+  );
   expect(refused).toBeInstanceOf(InvalidSeed);
   expect((refused as InvalidSeed).issues.join("\n")).toContain(issue);
 });
@@ -436,7 +519,10 @@ test("a seed with another workspace and the published key of RFC 6979 A.2.5 is s
   const seed = defaultSeed();
   const users = seed.users.map((user) => (user.id === USER(1) ? { ...user, privateKey } : user));
   const sandbox = await startSandbox({ seed: { ...seed, users, workspace: "minivault" } });
-  expect(sandbox.description).toMatchObject({ workspace: "minivault", operator: { privateKey, publicKey } });
+  expect(sandbox.description).toMatchObject({
+    workspace: "minivault",
+    operator: { privateKey, publicKey },
+  });
   await sandbox.close();
 });
 
@@ -450,7 +536,9 @@ test("without a seed each start makes another operator key; with the same random
   expect(new Set(keys).size).toBe(2);
   const [one, two] = [await openBench(), await openBench()];
   expect(one.description.operator).toEqual(two.description.operator);
-  const ids = await Promise.all([one, two].map(async (bench) => (await bench.raise(payment())).body.id));
+  const ids = await Promise.all(
+    [one, two].map(async (bench) => (await bench.raise(payment())).body.id),
+  );
   expect(ids[0]).toBe(ids[1]);
   for (const bench of [one, two]) await bench.sandbox.close();
 });

@@ -4,7 +4,8 @@ import { expect, test } from "bun:test";
 import { connect } from "node:net";
 import { ACCOUNT, type Document, openBench, payment } from "./bench.ts";
 
-const issuesOf = (body: Document): string => body.issues.map((one: Document) => one.message).join("\n");
+const issuesOf = (body: Document): string =>
+  body.issues.map((one: Document) => one.message).join("\n");
 
 test.each([
   ["/accounts?colour=red", "Unrecognized query parameter"],
@@ -58,8 +59,16 @@ test.each<[string, unknown, string]>([
   ["two documents", "{}{}", "expected the end"],
   ["a byte order mark", "\ufeff{}", "Invalid JSON"],
   ["bytes that are no UTF-8", new Uint8Array([0x7b, 0x22, 0xff, 0x22, 0x7d]), "UTF-8"],
-  ["a name twice", '{"request":{"type":"UPDATE_QUORUM","data":{"a":1,"a":2}}}', "a name that is not there yet"],
-  ["half a surrogate pair", '{"request":{"type":"UPDATE_QUORUM","data":{"a":"\\ud800"}}}', "whole surrogate pairs"],
+  [
+    "a name twice",
+    '{"request":{"type":"UPDATE_QUORUM","data":{"a":1,"a":2}}}',
+    "a name that is not there yet",
+  ],
+  [
+    "half a surrogate pair",
+    '{"request":{"type":"UPDATE_QUORUM","data":{"a":"\\ud800"}}}',
+    "whole surrogate pairs",
+  ],
   ["a comma too many", '{"request":{},}', "expected a name"],
   ["a number with a leading zero", '{"a":01}', "expected a comma or }"],
   ["a control character in a string", '{"a":"\u0001"}', "may stand in a string"],
@@ -67,9 +76,17 @@ test.each<[string, unknown, string]>([
   ["an array", [], "body: expected object, received array"],
   ["null", null, "body: expected object, received null"],
   ["no envelope", payment(), "body.request: required"],
-  ["a second member beside the envelope", { request: payment(), dryRun: true }, 'Unrecognized key at body: "dryRun"'],
+  [
+    "a second member beside the envelope",
+    { request: payment(), dryRun: true },
+    'Unrecognized key at body: "dryRun"',
+  ],
   ["no data", { request: { type: "UPDATE_QUORUM" } }, "body.request.data: required"],
-  ["data that is a list", { request: { type: "UPDATE_QUORUM", data: [] } }, "expected object, received array"],
+  [
+    "data that is a list",
+    { request: { type: "UPDATE_QUORUM", data: [] } },
+    "expected object, received array",
+  ],
   [
     "a note without content",
     { request: { ...payment(), note: { title: "x" } } },
@@ -82,13 +99,20 @@ test.each<[string, unknown, string]>([
     token: await bench.login(),
     ...(body === undefined ? {} : { body }),
   });
-  expect({ status: reply.status, code: reply.body.code }).toEqual({ status: 400, code: "BAD_REQUEST" });
+  expect({ status: reply.status, code: reply.body.code }).toEqual({
+    status: 400,
+    code: "BAD_REQUEST",
+  });
   expect(issuesOf(reply.body)).toContain(issue);
 });
 
 test.each([
   ["/auth/token", { workspace: "sandbox", apiKeyId: "a" }, "body.apiKeySecret: required"],
-  ["/auth/token", { workspace: "sandbox", apiKeyId: "a", apiKeySecret: 5 }, "expected string, received number"],
+  [
+    "/auth/token",
+    { workspace: "sandbox", apiKeyId: "a", apiKeySecret: 5 },
+    "expected string, received number",
+  ],
   [
     "/auth/token",
     { workspace: "sandbox", apiKeyId: "a", apiKeySecret: "b", otp: "c" },
@@ -99,7 +123,11 @@ test.each([
   ["/requests/x/approve", { jws: "a.b.c" }, "body.data: required"],
   ["/requests/x/approve", { data: { challengeType: "API" } }, "signature: required"],
   ["/requests/x/approve", { data: { challengeType: "FIDO", signature: "x" } }, "one of API, PSD"],
-  ["/requests/x/reject", { data: { challengeType: "API", signature: "x", jws: "x" } }, "Unrecognized key"],
+  [
+    "/requests/x/reject",
+    { data: { challengeType: "API", signature: "x", jws: "x" } },
+    "Unrecognized key",
+  ],
 ])("400 for POST %s %j", async (path, body, issue) => {
   await using bench = await openBench();
   const reply = await bench.send("POST", path, { token: await bench.login(), body });
@@ -111,16 +139,29 @@ test("the content type must be JSON; a GET may leave it out and has no body", as
   await using bench = await openBench();
   const token = await bench.login();
   const authorization = { authorization: `Bearer ${token}` };
-  const fetchUrl = (path: string, init: RequestInit) => fetch(`${bench.description.baseUrls.v2}${path}`, init);
+  const fetchUrl = (path: string, init: RequestInit) =>
+    fetch(`${bench.description.baseUrls.v2}${path}`, init);
   const statuses = await Promise.all([
     fetchUrl("/groups", { headers: authorization }),
     fetchUrl("/groups", { headers: { ...authorization, "content-type": "text/plain" } }),
-    fetchUrl("/groups", { headers: { ...authorization, "content-type": "application/json; charset=UTF-8" } }),
-    fetchUrl("/groups", { headers: { ...authorization, "content-type": "application/json; charset=latin1" } }),
-    fetchUrl("/requests", { method: "POST", headers: { ...authorization, "content-type": "text/plain" }, body: "{}" }),
+    fetchUrl("/groups", {
+      headers: { ...authorization, "content-type": "application/json; charset=UTF-8" },
+    }),
+    fetchUrl("/groups", {
+      headers: { ...authorization, "content-type": "application/json; charset=latin1" },
+    }),
+    fetchUrl("/requests", {
+      method: "POST",
+      headers: { ...authorization, "content-type": "text/plain" },
+      body: "{}",
+    }),
   ]);
   expect(statuses.map((response) => response.status)).toEqual([200, 400, 200, 400, 400]);
-  const lines = ["GET /v1/rest/groups HTTP/1.1", "host: 127.0.0.1", `authorization: Bearer ${token}`];
+  const lines = [
+    "GET /v1/rest/groups HTTP/1.1",
+    "host: 127.0.0.1",
+    `authorization: Bearer ${token}`,
+  ];
   const withBody = await talk(bench.description.control, [
     ...lines,
     "content-type: application/json",
@@ -183,7 +224,9 @@ test("a name other than loopback in Host is refused, so no web page reaches the 
 function talk(address: string, lines: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     let answer = "";
-    const socket = connect(Number(new URL(address).port), "127.0.0.1", () => socket.write(lines.join("\r\n")));
+    const socket = connect(Number(new URL(address).port), "127.0.0.1", () =>
+      socket.write(lines.join("\r\n")),
+    );
     socket.on("data", (chunk) => {
       answer += chunk.toString();
     });
@@ -198,8 +241,22 @@ test("pages: numbers, neighbours, the last one, one after it", async () => {
     const { results, ...envelope } = (await bench.get(`/accounts?skipLiveData=true&${query}`)).body;
     return { ...envelope, count: results.length };
   };
-  expect(await page("")).toEqual({ page: 1, next: 2, prev: null, pageSize: 30, total: 42, count: 30 });
-  expect(await page("page=2")).toEqual({ page: 2, next: null, prev: 1, pageSize: 30, total: 42, count: 12 });
+  expect(await page("")).toEqual({
+    page: 1,
+    next: 2,
+    prev: null,
+    pageSize: 30,
+    total: 42,
+    count: 30,
+  });
+  expect(await page("page=2")).toEqual({
+    page: 2,
+    next: null,
+    prev: 1,
+    pageSize: 30,
+    total: 42,
+    count: 12,
+  });
   expect(await page("page=3&pageSize=14")).toEqual({
     page: 3,
     next: null,
@@ -208,22 +265,40 @@ test("pages: numbers, neighbours, the last one, one after it", async () => {
     total: 42,
     count: 14,
   });
-  expect(await page("page=9")).toEqual({ page: 9, next: null, prev: 8, pageSize: 30, total: 42, count: 0 });
+  expect(await page("page=9")).toEqual({
+    page: 9,
+    next: null,
+    prev: 8,
+    pageSize: 30,
+    total: 42,
+    count: 0,
+  });
 });
 
 test("sorting and filters", async () => {
   await using bench = await openBench();
-  const names = async (path: string) => (await bench.get(path)).body.results.map((row: Document) => row.name);
-  expect(await names("/accounts?pageSize=2&sortBy=name&sortOrder=desc")).toEqual(["Tron Ops", "Stellar Ops"]);
+  const names = async (path: string) =>
+    (await bench.get(path)).body.results.map((row: Document) => row.name);
+  expect(await names("/accounts?pageSize=2&sortBy=name&sortOrder=desc")).toEqual([
+    "Tron Ops",
+    "Stellar Ops",
+  ]);
   expect(await names("/accounts?pageSize=1&sortOrder=desc")).toEqual(["Client 032"]);
-  expect(await names("/accounts?name=OPS")).toEqual(["Solana Ops", "Tron Ops", "Ripple Ops", "Stellar Ops"]);
+  expect(await names("/accounts?name=OPS")).toEqual([
+    "Solana Ops",
+    "Tron Ops",
+    "Ripple Ops",
+    "Stellar Ops",
+  ]);
   expect(await names("/accounts?status=INACTIVE")).toEqual(["Closed Account"]);
   expect(await names("/accounts?governanceType=OTHER")).toEqual([]);
   expect(await names("/policies?isPrivate=true")).toEqual(["Board"]);
   expect(await names("/policies?name=ether")).toEqual(["Ether desk"]);
   expect(await names("/whitelists?status=INACTIVE")).toEqual(["Retired"]);
   expect(await names("/groups?status=INACTIVE")).toEqual(["Old desk"]);
-  expect(await names("/users?sortBy=legacyId&sortOrder=desc&pageSize=1")).toEqual(["Former Colleague"]);
+  expect(await names("/users?sortBy=legacyId&sortOrder=desc&pageSize=1")).toEqual([
+    "Former Colleague",
+  ]);
 });
 
 test("filters of requests, several values by repeated name", async () => {
@@ -233,15 +308,21 @@ test("filters of requests, several values by repeated name", async () => {
   expect(await states("state=CONFIRMED&state=EXPIRED")).toEqual(["CONFIRMED", "EXPIRED"]);
   expect(await states("type=CREATE_GROUP&type=EDIT_GROUP")).toEqual(["PENDING_APPROVAL"]);
   expect(await states("createdBy=me&reviewedBy=me")).toEqual(["CONFIRMED", "REJECTED"]);
-  expect(await states("fromDate=2026-02-10&toDate=2026-02-20T10:00:00Z")).toEqual(["REJECTED", "EXPIRED"]);
-  expect(await states("toDate=2026-02-20T09:59:59.999Z&fromDate=2026-02-10T10:00:00.001Z")).toEqual([]);
+  expect(await states("fromDate=2026-02-10&toDate=2026-02-20T10:00:00Z")).toEqual([
+    "REJECTED",
+    "EXPIRED",
+  ]);
+  expect(await states("toDate=2026-02-20T09:59:59.999Z&fromDate=2026-02-10T10:00:00.001Z")).toEqual(
+    [],
+  );
   const [{ targetId, id }] = (await bench.get("/requests?state=CONFIRMED")).body.results;
   expect((await bench.get(`/requests?targetId=${targetId}`)).body.results[0].id).toBe(id);
 });
 
 test("transactions by cursor: each once, newest first, stable while new ones arrive; foreign cursors are refused", async () => {
   await using bench = await openBench();
-  const list = async (query = "") => (await bench.get(`/accounts/${ACCOUNT(1)}/transactions${query}`)).body;
+  const list = async (query = "") =>
+    (await bench.get(`/accounts/${ACCOUNT(1)}/transactions${query}`)).body;
   const first = await list();
   const { id } = (await bench.raise(payment())).body;
   await bench.approve(id);
@@ -259,16 +340,26 @@ test("transactions by cursor: each once, newest first, stable while new ones arr
   const times = rows.map((row) => Date.parse(row.createdAt));
   expect(times).toEqual([...times].sort((a, b) => b - a));
   expect((await list()).results[0]).toMatchObject({ status: "CONFIRMED", amount: "2000000" });
-  for (const foreign of ["x", "", Buffer.from(`${ACCOUNT(2)} ${rows[0].id}`).toString("base64url")]) {
-    expect((await bench.get(`/accounts/${ACCOUNT(1)}/transactions?cursor=${foreign}`)).status).toBe(400);
+  for (const foreign of [
+    "x",
+    "",
+    Buffer.from(`${ACCOUNT(2)} ${rows[0].id}`).toString("base64url"),
+  ]) {
+    expect((await bench.get(`/accounts/${ACCOUNT(1)}/transactions?cursor=${foreign}`)).status).toBe(
+      400,
+    );
   }
-  expect((await bench.get(`/accounts/${ACCOUNT(2)}/transactions?cursor=${first.next}`)).status).toBe(400);
+  expect(
+    (await bench.get(`/accounts/${ACCOUNT(2)}/transactions?cursor=${first.next}`)).status,
+  ).toBe(400);
   expect((await bench.get("/accounts/nothing/transactions")).status).toBe(404);
 });
 
 test("balances beyond 2^53 and 2^64 keep their digits, and live data can be left out", async () => {
   await using bench = await openBench();
-  expect((await bench.get(`/accounts/${ACCOUNT(2)}`)).body.balance.total).toBe("12345678901234567890123");
+  expect((await bench.get(`/accounts/${ACCOUNT(2)}`)).body.balance.total).toBe(
+    "12345678901234567890123",
+  );
   expect((await bench.get(`/accounts/${ACCOUNT(3)}`)).body).toMatchObject({
     contractAddress: "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48",
     balance: { total: "9007199254740993", pending: "0" },
@@ -298,7 +389,11 @@ test.each([
     },
     { maxFees: "8036" },
   ],
-  [2, { transactionType: "ETHEREUM_LIKE_SEND", transactionData: {} }, { maxFees: "420000000000000" }],
+  [
+    2,
+    { transactionType: "ETHEREUM_LIKE_SEND", transactionData: {} },
+    { maxFees: "420000000000000" },
+  ],
   [
     3,
     {
@@ -307,7 +402,11 @@ test.each([
     },
     { maxFees: "1300000000000000" },
   ],
-  [4, { transactionType: "SOLANA_LIKE_SEND", transactionData: { amount: "1" } }, { maxFees: "5000" }],
+  [
+    4,
+    { transactionType: "SOLANA_LIKE_SEND", transactionData: { amount: "1" } },
+    { maxFees: "5000" },
+  ],
 ])("the fee of account %i and %j", async (account, body, expected) => {
   await using bench = await openBench();
   const reply = await bench.post(`/accounts/${ACCOUNT(account)}/transactions/estimate`, body);
@@ -317,7 +416,12 @@ test.each([
 test("an estimate is as strict about what it is given", async () => {
   await using bench = await openBench();
   const estimate = async (changes: Document, account = ACCOUNT(1)) =>
-    (await bench.post(`/accounts/${account}/transactions/estimate`, { ...payment().data, ...changes })).status;
+    (
+      await bench.post(`/accounts/${account}/transactions/estimate`, {
+        ...payment().data,
+        ...changes,
+      })
+    ).status;
   expect(await estimate({})).toBe(200);
   expect(await estimate({ accountId: ACCOUNT(2) })).toBe(400);
   expect(await estimate({ transactionType: "TRON_LIKE_SEND" })).toBe(400);

@@ -1,7 +1,8 @@
 /**
- * The sandbox against the reconstructed OpenAPI document of V2, both ways: every answer validates against the schema of its operation
- * and status; every input that the document refuses is refused, and every input that it allows is accepted, except where STRICTER says
- * why not. The lists are exact: an entry that is not needed fails, too.
+ * The sandbox against the reconstructed OpenAPI document of V2, both ways: every answer validates
+ * against the schema of its operation and status; every input that the document refuses is refused,
+ * and every input that it allows is accepted, except where STRICTER says why not. The lists are
+ * exact: an entry that is not needed fails, too.
  */
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
@@ -9,7 +10,16 @@ import { readFileSync } from "node:fs";
 import Ajv2020, { type ValidateFunction } from "ajv/dist/2020";
 import addFormats from "ajv-formats";
 import { parse } from "yaml";
-import { ACCOUNT, ALICE, type Document, openBench, payment, type Reply, review, signJws } from "./bench.ts";
+import {
+  ACCOUNT,
+  ALICE,
+  type Document,
+  openBench,
+  payment,
+  type Reply,
+  review,
+  signJws,
+} from "./bench.ts";
 
 const FILE = new URL("../vectors/enterprise-api-v2.openapi.yaml", import.meta.url);
 const api: Document = parse(readFileSync(FILE, "utf8"));
@@ -19,26 +29,44 @@ ajv.addSchema(api, "api");
 
 /** Operations that the sandbox answers with 404, and why. */
 const LEFT_OUT: Readonly<Record<string, string>> = {
-  "POST /requests/{id}/generate-registration-challenge": "devices are registered by people, not by API operators",
+  "POST /requests/{id}/generate-registration-challenge":
+    "devices are registered by people, not by API operators",
   "POST /requests/{id}/confirm-registration-challenge": "as above",
 };
 
 /** Statuses that the document does not list for an operation. */
 const UNLISTED: Readonly<Record<string, readonly number[]>> = {
-  // The document gives these no parameters at all, and no 400; an unknown parameter is refused as everywhere.
+  // The document gives these no parameters at all, and no 400; an unknown parameter is refused as
+  // everywhere.
   "GET /tradelink/network": [400],
   "GET /tradelink/network/blueprint": [400],
 };
 
 /** Where the sandbox refuses what the document allows: operation, place, and why. */
 const STRICTER: readonly (readonly [operation: RegExp, place: RegExp, reason: string])[] = [
-  [/^GET /, /^query sortBy$/, "the real enumeration is unknown; a name that no row has would sort by nothing"],
-  [/^GET \/requests$/, /^query (fromDate|toDate)$/, "a date that cannot be read would silently select nothing"],
+  [
+    /^GET /,
+    /^query sortBy$/,
+    "the real enumeration is unknown; a name that no row has would sort by nothing",
+  ],
+  [
+    /^GET \/requests$/,
+    /^query (fromDate|toDate)$/,
+    "a date that cannot be read would silently select nothing",
+  ],
   [/transactions$/, /^query cursor$/, "a cursor that this list did not give has no place in it"],
   [/^GET /, /^query \w+ twice$/, "a parameter with one value that comes twice has two meanings"],
-  [/^POST \/auth\//, /^body added$/, "V2 validates strictly; an unknown member is a mistake of the client"],
+  [
+    /^POST \/auth\//,
+    /^body added$/,
+    "V2 validates strictly; an unknown member is a mistake of the client",
+  ],
   [/^POST \/requests\/\{id\}\/(approve|reject)$/, /^body(\/data)? added$/, "as above"],
-  [/^POST \/requests$/, /^body added$/, "as above; what belongs to the request stands inside its envelope"],
+  [
+    /^POST \/requests$/,
+    /^body added$/,
+    "as above; what belongs to the request stands inside its envelope",
+  ],
   [/^POST \/requests$/, /^body\/request\/note added$/, "as above"],
   [
     /^POST \/requests$/,
@@ -50,7 +78,11 @@ const STRICTER: readonly (readonly [operation: RegExp, place: RegExp, reason: st
     /^body\/request\/data/,
     "the document allows any object; a transaction is checked by the fields of its kind",
   ],
-  [/estimate$/, /^body\/(transactionType|accountId) /, "the kind must fit the account, and the account is the path's"],
+  [
+    /estimate$/,
+    /^body\/(transactionType|accountId) /,
+    "the kind must fit the account, and the account is the path's",
+  ],
   [
     /estimate$/,
     /^body\/transactionData\/(accountName|currency|amount|maxFees) /,
@@ -61,7 +93,9 @@ const STRICTER: readonly (readonly [operation: RegExp, place: RegExp, reason: st
 const used = new Set<unknown>();
 
 function allowsRefusal(operation: string, place: string): boolean {
-  const rule = STRICTER.find(([operations, places]) => operations.test(operation) && places.test(place));
+  const rule = STRICTER.find(
+    ([operations, places]) => operations.test(operation) && places.test(place),
+  );
   used.add(rule);
   return rule !== undefined;
 }
@@ -84,15 +118,16 @@ const resolve = (item: Document): Document =>
         .split("/")
         .reduce((at: Document, name: string) => at[name], api);
 
-const OPERATIONS: readonly Operation[] = Object.entries<Document>(api.paths).flatMap(([path, methods]) =>
-  Object.entries<Document>(methods).map(([verb, document]) => ({
-    name: `${verb.toUpperCase()} ${path}`,
-    method: verb.toUpperCase(),
-    path,
-    pointer: `api#/paths/${path.replaceAll("~", "~0").replaceAll("/", "~1")}/${verb}`,
-    parameters: (document.parameters ?? []).map(resolve),
-    document,
-  })),
+const OPERATIONS: readonly Operation[] = Object.entries<Document>(api.paths).flatMap(
+  ([path, methods]) =>
+    Object.entries<Document>(methods).map(([verb, document]) => ({
+      name: `${verb.toUpperCase()} ${path}`,
+      method: verb.toUpperCase(),
+      path,
+      pointer: `api#/paths/${path.replaceAll("~", "~0").replaceAll("/", "~1")}/${verb}`,
+      parameters: (document.parameters ?? []).map(resolve),
+      document,
+    })),
 );
 const SERVED = OPERATIONS.filter(({ name }) => LEFT_OUT[name] === undefined);
 
@@ -112,13 +147,19 @@ function checkAnswer({ name, document, pointer }: Operation, reply: Reply): void
     return;
   }
   expect(reply.headers.get("content-type")).toBe("application/json; charset=utf-8");
-  const at = listed.$ref === undefined ? `${pointer}/responses/${reply.status}` : `api${listed.$ref}`;
+  const at =
+    listed.$ref === undefined ? `${pointer}/responses/${reply.status}` : `api${listed.$ref}`;
   const ref = `${at}/content/application~1json/schema`;
   const problems = isValid(ref, reply.body) ? [] : validators.get(ref)?.errors;
-  expect({ name, status: reply.status, problems }).toEqual({ name, status: reply.status, problems: [] });
+  expect({ name, status: reply.status, problems }).toEqual({
+    name,
+    status: reply.status,
+    problems: [],
+  });
 }
 
-const isMalformed = ({ status, body }: Reply) => status === 400 && body.message === "Input validation failed";
+const isMalformed = ({ status, body }: Reply) =>
+  status === 400 && body.message === "Input validation failed";
 
 let bench: Awaited<ReturnType<typeof openBench>>;
 /** A request that waits for the operator's signature. */
@@ -139,7 +180,10 @@ const IDS: readonly (readonly [prefix: string, id: () => string])[] = [
   ["/requests/", () => requestId],
 ];
 
-function realPath(path: string, id = IDS.find(([prefix]) => path.startsWith(prefix))?.[1]() ?? ""): string {
+function realPath(
+  path: string,
+  id = IDS.find(([prefix]) => path.startsWith(prefix))?.[1]() ?? "",
+): string {
   return path.replace("{id}", id);
 }
 
@@ -159,9 +203,17 @@ function goodBody(name: string): Document {
   return bodies[name]?.();
 }
 
-async function call({ method, path, name }: Operation, query = "", body = goodBody(name), id?: string): Promise<Reply> {
+async function call(
+  { method, path, name }: Operation,
+  query = "",
+  body = goodBody(name),
+  id?: string,
+): Promise<Reply> {
   const token = await tokenOf();
-  return bench.send(method, `${realPath(path, id)}${query}`, { token, ...(body === undefined ? {} : { body }) });
+  return bench.send(method, `${realPath(path, id)}${query}`, {
+    token,
+    ...(body === undefined ? {} : { body }),
+  });
 }
 
 let token: string | undefined;
@@ -176,7 +228,9 @@ describe("answers", () => {
     async (operation) => {
       const richest = ["withInflight=true", "skipLiveData=false", "sortOrder=desc", "pageSize=30"];
       const known = richest.filter((pair) =>
-        operation.parameters.some((parameter) => parameter.in === "query" && pair.startsWith(`${parameter.name}=`)),
+        operation.parameters.some(
+          (parameter) => parameter.in === "query" && pair.startsWith(`${parameter.name}=`),
+        ),
       );
       for (const query of ["", `?${known.join("&")}`]) {
         const reply = await call(operation, query);
@@ -194,9 +248,15 @@ describe("answers", () => {
 
   test("each POST answers 200 with its schema, all through the life of a request", async () => {
     const { apiKeyId, apiKeySecret, privateKey } = bench.description.operator;
-    const login = await call(byName("POST /auth/token"), "", { workspace: "sandbox", apiKeyId, apiKeySecret });
+    const login = await call(byName("POST /auth/token"), "", {
+      workspace: "sandbox",
+      apiKeyId,
+      apiKeySecret,
+    });
     checkAnswer(byName("POST /auth/token"), login);
-    const renewed = await call(byName("POST /auth/token/refresh"), "", { refreshToken: login.body.refreshToken });
+    const renewed = await call(byName("POST /auth/token/refresh"), "", {
+      refreshToken: login.body.refreshToken,
+    });
     checkAnswer(byName("POST /auth/token/refresh"), renewed);
     checkAnswer(
       byName("POST /accounts/{id}/transactions/estimate"),
@@ -224,7 +284,11 @@ describe("answers", () => {
     "$name without a token: 401; suspended: 403",
     async (operation) => {
       const body = goodBody(operation.name);
-      const bare = await bench.send(operation.method, realPath(operation.path), body === undefined ? {} : { body });
+      const bare = await bench.send(
+        operation.method,
+        realPath(operation.path),
+        body === undefined ? {} : { body },
+      );
       expect(bare.status).toBe(401);
       checkAnswer(operation, bare);
       await tokenOf();
@@ -245,15 +309,33 @@ describe("answers", () => {
     },
   );
 
-  test.each(Object.keys(LEFT_OUT).map(byName))("$name is left out: 404 as for any unknown path", async (operation) => {
-    const reply = await call(operation, "", {});
-    expect(reply.status).toBe(404);
-    expect(isValid("api#/components/schemas/ErrorBody", reply.body)).toBe(true);
-  });
+  test.each(Object.keys(LEFT_OUT).map(byName))(
+    "$name is left out: 404 as for any unknown path",
+    async (operation) => {
+      const reply = await call(operation, "", {});
+      expect(reply.status).toBe(404);
+      expect(isValid("api#/components/schemas/ErrorBody", reply.body)).toBe(true);
+    },
+  );
 });
 
 /** What may stand behind `name=`; the schema of each parameter decides which of them are valid. */
-const VALUES = ["", "abc", "0", "1", "-1", "1.5", "30", "31", "9007199254740992", "true", "false", "yes", "asc", "up"];
+const VALUES = [
+  "",
+  "abc",
+  "0",
+  "1",
+  "-1",
+  "1.5",
+  "30",
+  "31",
+  "9007199254740992",
+  "true",
+  "false",
+  "yes",
+  "asc",
+  "up",
+];
 const NAMED_VALUES = [
   "ACTIVE",
   "INACTIVE",
@@ -292,7 +374,8 @@ describe("queries", () => {
           value,
         );
       }
-      const value = resolve(parameter.schema).enum?.[0] ?? resolve(parameter.schema).default ?? "abc";
+      const value =
+        resolve(parameter.schema).enum?.[0] ?? resolve(parameter.schema).default ?? "abc";
       const twice = await call(operation, `?${parameter.name}=${value}&${parameter.name}=${value}`);
       expectVerdict(
         operation,
@@ -310,11 +393,21 @@ function inline(schema: Document): Document {
   return JSON.parse(JSON.stringify(schema).replaceAll('"$ref":"#', '"$ref":"api#'));
 }
 
-function expectVerdict(operation: Operation, place: string, isAllowed: boolean, reply: Reply, given: unknown): void {
+function expectVerdict(
+  operation: Operation,
+  place: string,
+  isAllowed: boolean,
+  reply: Reply,
+  given: unknown,
+): void {
   const refused = isMalformed(reply);
   const isFine = isAllowed ? !refused || allowsRefusal(operation.name, place) : refused;
   const verdict = { operation: operation.name, place, given, isAllowed, status: reply.status };
-  expect({ ...verdict, isFine, body: isFine ? "" : reply.body }).toEqual({ ...verdict, isFine: true, body: "" });
+  expect({ ...verdict, isFine, body: isFine ? "" : reply.body }).toEqual({
+    ...verdict,
+    isFine: true,
+    body: "",
+  });
 }
 
 interface Mutation {
@@ -322,8 +415,15 @@ interface Mutation {
   readonly body: unknown;
 }
 
-/** Every member once removed and once replaced by each kind of value, and every object with a member more. */
-function* mutations(body: Document, at = "body", rebuild = (value: unknown): unknown => value): Generator<Mutation> {
+/**
+ * Every member once removed and once replaced by each kind of value, and every object with a member
+ * more.
+ */
+function* mutations(
+  body: Document,
+  at = "body",
+  rebuild = (value: unknown): unknown => value,
+): Generator<Mutation> {
   for (const other of [null, 5, 1.5, "text", true, [], {}])
     yield { place: `${at} ${JSON.stringify(other)}`, body: rebuild(other) };
   if (typeof body !== "object" || body === null || Array.isArray(body)) return;
@@ -357,7 +457,9 @@ describe("bodies", () => {
 
   test("the document's own examples are taken, with ids of the fixture", async () => {
     const exampleOf = (path: string) =>
-      JSON.parse(JSON.stringify(api.paths[path].post.requestBody.content["application/json"].example));
+      JSON.parse(
+        JSON.stringify(api.paths[path].post.requestBody.content["application/json"].example),
+      );
     const request = exampleOf("/requests");
     request.request.data.accountId = ACCOUNT(1);
     expect((await bench.post("/requests", request)).status).toBe(200);
@@ -378,5 +480,7 @@ test("the lists of departures say no more than is needed", () => {
     ...Object.keys(UNLISTED).filter((name) => !used.has(name)),
   ];
   expect(idle).toEqual([]);
-  expect(OPERATIONS.filter(({ name }) => LEFT_OUT[name] !== undefined)).toHaveLength(Object.keys(LEFT_OUT).length);
+  expect(OPERATIONS.filter(({ name }) => LEFT_OUT[name] !== undefined)).toHaveLength(
+    Object.keys(LEFT_OUT).length,
+  );
 });

@@ -11,10 +11,12 @@ const credentials = (bench: Bench, changes: Record<string, unknown> = {}) => ({
   apiKeySecret: bench.description.operator.apiKeySecret,
   ...changes,
 });
-const open = async (bench: Bench) => (await bench.send("POST", "/auth/token", { body: credentials(bench) })).body;
+const open = async (bench: Bench) =>
+  (await bench.send("POST", "/auth/token", { body: credentials(bench) })).body;
 const refresh = (bench: Bench, refreshToken: string, more = {}) =>
   bench.send("POST", "/auth/token/refresh", { body: { refreshToken, ...more } });
-const whoami = async (bench: Bench, token: string) => (await bench.send("GET", "/users/me", { token })).status;
+const whoami = async (bench: Bench, token: string) =>
+  (await bench.send("GET", "/users/me", { token })).status;
 
 test("a login gives a pair with documented lives; the access token is a JWT with workspace and key", async () => {
   await using bench = await openBench();
@@ -40,7 +42,9 @@ test.each([
   ["apiKeySecret", ""],
 ])("wrong %s %p: 401", async (name, value) => {
   await using bench = await openBench();
-  const { status, body } = await bench.send("POST", "/auth/token", { body: credentials(bench, { [name]: value }) });
+  const { status, body } = await bench.send("POST", "/auth/token", {
+    body: credentials(bench, { [name]: value }),
+  });
   expect({ status, body }).toEqual({
     status: 401,
     body: { code: "UNAUTHORIZED", message: "Unknown workspace or API key" },
@@ -111,13 +115,23 @@ test("a suspended operator is forbidden everything, an inactive one cannot log i
   expect(await whoami(bench, accessToken)).toBe(200);
   expect((await bench.send("POST", "/auth/token", { body: credentials(bench) })).status).toBe(401);
   expect(
-    (await bench.send("POST", "/auth/token", { body: credentials(bench, { apiKeySecret: "rotated" }) })).status,
+    (
+      await bench.send("POST", "/auth/token", {
+        body: credentials(bench, { apiKeySecret: "rotated" }),
+      })
+    ).status,
   ).toBe(200);
 
   const seed = defaultSeed();
-  const users = seed.users.map((user) => (user.id === USER(2) ? { ...user, status: "INACTIVE" as const } : user));
+  const users = seed.users.map((user) =>
+    user.id === USER(2) ? { ...user, status: "INACTIVE" as const } : user,
+  );
   await using other = await openBench({ seed: { ...seed, users } });
-  const body = { workspace: "sandbox", apiKeyId: "sandbox-backup", apiKeySecret: "sandbox-backup-secret-not-real" };
+  const body = {
+    workspace: "sandbox",
+    apiKeyId: "sandbox-backup",
+    apiKeySecret: "sandbox-backup-secret-not-real",
+  };
   expect((await other.send("POST", "/auth/token", { body })).status).toBe(401);
 });
 
@@ -132,7 +146,9 @@ test("legacyViewAll opens the list of users; without it there is nobody else, an
     deviceUserId: "a11ce00000000001",
   });
   bench.control.set({ legacyViewAll: false });
-  expect((await bench.get("/users")).body.results.map((user: { id: string }) => user.id)).toEqual([USER(1)]);
+  expect((await bench.get("/users")).body.results.map((user: { id: string }) => user.id)).toEqual([
+    USER(1),
+  ]);
   expect((await bench.get(`/users/${ALICE}`)).body.code).toBe("NOT_FOUND");
   expect((await bench.get("/users/me")).body).toMatchObject({
     id: USER(1),
@@ -145,12 +161,18 @@ test("legacyViewAll opens the list of users; without it there is nobody else, an
 test("allowed actions follow the role and the kind of resource", async () => {
   await using bench = await openBench();
   const actions = async (query: string, token?: string) =>
-    (await bench.send("GET", `/permissions/allowed-actions${query}`, { token: token ?? (await bench.login()) })).body
-      .allowedActions;
+    (
+      await bench.send("GET", `/permissions/allowed-actions${query}`, {
+        token: token ?? (await bench.login()),
+      })
+    ).body.allowedActions;
   expect(await actions("")).toContain("SEND");
   expect(await actions("?resourceType=GROUP")).toEqual(["READ"]);
   expect(await actions("", await bench.login("reporting"))).toEqual(["READ"]);
-  expect((await bench.get("/permissions/allowed-actions?resourceType=ACCOUNT&resourceId=nothing")).status).toBe(404);
+  expect(
+    (await bench.get("/permissions/allowed-actions?resourceType=ACCOUNT&resourceId=nothing"))
+      .status,
+  ).toBe(404);
   expect((await bench.get("/permissions/allowed-actions?resourceId=nothing")).status).toBe(404);
 });
 

@@ -1,4 +1,7 @@
-/** SKILL.md against the format's strict readers and its own rules; every command line in it is run, and gives what the text says. */
+/**
+ * SKILL.md against the format's strict readers and its own rules; every command line in it is run,
+ * and gives what the text says.
+ */
 import { describe, expect, test } from "bun:test";
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -18,7 +21,9 @@ const [, FRONT = "", BODY = ""] = /^---\n([\s\S]*?)\n---\n([\s\S]*)$/.exec(TEXT)
 const REFERENCES = await readdir(join(FOLDER, "references"));
 const FILES = [
   TEXT,
-  ...(await Promise.all(REFERENCES.map((name) => Bun.file(join(FOLDER, "references", name)).text()))),
+  ...(await Promise.all(
+    REFERENCES.map((name) => Bun.file(join(FOLDER, "references", name)).text()),
+  )),
 ];
 
 describe("format", () => {
@@ -27,7 +32,15 @@ describe("format", () => {
   test("only the six keys, within their limits", () => {
     expect(
       Object.keys(front).filter(
-        (key) => !["name", "description", "license", "compatibility", "metadata", "allowed-tools"].includes(key),
+        (key) =>
+          ![
+            "name",
+            "description",
+            "license",
+            "compatibility",
+            "metadata",
+            "allowed-tools",
+          ].includes(key),
       ),
     ).toEqual([]);
     expect(front.name).toMatch(/^(?!.*--)[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$/);
@@ -36,7 +49,9 @@ describe("format", () => {
     expect(description.trim()).toBe(description);
     expect(description.length).toBeLessThanOrEqual(1024);
     expect(compatibility.length).toBeLessThanOrEqual(500);
-    expect(Object.values(front.metadata as object).every((value) => typeof value === "string")).toBe(true);
+    expect(
+      Object.values(front.metadata as object).every((value) => typeof value === "string"),
+    ).toBe(true);
   });
 
   test("INS-2 it holds the program's version, and so does the copy inside the program", () => {
@@ -58,7 +73,8 @@ describe("format", () => {
   test("every link leads to a file of the skill, one level deep, and every file of it is bundled", () => {
     const links = [...BODY.matchAll(/\]\(([^)]+)\)/g)].map(([, link]) => link ?? "");
     expect(links.length).toBeGreaterThan(3);
-    for (const link of links) expect(REFERENCES.map((name) => `references/${name}`)).toContain(link);
+    for (const link of links)
+      expect(REFERENCES.map((name) => `references/${name}`)).toContain(link);
     const bundled = [...bundledSkill().files.keys()].sort();
     expect(bundled).toEqual(["SKILL.md", ...REFERENCES.map((name) => `references/${name}`)].sort());
   });
@@ -106,7 +122,8 @@ describe("what it must say", () => {
     }
     const words = [...BODY.matchAll(/`([A-Z]+(?:_[A-Z]+)+)`/g)].map(([, word = ""]) => word);
     const isOther = /^(PENDING_APPROVAL|LEDGER_ENTERPRISE_.*|[A-Z]+_LIKE_SEND)$/;
-    for (const word of words.filter((found) => !isOther.test(found))) expect(Object.keys(ERRORS)).toContain(word);
+    for (const word of words.filter((found) => !isOther.test(found)))
+      expect(Object.keys(ERRORS)).toContain(word);
   });
 
   function exitOf(code: string): number | undefined {
@@ -114,20 +131,32 @@ describe("what it must say", () => {
   }
 
   test("every option that it names is one", () => {
-    const known = new Set([...walk(commands)].flatMap(([, command]) => Object.keys(optionsOf(command))));
+    const known = new Set(
+      [...walk(commands)].flatMap(([, command]) => Object.keys(optionsOf(command))),
+    );
     for (const [, option = ""] of BODY.matchAll(/(?<![-\w])--([A-Za-z][A-Za-z0-9]*)/g))
       expect([...known]).toContain(option);
   });
 });
 
-/** The lines of the `sh` blocks, and those in the text that begin with the program's name or are a command with options. */
+/**
+ * The lines of the `sh` blocks, and those in the text that begin with the program's name or are a
+ * command with options.
+ */
 function commandLines(): string[] {
-  const blocks = [...BODY.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, block = ""]) => block.trim().split("\n"));
-  const spans = [...BODY.replaceAll(/```[\s\S]*?```/g, "").matchAll(/`([^`]+)`/g)].map(([, span = ""]) => span);
+  const blocks = [...BODY.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, block = ""]) =>
+    block.trim().split("\n"),
+  );
+  const spans = [...BODY.replaceAll(/```[\s\S]*?```/g, "").matchAll(/`([^`]+)`/g)].map(
+    ([, span = ""]) => span,
+  );
   const names = [...walk(commands)].map(([words]) => words.join(" "));
   const isLine = (span: string): boolean =>
-    span.startsWith(`${PROGRAM} `) || names.some((name) => span === name || span.startsWith(`${name} --`));
-  const inText = spans.filter(isLine).map((span) => (span.startsWith(PROGRAM) ? span : `${PROGRAM} ${span}`));
+    span.startsWith(`${PROGRAM} `) ||
+    names.some((name) => span === name || span.startsWith(`${name} --`));
+  const inText = spans
+    .filter(isLine)
+    .map((span) => (span.startsWith(PROGRAM) ? span : `${PROGRAM} ${span}`));
   return [...new Set([...blocks, ...inText])];
 }
 
@@ -138,32 +167,48 @@ const SAYS: readonly (readonly [line: string, holds: (document: unknown) => bool
   ["whoami", (document) => at(document, "session.workspace") === "sandbox"],
   [
     "accounts list",
-    (document) => at(document, "results.0.id") === ACCOUNT && at(document, "results.0.balance.total") === "2498495982",
+    (document) =>
+      at(document, "results.0.id") === ACCOUNT &&
+      at(document, "results.0.balance.total") === "2498495982",
   ],
-  ["accounts getBalance", (document) => typeof at(document, "results.0.balance.total") === "string"],
+  [
+    "accounts getBalance",
+    (document) => typeof at(document, "results.0.balance.total") === "string",
+  ],
   [
     "transactions list",
-    (document) => (at(document, "results") as unknown[]).length === 10 && at(document, "complete") === false,
+    (document) =>
+      (at(document, "results") as unknown[]).length === 10 && at(document, "complete") === false,
   ],
   ["whitelists list", (document) => at(document, "complete") === true],
   ["requests list --pendingBy me", (document) => Array.isArray(at(document, "results"))],
-  ["requests list --createdBy me --sortOrder desc", (document) => Array.isArray(at(document, "results"))],
+  [
+    "requests list --createdBy me --sortOrder desc",
+    (document) => Array.isArray(at(document, "results")),
+  ],
   [
     "requests list --type CREATE_TRANSACTION",
     (document) => {
       const results = at(document, "results") as unknown[];
       return (
-        results.length > 0 && results.every((one) => typeof at(one, "data.transactionData.recipient") === "string")
+        results.length > 0 &&
+        results.every((one) => typeof at(one, "data.transactionData.recipient") === "string")
       );
     },
   ],
   ["assets currencies", (document) => typeof at(document, "results.0.decimals") === "number"],
   ["assets tokens", (document) => Array.isArray(at(document, "results"))],
   ["transactions estimate", (document) => at(document, "maxFees") !== undefined],
-  ["requests create --requestData @request.json --dryRun", (document) => at(document, "dryRun") === true],
+  [
+    "requests create --requestData @request.json --dryRun",
+    (document) => at(document, "dryRun") === true,
+  ],
   ["requests create", (document) => at(document, "state") === "PENDING_APPROVAL"],
   ["requests get", (document) => at(document, "data.accountId") === ACCOUNT],
-  ["requests review", (document) => at(document, "match") === true && at(document, "decoded") !== undefined],
+  [
+    "requests review",
+    (document) => at(document, "match") === true && at(document, "decoded") !== undefined,
+  ],
   ["requests approve api", (document) => at(document, "state") === "PENDING_APPROVAL"],
   ["requests sign", (document) => typeof at(document, "signature") === "string"],
   ["requests wait", (document) => at(document, "reached") === true],
@@ -198,9 +243,13 @@ class Reader {
   /** A line where it stands in the text. */
   async run(line: string): Promise<void> {
     const command = line.slice(PROGRAM.length + 1);
-    // The text gives two ways to approve: the second one needs a request of its own. And somebody else must act before a wait is over.
+    // The text gives two ways to approve: the second one needs a request of its own. And somebody
+    // else must act before a wait is over.
     if (command.startsWith("requests sign")) {
-      for (const before of ["requests create --requestData @request.json", "requests review --id REQUEST_ID"])
+      for (const before of [
+        "requests create --requestData @request.json",
+        "requests review --id REQUEST_ID",
+      ])
         await this.run(`${PROGRAM} ${before}`);
     }
     if (command.startsWith("requests wait"))
@@ -229,7 +278,8 @@ class Reader {
       const value = at(document, path);
       if (typeof value === "string") this.learnt.set(name, value);
     };
-    if (command.startsWith("requests create") && !command.includes("--dryRun")) member("REQUEST_ID", "id");
+    if (command.startsWith("requests create") && !command.includes("--dryRun"))
+      member("REQUEST_ID", "id");
     if (command.startsWith("requests review")) member("PAYLOAD_SHA256", "payloadSha256");
     if (command.startsWith("requests review")) member("CHALLENGE", "challenge");
     if (command.startsWith("requests sign")) member("SIGNATURE", "signature");
@@ -245,7 +295,10 @@ describe("its command lines", () => {
       Object.entries(target.args).some(([name, { required }]) => required && !raw.has(name))
     );
   };
-  /** Not those mentioned as a name only, served until stopped, or needing a device and its person (test/device/flow.test.ts). */
+  /**
+   * Not those mentioned as a name only, served until stopped, or needing a device and its person
+   * (test/device/flow.test.ts).
+   */
   const runnable = lines.filter(
     (line) => !needsMore(line) && !line.includes("sandbox start") && !line.endsWith("login device"),
   );
@@ -273,20 +326,32 @@ describe("its command lines", () => {
     await writeFile(join(world.cwd, "request.json"), reader.fill(document));
     await world.control("set", '{"freshChallenges":true}');
     const line = (beginning: string): string =>
-      runnable.find((one) => one.startsWith(`${PROGRAM} ${beginning}`) && !one.includes("--dryRun")) ?? "";
-    for (const beginning of ["login api", "requests create --requestData @request.json", "requests review"])
+      runnable.find(
+        (one) => one.startsWith(`${PROGRAM} ${beginning}`) && !one.includes("--dryRun"),
+      ) ?? "";
+    for (const beginning of [
+      "login api",
+      "requests create --requestData @request.json",
+      "requests review",
+    ])
       await reader.run(line(beginning));
     const { exit, document: refused } = await world.run(
       reader.fill(line("requests approve api --id REQUEST_ID --sign")),
     );
     expect([exit, at(refused, "error.code")]).toEqual([2, "CHALLENGE_MISMATCH"]);
-    expect((at(refused, "error.details.differences") as { field: string }[]).map(({ field }) => field)).toEqual([
-      "sha256(payload)",
-    ]);
-    // The refused approval has asked for a newer challenge; that of the first review counts no more.
-    const [sign, send] = [line("requests sign"), line("requests approve api --id REQUEST_ID --signature")];
+    expect(
+      (at(refused, "error.details.differences") as { field: string }[]).map(({ field }) => field),
+    ).toEqual(["sha256(payload)"]);
+    // The refused approval has asked for a newer challenge; that of the first review counts no
+    // more.
+    const [sign, send] = [
+      line("requests sign"),
+      line("requests approve api --id REQUEST_ID --signature"),
+    ];
     await reader.step(sign);
-    expect(at((await world.run(reader.fill(send))).document, "error.code")).toBe("CHALLENGE_MISMATCH");
+    expect(at((await world.run(reader.fill(send))).document, "error.code")).toBe(
+      "CHALLENGE_MISMATCH",
+    );
     expect(BODY).toContain("the newest alone counts: review once more");
     for (const next of [line("requests review"), sign, send]) await reader.step(next);
   });
@@ -296,12 +361,19 @@ describe("its command lines", () => {
     Object.assign(world.env, { LEDGER_ENTERPRISE_API_URL: `${world.env.ORIGIN}/vault` });
     await world.run("login api --apiVersion v1");
     expect(at((await world.run("whoami")).document, "session.apiVersion")).toBe("v1");
-    const raised = await world.run("requests list --type CREATE_TRANSACTION --limit 50 --fields id,data,note");
+    const raised = await world.run(
+      "requests list --type CREATE_TRANSACTION --limit 50 --fields id,data,note",
+    );
     expect(raised.stdout).not.toContain("Invoice 42");
-    const account = at((await world.run('accounts list --name "Shared Desk" --fields id')).document, "results.0.id");
+    const account = at(
+      (await world.run('accounts list --name "Shared Desk" --fields id')).document,
+      "results.0.id",
+    );
     expect(BODY).toContain("what a request pays stands in `transactions list`, open ones too");
     const { document } = await world.run(`transactions list --accountId ${account} --limit 50`);
-    const paid = (at(document, "results") as unknown[]).find((one) => JSON.stringify(one).includes("Invoice 42"));
+    const paid = (at(document, "results") as unknown[]).find((one) =>
+      JSON.stringify(one).includes("Invoice 42"),
+    );
     expect([at(paid, "status"), at(paid, "amount"), at(paid, "recipient")]).toEqual([
       "PENDING_APPROVAL",
       "700000",

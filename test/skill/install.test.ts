@@ -1,7 +1,21 @@
-/** `skill install` and `skill doctor` of the built program on a real file system: rows P01–P08, rules INS-1 and INS-2. */
+/**
+ * `skill install` and `skill doctor` of the built program on a real file system: rows P01–P08,
+ * rules INS-1 and INS-2.
+ */
 import { afterAll, beforeEach, describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { chmod, lstat, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import {
+  chmod,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { VERSION } from "../../scripts/build.ts";
@@ -38,13 +52,18 @@ for (const form of await twoForms()) {
         cwd,
       });
       expect(stderr).toBe("");
-      const document = stdout.startsWith("{") ? (JSON.parse(stdout) as Record<string, unknown>) : {};
+      const document = stdout.startsWith("{")
+        ? (JSON.parse(stdout) as Record<string, unknown>)
+        : {};
       const error = document.error as { code: string; exitCode: number } | undefined;
       if (error !== undefined) expect(error.exitCode).toBe(exit as number);
       return { exit, text: stdout, document, code: error?.code };
     }
 
-    /** Every file below `folder` with its content, and every link; the same listing means that nothing changed. */
+    /**
+     * Every file below `folder` with its content, and every link; the same listing means that
+     * nothing changed.
+     */
     async function listing(folder: string): Promise<string[]> {
       const entries = await readdir(folder, { recursive: true, withFileTypes: true });
       const lines = await Promise.all(
@@ -70,7 +89,10 @@ for (const form of await twoForms()) {
       return only?.status;
     }
 
-    /** Makes the installed copy one that another version wrote: its files changed, and its record with them. */
+    /**
+     * Makes the installed copy one that another version wrote: its files changed, and its record
+     * with them.
+     */
     async function pretendVersion(version: string): Promise<void> {
       const record = JSON.parse(await readFile(skill(RECORD), "utf8")) as {
         files: Record<string, string>;
@@ -102,7 +124,12 @@ for (const form of await twoForms()) {
       const { exit, document } = await run("install", "--path", "skills/of/mine");
       expect({ exit, document }).toEqual({
         exit: 0,
-        document: { path: `skills/of/mine/${NAME}`, version: VERSION, before: "absent", changed: true },
+        document: {
+          path: `skills/of/mine/${NAME}`,
+          version: VERSION,
+          before: "absent",
+          changed: true,
+        },
       });
       const source = join(import.meta.dir, "../../skill");
       for (const file of await readdir(source, { recursive: true })) {
@@ -128,24 +155,35 @@ for (const form of await twoForms()) {
     test("P03 a file in place of the folder, or above it", async () => {
       await writeFile(join(cwd, "skills"), "mine");
       for (const path of ["skills", "skills/deeper"]) {
-        expect(await run("install", "--path", path)).toMatchObject({ exit: 2, code: "INVALID_PATH" });
+        expect(await run("install", "--path", path)).toMatchObject({
+          exit: 2,
+          code: "INVALID_PATH",
+        });
       }
       expect(await readFile(join(cwd, "skills"), "utf8")).toBe("mine");
     });
 
     test("P04 a folder that cannot be written to", async () => {
       // Nobody can write there, not even root.
-      expect(await run("install", "--path", "/proc/self/skills")).toMatchObject({ exit: 1, code: "IO_ERROR" });
+      expect(await run("install", "--path", "/proc/self/skills")).toMatchObject({
+        exit: 1,
+        code: "IO_ERROR",
+      });
     });
 
     test("P05 an older copy is replaced whole, and what it had too much is gone", async () => {
       await run("install", "--path", "skills");
       await pretendVersion("0.0.1");
       expect(await status()).toBe("outdated");
-      expect((await run("install", "--path", "skills")).document).toMatchObject({ before: "outdated", changed: true });
+      expect((await run("install", "--path", "skills")).document).toMatchObject({
+        before: "outdated",
+        changed: true,
+      });
       expect(await status()).toBe("current");
       expect(await readdir(skill("references"))).not.toContain("retired.md");
-      expect((await readdir(skill(), { recursive: true })).filter((name) => name.endsWith(".tmp"))).toEqual([]);
+      expect(
+        (await readdir(skill(), { recursive: true })).filter((name) => name.endsWith(".tmp")),
+      ).toEqual([]);
     });
 
     test("P06 a file that is not ours is kept, and replaced only with --force", async () => {
@@ -165,7 +203,10 @@ for (const form of await twoForms()) {
       await run("install", "--path", "skills");
       await writeFile(skill("references", "requests.md"), "notes of ours");
       expect(await status()).toBe("modified");
-      expect(await run("install", "--path", "skills")).toMatchObject({ exit: 2, code: "FILE_EXISTS" });
+      expect(await run("install", "--path", "skills")).toMatchObject({
+        exit: 2,
+        code: "FILE_EXISTS",
+      });
       expect(await readFile(skill("references", "requests.md"), "utf8")).toBe("notes of ours");
     });
 
@@ -181,13 +222,22 @@ for (const form of await twoForms()) {
       await run("install", "--path", "skills");
       await pretendVersion("99.0.0");
       expect(await status()).toBe("newer");
-      expect(await run("install", "--path", "skills")).toMatchObject({ exit: 2, code: "FILE_EXISTS" });
+      expect(await run("install", "--path", "skills")).toMatchObject({
+        exit: 2,
+        code: "FILE_EXISTS",
+      });
       expect(await status()).toBe("newer");
     });
 
     test("P07 an empty path and an unexpanded ~ make no folder", async () => {
-      expect(await run("install", "--path", "~/skills")).toMatchObject({ exit: 2, code: "INVALID_PATH" });
-      expect(await run("install", "--path", "")).toMatchObject({ exit: 2, code: "INVALID_ARGUMENT" });
+      expect(await run("install", "--path", "~/skills")).toMatchObject({
+        exit: 2,
+        code: "INVALID_PATH",
+      });
+      expect(await run("install", "--path", "")).toMatchObject({
+        exit: 2,
+        code: "INVALID_ARGUMENT",
+      });
       expect(await readdir(cwd)).toEqual([]);
     });
 
@@ -196,7 +246,8 @@ for (const form of await twoForms()) {
       await mkdir(disk);
       // Room for the copy, and for a part of the next.
       const mounted = Bun.spawnSync(["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", disk]);
-      if (mounted.exitCode !== 0) throw new Error(`This test needs root to mount a small disk: ${mounted.stderr}`);
+      if (mounted.exitCode !== 0)
+        throw new Error(`This test needs root to mount a small disk: ${mounted.stderr}`);
       try {
         expect(await run("install", "--path", "disk")).toMatchObject({ exit: 0 });
         await writeFile(join(disk, NAME, "SKILL.md"), "changed");
@@ -205,7 +256,10 @@ for (const form of await twoForms()) {
         // Some of the new files find room, not all.
         expect(Bun.spawnSync(["truncate", "-s", "-16K", join(disk, "filler")]).exitCode).toBe(0);
         const before = await listing(disk);
-        expect(await run("install", "--path", "disk", "--force")).toMatchObject({ exit: 1, code: "IO_ERROR" });
+        expect(await run("install", "--path", "disk", "--force")).toMatchObject({
+          exit: 1,
+          code: "IO_ERROR",
+        });
         expect(await listing(disk)).toEqual(before);
       } finally {
         Bun.spawnSync(["umount", disk]);
@@ -221,7 +275,10 @@ for (const form of await twoForms()) {
       await mkdir(elsewhere);
       await mkdir(join(cwd, place, ".."), { recursive: true });
       await symlink(elsewhere, join(cwd, place));
-      expect(await run("install", "--path", "skills")).toMatchObject({ exit: 2, code: "INVALID_PATH" });
+      expect(await run("install", "--path", "skills")).toMatchObject({
+        exit: 2,
+        code: "INVALID_PATH",
+      });
       expect(await readdir(elsewhere)).toEqual([]);
     });
 
@@ -229,7 +286,10 @@ for (const form of await twoForms()) {
       await mkdir(skill(), { recursive: true });
       await writeFile(join(cwd, "treasure"), "mine");
       await symlink(join(cwd, "treasure"), skill("SKILL.md"));
-      expect(await run("install", "--path", "skills")).toMatchObject({ exit: 2, code: "FILE_EXISTS" });
+      expect(await run("install", "--path", "skills")).toMatchObject({
+        exit: 2,
+        code: "FILE_EXISTS",
+      });
       expect(await run("install", "--path", "skills", "--force")).toMatchObject({ exit: 0 });
       expect(await readFile(join(cwd, "treasure"), "utf8")).toBe("mine");
       expect((await lstat(skill("SKILL.md"))).isSymbolicLink()).toBe(false);
@@ -238,14 +298,19 @@ for (const form of await twoForms()) {
     test("INS-1 a project whose agent folder leads out of it is refused", async () => {
       await mkdir(join(home, "private"));
       await symlink(join(home, "private"), join(cwd, ".agents"));
-      expect(await run("install", "--agent", "agents")).toMatchObject({ exit: 2, code: "INVALID_PATH" });
+      expect(await run("install", "--agent", "agents")).toMatchObject({
+        exit: 2,
+        code: "INVALID_PATH",
+      });
       expect(await readdir(join(home, "private"))).toEqual([]);
     });
 
     test("INS-1 a record that names other places makes nothing outside be removed", async () => {
       await run("install", "--path", "skills");
       await writeFile(join(cwd, "treasure.md"), "mine");
-      const record = JSON.parse(await readFile(skill(RECORD), "utf8")) as { files: Record<string, string> };
+      const record = JSON.parse(await readFile(skill(RECORD), "utf8")) as {
+        files: Record<string, string>;
+      };
       const hash = createHash("sha256").update("mine").digest("hex");
       record.files["references/../../../treasure.md"] = hash;
       await writeFile(skill(RECORD), JSON.stringify({ ...record, version: "0.0.1" }));
@@ -257,7 +322,10 @@ for (const form of await twoForms()) {
       await run("install", "--path", "skills");
       const files = (await readdir(skill(), { recursive: true })).sort();
       expect(
-        files.filter((name) => !/^(SKILL\.md|references(\/[a-z]+\.md)?|\.ledger-enterprise-cli\.json)$/.test(name)),
+        files.filter(
+          (name) =>
+            !/^(SKILL\.md|references(\/[a-z]+\.md)?|\.ledger-enterprise-cli\.json)$/.test(name),
+        ),
       ).toEqual([]);
     });
 
@@ -269,7 +337,12 @@ for (const form of await twoForms()) {
       await chmod(join(home, ".claude/skills", NAME, "SKILL.md"), 0o644);
       await writeFile(join(home, ".claude/skills", NAME, "SKILL.md"), "changed");
       const { document } = await run("doctor");
-      const found = document.installations as { path: string; status: string; agents: string[]; changed?: string[] }[];
+      const found = document.installations as {
+        path: string;
+        status: string;
+        agents: string[];
+        changed?: string[];
+      }[];
       expect(found.map(({ path, status: how }) => [path, how])).toEqual([
         [`.agents/skills/${NAME}`, "current"],
         [join(home, ".claude/skills", NAME), "modified"],
@@ -283,7 +356,9 @@ for (const form of await twoForms()) {
       const agents = document.agents as { agent: string; project: string; user: string }[];
       expect(agents.length).toBeGreaterThan(15);
       for (const { agent, project, user } of agents) {
-        expect((await run("install", "--agent", agent)).document).toMatchObject({ path: `${project}/${NAME}` });
+        expect((await run("install", "--agent", agent)).document).toMatchObject({
+          path: `${project}/${NAME}`,
+        });
         expect((await run("install", "--agent", agent, "--global")).document).toMatchObject({
           path: join(home, user, NAME),
         });

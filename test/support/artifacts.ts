@@ -1,6 +1,7 @@
 /**
- * What users get, made once for a test run: the executable of this machine, and the npm package installed from its tarball. `npm test`
- * makes them before the tests start; a test file that is run alone makes them itself.
+ * What users get, made once for a test run: the executable of this machine, and the npm package
+ * installed from its tarball. `npm test` makes them before the tests start; a test file that is run
+ * alone makes them itself.
  */
 import { existsSync } from "node:fs";
 import { mkdir, rm, writeFile } from "node:fs/promises";
@@ -21,7 +22,10 @@ export interface Artifacts {
   readonly nodes: Readonly<Record<"22" | "26", string>>;
 }
 
-/** The artefacts' places. Throws when one is missing, so that no test passes for want of its subject. */
+/**
+ * The artefacts' places. Throws when one is missing, so that no test passes for want of its
+ * subject.
+ */
 export async function findArtifacts(): Promise<Artifacts> {
   if (process.env[READY] !== "1") await makeArtifacts();
   const node = (major: string): string => join(ROOT, "node_modules", `node${major}`, "bin", "node");
@@ -30,14 +34,19 @@ export async function findArtifacts(): Promise<Artifacts> {
     installed: join(INSTALLATION, "node_modules", ".bin", "ledger-enterprise-cli"),
     nodes: { "22": node("22"), "26": node("26") },
   };
-  const missing = [artifacts.executable, artifacts.installed, ...Object.values(artifacts.nodes)].filter(
-    (path) => !existsSync(path),
-  );
+  const missing = [
+    artifacts.executable,
+    artifacts.installed,
+    ...Object.values(artifacts.nodes),
+  ].filter((path) => !existsSync(path));
   if (missing.length > 0) throw new Error(`Missing for the tests: ${missing.join(", ")}`);
   return artifacts;
 }
 
-/** Builds both artefacts and installs the package the way a careful user does, without install scripts. */
+/**
+ * Builds both artefacts and installs the package the way a careful user does, without install
+ * scripts.
+ */
 export async function makeArtifacts(): Promise<void> {
   await build([hostTarget()]);
   await rm(INSTALLATION, { recursive: true, force: true });

@@ -1,4 +1,7 @@
-/** SEC-1 for the whole suite: after every run, no secret stands in a stream or in a file other than the session's. */
+/**
+ * SEC-1 for the whole suite: after every run, no secret stands in a stream or in a file other than
+ * the session's.
+ */
 import { createPrivateKey } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join, relative } from "node:path";
@@ -11,7 +14,10 @@ const SESSION_ON_ITS_WAY = /\.session\.json\.[0-9a-f]{16}\.tmp$/;
 export class Canaries {
   private readonly secrets = new Map<string, string>();
 
-  /** Everything secret that an environment holds, the private key in each form in which it could leak. */
+  /**
+   * Everything secret that an environment holds, the private key in each form in which it could
+   * leak.
+   */
   static of(env: Readonly<Record<string, string | undefined>>): Canaries {
     const canaries = new Canaries();
     canaries.add("API key secret", env.LEDGER_ENTERPRISE_API_KEY_SECRET);
@@ -26,7 +32,8 @@ export class Canaries {
     const bytes = Buffer.from(secret);
     const spelled = ["base64", "base64url", "hex"] as const;
     const forms = [secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1)];
-    for (const form of [...forms, ...spelled.map((encoding) => bytes.toString(encoding))]) this.secrets.set(form, what);
+    for (const form of [...forms, ...spelled.map((encoding) => bytes.toString(encoding))])
+      this.secrets.set(form, what);
   }
 
   private addPrivateKey(hex: string | undefined): void {
@@ -42,12 +49,19 @@ export class Canaries {
       this.add("private key (scalar)", scalar.toString(encoding));
   }
 
-  /** What leaked, in words that do not repeat it. `home` is searched below, its session file only for new tokens. */
+  /**
+   * What leaked, in words that do not repeat it. `home` is searched below, its session file only
+   * for new tokens.
+   */
   async findLeaks(streams: Readonly<Record<string, string>>, home: string): Promise<string[]> {
     const files = await readFiles(home);
     for (const [name, content] of files) if (name.endsWith(SESSION_FILE)) this.learnTokens(content);
-    const others = files.filter(([name]) => !name.endsWith(SESSION_FILE) && !SESSION_ON_ITS_WAY.test(name));
-    return [...Object.entries(streams), ...others].flatMap(([place, content]) => this.leaksIn(place, content));
+    const others = files.filter(
+      ([name]) => !name.endsWith(SESSION_FILE) && !SESSION_ON_ITS_WAY.test(name),
+    );
+    return [...Object.entries(streams), ...others].flatMap(([place, content]) =>
+      this.leaksIn(place, content),
+    );
   }
 
   private leaksIn(place: string, content: string): string[] {
@@ -65,13 +79,19 @@ export class Canaries {
 
 async function readFiles(folder: string): Promise<[string, string][]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  const files = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
   return await Promise.all(
-    files.map(async (path) => [relative(folder, path), await readIfThere(path)] as [string, string]),
+    files.map(
+      async (path) => [relative(folder, path), await readIfThere(path)] as [string, string],
+    ),
   );
 }
 
-/** Other processes of the program may be at work: a lock or a temporary file is gone in a moment. */
+/**
+ * Other processes of the program may be at work: a lock or a temporary file is gone in a moment.
+ */
 async function readIfThere(path: string): Promise<string> {
   try {
     return await readFile(path, "latin1");

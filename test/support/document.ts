@@ -1,6 +1,6 @@
 /**
- * Compares a JSON text with an expectation, token by token: digits, escapes, key order and surplus members count. Independent of the
- * program's own JSON reader.
+ * Compares a JSON text with an expectation, token by token: digits, escapes, key order and surplus
+ * members count. Independent of the program's own JSON reader.
  */
 const TOKEN = /\s+|"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null|[{}[\],:]/y;
 
@@ -37,8 +37,8 @@ export function indent(tokens: readonly string[]): string {
 }
 
 /**
- * Where the documents differ, or undefined. `"<any>"` stands for one value; `"<capture NAME>"` too, and hands it to `capture` (a string
- * without its quotes, anything else as it is written).
+ * Where the documents differ, or undefined. `"<any>"` stands for one value; `"<capture NAME>"` too,
+ * and hands it to `capture` (a string without its quotes, anything else as it is written).
  */
 export function difference(
   expected: readonly string[],
@@ -52,12 +52,16 @@ export function difference(
     if (wildcard !== undefined && found !== undefined && expected[index + 1] !== ":") {
       const end = endOfValue(actual, at);
       const value = actual.slice(at, end).join("");
-      if (name !== undefined) capture(name, value.startsWith('"') ? (JSON.parse(value) as string) : value);
+      if (name !== undefined)
+        capture(name, value.startsWith('"') ? (JSON.parse(value) as string) : value);
       at = end;
     } else if (found === token) at += 1;
-    else return `expected ${token} after ${context(expected, index)} but found ${found ?? "the end"}`;
+    else
+      return `expected ${token} after ${context(expected, index)} but found ${found ?? "the end"}`;
   }
-  return at === actual.length ? undefined : `expected the end but found ${actual.slice(at, at + 4).join("")}`;
+  return at === actual.length
+    ? undefined
+    : `expected the end but found ${actual.slice(at, at + 4).join("")}`;
 }
 
 function context(tokens: readonly string[], index: number): string {

@@ -1,4 +1,7 @@
-/** The forms in which users meet the program, and its source: the same script must read the same in each. */
+/**
+ * The forms in which users meet the program, and its source: the same script must read the same in
+ * each.
+ */
 import { hostname } from "node:os";
 import { Readable, Writable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -34,8 +37,17 @@ export interface Form {
   run(input: Input): Promise<Outcome>;
 }
 
-/** run() in this process, with a context made for the test. Waiting takes no time: the clock jumps ahead instead. */
-export const SOURCE: Form = { name: "source", version: SOURCE_VERSION, hostile: false, command: [], run: runInProcess };
+/**
+ * run() in this process, with a context made for the test. Waiting takes no time: the clock jumps
+ * ahead instead.
+ */
+export const SOURCE: Form = {
+  name: "source",
+  version: SOURCE_VERSION,
+  hostile: false,
+  command: [],
+  run: runInProcess,
+};
 
 async function runInProcess({ argv, env, stdin, cwd }: Input): Promise<Outcome> {
   const [stdout, stderr] = [new Collector(), new Collector()];
@@ -95,7 +107,10 @@ function testContext({ env, stdin, stdout, stderr }: World): Context {
   };
 }
 
-async function runProcess(command: readonly string[], { argv, env, stdin, cwd }: Input): Promise<Outcome> {
+async function runProcess(
+  command: readonly string[],
+  { argv, env, stdin, cwd }: Input,
+): Promise<Outcome> {
   const child = Bun.spawn([...command, ...argv], {
     cwd,
     env: { ...env },
@@ -103,13 +118,22 @@ async function runProcess(command: readonly string[], { argv, env, stdin, cwd }:
     stdout: "pipe",
     stderr: "pipe",
   });
-  const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
+  const [stdout, stderr] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+  ]);
   await child.exited;
   return { exit: child.exitCode, stdout, stderr };
 }
 
 function built(name: string, command: readonly string[], hostile = false): Form {
-  return { name, version: BUILT_VERSION, hostile, command, run: (input) => runProcess(command, input) };
+  return {
+    name,
+    version: BUILT_VERSION,
+    hostile,
+    command,
+    run: (input) => runProcess(command, input),
+  };
 }
 
 /** The five forms of SPEC §9, with the hostile folder of CFG-1 as one of them. */
@@ -119,6 +143,8 @@ export async function allForms(): Promise<Form[]> {
     SOURCE,
     built("executable", [executable]),
     built("executable in a hostile folder", [executable], true),
-    ...Object.entries(nodes).map(([major, node]) => built(`npm package on Node ${major}`, [node, installed])),
+    ...Object.entries(nodes).map(([major, node]) =>
+      built(`npm package on Node ${major}`, [node, installed]),
+    ),
   ];
 }

@@ -1,4 +1,7 @@
-/** Folders that go away, processes of other users, and failures as values: what the tests of files and locks share. */
+/**
+ * Folders that go away, processes of other users, and failures as values: what the tests of files
+ * and locks share.
+ */
 import { type ChildProcess, spawn } from "node:child_process";
 import { chmodSync, chownSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -58,7 +61,11 @@ export async function endOf(child: ChildProcess): Promise<Ended> {
     child.once("close", resolve);
     child.once("error", reject);
   });
-  const [stdout, stderr, exitCode] = await Promise.all([read(child.stdout), read(child.stderr), exited]);
+  const [stdout, stderr, exitCode] = await Promise.all([
+    read(child.stdout),
+    read(child.stderr),
+    exited,
+  ]);
   return { stdout, stderr, exitCode };
 }
 

@@ -1,7 +1,13 @@
-/** Reads the import lines of a source tree and names each that goes against the direction of dependencies. */
+/**
+ * Reads the import lines of a source tree and names each that goes against the direction of
+ * dependencies.
+ */
 import { Glob } from "bun";
 
-/** What each part may import, as paths below src/; the first row that fits the file decides. Types may come from anywhere below. */
+/**
+ * What each part may import, as paths below src/; the first row that fits the file decides. Types
+ * may come from anywhere below.
+ */
 const ALLOWED: readonly (readonly [file: RegExp, values: RegExp, types: RegExp])[] = [
   [/^main\.ts$/, /./, /./],
   [/^run\.ts$/, /^(cli\/|commands\/registry|providers|result|errors|version|io\/)/, /./],
@@ -10,12 +16,17 @@ const ALLOWED: readonly (readonly [file: RegExp, values: RegExp, types: RegExp])
   [/^cli\//, /^(cli\/|io\/json|errors|version)/, /^(cli\/|io\/|errors|version)/],
   [
     /^commands\//,
-    // What touches the world comes as a capability: no client, records, signer, device or files here.
+    // What touches the world comes as a capability: no client, records, signer, device or files
+    // here.
     /^(commands\/|cli\/|core\/(?!api\/client|signing\/(records|software)|device|release\/sources)|io\/json|result|errors|version)/,
     /^(?!run|main)/,
   ],
   // The skill's text is data that core/skill carries.
-  [/^core\/skill\/(content|references)\.ts$/, /^skill\/.*\.md$|^core\/skill\/references\.ts$/, /^$/],
+  [
+    /^core\/skill\/(content|references)\.ts$/,
+    /^skill\/.*\.md$|^core\/skill\/references\.ts$/,
+    /^$/,
+  ],
   [/^core\//, /^(core\/|io\/|errors|version)/, /^(core\/|io\/|result|errors|version)/],
   [/^io\//, /^(io\/|errors)/, /^(io\/|errors)/],
   [/^sandbox\//, /^(sandbox\/|version)/, /^(sandbox\/|version|errors)/],
@@ -23,7 +34,10 @@ const ALLOWED: readonly (readonly [file: RegExp, values: RegExp, types: RegExp])
   [/^(errors|version)\.ts$/, /^$/, /^$/],
 ];
 
-/** Where `import()` may stand: where a capability is made, or where most commands do without the module. */
+/**
+ * Where `import()` may stand: where a capability is made, or where most commands do without the
+ * module.
+ */
 const LAZY =
   /^(main|run|providers)\.ts$|^(cli\/tree|io\/log)\.ts$|^core\/(signing\/software|device\/[a-z]+)\.ts$|^commands\/(keys|registry)\.ts$|^core\/api\/(api|client)\.ts$/;
 
@@ -58,7 +72,9 @@ function violationsOf(file: string, text: string): string[] {
     ({ target, isType }) => !values.test(target) && !(isType && types.test(target)),
   );
   const lazy = [...code.matchAll(/\bimport\(\s*("?[^")]*)/g)].filter(() => !LAZY.test(file));
-  const members = MEMBERS.filter(([, pattern, allowed]) => pattern.test(code) && !allowed.test(file));
+  const members = MEMBERS.filter(
+    ([, pattern, allowed]) => pattern.test(code) && !allowed.test(file),
+  );
   return [
     ...upward.map(({ target }) => `${file} may not import ${target}.`),
     ...lazy.map(([, target]) => `${file} may not import() ${target?.replace('"', "")}.`),
@@ -68,10 +84,14 @@ function violationsOf(file: string, text: string): string[] {
 
 /** Static and re-exporting imports of our own files, as paths below the root. */
 function importsOf(file: string, code: string): Import[] {
-  const lines = code.matchAll(/^(?:import|export)\s+(?:(type)\s+)?([^;"]*?)\s*(?:from\s+)?"(\.[^"]+)"/gm);
+  const lines = code.matchAll(
+    /^(?:import|export)\s+(?:(type)\s+)?([^;"]*?)\s*(?:from\s+)?"(\.[^"]+)"/gm,
+  );
   return [...lines].map(([, type, names = "", path = ""]) => ({
     target: new URL(path, `file:///${file}`).pathname.slice(1),
-    isType: type !== undefined || (/^\{.*\}$/s.test(names) && names.slice(1, -1).split(",").every(isTypeName)),
+    isType:
+      type !== undefined ||
+      (/^\{.*\}$/s.test(names) && names.slice(1, -1).split(",").every(isTypeName)),
   }));
 }
 

@@ -1,7 +1,8 @@
 /**
- * One process that wants a lock: `lock-worker.ts <lock> <counter> <rounds> <mode>`. In each round it adds one to the counter in a way that
- * loses counts, and says so, when two are inside at once. Mode `die` kills itself while it holds the lock after the last round; mode `hold`
- * says `held` and keeps the lock until a line arrives on stdin.
+ * One process that wants a lock: `lock-worker.ts <lock> <counter> <rounds> <mode>`. In each round
+ * it adds one to the counter in a way that loses counts, and says so, when two are inside at once.
+ * Mode `die` kills itself while it holds the lock after the last round; mode `hold` says `held` and
+ * keeps the lock until a line arrives on stdin.
  */
 import { closeSync, openSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
@@ -21,7 +22,8 @@ function isAlive(pid: number): boolean {
 
 const options = {
   clock: Date.now,
-  sleep: (ms: number, signal?: AbortSignal) => sleep(ms, undefined, signal === undefined ? {} : { signal }),
+  sleep: (ms: number, signal?: AbortSignal) =>
+    sleep(ms, undefined, signal === undefined ? {} : { signal }),
   pid: process.pid,
   host: hostname(),
   isAlive,

@@ -1,4 +1,7 @@
-/** A transaction that the default workspace's policies let through with the approval of Alice, Bruno or Chloé. */
+/**
+ * A transaction that the default workspace's policies let through with the approval of Alice, Bruno
+ * or Chloé.
+ */
 export const PAYOUT = {
   accountId: "e5a8f6f0-2222-4f6e-8f5a-000000000001",
   transactionType: "BITCOIN_LIKE_SEND",

@@ -1,4 +1,7 @@
-/** Plays one script against one form of the program, in a home and a folder of its own, with a sandbox of its own. */
+/**
+ * Plays one script against one form of the program, in a home and a folder of its own, with a
+ * sandbox of its own.
+ */
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -27,8 +30,15 @@ interface Stage {
   readonly canaries: Canaries;
 }
 
-/** Runs every step in order; throws a ScriptFailure that names the line at the first that is not as expected. */
-export async function play(steps: readonly Step[], form: Form, counterpart: Counterpart): Promise<void> {
+/**
+ * Runs every step in order; throws a ScriptFailure that names the line at the first that is not as
+ * expected.
+ */
+export async function play(
+  steps: readonly Step[],
+  form: Form,
+  counterpart: Counterpart,
+): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "script-"));
   const [home, cwd] = [join(folder, "home"), join(folder, "work")];
   try {
@@ -36,9 +46,17 @@ export async function play(steps: readonly Step[], form: Form, counterpart: Coun
     if (form.hostile) await writeHostileFolder(cwd);
     const env = new Map(Object.entries({ ...counterpart.environment, HOME: home }));
     const captured = new Map([["VERSION", form.version]]);
-    const stage: Stage = { form, env, captured, home, cwd, canaries: Canaries.of(Object.fromEntries(env)) };
+    const stage: Stage = {
+      form,
+      env,
+      captured,
+      home,
+      cwd,
+      canaries: Canaries.of(Object.fromEntries(env)),
+    };
     for (const step of steps) await playStep(step, stage, counterpart);
-    if (existsSync(tracePath(cwd))) throw new ScriptFailure("A script of the current directory was run (CFG-1).");
+    if (existsSync(tracePath(cwd)))
+      throw new ScriptFailure("A script of the current directory was run (CFG-1).");
   } finally {
     await rm(folder, { recursive: true });
   }
@@ -46,14 +64,20 @@ export async function play(steps: readonly Step[], form: Form, counterpart: Coun
 
 async function playStep(step: Step, stage: Stage, counterpart: Counterpart): Promise<void> {
   const variables = new Map([...stage.env, ...stage.captured]);
-  if (step.kind === "file") await writeFile(join(stage.cwd, step.name), expand(step.content, variables));
-  else if (step.kind === "sandbox") await counterpart.control(step.verb, expand(step.rest, variables));
+  if (step.kind === "file")
+    await writeFile(join(stage.cwd, step.name), expand(step.content, variables));
+  else if (step.kind === "sandbox")
+    await counterpart.control(step.verb, expand(step.rest, variables));
   else if (step.kind === "run") await playRun(step, stage, variables);
   else if (step.value === undefined) stage.env.delete(step.name);
   else stage.env.set(step.name, expand(step.value, variables));
 }
 
-async function playRun(run: Run, stage: Stage, variables: ReadonlyMap<string, string>): Promise<void> {
+async function playRun(
+  run: Run,
+  stage: Stage,
+  variables: ReadonlyMap<string, string>,
+): Promise<void> {
   const [program, ...argv] = splitCommand(run.command, variables);
   if (program !== PROGRAM) throw new ScriptFailure(`Line ${run.line}: only ${PROGRAM} can be run.`);
   const env = Object.fromEntries(stage.env);
@@ -63,7 +87,10 @@ async function playRun(run: Run, stage: Stage, variables: ReadonlyMap<string, st
     ...(outcome.exit === run.exit ? [] : [`exit ${outcome.exit} instead of ${run.exit}`]),
     ...stdoutProblems(run, outcome.stdout, argv.includes("--pretty"), stage.captured, variables),
     ...stderrProblems(run.stderr, outcome.stderr, variables),
-    ...(await stage.canaries.findLeaks({ stdout: outcome.stdout, stderr: outcome.stderr }, stage.home)),
+    ...(await stage.canaries.findLeaks(
+      { stdout: outcome.stdout, stderr: outcome.stderr },
+      stage.home,
+    )),
   ];
   if (problems.length > 0) throw new ScriptFailure(report(run, problems, outcome));
 }
@@ -75,7 +102,8 @@ function stdoutProblems(
   captured: Map<string, string>,
   variables: ReadonlyMap<string, string>,
 ): string[] {
-  if ("text" in run.stdout) return actual === expand(run.stdout.text, variables) ? [] : ["another text on stdout"];
+  if ("text" in run.stdout)
+    return actual === expand(run.stdout.text, variables) ? [] : ["another text on stdout"];
   const expected = expand(run.stdout.json, variables);
   if (expected === "") return actual === "" ? [] : ["stdout is not empty"];
   const wanted = tokensOf(expected);
@@ -93,16 +121,33 @@ function stdoutProblems(
 }
 
 /** Lines in order; `<any>` stands for a part of a line. */
-function stderrProblems(expected: readonly string[], actual: string, variables: ReadonlyMap<string, string>): string[] {
+function stderrProblems(
+  expected: readonly string[],
+  actual: string,
+  variables: ReadonlyMap<string, string>,
+): string[] {
   const lines = actual === "" ? [] : actual.replace(/\n$/, "").split("\n");
-  if (lines.length !== expected.length) return [`${lines.length} lines on stderr instead of ${expected.length}`];
-  const patterns = expected.map((line) => expand(line, variables).split("<any>").map(RegExp.escape).join(".*"));
+  if (lines.length !== expected.length)
+    return [`${lines.length} lines on stderr instead of ${expected.length}`];
+  const patterns = expected.map((line) =>
+    expand(line, variables).split("<any>").map(RegExp.escape).join(".*"),
+  );
   return patterns.every((pattern, index) => new RegExp(`^${pattern}$`).test(lines[index] ?? ""))
     ? []
     : ["another text on stderr"];
 }
 
 function report(run: Run, problems: readonly string[], outcome: Outcome): string {
-  const shown = [`line ${run.line}: $ ${run.command}`, ...problems.map((problem) => `  ${problem}`)];
-  return [...shown, `exit ${outcome.exit}`, "stdout:", outcome.stdout, "stderr:", outcome.stderr].join("\n");
+  const shown = [
+    `line ${run.line}: $ ${run.command}`,
+    ...problems.map((problem) => `  ${problem}`),
+  ];
+  return [
+    ...shown,
+    `exit ${outcome.exit}`,
+    "stdout:",
+    outcome.stdout,
+    "stderr:",
+    outcome.stderr,
+  ].join("\n");
 }

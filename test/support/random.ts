@@ -1,6 +1,8 @@
 /** Seeded randomness for fuzzing: the same cases on every machine, others with another seed. */
 
-/** How many cases a fuzz test tries, `FUZZ` times as many by hand: `FUZZ=100 npm test test/fuzz`. */
+/**
+ * How many cases a fuzz test tries, `FUZZ` times as many by hand: `FUZZ=100 npm test test/fuzz`.
+ */
 export const FUZZ_FACTOR = Math.max(1, Number(process.env.FUZZ ?? 1) || 1);
 /** Another `FUZZ_SEED` gives other cases; a failure prints the one it had. */
 export const FUZZ_SEED = Number(process.env.FUZZ_SEED ?? 20_261_121) || 0;
@@ -35,7 +37,10 @@ export class Random {
     return Uint8Array.from({ length }, () => this.below(256));
   }
 
-  /** A copy with one to four changes: characters replaced, removed, doubled, swapped, cut off, or strange ones put in. */
+  /**
+   * A copy with one to four changes: characters replaced, removed, doubled, swapped, cut off, or
+   * strange ones put in.
+   */
   damage(text: string): string {
     let damaged = text;
     for (let left = 1 + this.below(4); left > 0; left -= 1) {
@@ -48,7 +53,10 @@ export class Random {
         ...STRANGE,
         String.fromCharCode(this.below(256)),
       ]);
-      damaged = this.below(20) === 0 ? damaged.slice(0, at) : damaged.slice(0, at) + insert + damaged.slice(to);
+      damaged =
+        this.below(20) === 0
+          ? damaged.slice(0, at)
+          : damaged.slice(0, at) + insert + damaged.slice(to);
     }
     return damaged;
   }

@@ -1,4 +1,7 @@
-/** The counterpart of a script: a sandbox that answers the same in every run, and places where no newer version is published. */
+/**
+ * The counterpart of a script: a sandbox that answers the same in every run, and places where no
+ * newer version is published.
+ */
 import { createHash } from "node:crypto";
 import { type Sandbox, startSandbox } from "../../src/sandbox/index.ts";
 import type { Counterpart } from "./play.ts";
@@ -20,10 +23,16 @@ export function countedBytes(): (bytes: number) => Uint8Array {
   };
 }
 
-/** A sandbox with a still clock and counted randomness, and the environment that points the program at it. */
+/**
+ * A sandbox with a still clock and counted randomness, and the environment that points the program
+ * at it.
+ */
 export async function openSandbox(): Promise<Counterpart> {
   let aheadSeconds = 0;
-  const sandbox = await startSandbox({ clock: () => START + aheadSeconds * 1000, random: countedBytes() });
+  const sandbox = await startSandbox({
+    clock: () => START + aheadSeconds * 1000,
+    random: countedBytes(),
+  });
   const { baseUrls, workspace, operator } = sandbox.description;
   const environment = {
     LEDGER_ENTERPRISE_API_URL: baseUrls.v2,
@@ -40,7 +49,8 @@ export async function openSandbox(): Promise<Counterpart> {
     environment: { ...environment, ORIGIN: new URL(baseUrls.v2).origin },
     async control(verb, rest) {
       const act = verbs[verb];
-      if (act === undefined) throw new Error(`'sandbox ${verb}' is none of: ${Object.keys(verbs).join(", ")}.`);
+      if (act === undefined)
+        throw new Error(`'sandbox ${verb}' is none of: ${Object.keys(verbs).join(", ")}.`);
       act(rest);
     },
     async [Symbol.asyncDispose]() {
@@ -69,14 +79,18 @@ function verbsOf(
     },
     /** `forget`: the calls so far are of no interest. */
     forget: () => control.clearLog(),
-    /** `calls GET /accounts?page=1; POST /requests`, or `calls none`: exactly these came since the last such line. */
+    /**
+     * `calls GET /accounts?page=1; POST /requests`, or `calls none`: exactly these came since the
+     * last such line.
+     */
     calls: (rest) => {
       const spelled = control.log.map(({ method, path, query }) => {
         return `${method} ${path.startsWith(pathname) ? path.slice(pathname.length) : path}${query === "" ? "" : `?${query}`}`;
       });
       control.clearLog();
       const found = spelled.length === 0 ? "none" : spelled.join("; ");
-      if (found !== rest) throw new Error(`The sandbox was called otherwise.\nexpected: ${rest}\nfound:    ${found}`);
+      if (found !== rest)
+        throw new Error(`The sandbox was called otherwise.\nexpected: ${rest}\nfound:    ${found}`);
     },
   };
 }

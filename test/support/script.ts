@@ -1,5 +1,6 @@
 /**
- * The script format of test/scripts/*.txt, made to be read and added to by someone who has never seen it:
+ * The script format of test/scripts/*.txt, made to be read and added to by someone who has never
+ * seen it:
  *
  *   # A comment.
  *   env LEDGER_ENTERPRISE_READ_ONLY=1      unset LEDGER_ENTERPRISE_API_KEY_ID
@@ -11,10 +12,12 @@
  *   exit 4
  *   {"error":{"code":"NOT_FOUND", … the whole document, over as many lines as you like … }}
  *
- * After `$` and up to an empty line stand what the command gets (`stdin <<EOF`) and what it must do: `exit N` (0 when absent), `stderr …`
- * for each line there (none when absent: silence), and the whole of stdout: a JSON document, or `text <<EOF`; nothing when absent. In
- * the document `"<any>"` stands for one value of any kind and `"<capture NAME>"` for one that later lines name as `$NAME`; `$NAME` also
- * names environment variables. Key order and digits count, white space does not. A line that ends in ` \` goes on in the next.
+ * After `$` and up to an empty line stand what the command gets (`stdin <<EOF`) and what it must
+ * do: `exit N` (0 when absent), `stderr …` for each line there (none when absent: silence), and the
+ * whole of stdout: a JSON document, or `text <<EOF`; nothing when absent. In the document `"<any>"`
+ * stands for one value of any kind and `"<capture NAME>"` for one that later lines name as `$NAME`;
+ * `$NAME` also names environment variables. Key order and digits count, white space does not. A
+ * line that ends in ` \` goes on in the next.
  */
 
 export interface Run {
@@ -29,9 +32,24 @@ export interface Run {
 
 export type Step =
   | Run
-  | { readonly kind: "env"; readonly line: number; readonly name: string; readonly value: string | undefined }
-  | { readonly kind: "file"; readonly line: number; readonly name: string; readonly content: string }
-  | { readonly kind: "sandbox"; readonly line: number; readonly verb: string; readonly rest: string };
+  | {
+      readonly kind: "env";
+      readonly line: number;
+      readonly name: string;
+      readonly value: string | undefined;
+    }
+  | {
+      readonly kind: "file";
+      readonly line: number;
+      readonly name: string;
+      readonly content: string;
+    }
+  | {
+      readonly kind: "sandbox";
+      readonly line: number;
+      readonly verb: string;
+      readonly rest: string;
+    };
 
 export const PROGRAM = "ledger-enterprise-cli";
 
@@ -60,7 +78,9 @@ class Lines {
 
   /** `line`, with the lines after it as long as each ends in a backslash. */
   joined(line: string): string {
-    return line.endsWith(" \\") ? `${line.slice(0, -1)}${this.joined((this.next() ?? "").trimStart())}` : line;
+    return line.endsWith(" \\")
+      ? `${line.slice(0, -1)}${this.joined((this.next() ?? "").trimStart())}`
+      : line;
   }
 
   /** What follows `<<WORD`, up to a line that is WORD. */
@@ -122,12 +142,15 @@ function parseRun(command: string, line: number, lines: Lines): Run {
       const content = lines.hereDocument(word);
       if (stream === "stdin") stdin = content;
       else text = content;
-    } else if (json.length === 0 && /^exit \d+$/.test(next)) exit = Number(next.slice("exit ".length));
-    else if (json.length === 0 && next.startsWith("stderr ")) stderr.push(next.slice("stderr ".length));
+    } else if (json.length === 0 && /^exit \d+$/.test(next))
+      exit = Number(next.slice("exit ".length));
+    else if (json.length === 0 && next.startsWith("stderr "))
+      stderr.push(next.slice("stderr ".length));
     else if (json.length > 0 || /^[[{"]/.test(next)) json.push(next);
     else throw new Error(`Line ${lines.number - 1} is not understood: ${next}`);
   }
-  if (text !== undefined && json.length > 0) throw new Error(`Line ${line}: stdout is either JSON or text.`);
+  if (text !== undefined && json.length > 0)
+    throw new Error(`Line ${line}: stdout is either JSON or text.`);
   return {
     kind: "run",
     line,
@@ -139,12 +162,21 @@ function parseRun(command: string, line: number, lines: Lines): Run {
   };
 }
 
-/** Replaces `$NAME` by its value. A name that is not known stays as it is, since API documents hold dollar signs too. */
+/**
+ * Replaces `$NAME` by its value. A name that is not known stays as it is, since API documents hold
+ * dollar signs too.
+ */
 export function expand(text: string, variables: ReadonlyMap<string, string>): string {
-  return text.replace(/\$([A-Z][A-Z0-9_]*)/g, (whole, name: string) => variables.get(name) ?? whole);
+  return text.replace(
+    /\$([A-Z][A-Z0-9_]*)/g,
+    (whole, name: string) => variables.get(name) ?? whole,
+  );
 }
 
-/** The words of a command line, as a shell splits them: '…' is taken literally, elsewhere `$NAME` is replaced. */
+/**
+ * The words of a command line, as a shell splits them: '…' is taken literally, elsewhere `$NAME` is
+ * replaced.
+ */
 export function splitCommand(command: string, variables: ReadonlyMap<string, string>): string[] {
   const words: string[] = [];
   let word: string | undefined;

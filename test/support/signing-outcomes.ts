@@ -1,4 +1,7 @@
-/** What the signing core makes of every vector, as plain data: the same on every runtime, or one of them signs what another refuses. */
+/**
+ * What the signing core makes of every vector, as plain data: the same on every runtime, or one of
+ * them signs what another refuses.
+ */
 import { parsePrivateKey, publicKeyFromHex } from "../../src/core/auth/key.ts";
 import { decodeChallenge } from "../../src/core/signing/challenge.ts";
 import { parseJws, signJws, verifyJws } from "../../src/core/signing/jws.ts";
@@ -17,7 +20,9 @@ function outcomeOf(run: () => string): string {
   try {
     return run();
   } catch (failure) {
-    return failure instanceof CliError ? `${failure.code}: ${failure.message}` : `unexpected: ${String(failure)}`;
+    return failure instanceof CliError
+      ? `${failure.code}: ${failure.message}`
+      : `unexpected: ${String(failure)}`;
   }
 }
 
@@ -50,7 +55,12 @@ export async function outcomes(): Promise<Record<string, string>> {
       () => `${decodeChallenge(value).shape} ${decodeChallenge(value).payloadSha256}`,
     );
   }
-  for (const { id, key: name, challenge_base64: challenge, jws_rfc6979: high } of signVectors.vectors) {
+  for (const {
+    id,
+    key: name,
+    challenge_base64: challenge,
+    jws_rfc6979: high,
+  } of signVectors.vectors) {
     const key = signVectors.keys[name as keyof typeof signVectors.keys];
     const publicKey = Buffer.from(key.public_key_uncompressed, "hex");
     const scalar = Buffer.from(key.private_scalar_hex, "hex");
@@ -58,7 +68,9 @@ export async function outcomes(): Promise<Record<string, string>> {
     found[`sign ${id}`] = await signJws(Buffer.from(challenge, "base64"), signer);
     found[`verify ${id}`] = String(verifyJws(high, publicKey));
     const flipped = parseJws(high).signature.with(0, (parseJws(high).signature[0] ?? 0) ^ 1);
-    found[`verify flipped ${id}`] = String(verifySignature(parseJws(high).signingInput, flipped, publicKey));
+    found[`verify flipped ${id}`] = String(
+      verifySignature(parseJws(high).signingInput, flipped, publicKey),
+    );
   }
   found["off curve"] = String(publicKeyFromHex(`04${"11".repeat(64)}`));
   found.review = JSON.stringify(reviewSample());
@@ -66,13 +78,16 @@ export async function outcomes(): Promise<Record<string, string>> {
 }
 
 function reviewSample(): unknown {
-  const request = '{"type":"CREATE_T","data":{"transactionData":{"currency":"a_b","maxFees":9007199254740993}}}';
+  const request =
+    '{"type":"CREATE_T","data":{"transactionData":{"currency":"a_b","maxFees":9007199254740993}}}';
   const text = `{"antireplay":"${"0".repeat(64)}","data":{"transaction_data":{"currency":"a b","max_fees":9007199254740992}},"type":"APPROVE_T"}`;
   const challenge = decodeChallenge(Buffer.from(text).toString("base64"));
   return reviewChallenge({ challenge, sources: [{ request: exact(request), source: "record" }] });
 }
 
-/** Verifies a Wycheproof set of raw signatures; gives the ids that disagree and how many there were. */
+/**
+ * Verifies a Wycheproof set of raw signatures; gives the ids that disagree and how many there were.
+ */
 export function wycheproof(text: string): string {
   const { testGroups } = JSON.parse(text) as {
     testGroups: {
@@ -85,7 +100,10 @@ export function wycheproof(text: string): string {
   );
   const wrong = tests.filter(({ key, msg, sig, result }) => {
     const point = publicKeyFromHex(key) ?? new Uint8Array();
-    return verifySignature(Buffer.from(msg, "hex"), Buffer.from(sig, "hex"), point) !== (result === "valid");
+    return (
+      verifySignature(Buffer.from(msg, "hex"), Buffer.from(sig, "hex"), point) !==
+      (result === "valid")
+    );
   });
   return JSON.stringify({ count: tests.length, wrong: wrong.map(({ tcId }) => tcId) });
 }

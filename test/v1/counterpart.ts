@@ -1,6 +1,7 @@
 /**
- * Prism (@stoplight/prism-cli), a mock server that others made: it validates each request against the vendor's document and answers from
- * it. Before it stands a recorder that hands everything on unchanged, but for answers that a test sets because a mock cannot know them.
+ * Prism (@stoplight/prism-cli), a mock server that others made: it validates each request against
+ * the vendor's document and answers from it. Before it stands a recorder that hands everything on
+ * unchanged, but for answers that a test sets because a mock cannot know them.
  */
 import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -16,7 +17,9 @@ const NODE = join(ROOT, "node_modules/node26/bin/node");
 export function whatIsMissing(document: Document | undefined): string | undefined {
   if (document === undefined) return "the vendor's V1 document is not beside this repository";
   if (!existsSync(NODE)) return "Node 26 (an optional dependency) is not installed";
-  return existsSync(PRISM) ? undefined : "Prism is not installed; .ci/run installs it into dist/prism";
+  return existsSync(PRISM)
+    ? undefined
+    : "Prism is not installed; .ci/run installs it into dist/prism";
 }
 
 export interface Recorded {
@@ -39,15 +42,17 @@ export interface Counterpart extends AsyncDisposable {
 }
 
 /**
- * The document as Prism can check it. Its `security` is left out: it names the headers of the older self-hosted set-up, not those of the
- * tutorials. So is `nullable`, since Prism silently checks nothing of a query or body in whose schema it stands without a type: what the
- * client sends is never null. The document only gets stricter by this.
+ * The document as Prism can check it. Its `security` is left out: it names the headers of the older
+ * self-hosted set-up, not those of the tutorials. So is `nullable`, since Prism silently checks
+ * nothing of a query or body in whose schema it stands without a type: what the client sends is
+ * never null. The document only gets stricter by this.
  */
 export function prepare(document: Document): Document {
   const text = JSON.stringify(document, (name, value) => (name === "nullable" ? undefined : value));
   const { security: _, ...copy } = JSON.parse(text) as Document;
   for (const item of Object.values(copy.paths as Document["paths"])) {
-    for (const { parameters = [] } of Object.values(item)) for (const parameter of parameters) withoutNull(parameter);
+    for (const { parameters = [] } of Object.values(item))
+      for (const parameter of parameters) withoutNull(parameter);
   }
   return copy as Document;
 }

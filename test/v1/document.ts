@@ -1,4 +1,6 @@
-/** The vendor's V1 document, 332 KB, which lies beside this repository and is not copied into it. */
+/**
+ * The vendor's V1 document, 332 KB, which lies beside this repository and is not copied into it.
+ */
 import { existsSync, readFileSync } from "node:fs";
 import { parse } from "yaml";
 
@@ -22,7 +24,9 @@ export interface Parameter {
 
 export interface Operation {
   readonly parameters?: readonly Parameter[];
-  readonly responses: Readonly<Record<string, { content?: { "application/json"?: { schema: Schema } } }>>;
+  readonly responses: Readonly<
+    Record<string, { content?: { "application/json"?: { schema: Schema } } }>
+  >;
 }
 
 export interface Document {
@@ -31,7 +35,10 @@ export interface Document {
   readonly [other: string]: unknown;
 }
 
-export const PLACE = new URL("../../../shared/reference/enterprise-api-v1.openapi.yml", import.meta.url);
+export const PLACE = new URL(
+  "../../../shared/reference/enterprise-api-v1.openapi.yml",
+  import.meta.url,
+);
 
 /** Undefined where the document is absent: tests then say which checks did not run. */
 export const DOCUMENT: Document | undefined = existsSync(PLACE)
@@ -61,7 +68,11 @@ export function bare(path: string): string {
 }
 
 /** The operation of a real path, such as `/accounts/7`; literal segments come before parameters. */
-export function operationAt(listed: readonly Listed[], method: string, path: string): Listed | undefined {
+export function operationAt(
+  listed: readonly Listed[],
+  method: string,
+  path: string,
+): Listed | undefined {
   const fits = listed.filter((one) => {
     const pattern = one.path.replace(/[.]/g, "\\.").replace(/\{\w+\}/g, "[^/]+");
     return one.method === method && new RegExp(`^${pattern}$`).test(path);

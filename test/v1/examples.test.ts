@@ -1,4 +1,7 @@
-/** The vendor's worked examples: its sample challenge from the API to the approval, its older one, its Bitcoin and ERC-20 sends. */
+/**
+ * The vendor's worked examples: its sample challenge from the API to the approval, its older one,
+ * its Bitcoin and ERC-20 sends.
+ */
 import { describe, expect, test } from "bun:test";
 import { createPublicKey, verify } from "node:crypto";
 import { writeFile } from "node:fs/promises";
@@ -14,7 +17,9 @@ const SAMPLE =
 const SAID =
   '{"antireplay":"AC8667A55B74DD0028BE57F330F65BCF53E289307834ABD1CEC6F29AE5206B91","data":{"transaction_data":{"account_name":"my btc account","amount":"1000","currency":"bitcoin testnet","max_fees":"4018","recipient":"tb1qy7s9c2xwqy4qyvj0kyq7h5gh4rxgdljds0t9nv"},"transaction_type":"BITCOIN_LIKE_SEND"},"type":"APPROVE_TRANSACTION"}';
 
-/** The approval that the vendor's document shows, over the older shape; its key is not published. */
+/**
+ * The approval that the vendor's document shows, over the older shape; its key is not published.
+ */
 const OLDER =
   "eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCJ9.eyJUcmFuc2FjdGlvbiBwcm9wZXJ0aWVzIjp7Ik1heCBnYXMgcHJpY2UiOiJzd2VpIDY3MzY5NTY2OTAiLCJBbW91bnQiOiJzd2VpIDEyMzAwMDAwMDAwMDAwMCIsIk1heCB0b3RhbCBmZWVzIjoic3dlaSAxNDE0NzYwOTA0OTAwMDAiLCJSZWNpcGllbnQgYWRkcmVzcyI6IjB4YjU1MDM4ODU0NzY5MWE1MjYxOTBkNjBDMzBDMmY5RTJhZjAzZkYzRCIsIkdhcyBsaW1pdCI6IjIxMDAwIn0sImNoYWxsZW5nZSI6IkZGQTMzNzk1MzZDNTVBOEMxRkQwNEREMEEzNjg3MjAwRjQyMkVGRjA1NDZCNTc5QTc3OTA4MTczQTczMEQwQTYifQ.wc7ilV47pari5lL7qJIm7a7PD59kdVm-59ilyN5BGglEXQtZeoLPOn3iz0GoX1X1fcRG__7fJMqxwPgJDzMTTA";
 
@@ -59,10 +64,16 @@ function serve(answers: Readonly<Record<string, unknown>>) {
       const line = `${request.method} ${new URL(request.url).pathname}`;
       seen.push({ line, body: await request.text() });
       const answer = known[line];
-      return answer === undefined ? Response.json({ name: "x" }, { status: 404 }) : Response.json(answer);
+      return answer === undefined
+        ? Response.json({ name: "x" }, { status: 404 })
+        : Response.json(answer);
     },
   });
-  return { url: `http://127.0.0.1:${server.port}`, seen, [Symbol.asyncDispose]: () => server.stop(true) };
+  return {
+    url: `http://127.0.0.1:${server.port}`,
+    seen,
+    [Symbol.asyncDispose]: () => server.stop(true),
+  };
 }
 
 /** A request as V1 shows it: what it would do stands in its transaction only. */
@@ -101,15 +112,27 @@ async function open(url: string, key = keyPair()): Promise<Program> {
 describe("the sample challenge", () => {
   test("decodes to what the guide says", () => {
     const { bytes, base64url, shape } = decodeChallenge(SAMPLE);
-    expect([Buffer.from(bytes).toString(), base64url, shape]).toEqual([SAID, SAMPLE, "transaction"]);
+    expect([Buffer.from(bytes).toString(), base64url, shape]).toEqual([
+      SAID,
+      SAMPLE,
+      "transaction",
+    ]);
   });
 
   test("challenge → JWS → approve: the text reused as payload, the guide's header, 64 bytes, body {jws}", async () => {
     await using server = serve(REQUEST);
     const key = keyPair();
     await using program = await open(server.url, key);
-    const report = (await program.succeed(["requests", "review", "--id", "6"])) as Record<string, unknown>;
-    expect(report).toMatchObject({ match: true, differences: [], unverified: [], challenge: SAMPLE });
+    const report = (await program.succeed(["requests", "review", "--id", "6"])) as Record<
+      string,
+      unknown
+    >;
+    expect(report).toMatchObject({
+      match: true,
+      differences: [],
+      unverified: [],
+      challenge: SAMPLE,
+    });
     await program.succeed(["requests", "approve", "api", "--id", "6", "--sign"]);
     const sent = server.seen.at(-1);
     expect(sent?.line).toBe("POST /requests/6/approve");
@@ -121,16 +144,30 @@ describe("the sample challenge", () => {
     const raw = Buffer.from(signature, "base64url");
     expect(raw).toHaveLength(64);
     const publicKey = createPublicKey(key.publicKeyPem);
-    const isGood = verify("sha256", Buffer.from(`${head}.${body}`), { key: publicKey, dsaEncoding: "ieee-p1363" }, raw);
+    const isGood = verify(
+      "sha256",
+      Buffer.from(`${head}.${body}`),
+      { key: publicKey, dsaEncoding: "ieee-p1363" },
+      raw,
+    );
     expect(isGood).toBe(true);
   });
 
   test("another amount on the server than in the challenge: nothing is signed", async () => {
-    const altered = { ...REQUEST, "GET /transactions/10": { ...REQUEST["GET /transactions/10"], amount: "1001" } };
+    const altered = {
+      ...REQUEST,
+      "GET /transactions/10": { ...REQUEST["GET /transactions/10"], amount: "1001" },
+    };
     await using server = serve(altered);
     await using program = await open(server.url);
-    const error = await program.fail(["requests", "approve", "api", "--id", "6", "--sign"], 2, "CHALLENGE_MISMATCH");
-    expect(error.details).toMatchObject({ differences: [{ field: "data.transaction_data.amount", source: "server" }] });
+    const error = await program.fail(
+      ["requests", "approve", "api", "--id", "6", "--sign"],
+      2,
+      "CHALLENGE_MISMATCH",
+    );
+    expect(error.details).toMatchObject({
+      differences: [{ field: "data.transaction_data.amount", source: "server" }],
+    });
     expect(server.seen.filter(({ line }) => line.includes("approve"))).toEqual([]);
   });
 
@@ -148,20 +185,35 @@ describe("the older sample", () => {
     const { payload } = parseJws(OLDER);
     const challenge = decodeChallenge(Buffer.from(payload).toString("base64url"));
     expect(challenge.shape).toBe("properties");
-    expect(Buffer.from(payload).toString()).toStartWith('{"Transaction properties":{"Max gas price":"swei 6736956690"');
+    expect(Buffer.from(payload).toString()).toStartWith(
+      '{"Transaction properties":{"Max gas price":"swei 6736956690"',
+    );
     expect(challenge.base64url).toBe(OLDER.split(".")[1] ?? "");
   });
 
   test("its words are not those of a request, so that nothing in it counts as verified", async () => {
     const challenge = OLDER.split(".")[1] ?? "";
-    const shown = { ...REQUEST["GET /requests/6"], type: "CREATE_PLEDGE_INCREMENT", target_type: "PLEDGE_INCREMENT" };
-    const answers = { ...REQUEST, "GET /requests/6": shown, "GET /requests/6/challenge": { id: 6, challenge } };
+    const shown = {
+      ...REQUEST["GET /requests/6"],
+      type: "CREATE_PLEDGE_INCREMENT",
+      target_type: "PLEDGE_INCREMENT",
+    };
+    const answers = {
+      ...REQUEST,
+      "GET /requests/6": shown,
+      "GET /requests/6/challenge": { id: 6, challenge },
+    };
     await using server = serve(answers);
     await using program = await open(server.url);
     const argv = ["requests", "approve", "api", "--id", "6", "--sign"];
     const { details } = await program.fail(argv, 2, "CHALLENGE_MISMATCH");
     expect(details).toMatchObject({ match: false, differences: [] });
-    const { payloadSha256 } = (await program.succeed(["requests", "getChallenge", "--id", "6"])) as {
+    const { payloadSha256 } = (await program.succeed([
+      "requests",
+      "getChallenge",
+      "--id",
+      "6",
+    ])) as {
       payloadSha256: string;
     };
     await program.succeed([...argv, "--expectPayloadSha256", payloadSha256]);
@@ -181,9 +233,17 @@ describe.each([
     });
     await using program = await open(server.url);
     await writeFile(join(program.home, "request.json"), request);
-    const { stdout } = await program.run(["requests", "create", "--requestData", "@request.json", "--dryRun"]);
+    const { stdout } = await program.run([
+      "requests",
+      "create",
+      "--requestData",
+      "@request.json",
+      "--dryRun",
+    ]);
     expect(stdout).toContain(`"body":${compact}}`);
-    expect(stdout).toMatch(/"x-ledger-workspace":"minivault","authorization":"(Bearer )?\[redacted\]"/);
+    expect(stdout).toMatch(
+      /"x-ledger-workspace":"minivault","authorization":"(Bearer )?\[redacted\]"/,
+    );
     await program.succeed(["requests", "create", "--requestData", "@request.json"]);
     expect(server.seen.at(-1)).toEqual({ line: "POST /requests", body: compact });
   });

@@ -1,4 +1,7 @@
-/** One workspace, seen and moved through both generations: the same objects, the same governance, one request's life from end to end. */
+/**
+ * One workspace, seen and moved through both generations: the same objects, the same governance,
+ * one request's life from end to end.
+ */
 import { describe, expect, test } from "bun:test";
 import { createPublicKey, verify } from "node:crypto";
 import type { Program } from "../hostile/program.ts";
@@ -50,7 +53,10 @@ describe("the same workspace", () => {
     await using workspace = await openWorkspace();
     const [v1, v2] = [await workspace.client("v1"), await workspace.client("v2")];
     for (const noun of ["accounts", "groups", "whitelists", "entities", "users"]) {
-      const [one, two] = [await ask(v1, noun, "list", "--all"), await ask(v2, noun, "list", "--all")];
+      const [one, two] = [
+        await ask(v1, noun, "list", "--all"),
+        await ask(v2, noun, "list", "--all"),
+      ];
       expect(one.complete && two.complete).toBe(true);
       const rows = (list: Answer[], id: string, name: string): unknown[] =>
         list.map((row) => [row[id], row[name]]).sort((a, b) => a[0] - b[0]);
@@ -67,7 +73,10 @@ describe("the same workspace", () => {
     const [one] = (await ask(v1, "accounts", "getBalance", "--id", `${id}`)).results;
     const [two] = (await ask(v2, "accounts", "getBalance", "--id", other)).results;
     expect(one.balance.total).toBe("9007199254740993");
-    expect([one.balance.total, one.balance.pending]).toEqual([two.balance.total, two.balance.pending]);
+    expect([one.balance.total, one.balance.pending]).toEqual([
+      two.balance.total,
+      two.balance.pending,
+    ]);
   });
 
   test("every page of transactions, by our own cursor", async () => {
@@ -77,7 +86,8 @@ describe("the same workspace", () => {
     const uuid = (await ask(v2, "accounts", "list", "--name", FIRST)).results[0].id;
     workspace.calls();
     const one = await ask(v1, "transactions", "list", "--accountId", `${account}`, "--all");
-    const query = (page: number) => `GET /transactions?account=${account}${page === 1 ? "" : `&page=${page}`}`;
+    const query = (page: number) =>
+      `GET /transactions?account=${account}${page === 1 ? "" : `&page=${page}`}`;
     expect(workspace.calls()).toEqual([query(1), query(2), query(3)]);
     const two = await ask(v2, "transactions", "list", "--accountId", uuid, "--all");
     // V1 lists a transaction from the moment somebody asks for it, V2 once it is on its way.
@@ -117,7 +127,11 @@ describe("the same workspace", () => {
 });
 
 /** Raises a payment through V1; its number there, its id in V2. */
-async function raise(workspace: Workspace, v1: Program, v2: Program): Promise<{ number: string; uuid: string }> {
+async function raise(
+  workspace: Workspace,
+  v1: Program,
+  v2: Program,
+): Promise<{ number: string; uuid: string }> {
   const { id } = await ask(v1, "requests", "create", "--requestData", payment(await accountOf(v1)));
   const { results } = await ask(v2, "requests", "list", "--sortOrder", "desc", "--pageSize", "1");
   expect(results[0].legacyId).toBe(id);
@@ -138,7 +152,10 @@ describe("the life of a request", () => {
       return [one.status, two.state];
     };
     expect(await both()).toEqual(["PENDING_FIRST_APPROVAL", "PENDING_APPROVAL"]);
-    expect(await ask(v1, "requests", "review", "--id", number)).toMatchObject({ match: true, unverified: [] });
+    expect(await ask(v1, "requests", "review", "--id", number)).toMatchObject({
+      match: true,
+      unverified: [],
+    });
     workspace.calls();
     await ask(v1, "requests", "approve", "api", "--id", number, "--sign");
     const account = await accountOf(v1);
@@ -169,7 +186,15 @@ describe("the life of a request", () => {
     await forget(v1);
     const report = await ask(v1, "requests", "review", "--id", number);
     expect(report).toMatchObject({ match: true, differences: [], unverified: [] });
-    const signed = await ask(v1, "requests", "sign", "--id", number, "--challenge", report.challenge);
+    const signed = await ask(
+      v1,
+      "requests",
+      "sign",
+      "--id",
+      number,
+      "--challenge",
+      report.challenge,
+    );
     expect(signed.review).toBe("matched");
     await ask(v1, "requests", "approve", "api", "--id", number, "--signature", signed.signature);
     expect((await ask(v2, "requests", "get", "--id", uuid)).currentStepIndex).toBe(1);
@@ -185,11 +210,16 @@ describe("the life of a request", () => {
     expect(Buffer.from(head, "base64url").toString()).toBe('{"alg":"ES256","typ":"JWT"}');
     expect(body).toBe(challenge);
     const point = Buffer.from(workspace.sandbox.description.operator.publicKey, "hex");
-    const [x, y] = [point.subarray(1, 33).toString("base64url"), point.subarray(33).toString("base64url")];
+    const [x, y] = [
+      point.subarray(1, 33).toString("base64url"),
+      point.subarray(33).toString("base64url"),
+    ];
     const key = createPublicKey({ key: { kty: "EC", crv: "P-256", x, y }, format: "jwk" });
     const bytes = Buffer.from(raw, "base64url");
     expect(bytes).toHaveLength(64);
-    expect(verify("sha256", Buffer.from(`${head}.${body}`), { key, dsaEncoding: "ieee-p1363" }, bytes)).toBe(true);
+    expect(
+      verify("sha256", Buffer.from(`${head}.${body}`), { key, dsaEncoding: "ieee-p1363" }, bytes),
+    ).toBe(true);
   });
 });
 
@@ -200,10 +230,15 @@ describe("a rejection", () => {
     const { number, uuid } = await raise(workspace, v1, v2);
     await forget(v1);
     const dry = await ask(v1, "requests", "reject", "api", "--id", number, "--dryRun");
-    expect(dry).toMatchObject({ request: { method: "POST", body: { jws: "[not made]" } }, review: { match: true } });
+    expect(dry).toMatchObject({
+      request: { method: "POST", body: { jws: "[not made]" } },
+      review: { match: true },
+    });
     expect(dry.review.decoded.type).toBe("REJECT_TRANSACTION");
     workspace.calls();
-    expect(await ask(v1, "requests", "reject", "api", "--id", number)).toMatchObject({ status: "ABORTED" });
+    expect(await ask(v1, "requests", "reject", "api", "--id", number)).toMatchObject({
+      status: "ABORTED",
+    });
     const calls = workspace.calls();
     expect([calls[0], calls.at(-1)]).toEqual([
       `GET /requests/${number}/challenge/reject`,
@@ -219,23 +254,50 @@ describe("a rejection", () => {
     ["a creation", { type: "CREATE_TRANSACTION" }, "type"],
     ["no decision", { type: "TRANSACTION" }, "type"],
     ["another kind of request", { type: "REJECT_ACCOUNT" }, "type"],
-    ["another amount", { "data.transaction_data.amount": "2500001" }, "data.transaction_data.amount"],
-    ["another recipient", { "data.transaction_data.recipient": "tb1qother" }, "data.transaction_data.recipient"],
-    ["another account", { "data.transaction_data.account_name": "Other" }, "data.transaction_data.account_name"],
-  ] as const)("a challenge that says %s is refused, and nothing is sent", async (_name, alterChallenge, field) => {
-    await using workspace = await openWorkspace();
-    const [v1, v2] = [await workspace.client("v1"), await workspace.client("v2")];
-    const { number } = await raise(workspace, v1, v2);
-    workspace.sandbox.control.set({ alterChallenge });
-    const error = await v1.fail(["requests", "reject", "api", "--id", number], 2, "CHALLENGE_MISMATCH");
-    const { differences } = error.details as Answer;
-    expect(differences.map((one: Answer) => one.field)).toContain(field);
-    // Confirming the digest, or naming values, does not turn one decision into another.
-    const { payloadSha256 } = error.details as Answer;
-    const argv = ["requests", "reject", "api", "--id", number, "--expectPayloadSha256", payloadSha256];
-    await v1.fail(argv, 2, "CHALLENGE_MISMATCH");
-    expect(workspace.calls().filter((call) => call.startsWith("POST"))).toEqual([]);
-  });
+    [
+      "another amount",
+      { "data.transaction_data.amount": "2500001" },
+      "data.transaction_data.amount",
+    ],
+    [
+      "another recipient",
+      { "data.transaction_data.recipient": "tb1qother" },
+      "data.transaction_data.recipient",
+    ],
+    [
+      "another account",
+      { "data.transaction_data.account_name": "Other" },
+      "data.transaction_data.account_name",
+    ],
+  ] as const)(
+    "a challenge that says %s is refused, and nothing is sent",
+    async (_name, alterChallenge, field) => {
+      await using workspace = await openWorkspace();
+      const [v1, v2] = [await workspace.client("v1"), await workspace.client("v2")];
+      const { number } = await raise(workspace, v1, v2);
+      workspace.sandbox.control.set({ alterChallenge });
+      const error = await v1.fail(
+        ["requests", "reject", "api", "--id", number],
+        2,
+        "CHALLENGE_MISMATCH",
+      );
+      const { differences } = error.details as Answer;
+      expect(differences.map((one: Answer) => one.field)).toContain(field);
+      // Confirming the digest, or naming values, does not turn one decision into another.
+      const { payloadSha256 } = error.details as Answer;
+      const argv = [
+        "requests",
+        "reject",
+        "api",
+        "--id",
+        number,
+        "--expectPayloadSha256",
+        payloadSha256,
+      ];
+      await v1.fail(argv, 2, "CHALLENGE_MISMATCH");
+      expect(workspace.calls().filter((call) => call.startsWith("POST"))).toEqual([]);
+    },
+  );
 
   test("the older shape does not say that it rejects, so it is refused", async () => {
     await using workspace = await openWorkspace();
@@ -250,7 +312,9 @@ describe("a rejection", () => {
     await using workspace = await openWorkspace();
     const [v1, v2] = [await workspace.client("v1"), await workspace.client("v2")];
     const { number } = await raise(workspace, v1, v2);
-    workspace.sandbox.control.set({ challengeBytes: Buffer.from('{"rejected":true}').toString("base64") });
+    workspace.sandbox.control.set({
+      challengeBytes: Buffer.from('{"rejected":true}').toString("base64"),
+    });
     const argv = ["requests", "reject", "api", "--id", number];
     const { payloadSha256 } = (await v1.fail(argv, 2, "CHALLENGE_MISMATCH")).details as Answer;
     await ask(v1, ...argv, "--expectPayloadSha256", payloadSha256);
@@ -261,7 +325,11 @@ describe("a rejection", () => {
     const [v1, v2] = [await workspace.client("v1"), await workspace.client("v2")];
     const { number } = await raise(workspace, v1, v2);
     workspace.sandbox.control.set({ alterChallenge: { type: "REJECT_TRANSACTION" } });
-    await v1.fail(["requests", "approve", "api", "--id", number, "--sign"], 2, "CHALLENGE_MISMATCH");
+    await v1.fail(
+      ["requests", "approve", "api", "--id", number, "--sign"],
+      2,
+      "CHALLENGE_MISMATCH",
+    );
   });
 
   test("V2: NOT_SUPPORTED before anything is asked, with or without a key", async () => {
@@ -270,7 +338,11 @@ describe("a rejection", () => {
       const v2 = await workspace.client("v2", env);
       workspace.calls();
       for (const dry of [[], ["--dryRun"]]) {
-        const { hint } = await v2.fail(["requests", "reject", "api", "--id", "x", ...dry], 2, "NOT_SUPPORTED");
+        const { hint } = await v2.fail(
+          ["requests", "reject", "api", "--id", "x", ...dry],
+          2,
+          "NOT_SUPPORTED",
+        );
         expect(hint).toContain("not public");
       }
       await v2.fail(["requests", "governanceStatus", "--id", "x"], 2, "NOT_SUPPORTED");
@@ -286,7 +358,11 @@ describe("sessions", () => {
     workspace.sandbox.control.addFault({ match: { path: "/entities" }, expireTokens: true });
     workspace.calls();
     await ask(v1, "entities", "list");
-    expect(workspace.calls()).toEqual(["GET /entities", "POST /auth/token/refresh", "GET /entities"]);
+    expect(workspace.calls()).toEqual([
+      "GET /entities",
+      "POST /auth/token/refresh",
+      "GET /entities",
+    ]);
   });
 
   test("the workspace goes with every call; a token for another one is not stored", async () => {
@@ -311,7 +387,9 @@ describe("sessions", () => {
   test("a key of another user is refused before anything is signed (KEY-4)", async () => {
     await using workspace = await openWorkspace();
     const { keyPair } = await import("./keys.ts");
-    const v1 = await workspace.client("v1", { LEDGER_ENTERPRISE_API_PRIVATE_KEY: keyPair().pemHex });
+    const v1 = await workspace.client("v1", {
+      LEDGER_ENTERPRISE_API_PRIVATE_KEY: keyPair().pemHex,
+    });
     workspace.calls();
     await v1.fail(["requests", "reject", "api", "--id", "7"], 2, "KEY_MISMATCH");
     expect(workspace.calls()).toEqual([]);

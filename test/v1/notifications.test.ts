@@ -1,4 +1,7 @@
-/** Webhooks: what the vendor's guide calls genuine, and everything that is not. The clock is the test's. */
+/**
+ * Webhooks: what the vendor's guide calls genuine, and everything that is not. The clock is the
+ * test's.
+ */
 import { describe, expect, test } from "bun:test";
 import { createHmac } from "node:crypto";
 import { readdir, writeFile } from "node:fs/promises";
@@ -53,7 +56,9 @@ describe("five minutes", () => {
     [-300_000, ""],
     [-300_001, "INVALID_SIGNATURE"],
     [86_400_000, "INVALID_SIGNATURE"],
-  ])("%d ms after it was signed: %p", (ms, expected) => expect(verdict(GENUINE, BODY, NOW + ms)).toBe(expected));
+  ])("%d ms after it was signed: %p", (ms, expected) =>
+    expect(verdict(GENUINE, BODY, NOW + ms)).toBe(expected),
+  );
 });
 
 describe("what is accepted", () => {
@@ -87,7 +92,9 @@ describe("what is refused", () => {
 
   test("every altered bit of the body, and every altered digit of the signature", () => {
     for (let bit = 0; bit < BODY.length * 8; bit += 1) {
-      const altered = BODY.map((byte, index) => (index === bit >> 3 ? byte ^ (1 << (bit & 7)) : byte));
+      const altered = BODY.map((byte, index) =>
+        index === bit >> 3 ? byte ^ (1 << (bit & 7)) : byte,
+      );
       expect(verdict(GENUINE, altered)).toBe("INVALID_SIGNATURE");
     }
     const signature = mac(TIME);
@@ -108,7 +115,9 @@ describe("the command", () => {
 
   test("verifies the bytes of a file, and relays the payload token by token", async () => {
     await using program = await open({ LEDGER_ENTERPRISE_WEBHOOK_SECRET: SECRET });
-    const body = new TextEncoder().encode('{ "id": 12345678901234567890,\n "2":0.10,"1":"\u202e" }\r\n');
+    const body = new TextEncoder().encode(
+      '{ "id": 12345678901234567890,\n "2":0.10,"1":"\u202e" }\r\n',
+    );
     await writeFile(join(program.home, "body"), body);
     const { exit, stdout } = await program.run([
       "notifications",
@@ -137,8 +146,13 @@ describe("the command", () => {
   test("needs its secret, one source for it, and a body that no shell has touched", async () => {
     await using program = await open({});
     const argv = ["notifications", "verify", "--header", "t=1,v1=0", "--body", "-"];
-    expect((await program.fail(argv, 2, "MISSING_CREDENTIALS")).message).toContain("LEDGER_ENTERPRISE_WEBHOOK_SECRET");
-    const env = { LEDGER_ENTERPRISE_WEBHOOK_SECRET: SECRET, LEDGER_ENTERPRISE_WEBHOOK_SECRET_FILE: "/x" };
+    expect((await program.fail(argv, 2, "MISSING_CREDENTIALS")).message).toContain(
+      "LEDGER_ENTERPRISE_WEBHOOK_SECRET",
+    );
+    const env = {
+      LEDGER_ENTERPRISE_WEBHOOK_SECRET: SECRET,
+      LEDGER_ENTERPRISE_WEBHOOK_SECRET_FILE: "/x",
+    };
     await program.fail(argv, 2, "CONFIG_CONFLICT", { env });
     await program.fail([...argv.slice(0, -1), "{}"], 2, "INVALID_ARGUMENT");
     await program.fail(argv.slice(0, 4), 2, "MISSING_OPTION");

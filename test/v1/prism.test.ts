@@ -1,6 +1,7 @@
 /**
- * Counterpart by others: every request that the V1 client can send is accepted by Prism, which checks it against the vendor's document.
- * Names of query parameters, which Prism lets pass, are checked here.
+ * Counterpart by others: every request that the V1 client can send is accepted by Prism, which
+ * checks it against the vendor's document. Names of query parameters, which Prism lets pass, are
+ * checked here.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { walk } from "../../src/cli/command.ts";
@@ -40,9 +41,15 @@ const LISTS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   "whitelists list": [["--status", "ACTIVE"]],
   "entities list": [],
   "requests list": [
-    ...["ACTIVE", "APPROVED", "BLOCKED", "EXPIRED", "PENDING_APPROVAL", "PENDING_FIRST_APPROVAL", "REJECTED"].map(
-      (state) => ["--state", state],
-    ),
+    ...[
+      "ACTIVE",
+      "APPROVED",
+      "BLOCKED",
+      "EXPIRED",
+      "PENDING_APPROVAL",
+      "PENDING_FIRST_APPROVAL",
+      "REJECTED",
+    ].map((state) => ["--state", state]),
     ["--state", "SIGNED", "--state", "SUBMITTED", "--state", "PENDING_REGISTRATION"],
     ["--type", "CREATE_TRANSACTION", "--type", "CREATE_ACCOUNT"],
     ...["--targetId", "--createdBy", "--pendingBy"].map((option) => [option, "12"]),
@@ -52,7 +59,9 @@ const LISTS: Readonly<Record<string, readonly (readonly string[])[]>> = {
 };
 
 const SINGLE: readonly string[] = [
-  ...["accounts", "users", "groups", "whitelists", "entities", "requests"].map((group) => `${group} get --id 7`),
+  ...["accounts", "users", "groups", "whitelists", "entities", "requests"].map(
+    (group) => `${group} get --id 7`,
+  ),
   "accounts getBalance --id 7 --id 8",
   "transactions list --accountId 7",
   "transactions list --accountId 7 --cursor cGFnZT0y",
@@ -76,7 +85,8 @@ if (missing !== undefined || document === undefined) {
 
   beforeAll(async () => {
     counterpart = await startCounterpart(document);
-    for (const path of ["/auth/token", "/auth/token/refresh"]) counterpart.replies.set(`POST ${path}`, TOKENS);
+    for (const path of ["/auth/token", "/auth/token/refresh"])
+      counterpart.replies.set(`POST ${path}`, TOKENS);
     program = await Program.at(SOURCE, {
       LEDGER_ENTERPRISE_API_URL: counterpart.url,
       LEDGER_ENTERPRISE_API_PRIVATE_KEY: key.pemHex,
@@ -91,8 +101,14 @@ if (missing !== undefined || document === undefined) {
     await program?.[Symbol.asyncDispose]();
   });
 
-  /** Runs a command; every request that it sent was accepted, and used only names that the document knows. */
-  const accept = async (argv: readonly string[], extra: { stdin?: string } = {}): Promise<unknown> => {
+  /**
+   * Runs a command; every request that it sent was accepted, and used only names that the document
+   * knows.
+   */
+  const accept = async (
+    argv: readonly string[],
+    extra: { stdin?: string } = {},
+  ): Promise<unknown> => {
     const from = counterpart.requests.length;
     const { exit, stdout } = await program.run(argv, extra);
     const sent = counterpart.requests.slice(from);
@@ -106,11 +122,14 @@ if (missing !== undefined || document === undefined) {
     return JSON.parse(stdout);
   };
 
-  const refusals = (sent: Counterpart["requests"]): unknown[] => sent.flatMap((one) => faultsOf(one, listed));
+  const refusals = (sent: Counterpart["requests"]): unknown[] =>
+    sent.flatMap((one) => faultsOf(one, listed));
 
   test("logging in", () => {
     expect(refusals(counterpart.requests)).toEqual([]);
-    expect(counterpart.requests.map(({ method, url }) => `${method} ${url}`)).toEqual(["POST /auth/token"]);
+    expect(counterpart.requests.map(({ method, url }) => `${method} ${url}`)).toEqual([
+      "POST /auth/token",
+    ]);
   });
 
   describe("lists", () => {
@@ -122,8 +141,19 @@ if (missing !== undefined || document === undefined) {
     });
 
     test("everything at once", async () => {
-      const together = LISTS["requests list"]?.filter(([name]) => name !== "--fromDate").flat() ?? [];
-      await accept(["requests", "list", ...together, "--page", "2", "--pageSize", "5", "--sortOrder", "asc"]);
+      const together =
+        LISTS["requests list"]?.filter(([name]) => name !== "--fromDate").flat() ?? [];
+      await accept([
+        "requests",
+        "list",
+        ...together,
+        "--page",
+        "2",
+        "--pageSize",
+        "5",
+        "--sortOrder",
+        "asc",
+      ]);
     });
   });
 
@@ -137,14 +167,26 @@ if (missing !== undefined || document === undefined) {
 
     test("requests create", async () => {
       await accept(["requests", "create", "--requestData", JSON.stringify(request)]);
-      await accept(["requests", "create", "--requestData", "-"], { stdin: JSON.stringify({ request }) });
+      await accept(["requests", "create", "--requestData", "-"], {
+        stdin: JSON.stringify({ request }),
+      });
     });
 
     test("transactions estimate, of the data and of the whole request", async () => {
-      const { account_id: _id, ...rest } = data as { account_id: number; transaction_data: Record<string, unknown> };
+      const { account_id: _id, ...rest } = data as {
+        account_id: number;
+        transaction_data: Record<string, unknown>;
+      };
       const { max_fees: _fees, ...fields } = rest.transaction_data;
       for (const given of [request, data, { ...rest, transaction_data: fields }])
-        await accept(["transactions", "estimate", "--accountId", "7", "--transactionData", JSON.stringify(given)]);
+        await accept([
+          "transactions",
+          "estimate",
+          "--accountId",
+          "7",
+          "--transactionData",
+          JSON.stringify(given),
+        ]);
     });
   });
 
@@ -187,9 +229,21 @@ if (missing !== undefined || document === undefined) {
     });
 
     test("challenge, review, signature, approval, in steps and at once", async () => {
-      const { challenge } = (await accept(["requests", "getChallenge", "--id", "7"])) as { challenge: string };
-      expect(await accept(["requests", "review", "--id", "7"])).toMatchObject({ match: true, unverified: [] });
-      const signed = (await accept(["requests", "sign", "--id", "7", "--challenge", challenge])) as {
+      const { challenge } = (await accept(["requests", "getChallenge", "--id", "7"])) as {
+        challenge: string;
+      };
+      expect(await accept(["requests", "review", "--id", "7"])).toMatchObject({
+        match: true,
+        unverified: [],
+      });
+      const signed = (await accept([
+        "requests",
+        "sign",
+        "--id",
+        "7",
+        "--challenge",
+        challenge,
+      ])) as {
         signature: string;
       };
       await accept(["requests", "approve", "api", "--id", "7", "--signature", signed.signature]);
@@ -207,7 +261,9 @@ if (missing !== undefined || document === undefined) {
       const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => {
         return sampleOf(parameters.find((one) => one.name === name)?.schema ?? {});
       });
-      const required = parameters.filter(({ in: place, required: isRequired }) => place === "query" && isRequired);
+      const required = parameters.filter(
+        ({ in: place, required: isRequired }) => place === "query" && isRequired,
+      );
       const queries = parameters.filter(({ in: place }) => place === "query");
       const options = (chosen: typeof queries) =>
         chosen.flatMap(({ name, schema }) => ["--query", `${name}=${sampleOf(schema)}`]);
@@ -215,7 +271,8 @@ if (missing !== undefined || document === undefined) {
       const sent = counterpart.requests.at(-1);
       const relayed = counterpart.replies.get(`GET ${filled}`) ?? sent?.answer ?? "";
       expect(JSON.stringify(answer)).toBe(JSON.stringify(JSON.parse(relayed)));
-      if (queries.length > required.length) await accept(["api", "--path", filled, ...options(queries)]);
+      if (queries.length > required.length)
+        await accept(["api", "--path", filled, ...options(queries)]);
     });
   });
 
@@ -229,7 +286,10 @@ if (missing !== undefined || document === undefined) {
     await Bun.write(path, JSON.stringify(session));
     await other.succeed(["accounts", "list"]);
     const sent = counterpart.requests.slice(from);
-    expect(sent.map(({ method, url }) => `${method} ${url}`)).toEqual(["POST /auth/token/refresh", "GET /accounts"]);
+    expect(sent.map(({ method, url }) => `${method} ${url}`)).toEqual([
+      "POST /auth/token/refresh",
+      "GET /accounts",
+    ]);
     expect(refusals(sent)).toEqual([]);
   });
 
@@ -263,7 +323,11 @@ if (missing !== undefined || document === undefined) {
       ["POST", "/requests/7/approve", '{"data":{"challengeType":"API","signature":"x"}}'],
       ["POST", "/requests", '{"request":{"type":"CREATE_TRANSACTION","data":{}}}'],
       ["POST", "/auth/token", '{"workspace":"w","apiKeyId":"a","apiKeySecret":"b"}'],
-      ["POST", "/transactions/estimate-fees", '{"type":"CREATE_TRANSACTION","data":{"accountId":7}}'],
+      [
+        "POST",
+        "/transactions/estimate-fees",
+        '{"type":"CREATE_TRANSACTION","data":{"accountId":7}}',
+      ],
     ];
     const from = counterpart.requests.length;
     for (const [method, path, body] of wrong) {
@@ -276,7 +340,11 @@ if (missing !== undefined || document === undefined) {
     }
     expect(
       refusals([
-        { ...(counterpart.requests[0] as Counterpart["requests"][0]), method: "GET", url: "/users?pageSize=1" },
+        {
+          ...(counterpart.requests[0] as Counterpart["requests"][0]),
+          method: "GET",
+          url: "/users?pageSize=1",
+        },
       ]),
     ).not.toEqual([]);
     counterpart.requests.length = from;
@@ -323,14 +391,21 @@ if (missing !== undefined || document === undefined) {
     ]) {
       const from = counterpart.requests.length;
       const { message, hint } = await program.fail(argv, 2, "NOT_SUPPORTED");
-      expect([message, hint, counterpart.requests.length - from]).toEqual([expect.stringContaining("V1"), hint, 0]);
+      expect([message, hint, counterpart.requests.length - from]).toEqual([
+        expect.stringContaining("V1"),
+        hint,
+        0,
+      ]);
     }
     await program.fail(["accounts", "get", "--id", "abc"], 2, "INVALID_ARGUMENT");
     const run = new Set([...Object.keys(LISTS), ...SINGLE.map((line) => line.split(" --")[0])]);
     const others =
       /^(login|logout|whoami|doctor|policies|permissions|keys|sandbox|skill|schema|completion|notifications|upgrade)\b|^api$/;
-    const signed = /^(requests (create|getChallenge|review|sign|approve|reject)|transactions estimate)\b/;
-    const left = [...walk(commands)].map(([words]) => words.join(" ")).filter((name) => !run.has(name));
+    const signed =
+      /^(requests (create|getChallenge|review|sign|approve|reject)|transactions estimate)\b/;
+    const left = [...walk(commands)]
+      .map(([words]) => words.join(" "))
+      .filter((name) => !run.has(name));
     expect(left.filter((name) => !others.test(name) && !signed.test(name))).toEqual([]);
   });
 }
@@ -342,10 +417,16 @@ const TOKENS =
 const REQUEST =
   '{"id":7,"type":"CREATE_TRANSACTION","status":"APPROVED","target_id":10,"target_type":"TRANSACTION","created_on":"2026-03-02T10:00:00Z","expires_at":"2026-03-09T10:00:00Z"}';
 
-/** What is wrong with a request: Prism's refusal, or a query name that the document does not have. */
-function faultsOf({ method, url, status, answer }: Counterpart["requests"][0], listed: readonly Listed[]): unknown[] {
+/**
+ * What is wrong with a request: Prism's refusal, or a query name that the document does not have.
+ */
+function faultsOf(
+  { method, url, status, answer }: Counterpart["requests"][0],
+  listed: readonly Listed[],
+): unknown[] {
   const [path = "", query = ""] = url.split("?");
-  const known = operationAt(listed, method, path)?.operation.parameters?.map(({ name }) => name) ?? [];
+  const known =
+    operationAt(listed, method, path)?.operation.parameters?.map(({ name }) => name) ?? [];
   const unknown = [...new URLSearchParams(query).keys()].filter((name) => !known.includes(name));
   return status < 400 && unknown.length === 0 ? [] : [{ method, url, status, answer, unknown }];
 }

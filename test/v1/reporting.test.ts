@@ -1,4 +1,7 @@
-/** Reporting sessions: reads only, the key from the environment at each use, and never anywhere on this machine. */
+/**
+ * Reporting sessions: reads only, the key from the environment at each use, and never anywhere on
+ * this machine.
+ */
 import { describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { readdir, readFile, writeFile } from "node:fs/promises";
@@ -22,7 +25,9 @@ async function open(): Promise<{ workspace: Workspace; program: Program } & Asyn
 
 async function stored(program: Program): Promise<string> {
   const files = await readdir(program.home, { recursive: true, withFileTypes: true });
-  const read = files.filter((one) => one.isFile()).map((one) => readFile(join(one.parentPath, one.name), "utf8"));
+  const read = files
+    .filter((one) => one.isFile())
+    .map((one) => readFile(join(one.parentPath, one.name), "utf8"));
   return (await Promise.all(read)).join("\n");
 }
 
@@ -31,7 +36,13 @@ test("reads with the key's header and the workspace's, without a bearer; stores 
   const { workspace, program } = world;
   const { session } = (await program.succeed(["whoami"])) as { session: Record<string, unknown> };
   const keyFingerprint = createHash("sha256").update(KEY).digest("hex");
-  expect(session).toMatchObject({ kind: "reporting", apiVersion: "v1", expiresAt: null, user: null, keyFingerprint });
+  expect(session).toMatchObject({
+    kind: "reporting",
+    apiVersion: "v1",
+    expiresAt: null,
+    user: null,
+    keyFingerprint,
+  });
   await program.succeed(["accounts", "list"]);
   await program.succeed(["api", "--path", "/organization"]);
   const { log } = workspace.sandbox.control;
@@ -47,7 +58,8 @@ test("reads with the key's header and the workspace's, without a bearer; stores 
   }
   const content = await stored(program);
   expect(content).toContain(keyFingerprint);
-  for (const form of [KEY, btoa(KEY), Buffer.from(KEY).toString("hex")]) expect(content).not.toContain(form);
+  for (const form of [KEY, btoa(KEY), Buffer.from(KEY).toString("hex")])
+    expect(content).not.toContain(form);
 });
 
 describe("everything that writes or signs is refused before anything is sent", () => {
@@ -58,7 +70,9 @@ describe("everything that writes or signs is refused before anything is sent", (
     "requests approve device": ["--id", "7"],
     "requests reject api": ["--id", "7"],
   };
-  const changing = [...walk(commands)].filter(([, { effect }]) => effect === "write" || effect === "sign");
+  const changing = [...walk(commands)].filter(
+    ([, { effect }]) => effect === "write" || effect === "sign",
+  );
 
   test.each(changing.map(([words]) => words.join(" ")))("%s", async (name) => {
     await using world = await open();
@@ -99,7 +113,10 @@ describe("the key is read at each use", () => {
     await using world = await open();
     const file = join(world.program.home, "key");
     await writeFile(file, `${KEY}\n`, { mode: 0o600 });
-    const only = { LEDGER_ENTERPRISE_REPORTING_API_KEY: "", LEDGER_ENTERPRISE_REPORTING_API_KEY_FILE: file };
+    const only = {
+      LEDGER_ENTERPRISE_REPORTING_API_KEY: "",
+      LEDGER_ENTERPRISE_REPORTING_API_KEY_FILE: file,
+    };
     const { exit } = await world.program.form.run({
       argv: ["accounts", "list"],
       env: { ...world.program.env, ...only },
@@ -115,13 +132,19 @@ describe("the key is read at each use", () => {
   test("a key that cannot stand in a header is refused unquoted", async () => {
     await using world = await open();
     const env = { LEDGER_ENTERPRISE_REPORTING_API_KEY: "kéy with spaces" };
-    const { message } = await world.program.fail(["accounts", "list"], 2, "INVALID_ARGUMENT", { env });
+    const { message } = await world.program.fail(["accounts", "list"], 2, "INVALID_ARGUMENT", {
+      env,
+    });
     expect(message).not.toContain("kéy");
   });
 
   test("a revoked key is UNAUTHORIZED at once, without a refresh", async () => {
     await using world = await open();
-    world.workspace.sandbox.control.addFault({ match: { path: "/accounts", times: 0 }, status: 401, body: "{}" });
+    world.workspace.sandbox.control.addFault({
+      match: { path: "/accounts", times: 0 },
+      status: 401,
+      body: "{}",
+    });
     world.workspace.calls();
     await world.program.fail(["accounts", "list"], 3, "UNAUTHORIZED");
     expect(world.workspace.calls()).toEqual(["GET /accounts"]);
@@ -131,7 +154,9 @@ describe("the key is read at each use", () => {
 describe("logging in", () => {
   test("a wrong key stores nothing and leaves the session that was there (SES-8)", async () => {
     await using workspace = await openWorkspace();
-    const program = await workspace.client("v1", { LEDGER_ENTERPRISE_REPORTING_API_KEY: "wrong-reporting-key" });
+    const program = await workspace.client("v1", {
+      LEDGER_ENTERPRISE_REPORTING_API_KEY: "wrong-reporting-key",
+    });
     const before = await stored(program);
     await program.fail(["login", "reporting", "--apiVersion", "v1"], 3, "UNAUTHORIZED");
     expect(await stored(program)).toBe(before);
@@ -154,7 +179,9 @@ describe("logging in", () => {
     await using workspace = await openWorkspace();
     const program = await workspace.client("v1", { LEDGER_ENTERPRISE_WORKSPACE: "" }, false);
     const argv = ["login", "reporting", "--apiVersion", "v1"];
-    expect((await program.fail(argv, 2, "MISSING_CREDENTIALS")).message).toContain("LEDGER_ENTERPRISE_WORKSPACE");
+    expect((await program.fail(argv, 2, "MISSING_CREDENTIALS")).message).toContain(
+      "LEDGER_ENTERPRISE_WORKSPACE",
+    );
     const withKeyMissing = await workspace.client("v1", {}, false);
     expect((await withKeyMissing.fail(argv, 2, "MISSING_CREDENTIALS")).message).toContain(
       "LEDGER_ENTERPRISE_REPORTING_API_KEY",

@@ -21,7 +21,10 @@ function read(name: OperationName, answer: string, parameters: Parameters = {}):
 }
 
 function body(name: OperationName, document: string | undefined, parameters: Parameters): string {
-  return operation(name).body?.(document === undefined ? undefined : exact(document), parameters).text ?? "";
+  return (
+    operation(name).body?.(document === undefined ? undefined : exact(document), parameters).text ??
+    ""
+  );
 }
 
 function spell(name: OperationName, parameter: string, value: string): string {
@@ -55,7 +58,8 @@ describe("which generation", () => {
   });
 });
 
-const PAGE = '{"edges":[{"cursor":0,"node":{"id":12345678901234567890,"a":0.10}},{"cursor":1,"node":{"2":1,"1":2}}],';
+const PAGE =
+  '{"edges":[{"cursor":0,"node":{"id":12345678901234567890,"a":0.10}},{"cursor":1,"node":{"2":1,"1":2}}],';
 
 describe("lists", () => {
   test("come in V2's outer shape, the nodes untouched", () => {
@@ -79,7 +83,10 @@ describe("lists", () => {
     const answer = `${PAGE}"page_info":{"count":73,"has_next_page":true}}`;
     const { next } = JSON.parse(read("transactions.list", answer)) as { next: string };
     expect(spell("transactions.list", "cursor", next)).toBe("2");
-    const third = JSON.parse(read("transactions.list", answer, { cursor: next })) as { next: string; total: number };
+    const third = JSON.parse(read("transactions.list", answer, { cursor: next })) as {
+      next: string;
+      total: number;
+    };
     expect(spell("transactions.list", "cursor", third.next)).toBe("3");
     expect(third.total).toBe(73);
   });
@@ -99,12 +106,18 @@ describe("lists", () => {
   test.each([
     ["no edges", '{"page_info":{"count":0,"has_next_page":false}}'],
     ["edges that are no list", '{"edges":{},"page_info":{"count":0,"has_next_page":false}}'],
-    ["an edge without node", '{"edges":[{"cursor":0}],"page_info":{"count":1,"has_next_page":false}}'],
+    [
+      "an edge without node",
+      '{"edges":[{"cursor":0}],"page_info":{"count":1,"has_next_page":false}}',
+    ],
     ["an edge that is no object", '{"edges":[7],"page_info":{"count":1,"has_next_page":false}}'],
     ["no page_info", '{"edges":[]}'],
     ["a count that is no number", '{"edges":[],"page_info":{"count":"1","has_next_page":false}}'],
     ["has_next_page as text", '{"edges":[],"page_info":{"count":1,"has_next_page":"true"}}'],
-    ["an empty page that promises more", '{"edges":[],"page_info":{"count":1,"has_next_page":true}}'],
+    [
+      "an empty page that promises more",
+      '{"edges":[],"page_info":{"count":1,"has_next_page":true}}',
+    ],
     ["a list", "[]"],
   ])("G15 %s is INVALID_RESPONSE", (_name, answer) => {
     for (const name of ["accounts.list", "transactions.list"] as const)
@@ -137,7 +150,9 @@ describe("values", () => {
   });
 
   test("filters with a closed list", () => {
-    expect(spell("requests.list", "state", "PENDING_FIRST_APPROVAL")).toBe("PENDING_FIRST_APPROVAL");
+    expect(spell("requests.list", "state", "PENDING_FIRST_APPROVAL")).toBe(
+      "PENDING_FIRST_APPROVAL",
+    );
     for (const state of ["INITIAL", "CONFIRMED", "active"])
       expect(codeOf(() => spell("requests.list", "state", state))).toBe("NOT_SUPPORTED");
     expect(codeOf(() => spell("accounts.list", "status", "INACTIVE"))).toBe("NOT_SUPPORTED");
@@ -147,8 +162,16 @@ describe("values", () => {
 
   test("moments are complete", () => {
     expect(spell("requests.list", "fromDate", "2026-03-02")).toBe("2026-03-02T00:00:00Z");
-    expect(spell("requests.list", "toDate", "2026-03-02T10:00:00.5+01:00")).toBe("2026-03-02T10:00:00.5+01:00");
-    for (const date of ["yesterday", "2026-03-02T10:00:00", "2026-13-02", "2026-03-02T25:00:00Z", "1767225600"])
+    expect(spell("requests.list", "toDate", "2026-03-02T10:00:00.5+01:00")).toBe(
+      "2026-03-02T10:00:00.5+01:00",
+    );
+    for (const date of [
+      "yesterday",
+      "2026-03-02T10:00:00",
+      "2026-13-02",
+      "2026-03-02T25:00:00Z",
+      "1767225600",
+    ])
       expect(codeOf(() => spell("requests.list", "fromDate", date))).toBe("INVALID_ARGUMENT");
   });
 });
@@ -166,8 +189,12 @@ describe("bodies", () => {
   });
 
   test("approvals and rejections send the JWS", () => {
-    expect(body("requests.approve", undefined, { id: "7", signature: "a.b.c" })).toBe('{"jws":"a.b.c"}');
-    expect(body("requests.reject", undefined, { id: "7", signature: "a.b.c" })).toBe('{"jws":"a.b.c"}');
+    expect(body("requests.approve", undefined, { id: "7", signature: "a.b.c" })).toBe(
+      '{"jws":"a.b.c"}',
+    );
+    expect(body("requests.reject", undefined, { id: "7", signature: "a.b.c" })).toBe(
+      '{"jws":"a.b.c"}',
+    );
   });
 
   test("an estimate is the whole request; what stands there stays", () => {
@@ -193,8 +220,12 @@ describe("bodies", () => {
   });
 
   test("another account than --accountId is refused", () => {
-    expect(codeOf(() => body("transactions.estimate", DATA, { accountId: "8" }))).toBe("INVALID_ARGUMENT");
-    expect(codeOf(() => body("transactions.estimate", DATA, { accountId: "x" }))).toBe("INVALID_ARGUMENT");
+    expect(codeOf(() => body("transactions.estimate", DATA, { accountId: "8" }))).toBe(
+      "INVALID_ARGUMENT",
+    );
+    expect(codeOf(() => body("transactions.estimate", DATA, { accountId: "x" }))).toBe(
+      "INVALID_ARGUMENT",
+    );
   });
 
   test("what a transaction does is told in its request's words, and only what V1 says", () => {
@@ -227,10 +258,15 @@ describe("credentials", () => {
 });
 
 test("what a generation lacks has a suggestion", () => {
-  const all = new Set([...Object.keys(V1.operations), ...Object.keys(V2.operations)]) as Set<OperationName>;
+  const all = new Set([
+    ...Object.keys(V1.operations),
+    ...Object.keys(V2.operations),
+  ]) as Set<OperationName>;
   const internal: readonly OperationName[] = ["requests.content", "requests.rejectChallenge"];
   for (const dialect of [V1, V2]) {
-    const lacking = [...all].filter((name) => dialect.operations[name] === undefined && !internal.includes(name));
+    const lacking = [...all].filter(
+      (name) => dialect.operations[name] === undefined && !internal.includes(name),
+    );
     expect(Object.keys(dialect.instead).sort()).toEqual(lacking.sort());
     for (const hint of Object.values(dialect.instead)) expect(hint).toMatch(/^[A-Z'].*\.$/);
   }
@@ -247,11 +283,17 @@ if (DOCUMENT === undefined) {
     expect(listed.length).toBe(85);
     const reads = listed.filter(({ method }) => method === "GET");
     const wanted = reads.map(({ path, operation: { parameters = [] } }) => {
-      return [path, parameters.flatMap(({ name, in: place }) => (place === "query" ? [name] : [])).sort()] as const;
+      return [
+        path,
+        parameters.flatMap(({ name, in: place }) => (place === "query" ? [name] : [])).sort(),
+      ] as const;
     });
-    expect(Object.entries(V1_READS).map(([path, query]) => [path, query.split(" ").filter(Boolean).sort()])).toEqual(
-      wanted.map(([path, query]) => [path, [...query]]),
-    );
+    expect(
+      Object.entries(V1_READS).map(([path, query]) => [
+        path,
+        query.split(" ").filter(Boolean).sort(),
+      ]),
+    ).toEqual(wanted.map(([path, query]) => [path, [...query]]));
   });
 
   /** Devices get their challenge by a call that is not public (core/device/endpoints.ts). */
@@ -261,16 +303,22 @@ if (DOCUMENT === undefined) {
     for (const name of ASSUMED) {
       const own = V1.operations[name as keyof typeof V1.operations];
       expect(own).toBeDefined();
-      expect(listed.some(({ method, path }) => method === own?.method && path === own.path)).toBe(false);
+      expect(listed.some(({ method, path }) => method === own?.method && path === own.path)).toBe(
+        false,
+      );
     }
   });
 
   test.each(Object.entries(V1.operations).filter(([name]) => !ASSUMED.includes(name)))(
     "%s stands in the document, with every name of its query",
     (_name, own) => {
-      const found = listed.find(({ method, path }) => method === own.method && bare(path) === bare(own.path));
+      const found = listed.find(
+        ({ method, path }) => method === own.method && bare(path) === bare(own.path),
+      );
       const names = (found?.operation.parameters ?? []).map(({ name }) => name);
-      const sent = Object.values(own.query ?? {}).map((query) => (typeof query === "string" ? query : query.name));
+      const sent = Object.values(own.query ?? {}).map((query) =>
+        typeof query === "string" ? query : query.name,
+      );
       expect({
         path: own.path,
         isThere: found !== undefined,

@@ -1,4 +1,7 @@
-/** Completion for bash 4 and newer. Bash hands over words that it split at `=` and `@`, and yet replaces the whole of `@file`. */
+/**
+ * Completion for bash 4 and newer. Bash hands over words that it split at `=` and `@`, and yet
+ * replaces the whole of `@file`.
+ */
 import { type Place, stepRows, type ValueForm, valueRows } from "./places.ts";
 
 /** Text inside single quotes. */
@@ -21,10 +24,13 @@ export function bash(program: string, places: readonly Place[]): string {
     ({ path, spellings, to }) => `    ${patterns(path, spellings)}) place=${quote(to)} ;;`,
   );
   const values = valueRows(places).map(
-    ({ path, spellings, value }) => `    ${patterns(path, spellings)}) form=${quote(formOf(value))} ;;`,
+    ({ path, spellings, value }) =>
+      `    ${patterns(path, spellings)}) form=${quote(formOf(value))} ;;`,
   );
   const offers = places.map(({ path, words, options }) => {
-    const offered = [words, options].map((choices) => quote(choices.map((choice) => choice.name).join(" ")));
+    const offered = [words, options].map((choices) =>
+      quote(choices.map((choice) => choice.name).join(" ")),
+    );
     return `    ${quote(path)}) words=${offered[0]} options=${offered[1]} ;;`;
   });
   return `# Completion of ${program} for bash; source it, or put it into the folder of bash-completion.

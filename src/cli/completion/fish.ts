@@ -36,7 +36,9 @@ export function fish(program: string, places: readonly Place[]): string {
       ...options.flatMap(({ spellings: [, other], value }) => {
         if (other === undefined || value === undefined || value === "free") return [];
         const used = `__${name}_at ${quote(path)}; and __${name}_used ${other}`;
-        return [`complete -c ${program} -n ${quote(used)} -l ${quote(other.slice(2))}${expectOf(value, name)}`];
+        return [
+          `complete -c ${program} -n ${quote(used)} -l ${quote(other.slice(2))}${expectOf(value, name)}`,
+        ];
       }),
     ];
   });

@@ -1,9 +1,14 @@
-/** Command values → what can stand where on a command line; every shell's script is made from this. */
+/**
+ * Command values → what can stand where on a command line; every shell's script is made from this.
+ */
 import type { Argument } from "../argument.ts";
 import type { Command, Group } from "../command.ts";
 import { kebab, optionsOf } from "../parse.ts";
 
-/** What a value looks like: one of a list, a file, `@` and a file, or nothing that could be known beforehand. */
+/**
+ * What a value looks like: one of a list, a file, `@` and a file, or nothing that could be known
+ * beforehand.
+ */
 export type ValueForm = readonly string[] | "file" | "document" | "free";
 
 export interface Choice {
@@ -25,13 +30,22 @@ export interface Place {
   readonly options: readonly OptionPlace[];
 }
 
-/** Every place of the program's command line, the start first. Words after `schema` name commands, so those places are there too. */
+/**
+ * Every place of the program's command line, the start first. Words after `schema` name commands,
+ * so those places are there too.
+ */
 export function placesOf(root: Group): Place[] {
   const places = [...walkPlaces(root, [])];
-  const describing = [...root.members].filter(([, member]) => isDescriber(member)).map(([name]) => name);
+  const describing = [...root.members]
+    .filter(([, member]) => isDescriber(member))
+    .map(([name]) => name);
   const named = places.filter(({ path, words }) => words.length > 0 && !describing.includes(path));
   const described = describing.flatMap((name) =>
-    named.map(({ path, words }) => ({ path: path === "" ? name : `${name} ${path}`, words, options: [] })),
+    named.map(({ path, words }) => ({
+      path: path === "" ? name : `${name} ${path}`,
+      words,
+      options: [],
+    })),
   );
   const replaced = new Map([...places, ...described].map((place) => [place.path, place]));
   for (const name of describing) {
@@ -47,7 +61,9 @@ function isDescriber(member: Command | Group): boolean {
 }
 
 function* walkPlaces(target: Command | Group, words: readonly string[]): Generator<Place> {
-  const options = Object.entries(optionsOf(target)).map(([name, argument]) => optionPlace(name, argument));
+  const options = Object.entries(optionsOf(target)).map(([name, argument]) =>
+    optionPlace(name, argument),
+  );
   yield { path: words.join(" "), words: choicesOf(target), options };
   if (target.kind === "command") return;
   for (const [name, member] of target.members) yield* walkPlaces(member, [...words, name]);
@@ -55,9 +71,17 @@ function* walkPlaces(target: Command | Group, words: readonly string[]): Generat
 
 function choicesOf(target: Command | Group): Place["words"] {
   if (target.kind === "command") {
-    return (target.operands?.limits.choices ?? []).map((name) => ({ name, means: "", spellings: [name] }));
+    return (target.operands?.limits.choices ?? []).map((name) => ({
+      name,
+      means: "",
+      spellings: [name],
+    }));
   }
-  return [...target.members].map(([name, { summary }]) => ({ name, means: summary, spellings: spellings(name) }));
+  return [...target.members].map(([name, { summary }]) => ({
+    name,
+    means: summary,
+    spellings: spellings(name),
+  }));
 }
 
 function optionPlace(name: string, argument: Argument<unknown>): OptionPlace {
@@ -90,12 +114,21 @@ export function valueRows(
   );
 }
 
-/** A row for each step from one place to the next; a word that leads nowhere (a command's last operand) has none. */
-export function stepRows(places: readonly Place[]): { path: string; spellings: readonly string[]; to: string }[] {
+/**
+ * A row for each step from one place to the next; a word that leads nowhere (a command's last
+ * operand) has none.
+ */
+export function stepRows(
+  places: readonly Place[],
+): { path: string; spellings: readonly string[]; to: string }[] {
   const known = new Set(places.map(({ path }) => path));
   return places.flatMap(({ path, words }) =>
     words
-      .map(({ name, spellings: spelled }) => ({ path, spellings: spelled, to: path === "" ? name : `${path} ${name}` }))
+      .map(({ name, spellings: spelled }) => ({
+        path,
+        spellings: spelled,
+        to: path === "" ? name : `${path} ${name}`,
+      }))
       .filter(({ to }) => known.has(to)),
   );
 }

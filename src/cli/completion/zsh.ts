@@ -1,4 +1,7 @@
-/** Completion for zsh, with descriptions; to be autoloaded from `$fpath` or sourced after `compinit`. */
+/**
+ * Completion for zsh, with descriptions; to be autoloaded from `$fpath` or sourced after
+ * `compinit`.
+ */
 import { type Choice, type Place, stepRows, type ValueForm, valueRows } from "./places.ts";
 
 function quote(text: string): string {
@@ -25,7 +28,8 @@ export function zsh(program: string, places: readonly Place[]): string {
     ({ path, spellings, to }) => `    ${patterns(path, spellings)}) place=${quote(to)} ;;`,
   );
   const values = valueRows(places).map(
-    ({ path, spellings, value }) => `    ${patterns(path, spellings)}) form=${quote(formOf(value))} ;;`,
+    ({ path, spellings, value }) =>
+      `    ${patterns(path, spellings)}) form=${quote(formOf(value))} ;;`,
   );
   const offers = places.map(({ path, words, options }) => {
     const [offered, taken] = [words, options].map((choices) => choices.map(described).join(" "));

@@ -1,6 +1,7 @@
 /**
- * The API as commands see it: named operations with the session's credentials. A `Reader` cannot change anything, a `Draft` cannot
- * send anything: what a command may do is what its capability can do.
+ * The API as commands see it: named operations with the session's credentials. A `Reader` cannot
+ * change anything, a `Draft` cannot send anything: what a command may do is what its capability can
+ * do.
  */
 import { CliError } from "../../errors.ts";
 import type { Exact } from "../../io/json.ts";
@@ -16,17 +17,26 @@ import { askTokens } from "./tokens.ts";
 
 /** Calls that change nothing. */
 export interface Reader {
-  /** Carries out an operation that changes nothing. Throws NOT_SUPPORTED, the session codes and the HTTP codes. */
+  /**
+   * Carries out an operation that changes nothing. Throws NOT_SUPPORTED, the session codes and the
+   * HTTP codes.
+   */
   read(name: OperationName, parameters?: Parameters, document?: Exact): Promise<Exact>;
   /** Any GET below the base path (`api --path`). */
   get(path: string, query: readonly (readonly [string, string])[]): Promise<Exact>;
-  /** The session behind the calls, checked against the configuration; NOT_SUPPORTED when its generation lacks the operation `needed`. */
+  /**
+   * The session behind the calls, checked against the configuration; NOT_SUPPORTED when its
+   * generation lacks the operation `needed`.
+   */
   session(needed?: OperationName): Promise<Session>;
 }
 
 /** The same, and calls that change something. */
 export interface Api extends Reader {
-  /** Carries out an operation that changes something, once. Throws OUTCOME_UNKNOWN when its answer is lost (NET-6). */
+  /**
+   * Carries out an operation that changes something, once. Throws OUTCOME_UNKNOWN when its answer
+   * is lost (NET-6).
+   */
   write(name: OperationName, parameters: Parameters, document?: Exact): Promise<Exact>;
 }
 
@@ -40,7 +50,10 @@ export interface DraftedRequest {
 
 /** Requests as they would be sent, made without being able to send. */
 export interface Draft {
-  /** Works offline, with the session's address or else the configured one. Throws MISSING_CREDENTIALS without either. */
+  /**
+   * Works offline, with the session's address or else the configured one. Throws
+   * MISSING_CREDENTIALS without either.
+   */
   describe(name: OperationName, parameters: Parameters, document?: Exact): Promise<DraftedRequest>;
 }
 
@@ -51,7 +64,8 @@ export function createReader(host: ApiHost): Reader {
 
 function readerOf(connection: Connection): Reader {
   return {
-    read: (name, parameters = {}, document = undefined) => connection.run(name, parameters, document, false),
+    read: (name, parameters = {}, document = undefined) =>
+      connection.run(name, parameters, document, false),
     get: (path, query) => connection.send({ method: "GET", path, query }),
     session: (needed) => connection.session(needed),
   };
@@ -93,7 +107,11 @@ async function addressOf(
   }
   const { endpoint, workspace } = host.config.target({ baseUrl: undefined, workspace: undefined });
   const dialect = dialectOf(chooseVersion(endpoint, undefined));
-  return { endpoint, dialect, headers: dialect.authorize({ workspace, accessToken: "[redacted]" }) };
+  return {
+    endpoint,
+    dialect,
+    headers: dialect.authorize({ workspace, accessToken: "[redacted]" }),
+  };
 }
 
 /** NET-2: tokens belong to an origin and a workspace. */
@@ -103,7 +121,9 @@ export function checkSession(session: Session, config: Config): void {
   if (!elsewhere && (workspace === undefined || workspace === session.workspace)) return;
   throw new CliError("SESSION_MISMATCH", {
     message: `The session is for another ${elsewhere ? "server" : "workspace"} than the environment names; nothing was sent.`,
-    details: { session: { origin: session.origin, basePath: session.basePath, workspace: session.workspace } },
+    details: {
+      session: { origin: session.origin, basePath: session.basePath, workspace: session.workspace },
+    },
   });
 }
 
@@ -123,15 +143,17 @@ class Connection {
   constructor(private readonly host: ApiHost) {}
 
   /**
-   * Another process may log in to something else meanwhile: what was read in one workspace is not sent to another, and whatever proves
-   * who calls goes to its own origin only. Throws SESSION_MISMATCH.
+   * Another process may log in to something else meanwhile: what was read in one workspace is not
+   * sent to another, and whatever proves who calls goes to its own origin only. Throws
+   * SESSION_MISMATCH.
    */
   private requireSame(session: Session): void {
     checkSession(session, this.host.config);
     this.first ??= session;
     if (identityOf(session) === identityOf(this.first)) return;
     throw new CliError("SESSION_MISMATCH", {
-      message: "Another session took this one's place while the command ran; nothing more was sent.",
+      message:
+        "Another session took this one's place while the command ran; nothing more was sent.",
       hint: "Look what was done before, then run the command again if it is meant for the session of now.",
     });
   }
@@ -155,13 +177,18 @@ class Connection {
     const operation = operationOf(dialect, name);
     if ((operation.writes ?? false) !== writing)
       throw new Error(`${name} is ${writing ? "no" : "a"} writing operation`);
-    const answer = await this.send(requestOf(dialect, operation, parameters, document)).catch((cause: unknown) => {
-      throw naming(cause, name, parameters);
-    });
+    const answer = await this.send(requestOf(dialect, operation, parameters, document)).catch(
+      (cause: unknown) => {
+        throw naming(cause, name, parameters);
+      },
+    );
     return operation.read?.(answer, parameters) ?? answer;
   }
 
-  /** With the session's token; a 401 refreshes once and repeats once, also for a write, which was not carried out (NET-7). */
+  /**
+   * With the session's token; a 401 refreshes once and repeats once, also for a write, which was
+   * not carried out (NET-7).
+   */
   async send(request: HttpRequest): Promise<Exact> {
     const first = await this.host.sessions.fresh((session) => this.refresh(session));
     try {
@@ -169,7 +196,10 @@ class Connection {
     } catch (cause) {
       if (!isUnauthorized(cause) || first.tokens === undefined) throw cause;
     }
-    const second = await this.host.sessions.fresh((session) => this.refresh(session), first.tokens.access);
+    const second = await this.host.sessions.fresh(
+      (session) => this.refresh(session),
+      first.tokens.access,
+    );
     return this.sendAs(second, request);
   }
 
@@ -180,7 +210,10 @@ class Connection {
       session.kind === "reporting"
         ? await (await import("../auth/reporting.ts")).reportingHeaders(this.host.config, session)
         : authorize({ workspace: session.workspace, accessToken: session.tokens?.access ?? "" });
-    return new Client(endpointOf(session), this.host).send({ ...request, headers: { ...request.headers, ...headers } });
+    return new Client(endpointOf(session), this.host).send({
+      ...request,
+      headers: { ...request.headers, ...headers },
+    });
   }
 
   private refresh(session: Session): Promise<TokenSet> {
@@ -188,7 +221,9 @@ class Connection {
     const refreshToken = session.tokens?.refresh ?? "";
     const client = new Client(endpointOf(session), this.host);
     const { refresh } = dialectOf(session.apiVersion);
-    return askTokens(client, refresh, { workspace: session.workspace, refreshToken }, () => this.host.now());
+    return askTokens(client, refresh, { workspace: session.workspace, refreshToken }, () =>
+      this.host.now(),
+    );
   }
 }
 
@@ -200,7 +235,8 @@ function identityOf({ tokens: _, ...identity }: Session): string {
 /** An object that is not there is named by kind and id (D02). */
 function naming(cause: unknown, name: OperationName, parameters: Parameters): unknown {
   const id = parameters.id ?? parameters.accountId;
-  if (!(cause instanceof CliError) || cause.code !== "NOT_FOUND" || typeof id !== "string") return cause;
+  if (!(cause instanceof CliError) || cause.code !== "NOT_FOUND" || typeof id !== "string")
+    return cause;
   // Without the API's own words, what is missing is the API.
   if (cause.facts.api === undefined) return cause;
   const group = parameters.id === undefined ? "accounts" : (name.split(".")[0] ?? "");
@@ -225,7 +261,10 @@ function hintOf(hint: string | undefined): { hint?: string } {
   return hint === undefined ? {} : { hint };
 }
 
-/** Parameters go where the table says, once each: into the path, the query or the body. Throws NOT_SUPPORTED for a filter that has no place. */
+/**
+ * Parameters go where the table says, once each: into the path, the query or the body. Throws
+ * NOT_SUPPORTED for a filter that has no place.
+ */
 function requestOf(
   dialect: Dialect,
   operation: Operation,
@@ -243,7 +282,9 @@ function requestOf(
     const { name, spell } = typeof theirs === "string" ? { name: theirs, spell: String } : theirs;
     for (const item of valuesOf(parameters[ours])) query.push([name, spell(item, `--${ours}`)]);
   }
-  const surplus = Object.keys(parameters).find((name) => !placed.has(name) && valuesOf(parameters[name]).length > 0);
+  const surplus = Object.keys(parameters).find(
+    (name) => !placed.has(name) && valuesOf(parameters[name]).length > 0,
+  );
   if (operation.method === "GET" && surplus !== undefined) throw noFilter(dialect, surplus);
   const body = operation.body?.(document, parameters);
   return { method: operation.method, path, query, body, writes: operation.writes ?? false };

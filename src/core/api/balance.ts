@@ -13,10 +13,14 @@ export interface AccountBalance {
 }
 
 /**
- * Reads each account once, at most eight at a time, and gives a balance for each id in the order given. The first id in that order
- * that fails decides the error, whatever came back first; it stands in `details.id` (D12, D13).
+ * Reads each account once, at most eight at a time, and gives a balance for each id in the order
+ * given. The first id in that order that fails decides the error, whatever came back first; it
+ * stands in `details.id` (D12, D13).
  */
-export async function readBalances(reader: Reader, ids: readonly string[]): Promise<AccountBalance[]> {
+export async function readBalances(
+  reader: Reader,
+  ids: readonly string[],
+): Promise<AccountBalance[]> {
   const distinct = [...new Set(ids)];
   const outcomes = new Map<string, PromiseSettledResult<AccountBalance>>();
   let next = 0;
@@ -61,12 +65,19 @@ async function readBalance(reader: Reader, id: string): Promise<AccountBalance> 
   };
 }
 
-/** `account.balance`, else `account.asset.balance` (assumed). A token-exact value; throws INVALID_RESPONSE without one. */
+/**
+ * `account.balance`, else `account.asset.balance` (assumed). A token-exact value; throws
+ * INVALID_RESPONSE without one.
+ */
 function balanceOf(account: Exact): Exact {
   const asset = memberOf(account, "asset");
-  const balance = memberOf(account, "balance") ?? (asset === undefined ? undefined : memberOf(asset, "balance"));
+  const balance =
+    memberOf(account, "balance") ?? (asset === undefined ? undefined : memberOf(asset, "balance"));
   if (balance !== undefined && balance.text !== "null") return balance;
-  throw new CliError("INVALID_RESPONSE", { message: "The account has no 'balance'.", field: "balance" });
+  throw new CliError("INVALID_RESPONSE", {
+    message: "The account has no 'balance'.",
+    field: "balance",
+  });
 }
 
 function memberOf(document: Exact, name: string): Exact | undefined {

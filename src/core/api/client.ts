@@ -1,6 +1,7 @@
 /**
- * One HTTP exchange with the configured API and nothing else (NET-1, NET-3, NET-4, NET-5, NET-8, NET-9, NET-11): no redirects, a
- * deadline, a size limit after decompression, repeated GETs, and every failure as a CliError. The only caller of `fetch` here.
+ * One HTTP exchange with the configured API and nothing else (NET-1, NET-3, NET-4, NET-5, NET-8,
+ * NET-9, NET-11): no redirects, a deadline, a size limit after decompression, repeated GETs, and
+ * every failure as a CliError. The only caller of `fetch` here.
  */
 import { createFetch } from "ofetch";
 import { CliError } from "../../errors.ts";
@@ -36,7 +37,9 @@ export interface ClientHost {
   readonly fetch: typeof globalThis.fetch;
   readonly log: Log;
   readonly userAgent: string;
-  /** For what is cut before it is printed: a part of a secret would not be known for one (SEC-1). */
+  /**
+   * For what is cut before it is printed: a part of a secret would not be known for one (SEC-1).
+   */
   readonly redactor: Pick<Redactor, "clean" | "cleanJson">;
   now(): number;
   /** Waits; rejects with the signal's reason when it fires first. */
@@ -64,15 +67,17 @@ export class Client {
   }
 
   /**
-   * Sends the request and gives the answer's JSON document, token-exact. GETs are repeated at most twice (NET-5); everything else is
-   * sent once. Throws the HTTP and network codes of the error table; OUTCOME_UNKNOWN when a write may have been carried out.
+   * Sends the request and gives the answer's JSON document, token-exact. GETs are repeated at most
+   * twice (NET-5); everything else is sent once. Throws the HTTP and network codes of the error
+   * table; OUTCOME_UNKNOWN when a write may have been carried out.
    */
   async send(request: HttpRequest): Promise<Exact> {
     const url = this.urlOf(request);
     for (let attempt = 0; ; attempt += 1) {
       const outcome = await this.attempt(request, url, attempt);
       if (outcome instanceof Exact) return outcome;
-      const mayRepeat = request.method === "GET" && attempt < REPEATS && outcome.waitMs !== undefined;
+      const mayRepeat =
+        request.method === "GET" && attempt < REPEATS && outcome.waitMs !== undefined;
       if (!mayRepeat || this.host.stop.aborted) throw outcome.error;
       await this.pause(outcome.waitMs ?? 0, outcome.error);
     }
@@ -90,8 +95,8 @@ export class Client {
   }
 
   /**
-   * Whether the server answers at all, without credentials and without repeating: the status, and its `Date`. The body is not read. Throws the
-   * network codes.
+   * Whether the server answers at all, without credentials and without repeating: the status, and
+   * its `Date`. The body is not read. Throws the network codes.
    */
   async probe(path: string): Promise<{ readonly status: number; readonly date: string | null }> {
     const guard = new Guard(this.host.stop);
@@ -107,7 +112,10 @@ export class Client {
   }
 
   private async pause(waitMs: number, failure: CliError): Promise<void> {
-    this.host.log.debug("waiting before the next try", { ms: Math.round(waitMs), code: failure.code });
+    this.host.log.debug("waiting before the next try", {
+      ms: Math.round(waitMs),
+      code: failure.code,
+    });
     try {
       await this.host.sleep(waitMs, this.host.stop);
     } catch {
@@ -123,7 +131,9 @@ export class Client {
       response = await this.exchange(request, url, guard);
       const bytes = await readBody(response, guard);
       this.logAnswer(request, url, response, bytes.length, startedAt);
-      return response.ok ? readAnswer(response, bytes) : this.refused(request, response, bytes, attempt);
+      return response.ok
+        ? readAnswer(response, bytes)
+        : this.refused(request, response, bytes, attempt);
     } catch (cause) {
       const failure = this.broken(request, cause, guard, response, attempt);
       guard.abandon();
@@ -157,31 +167,50 @@ export class Client {
   }
 
   /** SEC-2: method, URL without query values, status, timing, sizes. */
-  private logAnswer(request: HttpRequest, url: URL, response: Response, bytes: number, startedAt: number): void {
+  private logAnswer(
+    request: HttpRequest,
+    url: URL,
+    response: Response,
+    bytes: number,
+    startedAt: number,
+  ): void {
     const names = [...new Set(url.searchParams.keys())].join(",");
     const target = `${url.origin}${url.pathname}${names === "" ? "" : `?${names}`}`;
     const ms = this.host.now() - startedAt;
     this.host.log.debug(`${request.method} ${target}`, { status: response.status, bytes, ms });
   }
 
-  private refused(request: HttpRequest, response: Response, bytes: Uint8Array, attempt: number): Failure {
+  private refused(
+    request: HttpRequest,
+    response: Response,
+    bytes: Uint8Array,
+    attempt: number,
+  ): Failure {
     const { status, headers } = response;
     const code = codeOfStatus(status);
     const wait = retryAfter(headers, this.host.now());
     const unknown = request.writes === true && (status === 502 || status === 504);
     const error = new CliError(code, {
-      message: unknown ? `The API answered with status ${status}: the outcome is unknown.` : sentenceOf(code, status),
+      message: unknown
+        ? `The API answered with status ${status}: the outcome is unknown.`
+        : sentenceOf(code, status),
       httpStatus: status,
       ...(unknown
-        ? { hint: "Do not repeat before 'requests list' or 'requests get' showed whether it was carried out." }
+        ? {
+            hint: "Do not repeat before 'requests list' or 'requests get' showed whether it was carried out.",
+          }
         : {}),
-      ...(request.writes === true && !unknown && !isRefusal(status) ? { hint: AFTER_A_FAILED_WRITE } : {}),
+      ...(request.writes === true && !unknown && !isRefusal(status)
+        ? { hint: AFTER_A_FAILED_WRITE }
+        : {}),
       ...(request.writes === true ? { retryable: code === "RATE_LIMITED" } : {}),
       ...(wait === undefined ? {} : { retryAfterSeconds: wait.seconds }),
       ...requestIdOf(headers),
       ...apiErrorOf(bytes, code, this.host.redactor),
       ...(code === "REDIRECT_BLOCKED" ? { details: { location: this.locationOf(headers) } } : {}),
-      ...(status === 404 && !isJson(headers) ? { hint: "The answer is not from the API: check the base URL." } : {}),
+      ...(status === 404 && !isJson(headers)
+        ? { hint: "The answer is not from the API: check the base URL." }
+        : {}),
     });
     return { error, waitMs: this.waitMs(code, status, wait, attempt) };
   }
@@ -217,21 +246,37 @@ export class Client {
     if (request.writes === true && !notSent) {
       const facts = { reason: code, ...(answered ? { httpStatus: response.status } : {}) };
       const unknown = "The answer was lost: the request may or may not have been carried out.";
-      return { error: new CliError("OUTCOME_UNKNOWN", { message: unknown, details: facts, cause }), waitMs: undefined };
+      return {
+        error: new CliError("OUTCOME_UNKNOWN", { message: unknown, details: facts, cause }),
+        waitMs: undefined,
+      };
     }
     const error = cause instanceof CliError ? cause : this.lost({ code, message }, cause);
     const repeatable =
-      code === "CONNECTION_RESET" || code === "NETWORK_ERROR" || code === "DNS_ERROR" || code === "TIMEOUT";
+      code === "CONNECTION_RESET" ||
+      code === "NETWORK_ERROR" ||
+      code === "DNS_ERROR" ||
+      code === "TIMEOUT";
     return { error, waitMs: repeatable && !guard.stopped ? backoffMs(attempt) : undefined };
   }
 
   /** H01: which host it was; a proxy may stand between. */
-  private lost({ code, message }: Pick<TransportFailure, "code" | "message">, cause: unknown): CliError {
-    return new CliError(code, { message, details: { host: new URL(this.endpoint.origin).host }, cause });
+  private lost(
+    { code, message }: Pick<TransportFailure, "code" | "message">,
+    cause: unknown,
+  ): CliError {
+    return new CliError(code, {
+      message,
+      details: { host: new URL(this.endpoint.origin).host },
+      cause,
+    });
   }
 }
 
-/** A body that can be read once: after status 421 Node's fetch would send any other a second time by itself (NET-6). */
+/**
+ * A body that can be read once: after status 421 Node's fetch would send any other a second time by
+ * itself (NET-6).
+ */
 function messageOf(headers: Record<string, string>, document: Exact | undefined) {
   if (document === undefined) return { headers };
   const bytes = new TextEncoder().encode(document.text);
@@ -241,13 +286,20 @@ function messageOf(headers: Record<string, string>, document: Exact | undefined)
       controller.close();
     },
   });
-  return { headers: { ...headers, "content-length": String(bytes.length) }, body, duplex: "half" as const };
+  return {
+    headers: { ...headers, "content-length": String(bytes.length) },
+    body,
+    duplex: "half" as const,
+  };
 }
 
 const AFTER_A_FAILED_WRITE =
   "It was not repeated. Look with 'requests list' or 'requests get' whether it was carried out before trying again.";
 
-/** True for what says that nothing was carried out; a redirect may follow a success (303), and a server's patience may end late (408). */
+/**
+ * True for what says that nothing was carried out; a redirect may follow a success (303), and a
+ * server's patience may end late (408).
+ */
 function isRefusal(status: number): boolean {
   return status >= 400 && status <= 499 && status !== 408;
 }
@@ -261,7 +313,10 @@ function backoffMs(attempt: number): number {
   return 250 * 2 ** attempt * (0.5 + Math.random());
 }
 
-/** The clocks of one exchange: 30 s in all, 15 s without a byte (NET-3), the command's deadline, the user's interrupt. */
+/**
+ * The clocks of one exchange: 30 s in all, 15 s without a byte (NET-3), the command's deadline, the
+ * user's interrupt.
+ */
 class Guard {
   private readonly controller = new AbortController();
   private readonly total = setTimeout(() => this.trip("total"), REQUEST_MS);
@@ -291,7 +346,8 @@ class Guard {
   failure(): { code: "TIMEOUT"; message: string; notSent: boolean } | undefined {
     if (this.tripped === undefined) return undefined;
     const seconds = this.tripped === "silence" ? SILENCE_MS / 1000 : REQUEST_MS / 1000;
-    const why = this.tripped === "stop" ? "before the command's time was over" : `within ${seconds} seconds`;
+    const why =
+      this.tripped === "stop" ? "before the command's time was over" : `within ${seconds} seconds`;
     return { code: "TIMEOUT", message: `The API gave no complete answer ${why}.`, notSent: false };
   }
 
@@ -316,7 +372,8 @@ async function readBody(response: Response, guard: Guard): Promise<Uint8Array> {
   guard.touch();
   const encoding = response.headers.get("content-encoding")?.trim().toLowerCase() ?? "";
   if (!ENCODINGS.has(encoding)) throw invalid("The answer has an unknown content encoding.");
-  if (sizeOf(response.headers) > HEADERS_MAX_BYTES) throw invalid("The answer's headers are too long.");
+  if (sizeOf(response.headers) > HEADERS_MAX_BYTES)
+    throw invalid("The answer's headers are too long.");
   const chunks: Uint8Array[] = [];
   let size = 0;
   const reader = response.body?.getReader();
@@ -339,7 +396,9 @@ function sizeOf(headers: Headers): number {
   return [...headers].reduce((size, [name, value]) => size + name.length + value.length, 0);
 }
 
-/** Some runtimes' fetch leaves zstd packed; its frames begin with bytes that no JSON begins with. */
+/**
+ * Some runtimes' fetch leaves zstd packed; its frames begin with bytes that no JSON begins with.
+ */
 async function unpackZstd(bytes: Uint8Array): Promise<Uint8Array> {
   const isPacked = bytes[0] === 0x28 && bytes[1] === 0xb5 && bytes[2] === 0x2f && bytes[3] === 0xfd;
   if (!isPacked) return bytes;
@@ -347,7 +406,8 @@ async function unpackZstd(bytes: Uint8Array): Promise<Uint8Array> {
   try {
     return zlib.zstdDecompressSync(bytes, { maxOutputLength: ANSWER_MAX_BYTES });
   } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "ERR_BUFFER_TOO_LARGE") throw tooLarge();
+    if (cause instanceof Error && "code" in cause && cause.code === "ERR_BUFFER_TOO_LARGE")
+      throw tooLarge();
     throw invalid("The answer could not be decompressed.");
   }
 }
@@ -360,9 +420,15 @@ function tooLarge(): CliError {
 function readAnswer(response: Response, bytes: Uint8Array): Exact {
   if (response.status === 206) throw invalid("The answer is only a part.");
   if (!isJson(response.headers))
-    throw invalid("The answer is not JSON.", "Is a proxy or a login page in the way? Check the base URL.");
-  const charset = /charset\s*=\s*"?([^";\s]+)/i.exec(response.headers.get("content-type") ?? "")?.[1];
-  if (charset !== undefined && !/^(utf-?8|us-ascii)$/i.test(charset)) throw invalid("The answer is not UTF-8.");
+    throw invalid(
+      "The answer is not JSON.",
+      "Is a proxy or a login page in the way? Check the base URL.",
+    );
+  const charset = /charset\s*=\s*"?([^";\s]+)/i.exec(
+    response.headers.get("content-type") ?? "",
+  )?.[1];
+  if (charset !== undefined && !/^(utf-?8|us-ascii)$/i.test(charset))
+    throw invalid("The answer is not UTF-8.");
   return readDocument(bytes);
 }
 
@@ -383,7 +449,9 @@ function invalid(message: string, hint?: string): CliError {
 }
 
 function isJson(headers: Headers): boolean {
-  return /^application\/([a-z0-9!#$&^_.+-]+\+)?json\s*(;|$)/i.test(headers.get("content-type")?.trim() ?? "");
+  return /^application\/([a-z0-9!#$&^_.+-]+\+)?json\s*(;|$)/i.test(
+    headers.get("content-type")?.trim() ?? "",
+  );
 }
 
 function sentenceOf(code: string, status: number): string {
@@ -403,13 +471,25 @@ function requestIdOf(headers: Headers): { requestId?: string } {
 
 const API_ERROR_MAX_BYTES = 8 * 1024;
 
-/** The API's own error document as data, at most 8 KiB (OUT-5); HTML and broken bodies are not shown. */
-function apiErrorOf(bytes: Uint8Array, code: string, redactor: ClientHost["redactor"]): { api?: unknown } {
+/**
+ * The API's own error document as data, at most 8 KiB (OUT-5); HTML and broken bodies are not
+ * shown.
+ */
+function apiErrorOf(
+  bytes: Uint8Array,
+  code: string,
+  redactor: ClientHost["redactor"],
+): { api?: unknown } {
   if (bytes.length === 0 || code === "REDIRECT_BLOCKED") return {};
   try {
     const document = masked(readDocument(bytes));
     if (bytes.length <= API_ERROR_MAX_BYTES) return { api: document };
-    return { api: { truncated: true, text: redactor.cleanJson(document.text).slice(0, API_ERROR_MAX_BYTES / 2) } };
+    return {
+      api: {
+        truncated: true,
+        text: redactor.cleanJson(document.text).slice(0, API_ERROR_MAX_BYTES / 2),
+      },
+    };
   } catch {
     return {};
   }

@@ -23,6 +23,8 @@ export function dialectOf(version: ApiVersion): Dialect {
 export function missingFrom(name: OperationName): string[] {
   const lacking = [V1, V2].filter(({ operations }) => operations[name] === undefined);
   return lacking.map(({ version, instead }) => {
-    return [`Not offered by API ${version.toUpperCase()}.`, instead[name] ?? ""].join(" ").trimEnd();
+    return [`Not offered by API ${version.toUpperCase()}.`, instead[name] ?? ""]
+      .join(" ")
+      .trimEnd();
   });
 }

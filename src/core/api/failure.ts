@@ -1,6 +1,7 @@
 /**
- * Failures of a call → CliError, translated once, here: HTTP statuses (the catalogue's status mapping) and the errors of both
- * runtimes' `fetch`. The runtime's own text never reaches the user (SEC-3); it stays in `cause` for `--debug`.
+ * Failures of a call → CliError, translated once, here: HTTP statuses (the catalogue's status
+ * mapping) and the errors of both runtimes' `fetch`. The runtime's own text never reaches the user
+ * (SEC-3); it stays in `cause` for `--debug`.
  */
 import type { ErrorCode } from "../../errors.ts";
 
@@ -25,7 +26,9 @@ const STATUS_CODES: Readonly<Record<number, ErrorCode>> = {
   429: "RATE_LIMITED",
 };
 
-/** The code of a status outside 200–299; INVALID_RESPONSE for what is no status of a final answer. */
+/**
+ * The code of a status outside 200–299; INVALID_RESPONSE for what is no status of a final answer.
+ */
 export function codeOfStatus(status: number): ErrorCode {
   const known = STATUS_CODES[status];
   if (known !== undefined) return known;
@@ -44,9 +47,13 @@ export interface TransportFailure {
 
 type Row = readonly [pattern: RegExp, code: ErrorCode, message: string, notSent: boolean];
 
-const TLS_REFUSED = "The TLS connection to the API was refused: its certificate or protocol is not acceptable.";
+const TLS_REFUSED =
+  "The TLS connection to the API was refused: its certificate or protocol is not acceptable.";
 
-/** Codes and names that Node's (undici, llhttp, OpenSSL) and Bun's (BoringSSL) fetch report; the first match counts. */
+/**
+ * Codes and names that Node's (undici, llhttp, OpenSSL) and Bun's (BoringSSL) fetch report; the
+ * first match counts.
+ */
 const TRANSPORT: readonly Row[] = [
   [
     /ENOTFOUND|EAI_|ENODATA|DNSException|DNSResolve|FailedToResolve/i,
@@ -60,7 +67,12 @@ const TRANSPORT: readonly Row[] = [
     "The proxy did not open a connection to the API.",
     true,
   ],
-  [/UND_ERR_CONNECT_TIMEOUT|ETIMEDOUT|ConnectTimeout/i, "TIMEOUT", "The API could not be reached in time.", true],
+  [
+    /UND_ERR_CONNECT_TIMEOUT|ETIMEDOUT|ConnectTimeout/i,
+    "TIMEOUT",
+    "The API could not be reached in time.",
+    true,
+  ],
   // A broken record in the middle of a connection looks like a failed handshake.
   [/ERR_SSL|EPROTO|SSL_|TLSHandshake|WRONG_VERSION_NUMBER/i, "TLS_ERROR", TLS_REFUSED, false],
   [/CERT|SELF_SIGNED|UNABLE_TO_|ALTNAME|ERR_TLS|TLS_/i, "TLS_ERROR", TLS_REFUSED, true],
@@ -82,7 +94,12 @@ const TRANSPORT: readonly Row[] = [
     "The answer could not be decompressed.",
     false,
   ],
-  [/Timeout|UND_ERR_HEADERS_TIMEOUT|UND_ERR_BODY_TIMEOUT/i, "TIMEOUT", "The API did not answer in time.", false],
+  [
+    /Timeout|UND_ERR_HEADERS_TIMEOUT|UND_ERR_BODY_TIMEOUT/i,
+    "TIMEOUT",
+    "The API did not answer in time.",
+    false,
+  ],
   [
     /ECONNRESET|EPIPE|ConnectionClosed|ConnectionReset|UND_ERR_SOCKET|other side closed|terminated|aborted|ShortRead|closed/i,
     "CONNECTION_RESET",
@@ -94,11 +111,15 @@ const TRANSPORT: readonly Row[] = [
 /** Undici's name for a body that ends early, once the answer's head was read. */
 const SHORT_BODY = /CONTENT_LENGTH_MISMATCH/;
 
-/** What the system says of a connection that was made, such as `read ETIMEDOUT`: the request may have gone out on it. */
+/**
+ * What the system says of a connection that was made, such as `read ETIMEDOUT`: the request may
+ * have gone out on it.
+ */
 const ON_CONNECTION = /\b(read|write) E[A-Z]+$/;
 
 /**
- * Classifies what `fetch` (or, when `answered`, the body stream) threw. Unknown errors count as a broken connection after sending.
+ * Classifies what `fetch` (or, when `answered`, the body stream) threw. Unknown errors count as a
+ * broken connection after sending.
  */
 export function classify(cause: unknown, answered: boolean): TransportFailure {
   const traces = [...causes(cause)];
@@ -106,7 +127,8 @@ export function classify(cause: unknown, answered: boolean): TransportFailure {
   if (!answered && isProxyRefusal(cause)) return PROXY_REFUSED;
   const isConnected = answered || traces.some((trace) => ON_CONNECTION.test(trace));
   for (const [pattern, code, message, notSent] of TRANSPORT) {
-    if (traces.some((trace) => pattern.test(trace))) return { code, message, notSent: notSent && !isConnected };
+    if (traces.some((trace) => pattern.test(trace)))
+      return { code, message, notSent: notSent && !isConnected };
   }
   return { code: "NETWORK_ERROR", message: "The connection to the API failed.", notSent: false };
 }
@@ -126,7 +148,13 @@ const PROXY_REFUSED: TransportFailure = {
 /** Node's fetch turns status 407 into an error without any text. */
 function isProxyRefusal(cause: unknown): boolean {
   const inner = cause instanceof Error ? rootOf(cause) : undefined;
-  return inner !== undefined && inner !== cause && inner.name === "Error" && inner.message === "" && !("code" in inner);
+  return (
+    inner !== undefined &&
+    inner !== cause &&
+    inner.name === "Error" &&
+    inner.message === "" &&
+    !("code" in inner)
+  );
 }
 
 function rootOf(error: Error): Error {
@@ -139,13 +167,15 @@ function* causes(error: unknown, depth = 0): Generator<string> {
   const { code } = error as Error & { code?: unknown };
   if (typeof code === "string") yield code;
   yield `${error.name} ${error.message}`;
-  if (error instanceof AggregateError) for (const inner of error.errors) yield* causes(inner, depth + 1);
+  if (error instanceof AggregateError)
+    for (const inner of error.errors) yield* causes(inner, depth + 1);
   yield* causes(error.cause, depth + 1);
 }
 
 /**
- * Seconds to wait, from `Retry-After` (seconds or HTTP date; the first valid of several, F34) or, without one, from
- * `X-RateLimit-Reset`. `honoured` says that the server named the time itself, so that a GET may be repeated (NET-5).
+ * Seconds to wait, from `Retry-After` (seconds or HTTP date; the first valid of several, F34) or,
+ * without one, from `X-RateLimit-Reset`. `honoured` says that the server named the time itself, so
+ * that a GET may be repeated (NET-5).
  */
 export function retryAfter(
   headers: Headers,
@@ -161,7 +191,10 @@ export function retryAfter(
   if (!/^\d{1,13}$/.test(reset)) return undefined;
   // Either seconds from now or a Unix time; small numbers can only be the former.
   const value = Number(reset);
-  return { seconds: Math.max(0, value < 1_000_000_000 ? value : Math.ceil(value - nowMs / 1000)), honoured: false };
+  return {
+    seconds: Math.max(0, value < 1_000_000_000 ? value : Math.ceil(value - nowMs / 1000)),
+    honoured: false,
+  };
 }
 
 function toSeconds(token: string, nowMs: number): number | undefined {

@@ -41,7 +41,10 @@ export type Parameters = Readonly<Record<string, Parameter>>;
 /** A query parameter whose values this generation spells, or limits, in its own way. */
 export interface Query {
   readonly name: string;
-  /** The value as the API takes it; `option` is ours, for messages. Throws INVALID_ARGUMENT, NOT_SUPPORTED. */
+  /**
+   * The value as the API takes it; `option` is ours, for messages. Throws INVALID_ARGUMENT,
+   * NOT_SUPPORTED.
+   */
   spell(value: string, option: string): string;
 }
 
@@ -50,13 +53,21 @@ export interface Operation {
   readonly method: "GET" | "POST";
   /** Path below the base path; `{name}` stands for a parameter of that name. */
   readonly path: string;
-  /** Our parameter name → the API's query name. A GET's parameter with no place here or in the path is NOT_SUPPORTED. */
+  /**
+   * Our parameter name → the API's query name. A GET's parameter with no place here or in the path
+   * is NOT_SUPPORTED.
+   */
   readonly query?: Readonly<Record<string, string | Query>>;
-  /** True for operations that change something: never repeated, outcome unknown when the answer is lost (NET-6). */
+  /**
+   * True for operations that change something: never repeated, outcome unknown when the answer is
+   * lost (NET-6).
+   */
   readonly writes?: boolean;
   /** Builds the body from the parameters and the document that the command was given. */
   readonly body?: (document: Exact | undefined, parameters: Parameters) => Exact;
-  /** Brings the answer into the shape that commands expect, tokens untouched. Absent: as it came. */
+  /**
+   * Brings the answer into the shape that commands expect, tokens untouched. Absent: as it came.
+   */
   readonly read?: (answer: Exact, parameters: Parameters) => Exact;
 }
 
@@ -72,9 +83,15 @@ export interface Dialect {
   /** An id as it stands in a path. Throws INVALID_ARGUMENT, NOT_SUPPORTED. */
   spellId(value: string, option: string): string;
   /** Headers that carry the session on each call. */
-  authorize(credentials: { readonly workspace: string; readonly accessToken: string }): Record<string, string>;
+  authorize(credentials: {
+    readonly workspace: string;
+    readonly accessToken: string;
+  }): Record<string, string>;
   /** The same for a reporting key; absent where the generation has none. */
-  authorizeReport?(credentials: { readonly workspace: string; readonly reportingKey: string }): Record<string, string>;
+  authorizeReport?(credentials: {
+    readonly workspace: string;
+    readonly reportingKey: string;
+  }): Record<string, string>;
 }
 
 /** How tokens are asked for and where they stand in the answer. No bearer header is sent. */

@@ -12,9 +12,9 @@ interface Position {
 }
 
 /**
- * Yields the results page by page and returns the members that close the document: `total` (null when the API gives none and not
- * all was read) and `complete` (false when `limit` left something out, or the API counts more than it gave). A page that does not lead
- * on is INVALID_RESPONSE.
+ * Yields the results page by page and returns the members that close the document: `total` (null
+ * when the API gives none and not all was read) and `complete` (false when `limit` left something
+ * out, or the API counts more than it gave). A page that does not lead on is INVALID_RESPONSE.
  */
 export async function* walkPages(
   fetchPage: (position: Position) => Promise<Exact>,
@@ -34,7 +34,8 @@ export async function* walkPages(
     const leftOut = taken.length < results.length || (next !== undefined && count >= limit);
     const total = totalOf(page);
     if (leftOut) return { total, complete: false };
-    if (next === undefined) return { total: total ?? count, complete: total === null || Number(total.text) <= count };
+    if (next === undefined)
+      return { total: total ?? count, complete: total === null || Number(total.text) <= count };
     const key = JSON.stringify(next);
     if (visited.has(key) || (typeof next.page === "number" && next.page <= (position.page ?? 1))) {
       throw new CliError("INVALID_RESPONSE", {
@@ -50,16 +51,24 @@ export async function* walkPages(
 function resultsOf(page: Exact): readonly Exact[] {
   const results = page.text.startsWith("{") ? member(page, "results") : undefined;
   if (results?.text.startsWith("[")) return elements(results);
-  throw new CliError("INVALID_RESPONSE", { message: "The answer has no list 'results'.", field: "results" });
+  throw new CliError("INVALID_RESPONSE", {
+    message: "The answer has no list 'results'.",
+    field: "results",
+  });
 }
 
 function nextOf(page: Exact, by: Walk): Position | undefined {
   const next = member(page, "next");
   const found = next === undefined ? undefined : value(next);
   if (found === undefined || found === null) return undefined;
-  if (by === "pages" && typeof found === "number" && Number.isSafeInteger(found) && found > 0) return { page: found };
-  if (by === "cursors" && typeof found === "string" && /^[\x21-\x7e]{1,4096}$/.test(found)) return { cursor: found };
-  throw new CliError("INVALID_RESPONSE", { message: "The answer's 'next' does not name a page.", field: "next" });
+  if (by === "pages" && typeof found === "number" && Number.isSafeInteger(found) && found > 0)
+    return { page: found };
+  if (by === "cursors" && typeof found === "string" && /^[\x21-\x7e]{1,4096}$/.test(found))
+    return { cursor: found };
+  throw new CliError("INVALID_RESPONSE", {
+    message: "The answer's 'next' does not name a page.",
+    field: "next",
+  });
 }
 
 function totalOf(page: Exact): Exact | null {

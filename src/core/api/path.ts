@@ -2,8 +2,8 @@
 import { CliError } from "../../errors.ts";
 
 /**
- * A path below the base path: segments of unreserved characters, no empty or dot segment, nothing that URL parsing treats
- * specially. Throws INVALID_ARGUMENT.
+ * A path below the base path: segments of unreserved characters, no empty or dot segment, nothing
+ * that URL parsing treats specially. Throws INVALID_ARGUMENT.
  */
 export function checkPath(path: string): string {
   const segments = path.split("/").slice(1);

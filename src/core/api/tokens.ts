@@ -9,8 +9,9 @@ import type { TokenCall } from "./operation.ts";
 type TokenInput = Parameters<TokenCall["body"]>[0];
 
 /**
- * Posts the token call and gives the token pair with its time of receipt (`now`, ms). Throws UNAUTHORIZED, INVALID_RESPONSE naming the
- * field that is missing or out of range, SESSION_MISMATCH, and the network codes. Never repeated by itself.
+ * Posts the token call and gives the token pair with its time of receipt (`now`, ms). Throws
+ * UNAUTHORIZED, INVALID_RESPONSE naming the field that is missing or out of range,
+ * SESSION_MISMATCH, and the network codes. Never repeated by itself.
  */
 export async function askTokens(
   client: Client,
@@ -31,8 +32,13 @@ export async function askTokens(
 }
 
 /** The token pair of an answer, with the given time of receipt. Throws INVALID_RESPONSE. */
-export function readTokens(answer: unknown, names: TokenCall["names"], receivedAt: number): TokenSet {
-  const fields = typeof answer === "object" && answer !== null ? (answer as Record<string, unknown>) : {};
+export function readTokens(
+  answer: unknown,
+  names: TokenCall["names"],
+  receivedAt: number,
+): TokenSet {
+  const fields =
+    typeof answer === "object" && answer !== null ? (answer as Record<string, unknown>) : {};
   const refreshExpires =
     names.refreshExpires === undefined ? undefined : lifeOf(fields, names.refreshExpires, Infinity);
   return {
@@ -57,5 +63,8 @@ function lifeOf(fields: Record<string, unknown>, name: string, longest: number):
 }
 
 function unusable(name: string): CliError {
-  return new CliError("INVALID_RESPONSE", { message: `The token answer has no usable '${name}'.`, field: name });
+  return new CliError("INVALID_RESPONSE", {
+    message: `The token answer has no usable '${name}'.`,
+    field: name,
+  });
 }

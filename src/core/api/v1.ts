@@ -1,6 +1,7 @@
 /**
- * API V1 as a table, after the vendor's document (version 1.35.0). Lists come in V2's outer shape, nodes untouched; objects keep V1's
- * own names. What V1 lacks is missing here, and `instead` says what to do.
+ * API V1 as a table, after the vendor's document (version 1.35.0). Lists come in V2's outer shape,
+ * nodes untouched; objects keep V1's own names. What V1 lacks is missing here, and `instead` says
+ * what to do.
  */
 import { CliError } from "../../errors.ts";
 import { Exact, elements, encode, member, members, value } from "../../io/json.ts";
@@ -13,7 +14,10 @@ const DEFAULT_PAGE_SIZE = 20;
 function spellId(id: string, option: string): string {
   if (/^(0|[1-9]\d{0,17})$/.test(id)) return id;
   if (id !== "me")
-    throw new CliError("INVALID_ARGUMENT", { message: `${option} takes a whole number on API V1.`, field: option });
+    throw new CliError("INVALID_ARGUMENT", {
+      message: `${option} takes a whole number on API V1.`,
+      field: option,
+    });
   throw new CliError("NOT_SUPPORTED", {
     message: `API V1 has no current user, so that ${option} cannot be 'me'.`,
     field: option,
@@ -41,7 +45,8 @@ function choice(name: string, hint: string, ...known: readonly string[]): Query 
 }
 
 /** V1 knows more values than the option, which is V2's. */
-const REACH = "Ask for V1's own values with 'api', such as: api --path /accounts --query status=VIEW_ONLY";
+const REACH =
+  "Ask for V1's own values with 'api', such as: api --path /accounts --query status=VIEW_ONLY";
 const STATUS = choice("status", REACH, "ACTIVE");
 
 /** A moment, as V1 takes it: RFC 3339. A day alone is its first moment, UTC. */
@@ -50,7 +55,10 @@ function moment(name: string): Query {
     name,
     spell(given, option) {
       const full = /^\d{4}-\d\d-\d\d$/.test(given) ? `${given}T00:00:00Z` : given;
-      if (/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(full) && !Number.isNaN(Date.parse(full)))
+      if (
+        /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(full) &&
+        !Number.isNaN(Date.parse(full))
+      )
         return full;
       throw new CliError("INVALID_ARGUMENT", {
         message: `${option} takes a day or a time with its zone on API V1, such as 2026-03-02T10:00:00Z.`,
@@ -66,7 +74,10 @@ const CURSOR: Query = {
   spell(cursor, option) {
     const page = /^page=([1-9]\d{0,14})$/.exec(Buffer.from(cursor, "base64url").toString())?.[1];
     if (page !== undefined && cursorOf(Number(page)) === cursor) return page;
-    throw new CliError("INVALID_ARGUMENT", { message: `${option} is no cursor of this list.`, field: option });
+    throw new CliError("INVALID_ARGUMENT", {
+      message: `${option} is no cursor of this list.`,
+      field: option,
+    });
   },
 };
 
@@ -74,7 +85,12 @@ function cursorOf(page: number): string {
   return Buffer.from(`page=${page}`).toString("base64url");
 }
 
-const PAGE = { page: "page", pageSize: "page_size", sortBy: "order_by", sortOrder: "order" } as const;
+const PAGE = {
+  page: "page",
+  pageSize: "page_size",
+  sortBy: "order_by",
+  sortOrder: "order",
+} as const;
 
 function list(path: string, filters: Operation["query"] = {}): Operation {
   return { method: "GET", path, query: { ...PAGE, ...filters }, read: readPage };
@@ -94,7 +110,10 @@ function invalidResponse(field: string): CliError {
   return new CliError("INVALID_RESPONSE", { message: `The list has no usable '${field}'.`, field });
 }
 
-/** `{edges:[{cursor,node}],page_info:{count,has_next_page}}`; `count` is that of all pages. Throws INVALID_RESPONSE. */
+/**
+ * `{edges:[{cursor,node}],page_info:{count,has_next_page}}`; `count` is that of all pages. Throws
+ * INVALID_RESPONSE.
+ */
 function splitPage(answer: Exact): Page {
   const [edges, info] = [member(answer, "edges"), member(answer, "page_info")];
   const total = info && member(info, "count");
@@ -137,17 +156,23 @@ function readBalance(account: Exact): Exact {
   const [total, pending] = [member(account, "balance"), member(account, "pending_balance")];
   const available = member(account, "available_balance");
   const balance = total === undefined ? undefined : { total, pending, available };
-  return new Exact(encode({ name: member(account, "name"), currency: member(account, "currency"), balance }));
+  return new Exact(
+    encode({ name: member(account, "name"), currency: member(account, "currency"), balance }),
+  );
 }
 
 /** Out of V2's envelope, which V1 does not have. */
 function bareRequest(document: Exact | undefined): Exact {
   const given = document ?? new Exact("{}");
   const inner = member(given, "request");
-  return inner?.text.startsWith("{") === true && member(given, "type") === undefined ? inner : given;
+  return inner?.text.startsWith("{") === true && member(given, "type") === undefined
+    ? inner
+    : given;
 }
 
-/** The object with `name` in its place, or at the end when it had none; other tokens as they were. */
+/**
+ * The object with `name` in its place, or at the end when it had none; other tokens as they were.
+ */
 function put(object: Exact, name: string, content: Exact): Exact {
   const before = members(object);
   const after = before.map(([key, old]) => [key, key === name ? content : old] as const);
@@ -159,15 +184,18 @@ function put(object: Exact, name: string, content: Exact): Exact {
 const WITHOUT_MAX_FEES = /^(SOLANA|POLKADOT)_LIKE_/;
 
 /**
- * The estimate takes a whole CREATE_TRANSACTION request. What the caller left out is filled in: the envelope, the account, and the fee limit
- * "0" that the vendor's guide sends; what stands there stays, token by token. Throws INVALID_ARGUMENT for another account.
+ * The estimate takes a whole CREATE_TRANSACTION request. What the caller left out is filled in: the
+ * envelope, the account, and the fee limit "0" that the vendor's guide sends; what stands there
+ * stays, token by token. Throws INVALID_ARGUMENT for another account.
  */
 function estimation(document: Exact | undefined, { accountId }: Parameters): Exact {
   const given = bareRequest(document);
   const inner = member(given, "type") === undefined ? undefined : member(given, "data");
   const isWhole = inner?.text.startsWith("{") === true;
   const request = isWhole ? given : new Exact(encode({ type: "CREATE_TRANSACTION", data: given }));
-  const data = withFeeLimit(withAccount(isWhole ? inner : given, spellId(String(accountId), "--accountId")));
+  const data = withFeeLimit(
+    withAccount(isWhole ? inner : given, spellId(String(accountId), "--accountId")),
+  );
   return put(request, "data", data);
 }
 
@@ -185,16 +213,37 @@ function withFeeLimit(data: Exact): Exact {
   const fields = member(data, "transaction_data");
   const type = member(data, "transaction_type");
   const isFree = type?.text.startsWith('"') === true && WITHOUT_MAX_FEES.test(String(value(type)));
-  if (isFree || fields?.text.startsWith("{") !== true || member(fields, "max_fees") !== undefined) return data;
+  if (isFree || fields?.text.startsWith("{") !== true || member(fields, "max_fees") !== undefined)
+    return data;
   return put(data, "transaction_data", put(fields, "max_fees", new Exact('"0"')));
 }
 
 /** The kinds that V1 documents, by family and operation. */
 const KINDS = new Set([
-  ...["BITCOIN_LIKE_SEND", "ETHEREUM_LIKE_SEND", "ETHEREUM_LIKE_EXECUTE_CONTRACT", "ETHEREUM_LIKE_DEPLOY_CONTRACT"],
-  ...["RIPPLE_LIKE_SEND", "STELLAR_LIKE_SEND", "TRON_LIKE_SEND", "TEZOS_LIKE_SEND", "CARDANO_LIKE_SEND"],
-  ...["SOLANA_LIKE_SEND", "SOLANA_LIKE_SEND_SPL_TOKEN_CHECKED", "SOLANA_LIKE_CREATE_SPL_TOKEN_ACCOUNT"],
-  ...["POLKADOT_LIKE_SEND", "POLKADOT_LIKE_BONDEXTRA", "POLKADOT_LIKE_UNBOND", "POLKADOT_LIKE_REBOND"],
+  ...[
+    "BITCOIN_LIKE_SEND",
+    "ETHEREUM_LIKE_SEND",
+    "ETHEREUM_LIKE_EXECUTE_CONTRACT",
+    "ETHEREUM_LIKE_DEPLOY_CONTRACT",
+  ],
+  ...[
+    "RIPPLE_LIKE_SEND",
+    "STELLAR_LIKE_SEND",
+    "TRON_LIKE_SEND",
+    "TEZOS_LIKE_SEND",
+    "CARDANO_LIKE_SEND",
+  ],
+  ...[
+    "SOLANA_LIKE_SEND",
+    "SOLANA_LIKE_SEND_SPL_TOKEN_CHECKED",
+    "SOLANA_LIKE_CREATE_SPL_TOKEN_ACCOUNT",
+  ],
+  ...[
+    "POLKADOT_LIKE_SEND",
+    "POLKADOT_LIKE_BONDEXTRA",
+    "POLKADOT_LIKE_UNBOND",
+    "POLKADOT_LIKE_REBOND",
+  ],
   ...["POLKADOT_LIKE_SETPAYEE", "POLKADOT_LIKE_WITHDRAWUNBONDED", "POLKADOT_LIKE_CHILL"],
 ]);
 
@@ -204,7 +253,8 @@ function readContent(transaction: Exact): Exact {
     const found = member(transaction, name);
     return found?.text === "null" ? undefined : found;
   };
-  const textOf = (name: string): string => given(name)?.text.replaceAll('"', "").toUpperCase() ?? "";
+  const textOf = (name: string): string =>
+    given(name)?.text.replaceAll('"', "").toUpperCase() ?? "";
   const kind = `${textOf("currency_family")}_LIKE_${textOf("type")}`;
   const names = ["amount", "currency", "max_fees", "recipient"];
   return new Exact(
@@ -222,11 +272,23 @@ function signed(_document: Exact | undefined, { signature }: Parameters): Exact 
 
 /** Statuses of a request; V1 says `status` where V2 says `state`. */
 const STATES = [
-  ...["ACTIVE", "APPROVED", "BLOCKED", "EXPIRED", "PENDING_APPROVAL", "PENDING_FIRST_APPROVAL", "PENDING_REGISTRATION"],
+  ...[
+    "ACTIVE",
+    "APPROVED",
+    "BLOCKED",
+    "EXPIRED",
+    "PENDING_APPROVAL",
+    "PENDING_FIRST_APPROVAL",
+    "PENDING_REGISTRATION",
+  ],
   ...["REJECTED", "SIGNED", "SUBMITTED"],
 ];
 
-const TOKEN_NAMES = { access: "access_token", expires: "expires_in", refresh: "refresh_token" } as const;
+const TOKEN_NAMES = {
+  access: "access_token",
+  expires: "expires_in",
+  refresh: "refresh_token",
+} as const;
 
 function workspaceHeader(workspace: string): Record<string, string> {
   return { "x-ledger-workspace": workspace };
@@ -247,7 +309,11 @@ export const V1: Dialect = {
       query: { accountId: idOf("account"), cursor: CURSOR },
       read: readTransactions,
     },
-    "transactions.estimate": { method: "POST", path: "/transactions/estimate-fees", body: estimation },
+    "transactions.estimate": {
+      method: "POST",
+      path: "/transactions/estimate-fees",
+      body: estimation,
+    },
     "requests.list": list("/requests", {
       type: "type",
       state: choice("status", `One of ${STATES.join(", ")}.`, ...STATES),
@@ -262,9 +328,19 @@ export const V1: Dialect = {
     "requests.governanceStatus": get("/requests/{id}/governance-status"),
     "requests.create": { method: "POST", path: "/requests", writes: true, body: bareRequest },
     "requests.challenge": get("/requests/{id}/challenge"),
-    "requests.approve": { method: "POST", path: "/requests/{id}/approve", writes: true, body: signed },
+    "requests.approve": {
+      method: "POST",
+      path: "/requests/{id}/approve",
+      writes: true,
+      body: signed,
+    },
     "requests.rejectChallenge": get("/requests/{id}/challenge/reject"),
-    "requests.reject": { method: "POST", path: "/requests/{id}/reject", writes: true, body: signed },
+    "requests.reject": {
+      method: "POST",
+      path: "/requests/{id}/reject",
+      writes: true,
+      body: signed,
+    },
     ...OPERATIONS.v1, // not public: device/endpoints.ts
     "users.list": list("/users", {
       role: choice("role", REACH, "ADMIN", "OPERATOR"),
@@ -283,7 +359,8 @@ export const V1: Dialect = {
   instead: {
     "policies.list": NO_POLICIES,
     "policies.get": NO_POLICIES,
-    "permissions.allowedActions": "V1 does not tell what a user may do: look at 'users get' and at governance_rules.",
+    "permissions.allowedActions":
+      "V1 does not tell what a user may do: look at 'users get' and at governance_rules.",
   },
   login: {
     path: "/auth/token",

@@ -1,6 +1,6 @@
 /**
- * Every GET of API V1, for `schema api` and its help: path, and the names that its query takes. After the vendor's document 1.35.0, with
- * which a test compares it.
+ * Every GET of API V1, for `schema api` and its help: path, and the names that its query takes.
+ * After the vendor's document 1.35.0, with which a test compares it.
  */
 const LIST = "page page_size order order_by created_after created_before id";
 

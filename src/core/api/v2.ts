@@ -1,15 +1,24 @@
 /**
- * API V2 as a table. Rows marked "assumed" are not publicly documented: each such assumption stands here and nowhere else
- * (README, "Not verified").
+ * API V2 as a table. Rows marked "assumed" are not publicly documented: each such assumption stands
+ * here and nowhere else (README, "Not verified").
  */
 import { Exact, encode, member } from "../../io/json.ts";
 import { OPERATIONS } from "../device/endpoints.ts";
 import type { Dialect, Operation, Parameters } from "./operation.ts";
 
-const PAGE = { page: "page", pageSize: "pageSize", sortBy: "sortBy", sortOrder: "sortOrder" } as const;
+const PAGE = {
+  page: "page",
+  pageSize: "pageSize",
+  sortBy: "sortBy",
+  sortOrder: "sortOrder",
+} as const;
 
 function list(path: string, ...filters: readonly string[]): Operation {
-  return { method: "GET", path, query: { ...PAGE, ...Object.fromEntries(filters.map((name) => [name, name])) } };
+  return {
+    method: "GET",
+    path,
+    query: { ...PAGE, ...Object.fromEntries(filters.map((name) => [name, name])) },
+  };
 }
 
 function get(path: string, ...query: readonly string[]): Operation {
@@ -19,7 +28,9 @@ function get(path: string, ...query: readonly string[]): Operation {
 /** The request inside its documented envelope; one that is wrapped already is taken as it is. */
 function wrapRequest(document: Exact | undefined): Exact {
   const given = document ?? new Exact("{}");
-  return member(given, "request")?.text.startsWith("{") === true ? given : new Exact(encode({ request: given }));
+  return member(given, "request")?.text.startsWith("{") === true
+    ? given
+    : new Exact(encode({ request: given }));
 }
 
 /** Assumed: the estimate takes the transaction request's `data` as its body. */
@@ -56,12 +67,26 @@ export const V2: Dialect = {
     },
     "requests.list": list(
       "/requests",
-      ...["type", "state", "targetId", "createdBy", "reviewedBy", "pendingBy", "fromDate", "toDate"],
+      ...[
+        "type",
+        "state",
+        "targetId",
+        "createdBy",
+        "reviewedBy",
+        "pendingBy",
+        "fromDate",
+        "toDate",
+      ],
     ),
     "requests.get": get("/requests/{id}", "withInflight"),
     "requests.create": { method: "POST", path: "/requests", writes: true, body: wrapRequest },
     "requests.challenge": get("/requests/{id}/challenge"), // assumed
-    "requests.approve": { method: "POST", path: "/requests/{id}/approve", writes: true, body: approval },
+    "requests.approve": {
+      method: "POST",
+      path: "/requests/{id}/approve",
+      writes: true,
+      body: approval,
+    },
     ...OPERATIONS.v2, // not public: device/endpoints.ts
     "users.list": list("/users", "role", "status"),
     "users.get": get("/users/{id}"),
@@ -75,7 +100,12 @@ export const V2: Dialect = {
     "entities.get": get("/entities/{id}"),
     "assets.currencies": get("/assets/currencies"),
     "assets.tokens": get("/assets/tokens"),
-    "permissions.allowedActions": get("/permissions/allowed-actions", "userId", "resourceType", "resourceId"),
+    "permissions.allowedActions": get(
+      "/permissions/allowed-actions",
+      "userId",
+      "resourceType",
+      "resourceId",
+    ),
   },
   instead: {
     "requests.governanceStatus": "'requests get' shows reviewSteps, currentStepIndex and reviews.",

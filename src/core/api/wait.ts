@@ -6,14 +6,26 @@ import type { Reader } from "./api.ts";
 
 /** Final states; any other name goes on waiting (SPEC §4). */
 const REACHED = new Set(["APPROVED", "SIGNED", "SUBMITTED", "CONFIRMED", "ACTIVE", "COMPLETED"]);
-const ENDED = new Set(["REJECTED", "ABORTED", "CANCELLED", "CANCELED", "EXPIRED", "BLOCKED", "FAILED"]);
+const ENDED = new Set([
+  "REJECTED",
+  "ABORTED",
+  "CANCELLED",
+  "CANCELED",
+  "EXPIRED",
+  "BLOCKED",
+  "FAILED",
+]);
 
 const FAILURES_IN_A_ROW = 3;
 
 interface WaitHost {
   readonly reader: Reader;
   readonly log: Log;
-  readonly clock: { now(): number; sleep(ms: number, signal?: AbortSignal): Promise<void>; readonly stop: AbortSignal };
+  readonly clock: {
+    now(): number;
+    sleep(ms: number, signal?: AbortSignal): Promise<void>;
+    readonly stop: AbortSignal;
+  };
 }
 
 interface WaitPlan {
@@ -28,14 +40,17 @@ function isFinal(state: string): boolean {
 }
 
 /**
- * Looks every `intervalMs` and gives the request once it is in one of `states`, or final. Throws WAIT_OTHER_STATE and WAIT_TIMEOUT with the
- * last request in `details`. A look that fails in a way that may pass is repeated; three in a row end the wait, and so does one at the end
- * of the time when there was no answer before: it says why.
+ * Looks every `intervalMs` and gives the request once it is in one of `states`, or final. Throws
+ * WAIT_OTHER_STATE and WAIT_TIMEOUT with the last request in `details`. A look that fails in a way
+ * that may pass is repeated; three in a row end the wait, and so does one at the end of the time
+ * when there was no answer before: it says why.
  */
 export async function waitForState(host: WaitHost, id: string, plan: WaitPlan): Promise<Exact> {
   const { clock } = host;
-  // States are written in capitals; a wait for one that was typed otherwise would only ever run out of time.
-  const wanted = plan.states.length > 0 ? new Set(plan.states.map((state) => state.toUpperCase())) : REACHED;
+  // States are written in capitals; a wait for one that was typed otherwise would only ever run out
+  // of time.
+  const wanted =
+    plan.states.length > 0 ? new Set(plan.states.map((state) => state.toUpperCase())) : REACHED;
   const deadline = clock.now() + plan.timeoutMs;
   // The system's clock may be set back; `stop` may not.
   const leftMs = (): number => (clock.stop.aborted ? 0 : deadline - clock.now());
@@ -47,9 +62,14 @@ export async function waitForState(host: WaitHost, id: string, plan: WaitPlan): 
       failures += 1;
       const passing =
         seen.facts.retryable ??
-        ["TIMEOUT", "CONNECTION_RESET", "NETWORK_ERROR", "DNS_ERROR", "RATE_LIMITED", "SERVER_ERROR"].includes(
-          seen.code,
-        );
+        [
+          "TIMEOUT",
+          "CONNECTION_RESET",
+          "NETWORK_ERROR",
+          "DNS_ERROR",
+          "RATE_LIMITED",
+          "SERVER_ERROR",
+        ].includes(seen.code);
       if (!passing || failures >= FAILURES_IN_A_ROW || (leftMs() <= 0 && last === null)) throw seen;
     } else {
       failures = 0;
@@ -57,7 +77,8 @@ export async function waitForState(host: WaitHost, id: string, plan: WaitPlan): 
       const state = stateOf(seen);
       host.log.debug("looked at the request", { state });
       if (wanted.has(state.toUpperCase())) return seen;
-      if (isFinal(state)) throw ended("WAIT_OTHER_STATE", "The request ended in another state.", last);
+      if (isFinal(state))
+        throw ended("WAIT_OTHER_STATE", "The request ended in another state.", last);
     }
     if (leftMs() <= 0) throw ended("WAIT_TIMEOUT", "The request did not get there in time.", last);
     await clock.sleep(Math.min(plan.intervalMs, leftMs()), clock.stop).catch(() => undefined);
@@ -78,9 +99,16 @@ function stateOf(request: Exact): string {
   const fields = (value(request) ?? {}) as Record<string, unknown>;
   const state = fields.state ?? fields.status;
   if (typeof state === "string") return state;
-  throw new CliError("INVALID_RESPONSE", { message: "The request has no 'state'.", field: "state" });
+  throw new CliError("INVALID_RESPONSE", {
+    message: "The request has no 'state'.",
+    field: "state",
+  });
 }
 
-function ended(code: "WAIT_OTHER_STATE" | "WAIT_TIMEOUT", message: string, request: Exact | null): CliError {
+function ended(
+  code: "WAIT_OTHER_STATE" | "WAIT_TIMEOUT",
+  message: string,
+  request: Exact | null,
+): CliError {
   return new CliError(code, { message, details: { reached: false, request } });
 }

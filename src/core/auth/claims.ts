@@ -1,4 +1,7 @@
-/** Claims of an access token that happens to be a JWT. Unverified: they can only make us refuse, never trust (SPEC §2). */
+/**
+ * Claims of an access token that happens to be a JWT. Unverified: they can only make us refuse,
+ * never trust (SPEC §2).
+ */
 import { CliError } from "../../errors.ts";
 import type { Session } from "./session.ts";
 
@@ -16,7 +19,8 @@ export function readClaims(token: string): Claims {
   const payload = decodePayload(token);
   const text = (...names: readonly string[]): string | undefined => {
     for (const name of names) {
-      const claim = payload !== undefined && Object.hasOwn(payload, name) ? payload[name] : undefined;
+      const claim =
+        payload !== undefined && Object.hasOwn(payload, name) ? payload[name] : undefined;
       if (typeof claim === "string" && claim !== "" && claim.length <= 1024) return claim;
     }
     return undefined;
@@ -46,7 +50,10 @@ function decodePayload(token: string): Record<string, unknown> | undefined {
   }
 }
 
-/** A token for another workspace is refused before anything is stored (SPEC §2). Throws SESSION_MISMATCH. */
+/**
+ * A token for another workspace is refused before anything is stored (SPEC §2). Throws
+ * SESSION_MISMATCH.
+ */
 export function checkWorkspaceClaim(token: string, workspace: string): void {
   const claimed = readClaims(token).workspace;
   if (claimed === undefined || claimed === workspace) return;
@@ -56,8 +63,13 @@ export function checkWorkspaceClaim(token: string, workspace: string): void {
   });
 }
 
-/** Public keys that the server registered for the session's user, as lower-case hexadecimal (KEY-4). */
+/**
+ * Public keys that the server registered for the session's user, as lower-case hexadecimal (KEY-4).
+ */
 export function registeredKeys(session: Session): string[] {
-  const claimed = session.tokens === undefined ? undefined : readClaims(session.tokens.access).publicKey;
-  return [claimed, session.user?.publicKey].flatMap((key) => (key === undefined ? [] : [key.toLowerCase()]));
+  const claimed =
+    session.tokens === undefined ? undefined : readClaims(session.tokens.access).publicKey;
+  return [claimed, session.user?.publicKey].flatMap((key) =>
+    key === undefined ? [] : [key.toLowerCase()],
+  );
 }

@@ -1,6 +1,7 @@
 /**
- * The only reader of the environment (CFG-1). Values are trimmed (CFG-5), checked, and handed to the redactor when they are
- * secret; each has exactly one source (CFG-4). Nothing is read before a command asks for it.
+ * The only reader of the environment (CFG-1). Values are trimmed (CFG-5), checked, and handed to
+ * the redactor when they are secret; each has exactly one source (CFG-4). Nothing is read before a
+ * command asks for it.
  */
 import { CliError } from "../../errors.ts";
 import { type Endpoint, parseEndpoint } from "./endpoint.ts";
@@ -11,12 +12,24 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 const PREFIX = "LEDGER_ENTERPRISE_";
 /** Every documented variable (SPEC §2), without the prefix and the `_FILE` forms. */
 const SETTINGS = [
-  ...["API_URL", "WORKSPACE", "API_KEY_ID", "API_KEY_SECRET", "API_PRIVATE_KEY", "REPORTING_API_KEY"],
+  ...[
+    "API_URL",
+    "WORKSPACE",
+    "API_KEY_ID",
+    "API_KEY_SECRET",
+    "API_PRIVATE_KEY",
+    "REPORTING_API_KEY",
+  ],
   ...["WEBHOOK_SECRET", "STATE_DIR", "READ_ONLY", "NPM_REGISTRY", "RELEASES_URL"],
 ] as const;
 /** Far above any secret, so that a wrong file is judged by its content. */
 const SECRET_FILE_MAX_BYTES = 2 * 1024 * 1024;
-const SECRETS = ["API_KEY_SECRET", "API_PRIVATE_KEY", "REPORTING_API_KEY", "WEBHOOK_SECRET"] as const;
+const SECRETS = [
+  "API_KEY_SECRET",
+  "API_PRIVATE_KEY",
+  "REPORTING_API_KEY",
+  "WEBHOOK_SECRET",
+] as const;
 type SecretName = (typeof SECRETS)[number];
 
 /** Where a login goes and with what. */
@@ -40,40 +53,72 @@ interface Sources {
   learn(secret: string): void;
 }
 
-/** The settings of one run. Its methods throw INVALID_ARGUMENT, CONFIG_CONFLICT and the URL codes for what is set wrongly. */
+/**
+ * The settings of one run. Its methods throw INVALID_ARGUMENT, CONFIG_CONFLICT and the URL codes
+ * for what is set wrongly.
+ */
 export class Config {
   constructor(private readonly sources: Sources) {
-    // Known from the start: a secret typed in the wrong place would be quoted back before anything asks for it (SEC-1).
+    // Known from the start: a secret typed in the wrong place would be quoted back before anything
+    // asks for it (SEC-1).
     for (const name of SECRETS) {
       const value = sources.env[`${PREFIX}${name}`]?.trim() ?? "";
       if (value !== "") sources.learn(value);
     }
   }
 
-  /** `LEDGER_ENTERPRISE_READ_ONLY`: any value but empty, `0` or `false` switches writing and signing off. */
+  /**
+   * `LEDGER_ENTERPRISE_READ_ONLY`: any value but empty, `0` or `false` switches writing and signing
+   * off.
+   */
   get readOnly(): boolean {
     const value = this.plain("READ_ONLY");
     return value !== undefined && !/^(0|false)$/i.test(value);
   }
 
   /** The configured base URL and workspace, each if set; a session must agree with them (NET-2). */
-  configured(): { readonly endpoint: Endpoint | undefined; readonly workspace: string | undefined } {
+  configured(): {
+    readonly endpoint: Endpoint | undefined;
+    readonly workspace: string | undefined;
+  } {
     const url = this.plain("API_URL");
     const workspace = this.plain("WORKSPACE");
     return {
       endpoint: url === undefined ? undefined : parseEndpoint(url, `${PREFIX}API_URL`),
-      workspace: workspace === undefined ? undefined : checkWorkspace(workspace, `${PREFIX}WORKSPACE`),
+      workspace:
+        workspace === undefined ? undefined : checkWorkspace(workspace, `${PREFIX}WORKSPACE`),
     };
   }
 
-  /** Everything an API login needs. Throws MISSING_CREDENTIALS naming all that is missing, CONFIG_CONFLICT, and the URL codes. */
+  /**
+   * Everything an API login needs. Throws MISSING_CREDENTIALS naming all that is missing,
+   * CONFIG_CONFLICT, and the URL codes.
+   */
   async apiCredentials(options: LoginOptions): Promise<ApiCredentials> {
-    const [url, workspace] = [this.agreed("API_URL", "--baseUrl", options.baseUrl), this.workspaceOf(options)];
-    const [apiKeyId, apiKeySecret] = [this.plain("API_KEY_ID"), await this.secret("API_KEY_SECRET")];
-    const found = { API_URL: url, WORKSPACE: workspace, API_KEY_ID: apiKeyId, API_KEY_SECRET: apiKeySecret };
-    if (url === undefined || workspace === undefined || apiKeyId === undefined || apiKeySecret === undefined) {
+    const [url, workspace] = [
+      this.agreed("API_URL", "--baseUrl", options.baseUrl),
+      this.workspaceOf(options),
+    ];
+    const [apiKeyId, apiKeySecret] = [
+      this.plain("API_KEY_ID"),
+      await this.secret("API_KEY_SECRET"),
+    ];
+    const found = {
+      API_URL: url,
+      WORKSPACE: workspace,
+      API_KEY_ID: apiKeyId,
+      API_KEY_SECRET: apiKeySecret,
+    };
+    if (
+      url === undefined ||
+      workspace === undefined ||
+      apiKeyId === undefined ||
+      apiKeySecret === undefined
+    ) {
       throw missing(
-        Object.entries(found).flatMap(([name, value]) => (value === undefined ? [`${PREFIX}${name}`] : [])),
+        Object.entries(found).flatMap(([name, value]) =>
+          value === undefined ? [`${PREFIX}${name}`] : [],
+        ),
       );
     }
     return { endpoint: url, workspace, apiKeyId, apiKeySecret };
@@ -84,7 +129,10 @@ export class Config {
     const endpoint = this.agreed("API_URL", "--baseUrl", options.baseUrl);
     const workspace = this.workspaceOf(options);
     if (endpoint !== undefined && workspace !== undefined) return { endpoint, workspace };
-    const names = [...(endpoint ? [] : [`${PREFIX}API_URL`]), ...(workspace ? [] : [`${PREFIX}WORKSPACE`])];
+    const names = [
+      ...(endpoint ? [] : [`${PREFIX}API_URL`]),
+      ...(workspace ? [] : [`${PREFIX}WORKSPACE`]),
+    ];
     throw missing(names);
   }
 
@@ -100,7 +148,10 @@ export class Config {
     return this.secret("API_PRIVATE_KEY", true);
   }
 
-  /** Checks proxy variables before the first request; their credentials are secrets (NET-10). True when one is set. Throws INVALID_PROXY. */
+  /**
+   * Checks proxy variables before the first request; their credentials are secrets (NET-10). True
+   * when one is set. Throws INVALID_PROXY.
+   */
   checkProxies(): boolean {
     let isSet = false;
     for (const name of ["HTTPS_PROXY", "https_proxy"]) {
@@ -108,7 +159,10 @@ export class Config {
       if (value === undefined || value === "") continue;
       isSet = true;
       if (!/^https?:\/\/[\x21-\x2e\x30-\x7e][\x21-\x7e]*$/i.test(value) || !URL.canParse(value)) {
-        throw new CliError("INVALID_PROXY", { message: `${name} is not a proxy URL.`, field: name });
+        throw new CliError("INVALID_PROXY", {
+          message: `${name} is not a proxy URL.`,
+          field: name,
+        });
       }
       const { username, password } = new URL(value);
       for (const part of [username, password]) if (part !== "") this.learnBoth(part);
@@ -121,12 +175,18 @@ export class Config {
     return SECRETS.flatMap((name) => this.sources.env[`${PREFIX}${name}_FILE`]?.trim() || []);
   }
 
-  /** Where each setting comes from, never what it is: the variable itself, its `_FILE` form, or nowhere. */
+  /**
+   * Where each setting comes from, never what it is: the variable itself, its `_FILE` form, or
+   * nowhere.
+   */
   origins(): { readonly name: string; readonly source: "environment" | "file" | "unset" }[] {
     const isSet = (name: string): boolean => (this.sources.env[name]?.trim() ?? "") !== "";
     return SETTINGS.map((setting) => {
       const name = `${PREFIX}${setting}`;
-      return { name, source: isSet(name) ? "environment" : isSet(`${name}_FILE`) ? "file" : "unset" };
+      return {
+        name,
+        source: isSet(name) ? "environment" : isSet(`${name}_FILE`) ? "file" : "unset",
+      };
     });
   }
 
@@ -137,7 +197,10 @@ export class Config {
     return clean(this.sources.env[`${PREFIX}${name}`], `${PREFIX}${name}`, false);
   }
 
-  /** A secret from its variable or from the file that its `_FILE` form names. Throws CONFIG_CONFLICT when both are set. */
+  /**
+   * A secret from its variable or from the file that its `_FILE` form names. Throws CONFIG_CONFLICT
+   * when both are set.
+   */
   async secret(name: SecretName, linesAllowed = false): Promise<string | undefined> {
     const [variable, fileVariable] = [`${PREFIX}${name}`, `${PREFIX}${name}_FILE`];
     const inline = clean(this.sources.env[variable], variable, linesAllowed);
@@ -148,7 +211,8 @@ export class Config {
         field: variable,
       });
     }
-    const value = path === undefined ? inline : await this.fromFile(path, fileVariable, linesAllowed);
+    const value =
+      path === undefined ? inline : await this.fromFile(path, fileVariable, linesAllowed);
     if (value !== undefined) this.sources.learn(value);
     return value;
   }
@@ -160,7 +224,11 @@ export class Config {
     return value;
   }
 
-  private async fromFile(path: string, field: string, linesAllowed: boolean): Promise<string | undefined> {
+  private async fromFile(
+    path: string,
+    field: string,
+    linesAllowed: boolean,
+  ): Promise<string | undefined> {
     try {
       const bytes = await this.sources.readFile(path, SECRET_FILE_MAX_BYTES);
       return clean(new TextDecoder("utf-8", { fatal: true }).decode(bytes), field, linesAllowed);
@@ -185,7 +253,10 @@ export class Config {
 
   private workspaceOf(options: LoginOptions): string | undefined {
     const { workspace } = this.configured();
-    const asked = options.workspace === undefined ? undefined : checkWorkspace(options.workspace, "--workspace");
+    const asked =
+      options.workspace === undefined
+        ? undefined
+        : checkWorkspace(options.workspace, "--workspace");
     if (workspace !== undefined && asked !== undefined && workspace !== asked)
       throw conflict("--workspace", "WORKSPACE");
     return asked ?? workspace;
@@ -236,7 +307,10 @@ function clean(raw: string | undefined, field: string, linesAllowed: boolean): s
   const value = raw?.trim();
   if (value === undefined || value === "") return undefined;
   if ((linesAllowed ? CONTROL_BUT_LINES : CONTROL).test(value)) {
-    throw new CliError("INVALID_ARGUMENT", { message: `${field} holds a control character.`, field });
+    throw new CliError("INVALID_ARGUMENT", {
+      message: `${field} holds a control character.`,
+      field,
+    });
   }
   return value;
 }

@@ -10,18 +10,34 @@ export interface Endpoint {
 }
 
 /**
- * Reads a base URL. `https:` only, except `http:` to a literal loopback host, decided on the parsed host; no user info, query,
- * fragment, backslash, dot segment or non-ASCII character. Throws INVALID_URL or INSECURE_URL; `field` names the source.
+ * Reads a base URL. `https:` only, except `http:` to a literal loopback host, decided on the parsed
+ * host; no user info, query, fragment, backslash, dot segment or non-ASCII character. Throws
+ * INVALID_URL or INSECURE_URL; `field` names the source.
  */
 export function parseEndpoint(text: string, field: string): Endpoint {
   const value = text.trim();
-  const url = /^[\x21-\x7e]+$/.test(value) && !/[\\?#%]|\/\.{1,2}(\/|$)/.test(value) ? toUrl(value) : undefined;
+  const url =
+    /^[\x21-\x7e]+$/.test(value) && !/[\\?#%]|\/\.{1,2}(\/|$)/.test(value)
+      ? toUrl(value)
+      : undefined;
   const isWeb = url?.protocol === "https:" || url?.protocol === "http:";
-  if (url === undefined || !isWeb || !/^https?:\/\/[^/]/i.test(value) || url.username !== "" || value.includes("@")) {
-    throw new CliError("INVALID_URL", { message: `${field} is not a base URL that can be used.`, field });
+  if (
+    url === undefined ||
+    !isWeb ||
+    !/^https?:\/\/[^/]/i.test(value) ||
+    url.username !== "" ||
+    value.includes("@")
+  ) {
+    throw new CliError("INVALID_URL", {
+      message: `${field} is not a base URL that can be used.`,
+      field,
+    });
   }
   if (url.protocol === "http:" && !isLoopback(url.hostname)) {
-    throw new CliError("INSECURE_URL", { message: `${field} would send secrets in clear text.`, field });
+    throw new CliError("INSECURE_URL", {
+      message: `${field} would send secrets in clear text.`,
+      field,
+    });
   }
   return { origin: url.origin, basePath: url.pathname.replace(/\/+$/, "") };
 }
@@ -32,5 +48,9 @@ function toUrl(value: string): URL | undefined {
 
 /** True for `localhost`, `127.0.0.0/8` and `::1`, as the URL parser normalises them. */
 function isLoopback(hostname: string): boolean {
-  return hostname === "localhost" || hostname === "[::1]" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname);
+  return (
+    hostname === "localhost" ||
+    hostname === "[::1]" ||
+    /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname)
+  );
 }

@@ -1,9 +1,12 @@
 /**
- * The operator's P-256 key pair: reading, making, naming (KEY-1, KEY-2, KEY-3). Nothing of a key stands in an error (SIG-9).
+ * The operator's P-256 key pair: reading, making, naming (KEY-1, KEY-2, KEY-3). Nothing of a key
+ * stands in an error (SIG-9).
  *
- * The two DER structures are read here rather than by `createPrivateKey`, whose runtimes disagree: OpenSSL loads zero and oversized
- * scalars, foreign public keys and other curves; BoringSSL refuses SEC1 without its public half. Both are fixed sequences of at most four
- * fields, and a strict reader of those is shorter than repairing two lenient ones. The curve arithmetic stays node:crypto's.
+ * The two DER structures are read here rather than by `createPrivateKey`, whose runtimes disagree:
+ * OpenSSL loads zero and oversized scalars, foreign public keys and other curves; BoringSSL refuses
+ * SEC1 without its public half. Both are fixed sequences of at most four fields, and a strict
+ * reader of those is shorter than repairing two lenient ones. The curve arithmetic stays
+ * node:crypto's.
  */
 import { createECDH, createHash, ECDH } from "node:crypto";
 import { CliError, type ErrorCode } from "../../errors.ts";
@@ -19,14 +22,19 @@ export interface PrivateKey {
 }
 
 const CURVE = "prime256v1";
-const ORDER = Buffer.from("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551", "hex");
+const ORDER = Buffer.from(
+  "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551",
+  "hex",
+);
 /** OBJECT IDENTIFIER 1.2.840.10045.3.1.7 (RFC 5480 §2.1.1.1). */
 const P256 = Buffer.from("06082a8648ce3d030107", "hex");
 /** id-ecPublicKey, then the curve. */
 const EC_P256 = Buffer.concat([Buffer.from("06072a8648ce3d0201", "hex"), P256]);
 const LONGEST_TEXT = 64 * 1024;
 
-/** What people put there instead of the key, told apart before anything is parsed (KEY-2, E02, E04). */
+/**
+ * What people put there instead of the key, told apart before anything is parsed (KEY-2, E02, E04).
+ */
 const FOREIGN: readonly (readonly [form: RegExp, code: ErrorCode, message: string])[] = [
   [
     /^(-----BEGIN ENCRYPTED |Proc-Type:.*ENCRYPTED)/m,
@@ -38,7 +46,11 @@ const FOREIGN: readonly (readonly [form: RegExp, code: ErrorCode, message: strin
     "UNSUPPORTED_KEY",
     "The private key is not an elliptic-curve key on P-256.",
   ],
-  [/^-----BEGIN OPENSSH /m, "INVALID_PRIVATE_KEY", "The private key is in OpenSSH's own format, not SEC1 or PKCS#8."],
+  [
+    /^-----BEGIN OPENSSH /m,
+    "INVALID_PRIVATE_KEY",
+    "The private key is in OpenSSH's own format, not SEC1 or PKCS#8.",
+  ],
   [
     /^(?!.*PRIVATE KEY-----)-----BEGIN /s,
     "INVALID_PRIVATE_KEY",
@@ -46,7 +58,10 @@ const FOREIGN: readonly (readonly [form: RegExp, code: ErrorCode, message: strin
   ],
 ];
 
-/** One private key, with or without the parameter block that `openssl ecparam -genkey` writes before it (RFC 7468 §2). */
+/**
+ * One private key, with or without the parameter block that `openssl ecparam -genkey` writes before
+ * it (RFC 7468 §2).
+ */
 const BASE64_LINES = "([A-Za-z0-9+/=\\n]+)";
 const ENVELOPE = new RegExp(
   `^(?:-----BEGIN EC PARAMETERS-----\\n${BASE64_LINES}\\n-----END EC PARAMETERS-----\\n+)?` +
@@ -54,17 +69,24 @@ const ENVELOPE = new RegExp(
 );
 
 /**
- * Reads `LEDGER_ENTERPRISE_API_PRIVATE_KEY`: hexadecimal of a PEM, or the PEM itself, SEC1 (RFC 5915) or PKCS#8 (RFC 5958). Throws
- * INVALID_PRIVATE_KEY, UNSUPPORTED_KEY, ENCRYPTED_PRIVATE_KEY, and MISSING_CREDENTIALS for an empty value.
+ * Reads `LEDGER_ENTERPRISE_API_PRIVATE_KEY`: hexadecimal of a PEM, or the PEM itself, SEC1 (RFC
+ * 5915) or PKCS#8 (RFC 5958). Throws INVALID_PRIVATE_KEY, UNSUPPORTED_KEY, ENCRYPTED_PRIVATE_KEY,
+ * and MISSING_CREDENTIALS for an empty value.
  */
 export function parsePrivateKey(text: string): PrivateKey {
   const given = text.trim();
-  if (given === "") throw new CliError("MISSING_CREDENTIALS", { message: "The private key is empty." });
-  if (given.length > LONGEST_TEXT) throw invalid("The private key's value is too long to be a key.");
-  const pem = (given.startsWith("-----BEGIN ") ? given : decodeHex(given)).replaceAll("\r\n", "\n").trim();
-  for (const [form, code, message] of FOREIGN) if (form.test(pem)) throw new CliError(code, { message });
+  if (given === "")
+    throw new CliError("MISSING_CREDENTIALS", { message: "The private key is empty." });
+  if (given.length > LONGEST_TEXT)
+    throw invalid("The private key's value is too long to be a key.");
+  const pem = (given.startsWith("-----BEGIN ") ? given : decodeHex(given))
+    .replaceAll("\r\n", "\n")
+    .trim();
+  for (const [form, code, message] of FOREIGN)
+    if (form.test(pem)) throw new CliError(code, { message });
   const [, parameters, label, body] = ENVELOPE.exec(pem) ?? [];
-  if (body === undefined) throw invalid("The private key is not a PEM with exactly one private key.");
+  if (body === undefined)
+    throw invalid("The private key is not a PEM with exactly one private key.");
   if (parameters !== undefined && !isCurve(decodeBody(parameters))) throw unsupported();
   const der = decodeBody(body);
   try {
@@ -74,9 +96,12 @@ export function parsePrivateKey(text: string): PrivateKey {
   }
 }
 
-/** `Buffer.from(…, "hex")` stops silently at the first bad digit, so the digits are checked before. */
+/**
+ * `Buffer.from(…, "hex")` stops silently at the first bad digit, so the digits are checked before.
+ */
 function decodeHex(text: string): string {
-  if (!/^([0-9a-fA-F]{2})+$/.test(text)) throw invalid("The private key is not hexadecimal on one line.");
+  if (!/^([0-9a-fA-F]{2})+$/.test(text))
+    throw invalid("The private key is not hexadecimal on one line.");
   const bytes = Buffer.from(text, "hex");
   const pem = bytes.toString("latin1");
   bytes.fill(0);
@@ -98,7 +123,13 @@ function elements(der: Uint8Array): Element[] {
   for (let at = 0; at < der.length; ) {
     const [tag = 0, first = 0x80, second = 0, third = 0] = der.subarray(at, at + 4);
     const [start, length] =
-      first < 0x80 ? [2, first] : first === 0x81 ? [3, second] : first === 0x82 ? [4, second * 256 + third] : [0, 0];
+      first < 0x80
+        ? [2, first]
+        : first === 0x81
+          ? [3, second]
+          : first === 0x82
+            ? [4, second * 256 + third]
+            : [0, 0];
     const isShortest = length >= (start === 4 ? 0x100 : start === 3 ? 0x80 : 0);
     const end = at + start + length;
     if (start === 0 || !isShortest || end > der.length) throw malformed();
@@ -135,7 +166,8 @@ function readPkcs8(der: Uint8Array): PrivateKey {
 function readSec1(der: Uint8Array, isCurveKnown: boolean): PrivateKey {
   const fields = fieldsOf(der, /^2 4( a0)?( a1)?$/);
   const [curve, embedded] = [fields.get(0xa0), fields.get(0xa1)];
-  if (!isInteger(field(fields, 0x02), 1) || (curve === undefined && !isCurveKnown)) throw malformed();
+  if (!isInteger(field(fields, 0x02), 1) || (curve === undefined && !isCurveKnown))
+    throw malformed();
   if (curve !== undefined && !isCurve(curve)) throw unsupported();
   const scalar = Uint8Array.from(field(fields, 0x04));
   try {
@@ -163,7 +195,9 @@ function isPoint(bitString: Uint8Array, publicKey: Uint8Array): boolean {
   const [element, ...surplus] = elements(bitString);
   if (element === undefined || surplus.length > 0 || element[0] !== 0x03) return false;
   const compressed = [0, 2 + ((publicKey[64] ?? 0) & 1), ...publicKey.subarray(1, 33)];
-  return [Buffer.from([0, ...publicKey]), Buffer.from(compressed)].some((form) => form.equals(element[1]));
+  return [Buffer.from([0, ...publicKey]), Buffer.from(compressed)].some((form) =>
+    form.equals(element[1]),
+  );
 }
 
 function isCurve(der: Uint8Array): boolean {
@@ -183,12 +217,15 @@ function malformed(): CliError {
 }
 
 function unsupported(): CliError {
-  return new CliError("UNSUPPORTED_KEY", { message: "The private key is not an elliptic-curve key on P-256." });
+  return new CliError("UNSUPPORTED_KEY", {
+    message: "The private key is not an elliptic-curve key on P-256.",
+  });
 }
 
 /**
- * A new pair as registration asks for it: `pemHex` is the hexadecimal form of a SEC1 PEM, which `parsePrivateKey` reads; `publicKeyHex`
- * has 130 lower-case digits. Buffers in between are overwritten.
+ * A new pair as registration asks for it: `pemHex` is the hexadecimal form of a SEC1 PEM, which
+ * `parsePrivateKey` reads; `publicKeyHex` has 130 lower-case digits. Buffers in between are
+ * overwritten.
  */
 export function generateKeyPair(): { readonly pemHex: string; readonly publicKeyHex: string } {
   const pair = createECDH(CURVE);
@@ -205,7 +242,10 @@ export function generateKeyPair(): { readonly pemHex: string; readonly publicKey
     publicKey,
   ]);
   const lines = der.toString("base64").replace(/.{64}/g, "$&\n");
-  const pem = Buffer.from(`-----BEGIN EC PRIVATE KEY-----\n${lines}\n-----END EC PRIVATE KEY-----\n`, "latin1");
+  const pem = Buffer.from(
+    `-----BEGIN EC PRIVATE KEY-----\n${lines}\n-----END EC PRIVATE KEY-----\n`,
+    "latin1",
+  );
   const made = { pemHex: pem.toString("hex"), publicKeyHex: publicKey.toString("hex") };
   for (const secret of [short, der, pem]) secret.fill(0);
   return made;
@@ -216,7 +256,10 @@ export function fingerprint(publicKey: Uint8Array): string {
   return createHash("sha256").update(publicKey).digest("hex");
 }
 
-/** 65 bytes from the 130 hexadecimal digits of an uncompressed point, any letter case; undefined unless it lies on P-256. */
+/**
+ * 65 bytes from the 130 hexadecimal digits of an uncompressed point, any letter case; undefined
+ * unless it lies on P-256.
+ */
 export function publicKeyFromHex(text: string): Uint8Array | undefined {
   if (!/^04[0-9a-fA-F]{128}$/.test(text)) return undefined;
   const point = Buffer.from(text, "hex");

@@ -1,4 +1,7 @@
-/** Logging in with API-operator credentials. The old session stays until the new one is complete (SES-8, I11). */
+/**
+ * Logging in with API-operator credentials. The old session stays until the new one is complete
+ * (SES-8, I11).
+ */
 import { CliError } from "../../errors.ts";
 import { type Exact, value } from "../../io/json.ts";
 import { Client } from "../api/client.ts";
@@ -15,14 +18,17 @@ export interface LoginRequest extends LoginOptions {
 }
 
 /**
- * Exchanges the API key for tokens, names the user, stores the session. Throws MISSING_CREDENTIALS, CONFIG_CONFLICT, UNAUTHORIZED,
- * SESSION_MISMATCH, SESSION_IO and the network codes; on each of them the session that was there is untouched.
+ * Exchanges the API key for tokens, names the user, stores the session. Throws MISSING_CREDENTIALS,
+ * CONFIG_CONFLICT, UNAUTHORIZED, SESSION_MISMATCH, SESSION_IO and the network codes; on each of
+ * them the session that was there is untouched.
  */
 export async function loginWithApiKey(host: ApiHost, request: LoginRequest): Promise<Session> {
   const { endpoint, workspace, apiKeyId, apiKeySecret } = await host.config.apiCredentials(request);
   const dialect = dialectOf(chooseVersion(endpoint, request.apiVersion));
   const client = new Client(endpoint, host);
-  const tokens = await askTokens(client, dialect.login, { workspace, apiKeyId, apiKeySecret }, () => host.now());
+  const tokens = await askTokens(client, dialect.login, { workspace, apiKeyId, apiKeySecret }, () =>
+    host.now(),
+  );
   const user = await identify(host, client, dialect, { workspace, tokens });
   const session: Session = {
     version: 1,
@@ -81,5 +87,8 @@ function readUser(answer: Exact): Session["user"] {
 function userOfClaims(tokens: TokenSet): Session["user"] {
   const { userId, userName } = readClaims(tokens.access);
   if (userId === undefined && userName === undefined) return undefined;
-  return { ...(userId === undefined ? {} : { id: userId }), ...(userName === undefined ? {} : { name: userName }) };
+  return {
+    ...(userId === undefined ? {} : { id: userId }),
+    ...(userName === undefined ? {} : { name: userName }),
+  };
 }

@@ -1,6 +1,6 @@
 /**
- * Reporting keys of V1: they read what their entities may see, and nothing else. The session keeps the key's fingerprint; the key is read
- * from the environment at each use and is never stored.
+ * Reporting keys of V1: they read what their entities may see, and nothing else. The session keeps
+ * the key's fingerprint; the key is read from the environment at each use and is never stored.
  */
 import { createHash } from "node:crypto";
 import { CliError } from "../../errors.ts";
@@ -11,8 +11,9 @@ import type { Config, LoginOptions } from "./config.ts";
 import { type Session, TOKEN } from "./session.ts";
 
 /**
- * Tries the key with one read, then stores a session without tokens. Throws MISSING_CREDENTIALS, NOT_SUPPORTED on V2, UNAUTHORIZED, SESSION_IO and
- * the network codes; on each of them the session that was there is untouched (SES-8).
+ * Tries the key with one read, then stores a session without tokens. Throws MISSING_CREDENTIALS,
+ * NOT_SUPPORTED on V2, UNAUTHORIZED, SESSION_IO and the network codes; on each of them the session
+ * that was there is untouched (SES-8).
  */
 export async function loginWithReportingKey(
   host: ApiHost,
@@ -43,11 +44,21 @@ export async function loginWithReportingKey(
   return session;
 }
 
-/** The headers of a reporting session's calls. Throws MISSING_CREDENTIALS, and SESSION_MISMATCH when the key is another one than at login. */
-export async function reportingHeaders(config: Config, session: Session): Promise<Record<string, string>> {
+/**
+ * The headers of a reporting session's calls. Throws MISSING_CREDENTIALS, and SESSION_MISMATCH when
+ * the key is another one than at login.
+ */
+export async function reportingHeaders(
+  config: Config,
+  session: Session,
+): Promise<Record<string, string>> {
   const reportingKey = await readKey(config);
-  const headers = dialectOf(session.apiVersion).authorizeReport?.({ workspace: session.workspace, reportingKey });
-  if (headers !== undefined && fingerprintOf(reportingKey) === session.keyFingerprint) return headers;
+  const headers = dialectOf(session.apiVersion).authorizeReport?.({
+    workspace: session.workspace,
+    reportingKey,
+  });
+  if (headers !== undefined && fingerprintOf(reportingKey) === session.keyFingerprint)
+    return headers;
   throw new CliError("SESSION_MISMATCH", {
     message: "The configured reporting key is not the one of the session; nothing was sent.",
     hint: "Run 'login reporting' again for the configured key.",
@@ -58,7 +69,10 @@ async function readKey(config: Config): Promise<string> {
   const key = await config.requiredSecret("REPORTING_API_KEY");
   if (TOKEN.test(key)) return key;
   const field = "LEDGER_ENTERPRISE_REPORTING_API_KEY";
-  throw new CliError("INVALID_ARGUMENT", { message: `${field} holds characters that no key has.`, field });
+  throw new CliError("INVALID_ARGUMENT", {
+    message: `${field} holds characters that no key has.`,
+    field,
+  });
 }
 
 function fingerprintOf(key: string): string {

@@ -1,6 +1,6 @@
 /**
- * The one session: its file, and keeping its tokens fresh under a lock (SES-4…8). The file holds tokens and facts about the
- * login, never the API key secret or the private key.
+ * The one session: its file, and keeping its tokens fresh under a lock (SES-4…8). The file holds
+ * tokens and facts about the login, never the API key secret or the private key.
  */
 import * as v from "valibot";
 import { CliError } from "../../errors.ts";
@@ -63,7 +63,10 @@ export interface SessionHost {
   readonly uid: number | undefined;
   readonly redactor: Redactor;
   now(): number;
-  /** Runs `work` while holding the exclusive session lock (SES-6), or gives what `done` gives while another holds it. */
+  /**
+   * Runs `work` while holding the exclusive session lock (SES-6), or gives what `done` gives while
+   * another holds it.
+   */
   locked<T>(work: () => Promise<T>, done?: () => Promise<T | undefined>): Promise<T>;
   prepareDirectory(): Promise<void>;
 }
@@ -79,31 +82,44 @@ export class SessionStore {
 
   /** The stored session, or undefined. Throws SESSION_INSECURE, SESSION_CORRUPT, SESSION_IO. */
   async read(): Promise<Session | undefined> {
-    const bytes = await readPrivateFile(this.path, { maxBytes: SESSION_MAX_BYTES, uid: this.host.uid });
+    const bytes = await readPrivateFile(this.path, {
+      maxBytes: SESSION_MAX_BYTES,
+      uid: this.host.uid,
+    });
     if (bytes === undefined) return undefined;
     const parsed = v.safeParse(SessionFile, parsePlain(bytes));
     if (!parsed.success) {
-      throw new CliError("SESSION_CORRUPT", { message: "The session file is not one that this program wrote." });
+      throw new CliError("SESSION_CORRUPT", {
+        message: "The session file is not one that this program wrote.",
+      });
     }
     this.learn(parsed.output.tokens);
     this.latest = { session: parsed.output, readAt: this.host.now() };
     return parsed.output;
   }
 
-  /** The same as it was at most a second ago: a walk of thousands of pages need not read the file for each. Throws what `require` throws. */
+  /**
+   * The same as it was at most a second ago: a walk of thousands of pages need not read the file
+   * for each. Throws what `require` throws.
+   */
   async recent(): Promise<Session> {
     const ageMs = this.host.now() - (this.latest?.readAt ?? Number.NEGATIVE_INFINITY);
-    return this.latest !== undefined && ageMs >= 0 && ageMs < RECENT_MS ? this.latest.session : this.require();
+    return this.latest !== undefined && ageMs >= 0 && ageMs < RECENT_MS
+      ? this.latest.session
+      : this.require();
   }
 
   /** The stored session; throws NOT_LOGGED_IN without one. */
   async require(): Promise<Session> {
     const session = await this.read();
-    if (session === undefined) throw new CliError("NOT_LOGGED_IN", { message: "There is no session." });
+    if (session === undefined)
+      throw new CliError("NOT_LOGGED_IN", { message: "There is no session." });
     return session;
   }
 
-  /** Replaces the session (login). Nothing is lost when it fails. Throws SESSION_IO, LOCK_TIMEOUT. */
+  /**
+   * Replaces the session (login). Nothing is lost when it fails. Throws SESSION_IO, LOCK_TIMEOUT.
+   */
   async replace(session: Session): Promise<void> {
     this.learn(session.tokens);
     await this.host.prepareDirectory();
@@ -111,8 +127,9 @@ export class SessionStore {
   }
 
   /**
-   * Removes the session whatever it holds; true when there was one (SES-8). Waits for a refresh under way, which would
-   * otherwise write it back; a lock that cannot be had does not keep the session alive.
+   * Removes the session whatever it holds; true when there was one (SES-8). Waits for a refresh
+   * under way, which would otherwise write it back; a lock that cannot be had does not keep the
+   * session alive.
    */
   async remove(): Promise<boolean> {
     try {
@@ -124,27 +141,37 @@ export class SessionStore {
   }
 
   /**
-   * A session whose access token can be used now, refreshed if need be. `refused` is an access token that the server just
-   * refused (401): it is replaced whatever the clock says (NET-7). Throws SESSION_EXPIRED, NOT_LOGGED_IN, and what `refresh` throws.
+   * A session whose access token can be used now, refreshed if need be. `refused` is an access
+   * token that the server just refused (401): it is replaced whatever the clock says (NET-7).
+   * Throws SESSION_EXPIRED, NOT_LOGGED_IN, and what `refresh` throws.
    */
-  async fresh(refresh: (session: Session) => Promise<TokenSet>, refused?: string): Promise<Session> {
+  async fresh(
+    refresh: (session: Session) => Promise<TokenSet>,
+    refused?: string,
+  ): Promise<Session> {
     const ready = async (): Promise<Session | undefined> => {
       const current = await this.require();
-      return current.tokens === undefined || this.usable(current.tokens, refused) ? current : undefined;
+      return current.tokens === undefined || this.usable(current.tokens, refused)
+        ? current
+        : undefined;
     };
     const session = await this.recent();
     if (session.tokens === undefined || this.usable(session.tokens, refused)) return session;
     return this.host.locked(async () => {
       const current = await this.require();
       if (current.tokens === undefined || this.usable(current.tokens, refused)) return current;
-      // Whether a refresh token is over is for the server to say: the clock here may be hours or years off (SES-7, I19).
+      // Whether a refresh token is over is for the server to say: the clock here may be hours or
+      // years off (SES-7, I19).
       if (current.tokens.refresh === undefined) throw await this.expired();
       return this.renew(current, refresh);
     }, ready);
   }
 
   /** Inside the lock: one refresh, and the new pair stored together (SES-5). */
-  private async renew(current: Session, refresh: (session: Session) => Promise<TokenSet>): Promise<Session> {
+  private async renew(
+    current: Session,
+    refresh: (session: Session) => Promise<TokenSet>,
+  ): Promise<Session> {
     let tokens: TokenSet;
     try {
       tokens = await refresh(current);
@@ -163,7 +190,10 @@ export class SessionStore {
   /** Inside the lock, with the session that was just found to be over. */
   private async expired(cause?: unknown): Promise<CliError> {
     await this.discard();
-    return new CliError("SESSION_EXPIRED", { message: "The session is over and could not be renewed.", cause });
+    return new CliError("SESSION_EXPIRED", {
+      message: "The session is over and could not be renewed.",
+      cause,
+    });
   }
 
   private discard(): Promise<boolean> {
@@ -172,14 +202,18 @@ export class SessionStore {
   }
 
   private async write(session: Session): Promise<void> {
-    await writePrivateFile(this.path, new TextEncoder().encode(`${JSON.stringify(session)}\n`), { mode: 0o600 });
+    await writePrivateFile(this.path, new TextEncoder().encode(`${JSON.stringify(session)}\n`), {
+      mode: 0o600,
+    });
     this.latest = { session, readAt: this.host.now() };
   }
 
   /** SES-7: a receipt in the future, or a life over a day, counts as over. */
   private usable(tokens: TokenSet, refused: string | undefined): boolean {
     const earlyMs = Math.min(EARLY_MS, (tokens.expiresInSeconds * 1000) / 2);
-    return tokens.access !== refused && this.alive(tokens.receivedAt, tokens.expiresInSeconds, earlyMs);
+    return (
+      tokens.access !== refused && this.alive(tokens.receivedAt, tokens.expiresInSeconds, earlyMs)
+    );
   }
 
   private alive(receivedAt: number, lifeSeconds: number, earlyMs: number): boolean {
@@ -195,7 +229,10 @@ export class SessionStore {
   }
 }
 
-/** A refresh answer of 4xx means that the token is spent; anything else leaves the session as it is (I06–I08). */
+/**
+ * A refresh answer of 4xx means that the token is spent; anything else leaves the session as it is
+ * (I06–I08).
+ */
 function isRefusal(error: CliError): boolean {
   const status = error.facts.httpStatus ?? 0;
   return status >= 400 && status < 500 && error.code !== "RATE_LIMITED" && error.code !== "TIMEOUT";
@@ -216,7 +253,10 @@ export function describeSession(session: Session): Record<string, unknown> {
   };
 }
 
-/** When the session ends for good if nobody uses it: the refresh token's end, else the access token's. */
+/**
+ * When the session ends for good if nobody uses it: the refresh token's end, else the access
+ * token's.
+ */
 function endOf(tokens: TokenSet): string {
   const seconds =
     tokens.refresh === undefined

@@ -1,6 +1,7 @@
 /**
- * The USB layer: Ledger's transport over node-hid, loaded only when a device command runs. The executable carries the one native addon of
- * its platform (scripts/build.ts); elsewhere node-hid finds its own. Every failure of either is translated here and nowhere else.
+ * The USB layer: Ledger's transport over node-hid, loaded only when a device command runs. The
+ * executable carries the one native addon of its platform (scripts/build.ts); elsewhere node-hid
+ * finds its own. Every failure of either is translated here and nowhere else.
  */
 import type TransportClass from "@ledgerhq/hw-transport-node-hid-noevents";
 import { CliError } from "../../errors.ts";
@@ -44,9 +45,16 @@ function listed({ getDevices }: Library): Found[] {
   }
 }
 
-/** What the loader of the system, of Node, of node-hid and of our executable say when something is not there. */
+/**
+ * What the loader of the system, of Node, of node-hid and of our executable say when something is
+ * not there.
+ */
 const MISSING: readonly (readonly [pattern: RegExp, message: string, hint?: string])[] = [
-  [/ERR_ADDON_MISSING/, "There is no USB support for this platform.", "Use a device from another kind of machine."],
+  [
+    /ERR_ADDON_MISSING/,
+    "There is no USB support for this platform.",
+    "Use a device from another kind of machine.",
+  ],
   [
     /failed to map segment/,
     "The USB addon cannot be loaded from the folder for temporary files, which forbids it.",
@@ -66,13 +74,21 @@ const MISSING: readonly (readonly [pattern: RegExp, message: string, hint?: stri
 ];
 
 function unsupported(cause: unknown): CliError {
-  const { code = "", message = "" } = cause instanceof Error ? (cause as Error & { code?: string }) : {};
+  const { code = "", message = "" } =
+    cause instanceof Error ? (cause as Error & { code?: string }) : {};
   const row = MISSING.find(([pattern]) => pattern.test(`${code} ${message}`));
   const [, text, hint] = row ?? [undefined, "USB support could not be loaded."];
-  return new CliError("DEVICE_UNSUPPORTED", { message: text, ...(hint === undefined ? {} : { hint }), cause });
+  return new CliError("DEVICE_UNSUPPORTED", {
+    message: text,
+    ...(hint === undefined ? {} : { hint }),
+    cause,
+  });
 }
 
-/** The native layer says why only in words: the system's own for a file on Linux, IOKit's number on macOS. */
+/**
+ * The native layer says why only in words: the system's own for a file on Linux, IOKit's number on
+ * macOS.
+ */
 function openError(cause: unknown, path: string, library: Library): CliError {
   const text = cause instanceof Error ? cause.message : "";
   const details = { path };
@@ -83,10 +99,21 @@ function openError(cause: unknown, path: string, library: Library): CliError {
       cause,
     });
   }
-  if (listed(library).every((found) => found.path !== path) || /no such (file|device)/i.test(text)) {
-    return new CliError("DEVICE_DISCONNECTED", { message: "The device was disconnected.", details, cause });
+  if (
+    listed(library).every((found) => found.path !== path) ||
+    /no such (file|device)/i.test(text)
+  ) {
+    return new CliError("DEVICE_DISCONNECTED", {
+      message: "The device was disconnected.",
+      details,
+      cause,
+    });
   }
-  return new CliError("DEVICE_BUSY", { message: "The device is there, but could not be opened.", details, cause });
+  return new CliError("DEVICE_BUSY", {
+    message: "The device is there, but could not be opened.",
+    details,
+    cause,
+  });
 }
 
 /** An opened transport as a wire. Exchanging throws DEVICE_PROTOCOL and DEVICE_DISCONNECTED. */
@@ -120,7 +147,10 @@ export function wireOf(transport: TransportClass): Wire {
   };
 }
 
-/** Before the transport collects what a packet announces. Channel, tag and sequence it checks itself. */
+/**
+ * Before the transport collects what a packet announces. Channel, tag and sequence it checks
+ * itself.
+ */
 function checkPacket(packet: Buffer, isFirst: boolean): void {
   if (packet.length !== PACKET_BYTES) throw protocolError("packet length");
   if (!isFirst) return;
@@ -130,7 +160,8 @@ function checkPacket(packet: Buffer, isFirst: boolean): void {
 
 function protocolError(what: string, cause?: unknown): CliError {
   return new CliError("DEVICE_PROTOCOL", {
-    message: "What came from the device is no answer to what was sent; nothing was sent to the server.",
+    message:
+      "What came from the device is no answer to what was sent; nothing was sent to the server.",
     details: { what },
     cause,
   });
@@ -140,7 +171,10 @@ function protocolError(what: string, cause?: unknown): CliError {
 function exchangeError(cause: unknown): CliError {
   if (cause instanceof CliError) return cause;
   if (cause instanceof Error && cause.name.startsWith("DisconnectedDevice")) {
-    return new CliError("DEVICE_DISCONNECTED", { message: "The device was disconnected; nothing was sent.", cause });
+    return new CliError("DEVICE_DISCONNECTED", {
+      message: "The device was disconnected; nothing was sent.",
+      cause,
+    });
   }
   const { id } = cause instanceof Error ? (cause as Error & { id?: unknown }) : {};
   return protocolError(typeof id === "string" ? id : "exchange", cause);

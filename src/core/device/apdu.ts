@@ -1,6 +1,7 @@
 /**
- * Commands of the operating system and of the Vault application as bytes, and what their answers hold (device protocol §2, §3). Pure: what
- * goes over the wire is decided here and sent by vault.ts. Lengths inside answers are checked before anything is cut (DEV-3).
+ * Commands of the operating system and of the Vault application as bytes, and what their answers
+ * hold (device protocol §2, §3). Pure: what goes over the wire is decided here and sent by
+ * vault.ts. Lengths inside answers are checked before anything is cut (DEV-3).
  */
 import { CliError } from "../../errors.ts";
 
@@ -66,12 +67,24 @@ export interface App {
 }
 
 /** `CLA INS P1 P2 Lc data`. */
-function command(cla: number, ins: number, p1: number, p2: number, data: Uint8Array = new Uint8Array()): Uint8Array {
+function command(
+  cla: number,
+  ins: number,
+  p1: number,
+  p2: number,
+  data: Uint8Array = new Uint8Array(),
+): Uint8Array {
   return Buffer.concat([Buffer.from([cla, ins, p1, p2, data.length]), data]);
 }
 
 /** One payload as commands of the Vault application, in order. */
-function commands(ins: number, p2: number, payload: Uint8Array, first = PIECE, next = PIECE): Uint8Array[] {
+function commands(
+  ins: number,
+  p2: number,
+  payload: Uint8Array,
+  first = PIECE,
+  next = PIECE,
+): Uint8Array[] {
   const made = [command(0xe0, ins, FIRST, p2, payload.subarray(0, first))];
   for (let at = first; at < payload.length; at += next)
     made.push(command(0xe0, ins, MORE, p2, payload.subarray(at, at + next)));
@@ -86,18 +99,33 @@ export function authenticate(login: LoginChallenge): Uint8Array[] {
     short(Buffer.from(login.workspace)),
   ]);
   const id = Buffer.from(APPLICATION_ID, "hex");
-  return commands(0x02, 0, Buffer.concat([login.challenge, id, short(login.keyHandle), long(info)]));
+  return commands(
+    0x02,
+    0,
+    Buffer.concat([login.challenge, id, short(login.keyHandle), long(info)]),
+  );
 }
 
 /** The commands that open the secure channel (device protocol §7), in order. */
 export function openSession(opening: SessionOpening): Uint8Array[] {
-  const blob = Buffer.concat([short(opening.signature), opening.attestationPublicKey, short(opening.certificate)]);
+  const blob = Buffer.concat([
+    short(opening.signature),
+    opening.attestationPublicKey,
+    short(opening.certificate),
+  ]);
   const path = Buffer.from(PATHS.confidentiality, "hex");
-  return commands(0x42, SCRIPTS[opening.script], Buffer.concat([path, opening.ephemeralPublicKey, long(blob)]));
+  return commands(
+    0x42,
+    SCRIPTS[opening.script],
+    Buffer.concat([path, opening.ephemeralPublicKey, long(blob)]),
+  );
 }
 
 /** One action of an approval; the older form gives its whole operation in small pieces. */
-export function validate(action: Uint8Array, form: "action" | "operation" = "action"): Uint8Array[] {
+export function validate(
+  action: Uint8Array,
+  form: "action" | "operation" = "action",
+): Uint8Array[] {
   const head = Buffer.from(PATHS.validation, "hex");
   const payload = Buffer.concat([head, long(action)]);
   if (form === "action") return commands(0x45, 0, payload);
@@ -109,12 +137,18 @@ function short(bytes: Uint8Array): Uint8Array {
 }
 
 function long(bytes: Uint8Array): Uint8Array {
-  return Buffer.concat([Buffer.from([checked(bytes, 0xffff).length >> 8, bytes.length & 0xff]), bytes]);
+  return Buffer.concat([
+    Buffer.from([checked(bytes, 0xffff).length >> 8, bytes.length & 0xff]),
+    bytes,
+  ]);
 }
 
-/** What is longer has been refused where it came in; a length must never be cut to its last byte. */
+/**
+ * What is longer has been refused where it came in; a length must never be cut to its last byte.
+ */
 function checked(bytes: Uint8Array, most: number): Uint8Array {
-  if (bytes.length > most) throw new Error(`A field of ${bytes.length} bytes does not fit into a command.`);
+  if (bytes.length > most)
+    throw new Error(`A field of ${bytes.length} bytes does not fit into a command.`);
   return bytes;
 }
 
@@ -124,7 +158,8 @@ export function readApp(data: Uint8Array): App {
   const name = part(data, 1);
   const version = part(data, 2 + name.length);
   if (format !== 1) throw malformed("getAppAndVersion");
-  const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin1").replaceAll("\0", "");
+  const text = (bytes: Uint8Array): string =>
+    Buffer.from(bytes).toString("latin1").replaceAll("\0", "");
   return { name: text(name), version: text(version) };
 
   function part(bytes: Uint8Array, at: number): Uint8Array {
@@ -134,19 +169,26 @@ export function readApp(data: Uint8Array): App {
   }
 }
 
-/** The uncompressed point, 65 bytes, in front of the device's attestation. Throws DEVICE_PROTOCOL. */
+/**
+ * The uncompressed point, 65 bytes, in front of the device's attestation. Throws DEVICE_PROTOCOL.
+ */
 export function readPublicKey(data: Uint8Array): Uint8Array {
   if (data[0] !== 65 || data.length < 66 || data[1] !== 4) throw malformed("getPublicKey");
   return data.subarray(1, 66);
 }
 
-/** Presence, counter and a DER signature; the server gets them as they are. Throws DEVICE_PROTOCOL. */
+/**
+ * Presence, counter and a DER signature; the server gets them as they are. Throws DEVICE_PROTOCOL.
+ */
 export function readAuthentication(data: Uint8Array): Uint8Array {
   if (data.length < 7 || data[5] !== 0x30) throw malformed("authenticate");
   return data;
 }
 
-/** What the device wants after an action: another one, by its number from 1, or the beginning of the signature. */
+/**
+ * What the device wants after an action: another one, by its number from 1, or the beginning of the
+ * signature.
+ */
 type Step = { readonly next: number } | { readonly signature: Uint8Array };
 
 /** Throws DEVICE_PROTOCOL. */
@@ -161,7 +203,8 @@ export function readStep(data: Uint8Array): Step {
 /** DEVICE_PROTOCOL for an answer to `command` that cannot be read. */
 export function malformed(command: string): CliError {
   return new CliError("DEVICE_PROTOCOL", {
-    message: "The device's answer does not have the form that its application promises; nothing was sent.",
+    message:
+      "The device's answer does not have the form that its application promises; nothing was sent.",
     details: { command },
   });
 }

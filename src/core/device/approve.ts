@@ -1,4 +1,7 @@
-/** Approval with a device (device protocol §7): what it shows and what is posted stem from one answer of the server (DEV-5). */
+/**
+ * Approval with a device (device protocol §7): what it shows and what is posted stem from one
+ * answer of the server (DEV-5).
+ */
 import { CliError } from "../../errors.ts";
 import { type Exact, member, value } from "../../io/json.ts";
 import type { Api } from "../api/api.ts";
@@ -16,11 +19,16 @@ export interface DeviceApproval extends DeviceOptions {
 }
 
 /**
- * Shows the request on the session's own device and posts the signature that its person gives there; gives the API's answer. After a refusal, a
- * disconnection or a time-out nothing is posted (DEV-4); once the signature is complete, the device is no longer needed. Throws the DEVICE_
+ * Shows the request on the session's own device and posts the signature that its person gives
+ * there; gives the API's answer. After a refusal, a disconnection or a time-out nothing is posted
+ * (DEV-4); once the signature is complete, the device is no longer needed. Throws the DEVICE_
  * codes, WRONG_SESSION_KIND, REQUEST_CLOSED, INVALID_RESPONSE, and the codes of calls and writes.
  */
-export async function approveWithDevice(api: Api, device: DeviceHost, request: DeviceApproval): Promise<Exact> {
+export async function approveWithDevice(
+  api: Api,
+  device: DeviceHost,
+  request: DeviceApproval,
+): Promise<Exact> {
   const session = await api.session();
   requireKind(session, "device");
   const { id } = request;
@@ -40,13 +48,17 @@ function sign(vault: Vault, { shown }: Channel): Promise<Uint8Array> {
   return "actions" in shown ? vault.sign(shown.actions) : vault.signOperation(shown.operation);
 }
 
-/** M17: the device must be the one that logged in, before it shows anything. Throws DEVICE_MISMATCH. */
+/**
+ * M17: the device must be the one that logged in, before it shows anything. Throws DEVICE_MISMATCH.
+ */
 async function ownKey(vault: Vault, session: Session): Promise<string> {
   const publicKey = Buffer.from(await vault.publicKey())
     .toString("hex")
     .toUpperCase();
   if (session.user?.publicKey?.toUpperCase() === publicKey) return publicKey;
-  throw new CliError("DEVICE_MISMATCH", { message: "The connected device is not the one that logged in." });
+  throw new CliError("DEVICE_MISMATCH", {
+    message: "The connected device is not the one that logged in.",
+  });
 }
 
 /** V2 names the kind of a request `type`, V1 that of its target `target_type`. */
@@ -55,5 +67,7 @@ function scriptOf(request: Exact): Script {
     const found = request.text.startsWith("{") ? member(request, name) : undefined;
     return found === undefined ? undefined : value(found);
   });
-  return kinds.some((kind) => typeof kind === "string" && TRANSACTIONS.has(kind)) ? "matcher" : "accountManager";
+  return kinds.some((kind) => typeof kind === "string" && TRANSACTIONS.has(kind))
+    ? "matcher"
+    : "accountManager";
 }

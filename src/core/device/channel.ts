@@ -1,4 +1,7 @@
-/** The secure channel between the server's security module and the device, as the server hands it out (device protocol §7). */
+/**
+ * The secure channel between the server's security module and the device, as the server hands it
+ * out (device protocol §7).
+ */
 import { CliError } from "../../errors.ts";
 import { type Exact, exact, JsonError, value } from "../../io/json.ts";
 import { FIELDS } from "./endpoints.ts";
@@ -21,8 +24,9 @@ const LONGEST_ACTION = 0xffff;
 const MOST_ACTIONS = 0xffff;
 
 /**
- * The channel for the device with this public key (130 hexadecimal digits), out of a map by public key in either case or a single channel,
- * each as it is or under `challenge`, there also as base64url JSON. Throws REQUEST_CLOSED, DEVICE_NOT_A_REVIEWER, WRONG_SESSION_KIND,
+ * The channel for the device with this public key (130 hexadecimal digits), out of a map by public
+ * key in either case or a single channel, each as it is or under `challenge`, there also as
+ * base64url JSON. Throws REQUEST_CLOSED, DEVICE_NOT_A_REVIEWER, WRONG_SESSION_KIND,
  * INVALID_RESPONSE.
  */
 export function channelFor(answer: Exact, publicKey: string): Channel {
@@ -40,7 +44,8 @@ export function channelFor(answer: Exact, publicKey: string): Channel {
   const [name] = own;
   if (name === undefined) {
     throw new CliError("DEVICE_NOT_A_REVIEWER", {
-      message: "The server has no channel for this device: its user is not asked to review this request now.",
+      message:
+        "The server has no channel for this device: its user is not asked to review this request now.",
     });
   }
   if (own.length > 1) throw invalid("challenge");
@@ -75,7 +80,11 @@ function readChannel(fields: Fields): Channel {
     ephemeralPublicKey: point(fields, FIELDS.ephemeralPublicKey),
     attestationPublicKey: point(certificate, FIELDS.attestationPublicKey),
     signature: bytes(pick(certificate, FIELDS.signature), FIELDS.signature[0], LONGEST_PART),
-    certificate: bytes(pick(certificate, FIELDS.attestedCertificate), FIELDS.attestedCertificate[0], LONGEST_PART),
+    certificate: bytes(
+      pick(certificate, FIELDS.attestedCertificate),
+      FIELDS.attestedCertificate[0],
+      LONGEST_PART,
+    ),
     shown: readShown(fields),
   };
 }
@@ -83,9 +92,12 @@ function readChannel(fields: Fields): Channel {
 function readShown(fields: Fields): Channel["shown"] {
   const actions = pick(fields, FIELDS.actions);
   if (actions === undefined || actions === null)
-    return { operation: bytes(pick(fields, FIELDS.operation), FIELDS.operation[0], LONGEST_ACTION) };
+    return {
+      operation: bytes(pick(fields, FIELDS.operation), FIELDS.operation[0], LONGEST_ACTION),
+    };
   const [field] = FIELDS.actions;
-  if (!Array.isArray(actions) || actions.length === 0 || actions.length > MOST_ACTIONS) throw invalid(field);
+  if (!Array.isArray(actions) || actions.length === 0 || actions.length > MOST_ACTIONS)
+    throw invalid(field);
   return { actions: actions.map((action: unknown) => bytes(action, field, LONGEST_ACTION)) };
 }
 
@@ -94,7 +106,9 @@ function point(fields: Fields, names: readonly string[]): Uint8Array {
   const given = pick(fields, names);
   const field = names[0] ?? "";
   const found =
-    typeof given === "string" && KEY.test(given) ? Buffer.from(given, "hex") : bytes(given, field, LONGEST_PART);
+    typeof given === "string" && KEY.test(given)
+      ? Buffer.from(given, "hex")
+      : bytes(given, field, LONGEST_PART);
   if (found.length !== 65 || found[0] !== 4) throw invalid(field);
   return found;
 }

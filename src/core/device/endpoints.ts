@@ -1,7 +1,8 @@
 /**
- * What of the server's side of devices is not public, in one table: paths, bodies and names of fields. The older web client's are used
- * below the base URL of either generation (device protocol §6, §7); what V2 documents is taken from there. Read leniently by channel.ts
- * and login.ts, and named in the README.
+ * What of the server's side of devices is not public, in one table: paths, bodies and names of
+ * fields. The older web client's are used below the base URL of either generation (device protocol
+ * §6, §7); what V2 documents is taken from there. Read leniently by channel.ts and login.ts, and
+ * named in the README.
  */
 import { Exact, encode } from "../../io/json.ts";
 import type { Operation } from "../api/operation.ts";
@@ -29,17 +30,29 @@ export const FIELDS = {
   operation: ["blob"],
 } as const;
 
-/** Requests of these kinds open the device's session for transactions; all others the one for everything else. */
+/**
+ * Requests of these kinds open the device's session for transactions; all others the one for
+ * everything else.
+ */
 export const TRANSACTIONS: ReadonlySet<string> = new Set([
-  ...["CREATE_TRANSACTION", "BITCOIN_LIKE_TRANSACTION", "ETHEREUM_LIKE_TRANSACTION", "RIPPLE_LIKE_TRANSACTION"],
+  ...[
+    "CREATE_TRANSACTION",
+    "BITCOIN_LIKE_TRANSACTION",
+    "ETHEREUM_LIKE_TRANSACTION",
+    "RIPPLE_LIKE_TRANSACTION",
+  ],
 ]);
 
 const CHALLENGE = "/requests/{id}/challenge";
 const APPROVE = "/requests/{id}/approve";
 
-type DeviceOperations = Readonly<Record<"requests.deviceChallenge" | "requests.deviceApprove", Operation>>;
+type DeviceOperations = Readonly<
+  Record<"requests.deviceChallenge" | "requests.deviceApprove", Operation>
+>;
 
-/** The calls of an approval by device, for the tables of the two generations. `signature` is base64. */
+/**
+ * The calls of an approval by device, for the tables of the two generations. `signature` is base64.
+ */
 export const OPERATIONS: { readonly v1: DeviceOperations; readonly v2: DeviceOperations } = {
   v1: {
     "requests.deviceChallenge": { method: "POST", path: CHALLENGE, body: () => new Exact("{}") },
@@ -47,7 +60,8 @@ export const OPERATIONS: { readonly v1: DeviceOperations; readonly v2: DeviceOpe
       method: "POST",
       path: APPROVE,
       writes: true,
-      body: (_, { signature, publicKey }) => new Exact(encode({ signature, public_key: publicKey })),
+      body: (_, { signature, publicKey }) =>
+        new Exact(encode({ signature, public_key: publicKey })),
     },
   },
   v2: {

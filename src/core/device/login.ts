@@ -1,4 +1,7 @@
-/** Login with a device (device protocol §6). The session that was there stays until the new one is complete. */
+/**
+ * Login with a device (device protocol §6). The session that was there stays until the new one is
+ * complete.
+ */
 import { CliError } from "../../errors.ts";
 import { type Exact, value } from "../../io/json.ts";
 import { Client } from "../api/client.ts";
@@ -20,10 +23,15 @@ export interface DeviceLogin extends LoginOptions, DeviceOptions {
 }
 
 /**
- * Finds the device, has its person confirm the server's challenge, stores the session with the device's public key. Throws the DEVICE_ codes,
- * INVALID_RESPONSE, SESSION_MISMATCH, and the HTTP and network codes; on each of them the session that was there is untouched.
+ * Finds the device, has its person confirm the server's challenge, stores the session with the
+ * device's public key. Throws the DEVICE_ codes, INVALID_RESPONSE, SESSION_MISMATCH, and the HTTP
+ * and network codes; on each of them the session that was there is untouched.
  */
-export async function loginWithDevice(api: ApiHost, device: DeviceHost, request: DeviceLogin): Promise<Session> {
+export async function loginWithDevice(
+  api: ApiHost,
+  device: DeviceHost,
+  request: DeviceLogin,
+): Promise<Session> {
   const { endpoint, workspace } = api.config.target(request);
   const dialect = dialectOf(chooseVersion(endpoint, request.apiVersion));
   const client = new Client(endpoint, api);
@@ -55,7 +63,11 @@ export async function loginWithDevice(api: ApiHost, device: DeviceHost, request:
   return session;
 }
 
-async function askChallenge(client: Client, publicKey: string, headers: Record<string, string>): Promise<Exact> {
+async function askChallenge(
+  client: Client,
+  publicKey: string,
+  headers: Record<string, string>,
+): Promise<Exact> {
   try {
     return await client.send({ method: "GET", path: LOGIN.challengePath(publicKey), headers });
   } catch (cause) {
@@ -75,18 +87,27 @@ function readChallenge(answer: Exact, workspace: string): LoginChallenge {
   const fields = fieldsOf(value(answer), "challenge");
   const given = pick(fields, FIELDS.keyHandle);
   if (given === undefined || given === null || given === "") {
-    throw new CliError("DEVICE_NOT_REGISTERED", { message: "The server does not know this device." });
+    throw new CliError("DEVICE_NOT_REGISTERED", {
+      message: "The server does not know this device.",
+    });
   }
   const challenge = bytesOf(pick(fields, FIELDS.challenge), "challenge");
   if (challenge.length !== 32) throw invalid("challenge");
   const keyHandle = bytesOf(given, "key_handle");
   if (keyHandle.length > 255) throw invalid("key_handle");
-  return { challenge, keyHandle, role: roleOf(pick(fields, FIELDS.role)), name: nameOf(fields), workspace };
+  return {
+    challenge,
+    keyHandle,
+    role: roleOf(pick(fields, FIELDS.role)),
+    name: nameOf(fields),
+    workspace,
+  };
 }
 
 function nameOf(fields: Readonly<Record<string, unknown>>): string {
   const name = pick(fields, FIELDS.name);
-  if (typeof name !== "string" || !name.isWellFormed() || Buffer.byteLength(name) > 255) throw invalid("name");
+  if (typeof name !== "string" || !name.isWellFormed() || Buffer.byteLength(name) > 255)
+    throw invalid("name");
   return name;
 }
 
@@ -107,11 +128,15 @@ function bytesOf(given: unknown, field: string): Uint8Array {
 /** Tokens under the names of either generation. Throws INVALID_RESPONSE. */
 function tokensOf(answer: Exact, receivedAt: number): TokenSet {
   const fields = value(answer);
-  const isV1 = typeof fields === "object" && fields !== null && Object.hasOwn(fields, "access_token");
+  const isV1 =
+    typeof fields === "object" && fields !== null && Object.hasOwn(fields, "access_token");
   return readTokens(fields, dialectOf(isV1 ? "v1" : "v2").login.names, receivedAt);
 }
 
-/** A token that names another key would make every approval fail, or be somebody else's. Throws DEVICE_MISMATCH. */
+/**
+ * A token that names another key would make every approval fail, or be somebody else's. Throws
+ * DEVICE_MISMATCH.
+ */
 function requireOwnKey({ access }: TokenSet, publicKey: string): void {
   const claimed = readClaims(access).publicKey;
   if (claimed === undefined || claimed.toUpperCase() === publicKey) return;

@@ -1,6 +1,7 @@
 /**
- * From "some device may be connected" to its open Vault application (device protocol §2.1): finding the one device, asking the person to
- * unlock it and to open the application, and finding it again when it leaves the bus meanwhile.
+ * From "some device may be connected" to its open Vault application (device protocol §2.1): finding
+ * the one device, asking the person to unlock it and to open the application, and finding it again
+ * when it leaves the bus meanwhile.
  */
 import { CliError } from "../../errors.ts";
 import type { App } from "./apdu.ts";
@@ -28,14 +29,21 @@ function modelOf({ productId }: Found): string | undefined {
   return productId < 0x100 ? undefined : MODELS[productId >> 8];
 }
 
-/** The one device to use. Throws DEVICE_NOT_FOUND, DEVICE_AMBIGUOUS, DEVICE_NOT_READY, DEVICE_UNSUPPORTED. */
+/**
+ * The one device to use. Throws DEVICE_NOT_FOUND, DEVICE_AMBIGUOUS, DEVICE_NOT_READY,
+ * DEVICE_UNSUPPORTED.
+ */
 async function findDevice(host: DeviceHost, path: string | undefined): Promise<Found> {
   const all = (await host.usb()).list();
   const usable = all.filter((found) => modelOf(found) !== undefined);
   const chosen = path === undefined ? usable : usable.filter((found) => found.path === path);
   const [only, ...others] = chosen;
   const details = {
-    devices: usable.map((found) => ({ path: found.path, model: modelOf(found), serial: found.serial })),
+    devices: usable.map((found) => ({
+      path: found.path,
+      model: modelOf(found),
+      serial: found.serial,
+    })),
   };
   if (only !== undefined && others.length === 0) return only;
   if (only !== undefined) {
@@ -46,7 +54,11 @@ async function findDevice(host: DeviceHost, path: string | undefined): Promise<F
     });
   }
   if (path !== undefined && usable.length > 0) {
-    throw new CliError("DEVICE_NOT_FOUND", { message: "No such device is connected.", field: "--device", details });
+    throw new CliError("DEVICE_NOT_FOUND", {
+      message: "No such device is connected.",
+      field: "--device",
+      details,
+    });
   }
   if (all.some(({ productId }) => BOOTLOADERS.includes(productId))) {
     throw new CliError("DEVICE_NOT_READY", {
@@ -55,7 +67,10 @@ async function findDevice(host: DeviceHost, path: string | undefined): Promise<F
     });
   }
   throw new CliError("DEVICE_NOT_FOUND", {
-    message: all.length > 0 ? "A Ledger device is connected, but no Stax or Flex." : "No Ledger device is connected.",
+    message:
+      all.length > 0
+        ? "A Ledger device is connected, but no Stax or Flex."
+        : "No Ledger device is connected.",
   });
 }
 
@@ -66,7 +81,10 @@ export interface DeviceState {
   readonly app: { readonly name: string; readonly version: string; readonly isVault: boolean };
 }
 
-/** Looks at the device once: asks nobody for anything and opens nothing on it. Throws the DEVICE_ codes, DEVICE_LOCKED among them. */
+/**
+ * Looks at the device once: asks nobody for anything and opens nothing on it. Throws the DEVICE_
+ * codes, DEVICE_LOCKED among them.
+ */
 export async function inspectDevice(host: DeviceHost): Promise<DeviceState> {
   const found = await findDevice(host, undefined);
   return host.alone(async () => {
@@ -74,14 +92,20 @@ export async function inspectDevice(host: DeviceHost): Promise<DeviceState> {
     try {
       const app = await askApp(connection);
       const [name, version] = [app.name.slice(0, 64), app.version.slice(0, 64)];
-      return { model: modelOf(found) ?? "", path: found.path, app: { name, version, isVault: isVault(app) } };
+      return {
+        model: modelOf(found) ?? "",
+        path: found.path,
+        app: { name, version, isVault: isVault(app) },
+      };
     } finally {
       await connection.close();
     }
   });
 }
 
-/** Finds the device, opens its Vault application, runs `work`, and lets go of it whatever happens. */
+/**
+ * Finds the device, opens its Vault application, runs `work`, and lets go of it whatever happens.
+ */
 export async function withVault<T>(
   host: DeviceHost,
   options: DeviceOptions,
@@ -147,7 +171,10 @@ class Way {
     return this.current;
   }
 
-  /** What runs on the device, once it is unlocked. Throws DEVICE_LOCKED when nobody does that in time. */
+  /**
+   * What runs on the device, once it is unlocked. Throws DEVICE_LOCKED when nobody does that in
+   * time.
+   */
   private async appOf(connection: Connection): Promise<App> {
     try {
       return await askApp(connection);
@@ -170,10 +197,14 @@ class Way {
     }
   }
 
-  /** Asks again and again, on whatever path the device comes back, until what runs there is `right`. */
+  /**
+   * Asks again and again, on whatever path the device comes back, until what runs there is `right`.
+   */
   private async appAfter(right: (app: App) => boolean, limitMs: number): Promise<App> {
     const end = this.host.now() + limitMs;
-    let failure = new CliError("DEVICE_DISCONNECTED", { message: "The device did not come back; nothing was sent." });
+    let failure = new CliError("DEVICE_DISCONNECTED", {
+      message: "The device did not come back; nothing was sent.",
+    });
     for (;;) {
       try {
         const app = await this.look();
@@ -205,19 +236,27 @@ class Way {
   /** The same device under whatever path and product id it has now. Throws DEVICE_AMBIGUOUS. */
   private async findAgain(): Promise<Found | undefined> {
     const { productId, serial, path } = this.device;
-    const all = (await this.host.usb()).list().filter((found) => found.productId >> 8 === productId >> 8);
+    const all = (await this.host.usb())
+      .list()
+      .filter((found) => found.productId >> 8 === productId >> 8);
     const same = serial === undefined ? all : all.filter((found) => found.serial === serial);
     if (same.length < 2) return same[0];
     const there = same.find((found) => found.path === path);
     if (there !== undefined) return there;
-    throw new CliError("DEVICE_AMBIGUOUS", { message: "More than one device is connected.", field: "--device" });
+    throw new CliError("DEVICE_AMBIGUOUS", {
+      message: "More than one device is connected.",
+      field: "--device",
+    });
   }
 
   private async pause(): Promise<void> {
     try {
       await this.host.sleep(POLL_MS, this.host.stop);
     } catch (cause) {
-      throw new CliError("DEVICE_TIMEOUT", { message: "The command ended before the device was ready.", cause });
+      throw new CliError("DEVICE_TIMEOUT", {
+        message: "The command ended before the device was ready.",
+        cause,
+      });
     }
   }
 }
@@ -228,10 +267,16 @@ function isLocked(cause: unknown): boolean {
 
 function wrongApp({ name, version }: App): CliError {
   const details = { app: name.slice(0, 64), version: version.slice(0, 64) };
-  return new CliError("DEVICE_WRONG_APP", { message: "The Vault application was not opened.", details });
+  return new CliError("DEVICE_WRONG_APP", {
+    message: "The Vault application was not opened.",
+    details,
+  });
 }
 
-/** What a device shows that changes its application: it leaves the bus, sometimes before it has answered, and is nobody's for a moment. */
+/**
+ * What a device shows that changes its application: it leaves the bus, sometimes before it has
+ * answered, and is nobody's for a moment.
+ */
 const PASSING = new Set(["DEVICE_DISCONNECTED", "DEVICE_BUSY", "DEVICE_PERMISSION"]);
 
 function requireGone(cause: unknown): CliError {

@@ -1,4 +1,7 @@
-/** Status words of the device → our errors (DEV-1): the one table. Unknown ones are shown as they are. */
+/**
+ * Status words of the device → our errors (DEV-1): the one table. Unknown ones are shown as they
+ * are.
+ */
 import { CliError, type ErrorCode } from "../../errors.ts";
 
 export const OK = 0x9000;
@@ -16,10 +19,23 @@ const TABLE: readonly Row[] = [
     "The device is not set up.",
     "Set the device up first, as the workspace's administrator says.",
   ],
-  [[0x6e00, 0x6d00, 0x6d02], "DEVICE_WRONG_APP", "The Vault application is not open on the device."],
+  [
+    [0x6e00, 0x6d00, 0x6d02],
+    "DEVICE_WRONG_APP",
+    "The Vault application is not open on the device.",
+  ],
   [[0x6e01], "DEVICE_NOT_READY", "The device is in bootloader mode.", "Restart the device."],
-  [[0x662f], "DEVICE_NOT_READY", "The device is in recovery mode.", "Finish the recovery, or restart the device."],
-  [[0x6807, 0x670a, 0x5123], "DEVICE_APP_MISSING", "The Vault application is not installed on the device."],
+  [
+    [0x662f],
+    "DEVICE_NOT_READY",
+    "The device is in recovery mode.",
+    "Finish the recovery, or restart the device.",
+  ],
+  [
+    [0x6807, 0x670a, 0x5123],
+    "DEVICE_APP_MISSING",
+    "The Vault application is not installed on the device.",
+  ],
   [[0x6a80], "DEVICE_BAD_DATA", "The device refused the data from the server."],
   [
     [0x6801],
@@ -43,14 +59,26 @@ const TABLE: readonly Row[] = [
 ];
 
 /** What 0x6f00–0x6fff have in common, unless the table knows better. */
-const INTERNAL: Row = [[], "DEVICE_ERROR", "The device reports an internal error.", "Restart the device."];
+const INTERNAL: Row = [
+  [],
+  "DEVICE_ERROR",
+  "The device reports an internal error.",
+  "Restart the device.",
+];
 
-/** The failure that a status word other than success stands for; `command` is ours, for `details`. */
+/**
+ * The failure that a status word other than success stands for; `command` is ours, for `details`.
+ */
 export function statusError(status: number, command: string): CliError {
   const spelled = `0x${status.toString(16).padStart(4, "0")}`;
-  const unknown: Row = [[], "DEVICE_ERROR", `The device answered with the unknown status ${spelled}.`];
+  const unknown: Row = [
+    [],
+    "DEVICE_ERROR",
+    `The device answered with the unknown status ${spelled}.`,
+  ];
   const isInternal = status >> 8 === 0x6f || status === 0x5223;
-  const [, code, message, hint] = TABLE.find(([words]) => words.includes(status)) ?? (isInternal ? INTERNAL : unknown);
+  const [, code, message, hint] =
+    TABLE.find(([words]) => words.includes(status)) ?? (isInternal ? INTERNAL : unknown);
   const facts = { message, details: { status: spelled, command } };
   return new CliError(code, hint === undefined ? facts : { ...facts, hint });
 }

@@ -1,6 +1,7 @@
 /**
- * One connection to one device: commands out, answers in, each within its time, every failure as ours (DEV-3, DEV-4). After a failure
- * the connection is not used again: the device may still show something.
+ * One connection to one device: commands out, answers in, each within its time, every failure as
+ * ours (DEV-3, DEV-4). After a failure the connection is not used again: the device may still show
+ * something.
  */
 import { CliError } from "../../errors.ts";
 import type { Log } from "../../io/log.ts";
@@ -63,8 +64,8 @@ export class Connection {
   ) {}
 
   /**
-   * Sends one command and gives its answer whatever its status. `person`: somebody has to act on the device before it answers. Throws
-   * DEVICE_TIMEOUT, DEVICE_DISCONNECTED, DEVICE_PROTOCOL.
+   * Sends one command and gives its answer whatever its status. `person`: somebody has to act on
+   * the device before it answers. Throws DEVICE_TIMEOUT, DEVICE_DISCONNECTED, DEVICE_PROTOCOL.
    */
   async exchange(name: string, command: Uint8Array, person = false): Promise<Answer> {
     if (!this.isUsable) throw new Error("A connection that failed was used again.");
@@ -83,8 +84,16 @@ export class Connection {
     return { data: raw.subarray(0, -2), status };
   }
 
-  /** The same for an answer that must be a success; `also` accepts other statuses. Throws what the status stands for, too. */
-  async ask(name: string, command: Uint8Array, person = false, also = (_: number) => false): Promise<Answer> {
+  /**
+   * The same for an answer that must be a success; `also` accepts other statuses. Throws what the
+   * status stands for, too.
+   */
+  async ask(
+    name: string,
+    command: Uint8Array,
+    person = false,
+    also = (_: number) => false,
+  ): Promise<Answer> {
     const answer = await this.exchange(name, command, person);
     if (answer.status !== OK && !also(answer.status)) throw statusError(answer.status, name);
     return answer;

@@ -1,4 +1,7 @@
-/** The Vault application: its commands as calls, and the way there from whatever the device shows (device protocol §2.1, §3). */
+/**
+ * The Vault application: its commands as calls, and the way there from whatever the device shows
+ * (device protocol §2.1, §3).
+ */
 import { CliError } from "../../errors.ts";
 import * as apdu from "./apdu.ts";
 import { OK, statusError } from "./status.ts";
@@ -17,7 +20,9 @@ export class Vault {
 
   /** The device's own key, 65 bytes; shows nothing. */
   async publicKey(): Promise<Uint8Array> {
-    return apdu.readPublicKey((await this.connection.ask("getPublicKey", apdu.GET_PUBLIC_KEY)).data);
+    return apdu.readPublicKey(
+      (await this.connection.ask("getPublicKey", apdu.GET_PUBLIC_KEY)).data,
+    );
   }
 
   /** Asks the person to log in. Gives the bytes for the server. */
@@ -26,21 +31,28 @@ export class Vault {
     return apdu.readAuthentication(data);
   }
 
-  /** Opens the secure channel with the server's security module; shows nothing. Throws DEVICE_SERVER_UNTRUSTED. */
+  /**
+   * Opens the secure channel with the server's security module; shows nothing. Throws
+   * DEVICE_SERVER_UNTRUSTED.
+   */
   async openSession(opening: apdu.SessionOpening): Promise<void> {
     await this.send("openSession", apdu.openSession(opening), false);
   }
 
   /**
-   * Shows the actions in the order that the device asks for, and gives the person's signature, opaque bytes. The first action is number 1.
-   * Throws DEVICE_REFUSED, DEVICE_PROTOCOL.
+   * Shows the actions in the order that the device asks for, and gives the person's signature,
+   * opaque bytes. The first action is number 1. Throws DEVICE_REFUSED, DEVICE_PROTOCOL.
    */
   async sign(actions: readonly Uint8Array[]): Promise<Uint8Array> {
     let number = 1;
     for (let round = 0; round < actions.length * ROUNDS_PER_ACTION; round += 1) {
       const action = actions[number - 1];
       if (action === undefined) throw apdu.malformed("validateVaultOperation");
-      const { data, status } = await this.send("validateVaultOperation", apdu.validate(action), true);
+      const { data, status } = await this.send(
+        "validateVaultOperation",
+        apdu.validate(action),
+        true,
+      );
       const step = apdu.readStep(data);
       if ("signature" in step) return this.rest(step.signature, status);
       number = step.next;
@@ -52,7 +64,11 @@ export class Vault {
 
   /** The older form: one operation, whose answer is the signature. */
   async signOperation(operation: Uint8Array): Promise<Uint8Array> {
-    const { data, status } = await this.send("validateVaultOperation", apdu.validate(operation, "operation"), true);
+    const { data, status } = await this.send(
+      "validateVaultOperation",
+      apdu.validate(operation, "operation"),
+      true,
+    );
     return this.rest(data, status);
   }
 
@@ -72,7 +88,9 @@ export class Vault {
 
   /** All pieces of one command; only the last answer counts. */
   private async send(name: string, pieces: readonly Uint8Array[], person: boolean) {
-    let answer = { data: new Uint8Array(), status: 0 } as Awaited<ReturnType<Connection["exchange"]>>;
+    let answer = { data: new Uint8Array(), status: 0 } as Awaited<
+      ReturnType<Connection["exchange"]>
+    >;
     for (const piece of pieces) answer = await this.connection.ask(name, piece, person, hasMore);
     return answer;
   }
@@ -94,7 +112,10 @@ export function isDashboard({ name }: apdu.App): boolean {
 /** How a device takes the order to open the application. */
 export type Opening = "opened" | "unknown";
 
-/** Asks the person to open the Vault application. `unknown`: this dashboard has no such command. Throws DEVICE_REFUSED, DEVICE_APP_MISSING. */
+/**
+ * Asks the person to open the Vault application. `unknown`: this dashboard has no such command.
+ * Throws DEVICE_REFUSED, DEVICE_APP_MISSING.
+ */
 export async function openVault(connection: Connection): Promise<Opening> {
   const { status } = await connection.exchange("openApp", apdu.OPEN_APP, true);
   if (status === OK) return "opened";

@@ -1,6 +1,7 @@
 /**
- * Downloads from a releases page. What arrives is believed only after its signature and checksum; here it is bounded in size and
- * silence, and redirects lead only within the page's own host or GitHub's (VER-1).
+ * Downloads from a releases page. What arrives is believed only after its signature and checksum;
+ * here it is bounded in size and silence, and redirects lead only within the page's own host or
+ * GitHub's (VER-1).
  */
 import { CliError } from "../../errors.ts";
 import { classify } from "../api/failure.ts";
@@ -18,7 +19,9 @@ export interface Download {
   take(chunk: Uint8Array): void | Promise<void>;
 }
 
-/** Throws UPGRADE_FAILED with the kind of failure in `details.reason`; what `take` throws goes on. */
+/**
+ * Throws UPGRADE_FAILED with the kind of failure in `details.reason`; what `take` throws goes on.
+ */
 export async function download({ url, maxBytes, take }: Download, host: SourceHost): Promise<void> {
   const silence = new Silence();
   const signal = AbortSignal.any([silence.signal, host.stop]);
@@ -41,7 +44,9 @@ export async function download({ url, maxBytes, take }: Download, host: SourceHo
     const reader = response.body?.getReader();
     let size = 0;
     for (;;) {
-      const { done, value } = (await (reader === undefined ? undefined : step(reader.read()))) ?? { done: true };
+      const { done, value } = (await (reader === undefined ? undefined : step(reader.read()))) ?? {
+        done: true,
+      };
       if (done || value === undefined) return;
       size += value.length;
       if (size > maxBytes) throw failed(url, "RESPONSE_TOO_LARGE");
@@ -66,7 +71,9 @@ async function open(url: string, { fetch, userAgent, stop }: SourceHost): Promis
     const response = await fetch(at.href, { redirect: "manual", signal: stop, headers });
     if (response.status === 200) return response;
     void response.body?.cancel().catch(() => undefined);
-    const next = isRedirect(response) ? nextPlace(response.headers.get("location") ?? "", at) : undefined;
+    const next = isRedirect(response)
+      ? nextPlace(response.headers.get("location") ?? "", at)
+      : undefined;
     if (next === undefined) {
       const reason = isRedirect(response) ? "REDIRECT_BLOCKED" : "HTTP_ERROR";
       throw failed(url, reason, undefined, response.status);
@@ -83,7 +90,9 @@ function isRedirect({ status }: Response): boolean {
 function nextPlace(location: string, at: URL): URL | undefined {
   if (location === "" || !URL.canParse(location, at)) return undefined;
   const next = new URL(location, at);
-  const isGitHub = next.protocol === "https:" && [at, next].every(({ hostname }) => DOWNLOAD_HOSTS.includes(hostname));
+  const isGitHub =
+    next.protocol === "https:" &&
+    [at, next].every(({ hostname }) => DOWNLOAD_HOSTS.includes(hostname));
   return next.origin === at.origin || isGitHub ? next : undefined;
 }
 

@@ -1,6 +1,7 @@
 /**
- * The version gate (SPEC §5): stands before a command, and before any credential is read (VER-5). With a fresh memory it costs the reading of
- * one small file; the sources are loaded only when they are asked.
+ * The version gate (SPEC §5): stands before a command, and before any credential is read (VER-5).
+ * With a fresh memory it costs the reading of one small file; the sources are loaded only when they
+ * are asked.
  */
 import { CliError } from "../../errors.ts";
 import type { Channel } from "../../version.ts";
@@ -23,7 +24,10 @@ const DEVELOPMENT = "0.0.0-dev";
 /** So long nobody waits again for sources that did not answer. */
 const RETRY_MS = 10 * 60 * 1000;
 
-/** Returns when the command may run, perhaps after a warning. Throws VERSION_OUTDATED, and what the host's members throw. */
+/**
+ * Returns when the command may run, perhaps after a warning. Throws VERSION_OUTDATED, and what the
+ * host's members throw.
+ */
 export async function requireCurrent(host: FreshnessHost): Promise<void> {
   if (host.version === DEVELOPMENT) return;
   const addresses = host.addresses();
@@ -38,7 +42,10 @@ export async function requireCurrent(host: FreshnessHost): Promise<void> {
   if (asks || verdict.kind !== "unchecked") act(verdict, host);
 }
 
-/** What the sources say now; keeps nothing. Undefined for a build that comes from no release. Throws what the host's members throw. */
+/**
+ * What the sources say now; keeps nothing. Undefined for a build that comes from no release. Throws
+ * what the host's members throw.
+ */
 export async function inspectVersion(host: FreshnessHost): Promise<Verdict | undefined> {
   if (host.version === DEVELOPMENT) return undefined;
   const addresses = host.addresses();
@@ -58,8 +65,15 @@ function isWithin(at: number | undefined, ms: number, host: FreshnessHost): bool
   return at !== undefined && host.now() - at < ms;
 }
 
-/** Earlier answers count on while no source gives a new one; once one does, only what was said now counts. */
-async function ask(addresses: Addresses, known: Memory | undefined, host: FreshnessHost): Promise<Memory> {
+/**
+ * Earlier answers count on while no source gives a new one; once one does, only what was said now
+ * counts.
+ */
+async function ask(
+  addresses: Addresses,
+  known: Memory | undefined,
+  host: FreshnessHost,
+): Promise<Memory> {
   const { askSources } = await host.sources();
   const before = { npm: known?.npm, releases: known?.releases };
   const answers = await askSources(addresses, before, host);
@@ -75,10 +89,16 @@ function act(verdict: Verdict, { version, channel, log }: FreshnessHost): void {
     case "current":
       return;
     case "unchecked":
-      log.warn("VERSION_UNCHECKED", "Neither npm nor the releases page says whether there is a newer version.");
+      log.warn(
+        "VERSION_UNCHECKED",
+        "Neither npm nor the releases page says whether there is a newer version.",
+      );
       return;
     case "ahead":
-      log.warn("VERSION_AHEAD", `Only one of two sources publishes ${verdict.latest}; this is ${version}.`);
+      log.warn(
+        "VERSION_AHEAD",
+        `Only one of two sources publishes ${verdict.latest}; this is ${version}.`,
+      );
       return;
     case "outdated":
     case "frozen":

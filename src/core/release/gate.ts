@@ -1,9 +1,12 @@
 /**
- * The version gate's decision, as a pure function (SPEC §5, VER-2…4). It keeps honest installations fresh; it is no defence against
- * somebody who owns the machine (VER-6).
+ * The version gate's decision, as a pure function (SPEC §5, VER-2…4). It keeps honest installations
+ * fresh; it is no defence against somebody who owns the machine (VER-6).
  */
 
-/** What a source says: the stable version that it publishes, null when it publishes none, undefined when it cannot be reached. */
+/**
+ * What a source says: the stable version that it publishes, null when it publishes none, undefined
+ * when it cannot be reached.
+ */
 export type Answer = string | null | undefined;
 
 /** What is known of newer versions, and since when. */
@@ -35,7 +38,9 @@ const FREEZE_MS = 7 * 24 * 3600 * 1000;
 export function decide({ version, npm, releases, ageMs }: Knowledge): Verdict {
   const answers = [npm, releases].filter((answer) => answer !== undefined);
   if (ageMs === undefined || answers.length === 0) return { kind: "unchecked" };
-  const newer = answers.filter((answer) => answer !== null).filter((answer) => isNewer(answer, version));
+  const newer = answers
+    .filter((answer) => answer !== null)
+    .filter((answer) => isNewer(answer, version));
   if (newer.length === answers.length) return { kind: "outdated", latest: lowest(newer) };
   if (ageMs > FREEZE_MS) return { kind: "frozen" };
   if (newer.length > 0) return { kind: "ahead", latest: lowest(newer) };
@@ -44,11 +49,16 @@ export function decide({ version, npm, releases, ageMs }: Knowledge): Verdict {
 
 /** What both sources confirm: one of them alone cannot make up a higher number. */
 function lowest(versions: readonly string[]): string {
-  const [first = ""] = [...versions].sort((a, b) => compareVersions(parseVersion(a) ?? NONE, parseVersion(b) ?? NONE));
+  const [first = ""] = [...versions].sort((a, b) =>
+    compareVersions(parseVersion(a) ?? NONE, parseVersion(b) ?? NONE),
+  );
   return first;
 }
 
-/** A version as strict SemVer 2.0.0 reads it; build metadata has no meaning and is dropped. Numbers stay digits, of any length. */
+/**
+ * A version as strict SemVer 2.0.0 reads it; build metadata has no meaning and is dropped. Numbers
+ * stay digits, of any length.
+ */
 export interface Version {
   readonly numbers: readonly [string, string, string];
   /** Empty for a stable version. */
@@ -70,16 +80,26 @@ export function parseVersion(text: string): Version | undefined {
   return { numbers: [major, minor, patch], preRelease: preRelease?.split(".") ?? [] };
 }
 
-/** Digits alone, such as `1.2.3`: the only text of a source that is ever shown. Undefined for a pre-release and for what is no version. */
+/**
+ * Digits alone, such as `1.2.3`: the only text of a source that is ever shown. Undefined for a
+ * pre-release and for what is no version.
+ */
 export function stableVersion(text: string): string | undefined {
   const version = parseVersion(text);
-  return version === undefined || version.preRelease.length > 0 ? undefined : version.numbers.join(".");
+  return version === undefined || version.preRelease.length > 0
+    ? undefined
+    : version.numbers.join(".");
 }
 
-/** True when `candidate` is a stable version above `own`; a pre-release never makes anything outdated (VER-2). */
+/**
+ * True when `candidate` is a stable version above `own`; a pre-release never makes anything
+ * outdated (VER-2).
+ */
 export function isNewer(candidate: string, own: string): boolean {
   const [a, b] = [parseVersion(candidate), parseVersion(own)];
-  return a !== undefined && b !== undefined && a.preRelease.length === 0 && compareVersions(a, b) > 0;
+  return (
+    a !== undefined && b !== undefined && a.preRelease.length === 0 && compareVersions(a, b) > 0
+  );
 }
 
 /** Negative, zero or positive, by SemVer's precedence (§11). */
@@ -88,7 +108,8 @@ export function compareVersions(a: Version, b: Version): number {
     const difference = compareDigits(number, b.numbers[at] ?? "0");
     if (difference !== 0) return difference;
   }
-  if (a.preRelease.length === 0 || b.preRelease.length === 0) return b.preRelease.length - a.preRelease.length;
+  if (a.preRelease.length === 0 || b.preRelease.length === 0)
+    return b.preRelease.length - a.preRelease.length;
   for (const [at, word] of a.preRelease.entries()) {
     const other = b.preRelease[at];
     if (other === undefined) return 1;

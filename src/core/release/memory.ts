@@ -1,6 +1,7 @@
 /**
- * What the sources said, kept for an hour in the state folder (VER-4), and when they were last asked, so that a machine without a way out
- * waits for them once and not at every command. A file that cannot be read, written or believed is as good as none (N11).
+ * What the sources said, kept for an hour in the state folder (VER-4), and when they were last
+ * asked, so that a machine without a way out waits for them once and not at every command. A file
+ * that cannot be read, written or believed is as good as none (N11).
  */
 import { CliError } from "../../errors.ts";
 import { ensurePrivateDirectory, readPrivateFile, writePrivateFile } from "../../io/files.ts";
@@ -25,10 +26,16 @@ const FILE = "versions.json";
 const FORMAT = 1;
 const MAX_BYTES = 8 * 1024;
 
-/** What is remembered of these very addresses; undefined when nothing is, or its times lie in the future. */
+/**
+ * What is remembered of these very addresses; undefined when nothing is, or its times lie in the
+ * future.
+ */
 export async function recall(addresses: Addresses, host: MemoryHost): Promise<Memory | undefined> {
   try {
-    const bytes = await readPrivateFile(`${host.directory()}/${FILE}`, { maxBytes: MAX_BYTES, uid: host.uid });
+    const bytes = await readPrivateFile(`${host.directory()}/${FILE}`, {
+      maxBytes: MAX_BYTES,
+      uid: host.uid,
+    });
     if (bytes === undefined) return undefined;
     const found: unknown = JSON.parse(Buffer.from(bytes).toString("utf8"));
     return isRecord(found) ? readMemory(found, addresses, host.now()) : undefined;
@@ -38,18 +45,29 @@ export async function recall(addresses: Addresses, host: MemoryHost): Promise<Me
   }
 }
 
-function readMemory(found: Readonly<Record<string, unknown>>, addresses: Addresses, now: number): Memory | undefined {
+function readMemory(
+  found: Readonly<Record<string, unknown>>,
+  addresses: Addresses,
+  now: number,
+): Memory | undefined {
   const { format, registry, releasesUrl, askedAt, answeredAt } = found;
-  if (format !== FORMAT || registry !== addresses.registry || releasesUrl !== addresses.releases) return undefined;
+  if (format !== FORMAT || registry !== addresses.registry || releasesUrl !== addresses.releases)
+    return undefined;
   const isPast = (at: unknown): at is number => typeof at === "number" && at > 0 && at <= now;
   if (!isPast(askedAt) || (answeredAt !== undefined && !isPast(answeredAt))) return undefined;
-  return { askedAt, answeredAt, npm: readPublished(found.npm), releases: readPublished(found.releases) };
+  return {
+    askedAt,
+    answeredAt,
+    npm: readPublished(found.npm),
+    releases: readPublished(found.releases),
+  };
 }
 
 function readPublished(found: unknown): Published | undefined {
   if (!isRecord(found)) return undefined;
   const { version, etag } = found;
-  if (version !== null && (typeof version !== "string" || stableVersion(version) !== version)) return undefined;
+  if (version !== null && (typeof version !== "string" || stableVersion(version) !== version))
+    return undefined;
   return { version, etag: typeof etag === "string" ? etag : undefined };
 }
 
@@ -58,13 +76,19 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
 }
 
 /** Keeps it where that is possible. */
-export async function remember(memory: Memory, addresses: Addresses, host: MemoryHost): Promise<void> {
+export async function remember(
+  memory: Memory,
+  addresses: Addresses,
+  host: MemoryHost,
+): Promise<void> {
   const { registry, releases: releasesUrl } = addresses;
   const text = JSON.stringify({ format: FORMAT, registry, releasesUrl, ...memory });
   try {
     const directory = host.directory();
     await ensurePrivateDirectory(directory, host.uid);
-    await writePrivateFile(`${directory}/${FILE}`, new TextEncoder().encode(`${text}\n`), { mode: 0o600 });
+    await writePrivateFile(`${directory}/${FILE}`, new TextEncoder().encode(`${text}\n`), {
+      mode: 0o600,
+    });
   } catch (cause) {
     if (!(cause instanceof CliError)) throw cause;
   }

@@ -1,4 +1,7 @@
-/** What a release's signed list says: SHA256SUMS, and ECDSA P-256 over it (REL-3). Nothing in the list counts before its signature does. */
+/**
+ * What a release's signed list says: SHA256SUMS, and ECDSA P-256 over it (REL-3). Nothing in the
+ * list counts before its signature does.
+ */
 import { createPublicKey, verify } from "node:crypto";
 import { CliError } from "../../errors.ts";
 
@@ -6,8 +9,9 @@ import { CliError } from "../../errors.ts";
 const LINE = /^([0-9a-f]{64}) [ *]([A-Za-z0-9._+-]+)$/;
 
 /**
- * The SHA-256 (lower-case hexadecimal) of the asset `name`. `key` is a SubjectPublicKeyInfo, DER in base64; `signature` DER. Throws UPGRADE_FAILED
- * when the signature is not the key's, and when the list is malformed or does not name the asset exactly once.
+ * The SHA-256 (lower-case hexadecimal) of the asset `name`. `key` is a SubjectPublicKeyInfo, DER in
+ * base64; `signature` DER. Throws UPGRADE_FAILED when the signature is not the key's, and when the
+ * list is malformed or does not name the asset exactly once.
  */
 export function signedChecksum(
   list: Uint8Array,
@@ -36,7 +40,11 @@ export function signedChecksum(
 }
 
 function isSigned(list: Uint8Array, signature: Uint8Array, key: string): boolean {
-  const publicKey = createPublicKey({ key: Buffer.from(key, "base64"), format: "der", type: "spki" });
+  const publicKey = createPublicKey({
+    key: Buffer.from(key, "base64"),
+    format: "der",
+    type: "spki",
+  });
   if (publicKey.asymmetricKeyDetails?.namedCurve !== "prime256v1") return false;
   try {
     return verify("sha256", list, publicKey, signature);

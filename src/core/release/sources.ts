@@ -1,6 +1,7 @@
 /**
- * The two places that know the newest version (VER-1): npm's dist-tags and the releases page. They are asked side by side, once, within
- * three seconds in all, and told nothing about the user. From each answer one version is taken; nothing else is kept or shown (VER-2).
+ * The two places that know the newest version (VER-1): npm's dist-tags and the releases page. They
+ * are asked side by side, once, within three seconds in all, and told nothing about the user. From
+ * each answer one version is taken; nothing else is kept or shown (VER-2).
  */
 import type { Log } from "../../io/log.ts";
 import { parseVersion, stableVersion } from "./gate.ts";
@@ -38,14 +39,28 @@ const ANSWER_MAX_BYTES = 1024 * 1024;
 const ETAG = /^(W\/)?"[\x21\x23-\x7e]{0,128}"$/;
 
 /** Asks both; `known` are earlier answers, which a source may confirm. Never throws. */
-export async function askSources(addresses: Addresses, known: Answers, host: SourceHost): Promise<Answers> {
+export async function askSources(
+  addresses: Addresses,
+  known: Answers,
+  host: SourceHost,
+): Promise<Answers> {
   const budget = new AbortController();
   const timer = setTimeout(() => budget.abort(), BUDGET_MS);
   const signal = AbortSignal.any([budget.signal, host.stop]);
   try {
     const [npm, releases] = await Promise.all([
-      guarded("npm", askRegistry(addresses.registry, known.npm, { ...host, stop: signal }), signal, host.log),
-      guarded("releases", askReleases(addresses.releases, { ...host, stop: signal }), signal, host.log),
+      guarded(
+        "npm",
+        askRegistry(addresses.registry, known.npm, { ...host, stop: signal }),
+        signal,
+        host.log,
+      ),
+      guarded(
+        "releases",
+        askReleases(addresses.releases, { ...host, stop: signal }),
+        signal,
+        host.log,
+      ),
     ]);
     return { npm, releases };
   } finally {
@@ -93,21 +108,27 @@ async function askRegistry(
   const isObject = typeof tags === "object" && tags !== null && Object.hasOwn(tags, "latest");
   const latest = isObject ? (tags as { latest: unknown }).latest : undefined;
   const etag = response.headers.get("etag") ?? "";
-  return typeof latest === "string" ? toPublished(latest, ETAG.test(etag) ? etag : undefined) : undefined;
+  return typeof latest === "string"
+    ? toPublished(latest, ETAG.test(etag) ? etag : undefined)
+    : undefined;
 }
 
 /**
- * The redirect of `releases/latest`, which is not rate-limited as the API is; it is read, not followed. GitHub sends a repository without
- * releases back to the list.
+ * The redirect of `releases/latest`, which is not rate-limited as the API is; it is read, not
+ * followed. GitHub sends a repository without releases back to the list.
  */
-async function askReleases(releases: string, { fetch, userAgent, stop }: SourceHost): Promise<Published | undefined> {
+async function askReleases(
+  releases: string,
+  { fetch, userAgent, stop }: SourceHost,
+): Promise<Published | undefined> {
   const url = `${releases}/latest`;
   const headers = { accept: "*/*", "user-agent": userAgent };
   const response = await fetch(url, { redirect: "manual", signal: stop, headers });
   void response.body?.cancel().catch(() => undefined);
   if (response.status === 404) return { version: null, etag: undefined };
   const location = response.headers.get("location") ?? "";
-  if (![301, 302, 303, 307, 308].includes(response.status) || !URL.canParse(location, url)) return undefined;
+  if (![301, 302, 303, 307, 308].includes(response.status) || !URL.canParse(location, url))
+    return undefined;
   const { pathname } = new URL(location, url);
   if (pathname === new URL(releases).pathname) return { version: null, etag: undefined };
   const [, tag] = /\/tag\/v?([^/]{1,128})$/.exec(pathname) ?? [];
@@ -116,7 +137,9 @@ async function askReleases(releases: string, { fetch, userAgent, stop }: SourceH
 
 /** A pre-release counts as "nothing stable here"; what is no version is no answer. */
 function toPublished(text: string, etag: string | undefined): Published | undefined {
-  return parseVersion(text) === undefined ? undefined : { version: stableVersion(text) ?? null, etag };
+  return parseVersion(text) === undefined
+    ? undefined
+    : { version: stableVersion(text) ?? null, etag };
 }
 
 /** Counted after decompression (NET-4). Throws above 1 MiB. */

@@ -1,6 +1,7 @@
 /**
- * Replaces a standalone executable by the newest release (INS-4): downloaded beside it, believed only after signature and checksum, tried before
- * and after it takes the place. Whatever fails, the old program is there and runs.
+ * Replaces a standalone executable by the newest release (INS-4): downloaded beside it, believed
+ * only after signature and checksum, tried before and after it takes the place. Whatever fails, the
+ * old program is there and runs.
  */
 import { createHash } from "node:crypto";
 import { constants } from "node:fs";
@@ -21,7 +22,10 @@ import { versionOf } from "./trial.ts";
 export interface UpgradeHost extends SourceHost {
   readonly version: string;
   readonly channel: Channel;
-  /** Which of the release's executables this one is, such as `linux-x64-musl`; undefined for other channels. */
+  /**
+   * Which of the release's executables this one is, such as `linux-x64-musl`; undefined for other
+   * channels.
+   */
   readonly target: string | undefined;
   /** The running program's file. */
   readonly executable: string;
@@ -68,12 +72,18 @@ async function ask(host: UpgradeHost): Promise<Answers> {
 function toCheck({ npm, releases }: Answers, { version, channel }: UpgradeHost): Check {
   const { kind } = decide({ version, npm: npm?.version, releases: releases?.version, ageMs: 0 });
   const published = { npm: npm?.version ?? null, releases: releases?.version ?? null };
-  return { current: version, channel, status: kind, ...published, command: UPGRADE_COMMANDS[channel] };
+  return {
+    current: version,
+    channel,
+    status: kind,
+    ...published,
+    command: UPGRADE_COMMANDS[channel],
+  };
 }
 
 /**
- * Replaces the running executable when the releases page publishes a newer version; otherwise, and for other channels, only says how things
- * stand. Throws UPGRADE_FAILED.
+ * Replaces the running executable when the releases page publishes a newer version; otherwise, and
+ * for other channels, only says how things stand. Throws UPGRADE_FAILED.
  */
 export async function upgrade(host: UpgradeHost): Promise<Check | Upgraded> {
   const answers = await ask(host);
@@ -97,7 +107,10 @@ async function replace(version: string, target: string, host: UpgradeHost): Prom
   const mode = await inspect(host);
   const name = assetName(version, target);
   const address = (file: string): string => assetUrl(host.addresses.releases, version, file);
-  const [list, signature] = [await downloadSmall(address(SUMS), host), await downloadSmall(address(SIGNATURE), host)];
+  const [list, signature] = [
+    await downloadSmall(address(SUMS), host),
+    await downloadSmall(address(SIGNATURE), host),
+  ];
   const checksum = signedChecksum(list, signature, { key: releaseKey, name });
   await sweepLeftovers(dirname(executable), host.now, undefined, isLeftover);
   const candidate = besides(executable, "new");
@@ -111,7 +124,10 @@ async function replace(version: string, target: string, host: UpgradeHost): Prom
   }
 }
 
-/** The rights of the running program's file. Whether that file is this program is asked of it: without /proc a runtime may not know its path. */
+/**
+ * The rights of the running program's file. Whether that file is this program is asked of it:
+ * without /proc a runtime may not know its path.
+ */
 async function inspect({ executable, version, stop }: UpgradeHost): Promise<number> {
   const stats = await lstat(executable).catch(() => undefined);
   if (stats?.isFile() !== true || (await versionOf(executable, stop)) !== version) {
@@ -122,12 +138,19 @@ async function inspect({ executable, version, stop }: UpgradeHost): Promise<numb
 
 const LARGEST = 512 * 1024 * 1024;
 
-/** Written without rights to be executed, and only as far as its checksum may still turn out right. */
+/**
+ * Written without rights to be executed, and only as far as its checksum may still turn out right.
+ */
 async function fetchExecutable(
-  { url, checksum, path }: { readonly url: string; readonly checksum: string; readonly path: string },
+  {
+    url,
+    checksum,
+    path,
+  }: { readonly url: string; readonly checksum: string; readonly path: string },
   host: UpgradeHost,
 ): Promise<void> {
-  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0);
+  const flags =
+    constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0);
   const file = await guardFiles(open(path, flags, 0o600), path);
   const hash = createHash("sha256");
   try {
@@ -143,7 +166,8 @@ async function fetchExecutable(
   const found = hash.digest("hex");
   if (found === checksum) return;
   throw new CliError("UPGRADE_FAILED", {
-    message: "The download is not what the release's signed list names: it was cut short or altered.",
+    message:
+      "The download is not what the release's signed list names: it was cut short or altered.",
     details: { url, expected: checksum, found },
   });
 }
@@ -155,7 +179,11 @@ async function tryOut(path: string, version: string, stop: AbortSignal): Promise
 }
 
 /** The old file stays under another name until the new one has answered in its place. */
-async function swap(candidate: string, version: string, { executable, platform, stop }: UpgradeHost): Promise<void> {
+async function swap(
+  candidate: string,
+  version: string,
+  { executable, platform, stop }: UpgradeHost,
+): Promise<void> {
   const kept = besides(executable, "old");
   // Windows does not let a running program's file be replaced, but lets it be renamed.
   if (platform === "win32") await guardFiles(rename(executable, kept), kept);
@@ -178,7 +206,10 @@ async function keep(path: string, name: string): Promise<void> {
 
 function besides(executable: string, kind: "new" | "old"): string {
   const extension = extname(executable) === ".exe" ? ".exe" : "";
-  return join(dirname(executable), `.${basename(executable, extension)}.${randomName(8)}.${kind}${extension}`);
+  return join(
+    dirname(executable),
+    `.${basename(executable, extension)}.${randomName(8)}.${kind}${extension}`,
+  );
 }
 
 function isLeftover(name: string): boolean {
@@ -197,7 +228,9 @@ async function guardFiles<T>(work: Promise<T>, path: string): Promise<T> {
         : "The program's file could not be replaced.",
       details: { reason, path },
       ...(isForbidden
-        ? { hint: "Nothing was changed. Ask the owner of the folder, or install into one of yours: install.sh --dir." }
+        ? {
+            hint: "Nothing was changed. Ask the owner of the folder, or install into one of yours: install.sh --dir.",
+          }
         : {}),
       retryable: !isForbidden,
       cause,
@@ -205,7 +238,10 @@ async function guardFiles<T>(work: Promise<T>, path: string): Promise<T> {
   }
 }
 
-function refused(message: string, { hint, ...details }: Readonly<Record<string, string>>): CliError {
+function refused(
+  message: string,
+  { hint, ...details }: Readonly<Record<string, string>>,
+): CliError {
   return new CliError("UPGRADE_FAILED", {
     message,
     ...(hint === undefined ? {} : { hint }),

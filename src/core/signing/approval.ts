@@ -1,6 +1,7 @@
 /**
- * From a request to a signature that says what was meant: asking for the challenge, comparing it with everything known about the
- * request, and checking a signature that was made elsewhere (SIG-6, SIG-7; SPEC §4, Review). Nothing here signs.
+ * From a request to a signature that says what was meant: asking for the challenge, comparing it
+ * with everything known about the request, and checking a signature that was made elsewhere (SIG-6,
+ * SIG-7; SPEC §4, Review). Nothing here signs.
  */
 import { createHash } from "node:crypto";
 import { CliError } from "../../errors.ts";
@@ -22,7 +23,8 @@ import {
   reviewChallenge,
 } from "./review.ts";
 
-// What a command needs of the neighbours beside this file; together they are one capability, loaded only where something is signed.
+// What a command needs of the neighbours beside this file; together they are one capability, loaded
+// only where something is signed.
 export { looksLikeToken } from "./challenge.ts";
 export { signJws } from "./jws.ts";
 export { decodeChallenge, isKnownShape };
@@ -40,21 +42,25 @@ export interface Expectations {
 }
 
 /**
- * Asks the server for the request's challenge. That of an approval is remembered, by its digest, as the newest for this request; that of a
- * rejection (V1) never leaves the command.
+ * Asks the server for the request's challenge. That of an approval is remembered, by its digest, as
+ * the newest for this request; that of a rejection (V1) never leaves the command.
  */
 export async function askChallenge(
   { reader, records }: ApprovalHost,
   id: string,
   decision: Decision = "APPROVE",
 ): Promise<Challenge> {
-  if (decision === "REJECT") return decodeChallenge(challengeOf(await reader.read("requests.rejectChallenge", { id })));
+  if (decision === "REJECT")
+    return decodeChallenge(challengeOf(await reader.read("requests.rejectChallenge", { id })));
   const challenge = decodeChallenge(challengeOf(await reader.read("requests.challenge", { id })));
   await records.keepChallenge(await reader.session(), id, challenge.payloadSha256);
   return challenge;
 }
 
-/** Compares with the request on the server, the account it names, and the record kept when it was created here. */
+/**
+ * Compares with the request on the server, the account it names, and the record kept when it was
+ * created here.
+ */
 export async function reviewOnline(
   { reader, records }: ApprovalHost,
   id: string,
@@ -67,10 +73,18 @@ export async function reviewOnline(
     { request, source: "server" as const },
     ...(created === undefined ? [] : [{ request: created, source: "record" as const }]),
   ];
-  return reviewChallenge({ challenge, sources, decision, accountNames: await namesOfAccounts(reader, sources) });
+  return reviewChallenge({
+    challenge,
+    sources,
+    decision,
+    accountNames: await namesOfAccounts(reader, sources),
+  });
 }
 
-/** Asks, holds against what the caller expects and against all that is known. Throws unless everything is verified or confirmed. */
+/**
+ * Asks, holds against what the caller expects and against all that is known. Throws unless
+ * everything is verified or confirmed.
+ */
 export async function examine(
   host: ApprovalHost,
   id: string,
@@ -84,17 +98,27 @@ export async function examine(
   return { challenge, review };
 }
 
-/** V2 shows what a request would do in the request itself, V1 only in the transaction that it is about. */
+/**
+ * V2 shows what a request would do in the request itself, V1 only in the transaction that it is
+ * about.
+ */
 async function withContent(reader: Reader, request: Exact): Promise<Exact> {
   const [kind, target] = [member(request, "target_type"), member(request, "target_id")];
-  const isShown = member(request, "data") !== undefined || kind?.text.endsWith('TRANSACTION"') !== true;
+  const isShown =
+    member(request, "data") !== undefined || kind?.text.endsWith('TRANSACTION"') !== true;
   if (isShown || target === undefined || !/^\d+$/.test(target.text)) return request;
   const data = await reader.read("requests.content", { targetId: target.text });
   return new Exact(encode({ type: member(request, "type"), data }));
 }
 
-/** Compares with what was kept when the request was created here; undefined when nothing was. Needs no network. */
-export async function reviewOffline(records: Records, challenge: Challenge): Promise<Review | undefined> {
+/**
+ * Compares with what was kept when the request was created here; undefined when nothing was. Needs
+ * no network.
+ */
+export async function reviewOffline(
+  records: Records,
+  challenge: Challenge,
+): Promise<Review | undefined> {
   const created = await records.createdForChallenge(challenge.payloadSha256);
   return created === undefined
     ? undefined
@@ -102,7 +126,10 @@ export async function reviewOffline(records: Records, challenge: Challenge): Pro
 }
 
 /** The names of the accounts that the sources name; without those that may not be read. */
-async function namesOfAccounts(reader: Reader, sources: readonly ReviewSource[]): Promise<string[]> {
+async function namesOfAccounts(
+  reader: Reader,
+  sources: readonly ReviewSource[],
+): Promise<string[]> {
   const ids = new Set(sources.flatMap(({ request }) => accountIdsOf(request)));
   const names: string[] = [];
   for (const id of ids) {
@@ -112,19 +139,34 @@ async function namesOfAccounts(reader: Reader, sources: readonly ReviewSource[])
       const name = member(account, "name");
       if (name?.text.startsWith('"') === true) names.push(String(value(name)));
     } catch (cause) {
-      if (!(cause instanceof CliError) || (cause.code !== "NOT_FOUND" && cause.code !== "FORBIDDEN")) throw cause;
+      if (
+        !(cause instanceof CliError) ||
+        (cause.code !== "NOT_FOUND" && cause.code !== "FORBIDDEN")
+      )
+        throw cause;
     }
   }
   return names;
 }
 
-/** The review as commands print it, beside what was reviewed; `id` is null where no request was named. */
-export function reviewReport(id: string | null, challenge: Challenge, review: Review): Record<string, unknown> {
+/**
+ * The review as commands print it, beside what was reviewed; `id` is null where no request was
+ * named.
+ */
+export function reviewReport(
+  id: string | null,
+  challenge: Challenge,
+  review: Review,
+): Record<string, unknown> {
   return { requestId: id, ...review, ...shown(challenge) };
 }
 
 /** The challenge, what it says, and its digest. `decoded` is null for what is no JSON object. */
-export function shown(challenge: Challenge): { challenge: string; decoded: Exact | null; payloadSha256: string } {
+export function shown(challenge: Challenge): {
+  challenge: string;
+  decoded: Exact | null;
+  payloadSha256: string;
+} {
   return {
     challenge: challenge.base64url,
     decoded: challenge.document ?? null,
@@ -148,7 +190,10 @@ export function requireMatch(id: string | null, challenge: Challenge, review: Re
   });
 }
 
-/** Names of fields that may stand in a message of ours; any other name was chosen by whoever made the challenge. */
+/**
+ * Names of fields that may stand in a message of ours; any other name was chosen by whoever made
+ * the challenge.
+ */
 const NAMED = new Set(
   [
     ...[
@@ -161,12 +206,25 @@ const NAMED = new Set(
       "destination_tag",
       "fees",
     ],
-    ...["gas_limit", "gas_price", "max_fees", "memo", "network", "recipient", "tag", "transaction_type", "type"],
+    ...[
+      "gas_limit",
+      "gas_price",
+      "max_fees",
+      "memo",
+      "network",
+      "recipient",
+      "tag",
+      "transaction_type",
+      "type",
+    ],
   ].map(snakeCase),
 );
 
 /** The failure that says in which fields a challenge differs. */
-export function mismatch(details: Record<string, unknown>, differences: readonly Difference[]): CliError {
+export function mismatch(
+  details: Record<string, unknown>,
+  differences: readonly Difference[],
+): CliError {
   // Two sources may contradict one field.
   const places = new Set(differences.map(({ field }) => field));
   const count = places.size === 1 ? "one field" : `${places.size} fields`;
@@ -179,25 +237,33 @@ export function mismatch(details: Record<string, unknown>, differences: readonly
 }
 
 /**
- * Holds the challenge against `--expect` and `--expectPayloadSha256`. A challenge that is no JSON object needs the digest. Throws
- * CHALLENGE_MISMATCH, INVALID_CHALLENGE, INVALID_ARGUMENT.
+ * Holds the challenge against `--expect` and `--expectPayloadSha256`. A challenge that is no JSON
+ * object needs the digest. Throws CHALLENGE_MISMATCH, INVALID_CHALLENGE, INVALID_ARGUMENT.
  */
-export function requireExpected(challenge: Challenge, { expect, expectPayloadSha256 }: Expectations): void {
-  if (expectPayloadSha256 !== undefined && expectPayloadSha256.toLowerCase() !== challenge.payloadSha256) {
+export function requireExpected(
+  challenge: Challenge,
+  { expect, expectPayloadSha256 }: Expectations,
+): void {
+  if (
+    expectPayloadSha256 !== undefined &&
+    expectPayloadSha256.toLowerCase() !== challenge.payloadSha256
+  ) {
     const facts = {
       field: "sha256(payload)",
       challenge: challenge.payloadSha256,
       expected: expectPayloadSha256.toLowerCase(),
     };
-    throw mismatch({ differences: [{ ...facts, source: "expectPayloadSha256" }], ...shown(challenge) }, [
-      { ...facts, source: "rule" },
-    ]);
+    throw mismatch(
+      { differences: [{ ...facts, source: "expectPayloadSha256" }], ...shown(challenge) },
+      [{ ...facts, source: "rule" }],
+    );
   }
   const differences = expect === undefined ? [] : expectLeaves(challenge, expect);
   if (differences.length > 0) throw mismatch({ differences, ...shown(challenge) }, differences);
   if (challenge.shape === "opaque" && expectPayloadSha256 === undefined) {
     throw new CliError("INVALID_CHALLENGE", {
-      message: "The challenge is not a JSON object; it is signed only when its digest is confirmed.",
+      message:
+        "The challenge is not a JSON object; it is signed only when its digest is confirmed.",
       hint: "Have a person confirm the content, then add --expectPayloadSha256.",
       details: shown(challenge),
     });
@@ -205,10 +271,15 @@ export function requireExpected(challenge: Challenge, { expect, expectPayloadSha
 }
 
 /**
- * What `approve api --sign` asks beyond the absence of differences: everything verified, or the caller's own confirmation. A shape
- * that is not known needs the digest. Throws CHALLENGE_MISMATCH.
+ * What `approve api --sign` asks beyond the absence of differences: everything verified, or the
+ * caller's own confirmation. A shape that is not known needs the digest. Throws CHALLENGE_MISMATCH.
  */
-export function requireVerified(id: string, challenge: Challenge, review: Review, expectations: Expectations): void {
+export function requireVerified(
+  id: string,
+  challenge: Challenge,
+  review: Review,
+  expectations: Expectations,
+): void {
   requireNoDifference(id, challenge, review);
   const { expect, expectPayloadSha256 } = expectations;
   const isKnown = isKnownShape(challenge.shape);
@@ -223,10 +294,14 @@ export function requireVerified(id: string, challenge: Challenge, review: Review
   });
 }
 
-/** KEY-4: refuses a key that is not the one the server registered for this user. Throws KEY_MISMATCH with both fingerprints. */
+/**
+ * KEY-4: refuses a key that is not the one the server registered for this user. Throws KEY_MISMATCH
+ * with both fingerprints.
+ */
 export function requireRegistered(publicKey: Uint8Array, session: Session | undefined): void {
   const own = Buffer.from(publicKey).toString("hex");
-  const other = session === undefined ? undefined : registeredKeys(session).find((key) => key !== own);
+  const other =
+    session === undefined ? undefined : registeredKeys(session).find((key) => key !== own);
   if (other === undefined) return;
   const registered = publicKeyFromHex(other);
   throw new CliError("KEY_MISMATCH", {
@@ -238,7 +313,10 @@ export function requireRegistered(publicKey: Uint8Array, session: Session | unde
   });
 }
 
-/** A session of the wrong kind is told apart before anything is signed (I18). Throws WRONG_SESSION_KIND. */
+/**
+ * A session of the wrong kind is told apart before anything is signed (I18). Throws
+ * WRONG_SESSION_KIND.
+ */
 export function requireKind(session: Session | undefined, kind: Session["kind"]): void {
   if (session === undefined || session.kind === kind) return;
   throw new CliError("WRONG_SESSION_KIND", {
@@ -248,9 +326,9 @@ export function requireKind(session: Session | undefined, kind: Session["kind"])
 }
 
 /**
- * SIG-7: a signature made earlier, or elsewhere, must be ours, over the newest challenge received for this very request; where none
- * is remembered, its content is reviewed against the request on the server. Asks for no new challenge. Throws INVALID_SIGNATURE,
- * CHALLENGE_MISMATCH.
+ * SIG-7: a signature made earlier, or elsewhere, must be ours, over the newest challenge received
+ * for this very request; where none is remembered, its content is reviewed against the request on
+ * the server. Asks for no new challenge. Throws INVALID_SIGNATURE, CHALLENGE_MISMATCH.
  */
 export async function checkSignature(
   host: ApprovalHost,

@@ -1,12 +1,24 @@
-/** The challenge: exactly the bytes that will be signed, and what they say (SIG-1, SIG-5, SIG-8). */
+/**
+ * The challenge: exactly the bytes that will be signed, and what they say (SIG-1, SIG-5, SIG-8).
+ */
 import { createHash } from "node:crypto";
 import { CliError } from "../../errors.ts";
-import { decodeUtf8, type Exact, exact, JsonError, member, type Node, tree, value } from "../../io/json.ts";
+import {
+  decodeUtf8,
+  type Exact,
+  exact,
+  JsonError,
+  member,
+  type Node,
+  tree,
+  value,
+} from "../../io/json.ts";
 import { decodeBase64, encodeBase64Url } from "./base64.ts";
 
 /**
- * `transaction`: the documented `{type, antireplay, data}`. `properties`: the older `{"Transaction properties", challenge}`.
- * `unknown`: another JSON object. `opaque`: no JSON object; signed only when its digest is confirmed (SPEC §4, Review).
+ * `transaction`: the documented `{type, antireplay, data}`. `properties`: the older `{"Transaction
+ * properties", challenge}`. `unknown`: another JSON object. `opaque`: no JSON object; signed only
+ * when its digest is confirmed (SPEC §4, Review).
  */
 export type ChallengeShape = KnownShape | "unknown" | "opaque";
 
@@ -34,8 +46,8 @@ const LONGEST_BYTES = 1024 * 1024;
 const LONGEST_TEXT = 4 * Math.ceil(LONGEST_BYTES / 3);
 
 /**
- * Decodes a challenge: one base64 alphabet, canonical, 1 byte to 1 MiB, white space only around it. Content with duplicate keys has two
- * meanings and is refused (E10). Throws INVALID_CHALLENGE.
+ * Decodes a challenge: one base64 alphabet, canonical, 1 byte to 1 MiB, white space only around it.
+ * Content with duplicate keys has two meanings and is refused (E10). Throws INVALID_CHALLENGE.
  */
 export function decodeChallenge(text: string): Challenge {
   const trimmed = text.trim();
@@ -43,8 +55,11 @@ export function decodeChallenge(text: string): Challenge {
   if (trimmed.length > LONGEST_TEXT) throw invalid("The challenge is longer than 1 MiB.");
   const bytes = decodeBase64(trimmed);
   if (bytes === undefined)
-    throw invalid(MISTAKES.find(([form]) => form.test(trimmed))?.[1] ?? "The challenge is not base64.");
-  if (bytes.length === 0 || bytes.length > LONGEST_BYTES) throw invalid("The challenge does not have 1 byte to 1 MiB.");
+    throw invalid(
+      MISTAKES.find(([form]) => form.test(trimmed))?.[1] ?? "The challenge is not base64.",
+    );
+  if (bytes.length === 0 || bytes.length > LONGEST_BYTES)
+    throw invalid("The challenge does not have 1 byte to 1 MiB.");
   const document = readObject(bytes);
   return {
     bytes,
@@ -70,14 +85,17 @@ function readObject(bytes: Uint8Array): Exact | undefined {
   } catch (cause) {
     if (!(cause instanceof JsonError)) throw cause;
     if (cause.reason !== "duplicate") return undefined;
-    throw invalid("The challenge holds an object in which a key stands twice, so it has two meanings.");
+    throw invalid(
+      "The challenge holds an object in which a key stands twice, so it has two meanings.",
+    );
   }
 }
 
 function shapeOf(document: Node): ChallengeShape {
   const members = new Map(document.kind === "object" ? document.members : []);
   const kindOf = (name: string): string | undefined => members.get(name)?.kind;
-  if (kindOf("type") === "string" && kindOf("data") === "object" && members.has("antireplay")) return "transaction";
+  if (kindOf("type") === "string" && kindOf("data") === "object" && members.has("antireplay"))
+    return "transaction";
   return kindOf(PROPERTIES) === "object" && members.has("challenge") ? "properties" : "unknown";
 }
 
@@ -85,20 +103,27 @@ function shapeOf(document: Node): ChallengeShape {
 export const PROPERTIES = "Transaction properties";
 
 /**
- * The challenge in an API answer: `{challenge}` (V1, documented), a bare string or `{data:{challenge}}` (V2, assumed). Throws
- * INVALID_RESPONSE when none, or more than one value, stands there.
+ * The challenge in an API answer: `{challenge}` (V1, documented), a bare string or
+ * `{data:{challenge}}` (V2, assumed). Throws INVALID_RESPONSE when none, or more than one value,
+ * stands there.
  */
 export function challengeOf(answer: Exact): string {
   const data = member(answer, "data");
   const places = [answer, member(answer, "challenge"), data && member(data, "challenge")];
-  const texts = places.flatMap((place) => (place?.text.startsWith('"') === true ? [value(place)] : []));
+  const texts = places.flatMap((place) =>
+    place?.text.startsWith('"') === true ? [value(place)] : [],
+  );
   const [first, ...others] = new Set(texts);
   if (typeof first === "string" && first !== "" && others.length === 0) return first;
-  throw new CliError("INVALID_RESPONSE", { message: "The answer has no usable 'challenge'.", field: "challenge" });
+  throw new CliError("INVALID_RESPONSE", {
+    message: "The answer has no usable 'challenge'.",
+    field: "challenge",
+  });
 }
 
 /**
- * Claims of RFC 7519 §4.1 and those that access and identity tokens carry (OpenID Connect Core §2, RFC 8693, RFC 9068).
+ * Claims of RFC 7519 §4.1 and those that access and identity tokens carry (OpenID Connect Core §2,
+ * RFC 8693, RFC 9068).
  */
 const CLAIMS: ReadonlySet<string> = new Set(
   "iss sub aud exp nbf iat jti azp nonce auth_time acr amr at_hash sid scope client_id cnf act may_act roles groups entitlements".split(
@@ -106,10 +131,17 @@ const CLAIMS: ReadonlySet<string> = new Set(
   ),
 );
 
-/** True for an object of nothing but token claims: with `typ` JWT, its signature could pass as a token elsewhere (SIG-8, RFC 8725 §2.8). */
+/**
+ * True for an object of nothing but token claims: with `typ` JWT, its signature could pass as a
+ * token elsewhere (SIG-8, RFC 8725 §2.8).
+ */
 export function looksLikeToken(document: Exact): boolean {
   const root = tree(document);
-  return root.kind === "object" && root.members.length > 0 && root.members.every(([name]) => CLAIMS.has(name));
+  return (
+    root.kind === "object" &&
+    root.members.length > 0 &&
+    root.members.every(([name]) => CLAIMS.has(name))
+  );
 }
 
 function invalid(message: string): CliError {

@@ -1,4 +1,7 @@
-/** Two documents held against each other, field by field; what agrees, what contradicts, and what only one of them has. */
+/**
+ * Two documents held against each other, field by field; what agrees, what contradicts, and what
+ * only one of them has.
+ */
 import { Exact, print } from "../../io/json.ts";
 import { bareType, byName, type Field, isSameValue, leavesOf, ROOT, show } from "./field.ts";
 
@@ -9,7 +12,9 @@ export interface Difference {
   /** What stands there, token-exact; null when nothing does. */
   readonly challenge: Exact | string | null;
   readonly expected: Exact | string;
-  /** Who contradicts: a request, the account's own name, a rule for every challenge, or `--expect`. */
+  /**
+   * Who contradicts: a request, the account's own name, a rule for every challenge, or `--expect`.
+   */
   readonly source: "server" | "record" | "account" | "rule" | "expect";
 }
 
@@ -18,7 +23,9 @@ export interface Findings {
   readonly differences: Difference[];
   /** Leaves of the challenge that something was held against, whatever came out. */
   readonly compared: Set<Field>;
-  /** Those that agreed, but for the type: a challenge of nothing but the right type says nothing. */
+  /**
+   * Those that agreed, but for the type: a challenge of nothing but the right type says nothing.
+   */
   readonly verified: Set<Field>;
   /** Leaves of requests without a counterpart in the challenge; of each request its own. */
   readonly requestOnly: Field[];
@@ -27,7 +34,10 @@ export interface Findings {
 /** Far more than a person reads; a document made to differ everywhere must not fill the memory. */
 const MOST_DIFFERENCES = 1000;
 
-/** Members by name. Where the challenge spells a name twice nothing is compared; that is `checkSpellings`'s finding. */
+/**
+ * Members by name. Where the challenge spells a name twice nothing is compared; that is
+ * `checkSpellings`'s finding.
+ */
 export function compareMembers(
   challenge: readonly Field[],
   request: readonly Field[],
@@ -52,7 +62,8 @@ function compare(left: Field, right: Field, source: Difference["source"], found:
   if (isOneKind && left.node.kind === "object" && lefts.length > 0) {
     compareMembers(lefts, rights, source, found);
   } else if (isOneKind && lefts.length > 0 && lefts.length === rights.length) {
-    for (const [index, item] of lefts.entries()) compare(item, rights[index] ?? right, source, found);
+    for (const [index, item] of lefts.entries())
+      compare(item, rights[index] ?? right, source, found);
   } else if (lefts.length === 0 && rights.length === 0 && isSameLeaf(left, right)) {
     found.compared.add(left);
     if (!isRequestType(right)) found.verified.add(left);
@@ -71,10 +82,20 @@ function isRequestType({ place }: Field): boolean {
 }
 
 /** Notes a difference; what stands at that place counts as compared. */
-export function differ(left: Field, expected: Exact | string, source: Difference["source"], found: Findings): void {
+export function differ(
+  left: Field,
+  expected: Exact | string,
+  source: Difference["source"],
+  found: Findings,
+): void {
   for (const leaf of leavesOf(left)) found.compared.add(leaf);
   if (found.differences.length === MOST_DIFFERENCES) return;
-  found.differences.push({ field: show(left.place), challenge: new Exact(print(left.node)), expected, source });
+  found.differences.push({
+    field: show(left.place),
+    challenge: new Exact(print(left.node)),
+    expected,
+    source,
+  });
 }
 
 /** Several values as one array. */

@@ -1,19 +1,32 @@
-/** The document that creates a request, checked as far as the client may: the payload itself is the API's business. */
+/**
+ * The document that creates a request, checked as far as the client may: the payload itself is the
+ * API's business.
+ */
 import { CliError } from "../../errors.ts";
 import { type Exact, member, value } from "../../io/json.ts";
 
-/** Gives the request itself, out of its envelope if it has one. Throws INVALID_REQUEST_DATA without a usable `type` (C04). */
+/**
+ * Gives the request itself, out of its envelope if it has one. Throws INVALID_REQUEST_DATA without
+ * a usable `type` (C04).
+ */
 export function readNewRequest(document: Exact): Exact {
   const inner = member(document, "request");
   const request = inner?.text.startsWith("{") === true ? inner : document;
   const type = member(request, "type");
   if (type !== undefined && typeof value(type) === "string" && value(type) !== "") return request;
-  throw new CliError("INVALID_REQUEST_DATA", { message: "The request has no 'type'.", field: "--requestData" });
+  throw new CliError("INVALID_REQUEST_DATA", {
+    message: "The request has no 'type'.",
+    field: "--requestData",
+  });
 }
 
 /** The id that an answer gives a request: V2's text, V1's integer. */
 export function requestIdOf(answer: Exact): string | undefined {
   const id = answer.text.startsWith("{") ? member(answer, "id") : undefined;
   const found = id === undefined ? undefined : value(id);
-  return typeof found === "string" ? found : id !== undefined && /^[0-9]+$/.test(id.text) ? id.text : undefined;
+  return typeof found === "string"
+    ? found
+    : id !== undefined && /^[0-9]+$/.test(id.text)
+      ? id.text
+      : undefined;
 }

@@ -6,9 +6,11 @@ import { type Difference, printList } from "./comparison.ts";
 import { type Field, fieldOf, isSameValue, membersOf, show } from "./field.ts";
 
 /**
- * Each value of the JSON object `expected` must stand in the challenge, compared as in a review. A nested value stands at the same path;
- * a value at the top is looked for by its name in the whole challenge, where that name must stand once, so that a second `amount`
- * elsewhere cannot pass for the first. What is absent or ambiguous is a difference. Throws INVALID_ARGUMENT when nothing is expected.
+ * Each value of the JSON object `expected` must stand in the challenge, compared as in a review. A
+ * nested value stands at the same path; a value at the top is looked for by its name in the whole
+ * challenge, where that name must stand once, so that a second `amount` elsewhere cannot pass for
+ * the first. What is absent or ambiguous is a difference. Throws INVALID_ARGUMENT when nothing is
+ * expected.
  */
 export function expectLeaves(challenge: Challenge, expected: Exact): Difference[] {
   const wanted = membersOf(fieldOf(tree(expected)));
@@ -37,7 +39,13 @@ function expectMember(want: Field, candidates: readonly Field[]): Difference[] {
   const named = candidates.filter(({ place }) => place.name === want.place.name);
   const [only, ...others] = named;
   if (only !== undefined && others.length === 0) return expectValue(want, only);
-  return [{ field: show(want.place), challenge: only === undefined ? null : printList(named), ...unmet(want) }];
+  return [
+    {
+      field: show(want.place),
+      challenge: only === undefined ? null : printList(named),
+      ...unmet(want),
+    },
+  ];
 }
 
 function expectValue(want: Field, actual: Field): Difference[] {
@@ -49,7 +57,12 @@ function expectValue(want: Field, actual: Field): Difference[] {
   if (isOneKind && wants.length > 0 && wants.length === actuals.length) {
     return wants.flatMap((item, index) => expectValue(item, actuals[index] ?? actual));
   }
-  if (wants.length === 0 && actuals.length === 0 && isSameValue(want.place.name, want.node, actual.node)) return [];
+  if (
+    wants.length === 0 &&
+    actuals.length === 0 &&
+    isSameValue(want.place.name, want.node, actual.node)
+  )
+    return [];
   return [{ field: show(actual.place), challenge: new Exact(print(actual.node)), ...unmet(want) }];
 }
 

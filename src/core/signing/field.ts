@@ -1,4 +1,7 @@
-/** How one field of a challenge is named and compared (SPEC §4, Review): names, places, values. Nothing here is lenient by accident. */
+/**
+ * How one field of a challenge is named and compared (SPEC §4, Review): names, places, values.
+ * Nothing here is lenient by accident.
+ */
 import { keccak_256 } from "@noble/hashes/sha3.js";
 import type { Node } from "../../io/json.ts";
 
@@ -12,7 +15,10 @@ export interface Place {
   readonly name: string;
 }
 
-/** A value and where it stands. Made once for a document, so that a field's identity tells two equal values at two places apart. */
+/**
+ * A value and where it stands. Made once for a document, so that a field's identity tells two equal
+ * values at two places apart.
+ */
 export interface Field {
   readonly place: Place;
   readonly node: Node;
@@ -34,9 +40,14 @@ export function pathOf(place: Place): Place[] {
   return path.reverse();
 }
 
-/** The path for a reader: `data.transaction_data.amount`, `addresses[0]`. `spell` may bring names to one spelling. */
+/**
+ * The path for a reader: `data.transaction_data.amount`, `addresses[0]`. `spell` may bring names to
+ * one spelling.
+ */
 export function show(place: Place, spell: (name: string) => string = (name) => name): string {
-  const parts = pathOf(place).map(({ step }) => (typeof step === "number" ? `[${step}]` : `.${quote(spell(step))}`));
+  const parts = pathOf(place).map(({ step }) =>
+    typeof step === "number" ? `[${step}]` : `.${quote(spell(step))}`,
+  );
   return parts.length === 0 ? WHOLE : parts.join("").replace(/^\./, "");
 }
 
@@ -47,8 +58,8 @@ function quote(name: string): string {
 }
 
 /**
- * camelCase → snake_case: `maxFees`, `max_fees`; `UTXO_limit`, `UTXOLimit` → `utxo_limit`. ASCII letters only: Unicode's lower-casing
- * turns look-alikes (the Kelvin sign) into letters.
+ * camelCase → snake_case: `maxFees`, `max_fees`; `UTXO_limit`, `UTXOLimit` → `utxo_limit`. ASCII
+ * letters only: Unicode's lower-casing turns look-alikes (the Kelvin sign) into letters.
  */
 export function snakeCase(name: string): string {
   return name
@@ -61,7 +72,9 @@ export function snakeCase(name: string): string {
 export function fieldOf(node: Node, place: Place = ROOT): Field {
   const children =
     node.kind === "object"
-      ? node.members.map(([step, child]) => fieldOf(child, { parent: place, step, name: snakeCase(step) }))
+      ? node.members.map(([step, child]) =>
+          fieldOf(child, { parent: place, step, name: snakeCase(step) }),
+        )
       : node.kind === "array"
         ? node.items.map((item, step) => fieldOf(item, { parent: place, step, name: place.name }))
         : [];
@@ -85,13 +98,17 @@ export function byName(members: readonly Field[]): Map<string, Field[]> {
   return Map.groupBy(members, ({ place }) => place.name);
 }
 
-/** Whether two leaves say the same: same kind and content, but for the rules of this file. Two empty containers of one kind are the same. */
+/**
+ * Whether two leaves say the same: same kind and content, but for the rules of this file. Two empty
+ * containers of one kind are the same.
+ */
 export function isSameValue(name: string, one: Node, other: Node): boolean {
   const [a, b] = [textOf(one), textOf(other)];
   if (a === undefined || b === undefined) return isSameConstant(one, other);
   // Digits in quotes and digits without are the same digits; 1000, 1e3, 1000.0 and 01000 are not.
   if (one.kind === "number" || other.kind === "number") return a === b;
-  if (name === "currency" || name === "network") return a.replaceAll(" ", "_") === b.replaceAll(" ", "_");
+  if (name === "currency" || name === "network")
+    return a.replaceAll(" ", "_") === b.replaceAll(" ", "_");
   return a === b || (/(^|_)(recipient|address(es)?)$/.test(name) && isSameHexAddress(a, b));
 }
 
@@ -116,14 +133,20 @@ export function decisionOf(node: Node): Decision | undefined {
   return word === "REJECT" || word === "ABORT" ? "REJECT" : "APPROVE";
 }
 
-/** What is decided, whether it is asked for or confirmed: `CREATE_TRANSACTION` and `APPROVE_TRANSACTION` → `TRANSACTION`. */
+/**
+ * What is decided, whether it is asked for or confirmed: `CREATE_TRANSACTION` and
+ * `APPROVE_TRANSACTION` → `TRANSACTION`.
+ */
 export function bareType(node: Node): Node {
   if (node.kind !== "string") return node;
   const value = node.value.replace(DECIDES, "");
   return { kind: "string", value, raw: JSON.stringify(value) };
 }
 
-/** Equal but for letter case, where each spelling is one that carries no error: a single case, or a valid checksum (EIP-55). */
+/**
+ * Equal but for letter case, where each spelling is one that carries no error: a single case, or a
+ * valid checksum (EIP-55).
+ */
 function isSameHexAddress(a: string, b: string): boolean {
   return (
     [a, b].every((text) => /^0x[0-9a-fA-F]{40}$/.test(text) && isCleanCase(text.slice(2))) &&
@@ -136,7 +159,10 @@ function isCleanCase(digits: string): boolean {
   return digits === lower || digits === digits.toUpperCase() || digits === checksummed(lower);
 }
 
-/** EIP-55: a letter is upper-case where the digit of the address's Keccak-256 at its position is 8 or more. */
+/**
+ * EIP-55: a letter is upper-case where the digit of the address's Keccak-256 at its position is 8
+ * or more.
+ */
 function checksummed(lower: string): string {
   const hash = Buffer.from(keccak_256(new TextEncoder().encode(lower))).toString("hex");
   return lower.replace(/[a-f]/g, (letter, at: number) =>

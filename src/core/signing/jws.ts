@@ -1,4 +1,7 @@
-/** The compact JWS that approves a request: made (SIG-2), read strictly (SIG-7) and verified. No claims, no JWT library. */
+/**
+ * The compact JWS that approves a request: made (SIG-2), read strictly (SIG-7) and verified. No
+ * claims, no JWT library.
+ */
 import { CliError } from "../../errors.ts";
 import { decodeUtf8, exact, type Node, tree } from "../../io/json.ts";
 import { decodeBase64, encodeBase64Url } from "./base64.ts";
@@ -7,7 +10,10 @@ import { type Signer, verifySignature } from "./signer.ts";
 /** The protected header, byte for byte, in the order of the vendor's sample. */
 const HEADER = encodeBase64Url(new TextEncoder().encode('{"alg":"ES256","typ":"JWT"}'));
 const LONGEST_JWS = 2 * 1024 * 1024;
-/** Members that change what is signed, or bring a key along (RFC 7515 §4.1, RFC 7797). We understand none, so none may stand there. */
+/**
+ * Members that change what is signed, or bring a key along (RFC 7515 §4.1, RFC 7797). We understand
+ * none, so none may stand there.
+ */
 const FORBIDDEN_MEMBERS = ["crit", "b64", "jwk", "jku", "x5c", "x5u"];
 
 /** A compact JWS in its parts; its signature is not verified by being here. */
@@ -19,7 +25,10 @@ export interface Jws {
   readonly signingInput: Uint8Array;
 }
 
-/** Compact JWS over exactly these bytes (RFC 7515 §7.1, ES256). Throws INTERNAL when the signer's own check fails. */
+/**
+ * Compact JWS over exactly these bytes (RFC 7515 §7.1, ES256). Throws INTERNAL when the signer's
+ * own check fails.
+ */
 export async function signJws(payload: Uint8Array, signer: Signer): Promise<string> {
   const signingInput = `${HEADER}.${encodeBase64Url(payload)}`;
   const signature = await signer.sign(new TextEncoder().encode(signingInput));
@@ -27,13 +36,15 @@ export async function signJws(payload: Uint8Array, signer: Signer): Promise<stri
 }
 
 /**
- * Reads a compact JWS: three parts of canonical unpadded base64url, a header that is a JSON object with `alg` ES256 and nothing that
- * changes its meaning, a payload, 64 bytes of signature. Checks no signature. Throws INVALID_SIGNATURE saying what is wrong.
+ * Reads a compact JWS: three parts of canonical unpadded base64url, a header that is a JSON object
+ * with `alg` ES256 and nothing that changes its meaning, a payload, 64 bytes of signature. Checks
+ * no signature. Throws INVALID_SIGNATURE saying what is wrong.
  */
 export function parseJws(text: string): Jws {
   const jws = text.trim();
   if (jws === "") throw invalid("The signature is empty.");
-  if (jws.length > LONGEST_JWS) throw invalid("The signature is longer than a signed challenge can be.");
+  if (jws.length > LONGEST_JWS)
+    throw invalid("The signature is longer than a signed challenge can be.");
   const parts = jws.split(".");
   if (parts.length === 1 && decodeBase64(jws) !== undefined) {
     throw invalid(
@@ -44,14 +55,22 @@ export function parseJws(text: string): Jws {
   if (parts.length !== 3) throw invalid(`A compact JWS has three parts; this has ${parts.length}.`);
   const [header = "", payload = "", signature = ""] = parts;
   checkHeader(decodePart(header, "header"));
-  const parsed = { payload: decodePart(payload, "payload"), signature: decodePart(signature, "signature") };
+  const parsed = {
+    payload: decodePart(payload, "payload"),
+    signature: decodePart(signature, "signature"),
+  };
   if (parsed.signature.length !== 64) {
-    throw invalid(`An ES256 signature has 64 bytes (r and s, not DER); this has ${parsed.signature.length}.`);
+    throw invalid(
+      `An ES256 signature has 64 bytes (r and s, not DER); this has ${parsed.signature.length}.`,
+    );
   }
   return { ...parsed, signingInput: new TextEncoder().encode(`${header}.${payload}`) };
 }
 
-/** True when `text` is a JWS as `parseJws` takes it and its signature is `publicKey`'s (65 bytes). Throws INVALID_SIGNATURE like `parseJws`. */
+/**
+ * True when `text` is a JWS as `parseJws` takes it and its signature is `publicKey`'s (65 bytes).
+ * Throws INVALID_SIGNATURE like `parseJws`.
+ */
 export function verifyJws(text: string, publicKey: Uint8Array): boolean {
   const { signingInput, signature } = parseJws(text);
   return verifySignature(signingInput, signature, publicKey);
@@ -66,9 +85,11 @@ function decodePart(part: string, name: string): Uint8Array {
 
 function checkHeader(bytes: Uint8Array): void {
   const header = readObject(bytes);
-  if (header === undefined) throw invalid("The JWS's header is not a JSON object with unique keys.");
+  if (header === undefined)
+    throw invalid("The JWS's header is not a JSON object with unique keys.");
   const forbidden = FORBIDDEN_MEMBERS.find((name) => header.has(name));
-  if (forbidden !== undefined) throw invalid(`The JWS's header has '${forbidden}', which is not accepted here.`);
+  if (forbidden !== undefined)
+    throw invalid(`The JWS's header has '${forbidden}', which is not accepted here.`);
   const alg = header.get("alg");
   if (alg?.kind !== "string" || alg.value !== "ES256")
     throw invalid("The JWS's header does not name the algorithm ES256.");

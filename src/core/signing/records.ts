@@ -1,12 +1,18 @@
 /**
- * What this program remembers between commands so that what is signed is what was meant (SIG-6, SIG-7): the requests it created, and
- * the digests, never the content, of the challenges it received. Private files in the state directory, one fact each, so that processes
- * cannot overwrite each other's.
+ * What this program remembers between commands so that what is signed is what was meant (SIG-6,
+ * SIG-7): the requests it created, and the digests, never the content, of the challenges it
+ * received. Private files in the state directory, one fact each, so that processes cannot overwrite
+ * each other's.
  */
 import { createHash } from "node:crypto";
 import * as v from "valibot";
 import { CliError } from "../../errors.ts";
-import { ensurePrivateDirectory, readPrivateFile, sweepLeftovers, writePrivateFile } from "../../io/files.ts";
+import {
+  ensurePrivateDirectory,
+  readPrivateFile,
+  sweepLeftovers,
+  writePrivateFile,
+} from "../../io/files.ts";
 import { type Exact, encode, exact, parsePlain } from "../../io/json.ts";
 import type { Log } from "../../io/log.ts";
 
@@ -18,8 +24,17 @@ export interface Scope {
 }
 
 const Created = v.looseObject({ version: v.literal(1), id: v.string(), request: v.string() });
-const Newest = v.looseObject({ version: v.literal(1), payloadSha256: v.string(), seenAt: v.number() });
-const Seen = v.looseObject({ version: v.literal(1), id: v.string(), key: v.string(), seenAt: v.number() });
+const Newest = v.looseObject({
+  version: v.literal(1),
+  payloadSha256: v.string(),
+  seenAt: v.number(),
+});
+const Seen = v.looseObject({
+  version: v.literal(1),
+  id: v.string(),
+  key: v.string(),
+  seenAt: v.number(),
+});
 
 const DAY_MS = 24 * 3600 * 1000;
 const CREATED_MS = 30 * DAY_MS;
@@ -32,13 +47,24 @@ interface RecordsHost {
   now(): number;
 }
 
-/** The records of one state directory. Reading throws SESSION_CORRUPT, SESSION_INSECURE and SESSION_IO for files that cannot be trusted or read. */
+/**
+ * The records of one state directory. Reading throws SESSION_CORRUPT, SESSION_INSECURE and
+ * SESSION_IO for files that cannot be trusted or read.
+ */
 export class Records {
   constructor(private readonly host: RecordsHost) {}
 
-  /** Keeps what `requests create` sent, for later reviews. Failing to keep it is a warning: the request exists. */
+  /**
+   * Keeps what `requests create` sent, for later reviews. Failing to keep it is a warning: the
+   * request exists.
+   */
   async keepCreated(scope: Scope, id: string, request: Exact): Promise<void> {
-    await this.write("created", keyOf(scope, id), { version: 1, id, request: request.text }, CREATED_MS);
+    await this.write(
+      "created",
+      keyOf(scope, id),
+      { version: 1, id, request: request.text },
+      CREATED_MS,
+    );
   }
 
   /** The request as it was created here, or undefined. */
@@ -59,7 +85,10 @@ export class Records {
     return found !== undefined && this.isRecent(found.seenAt) ? found.payloadSha256 : undefined;
   }
 
-  /** The request that a remembered challenge was received for; whether it is `scope`'s `id` is the caller's question. */
+  /**
+   * The request that a remembered challenge was received for; whether it is `scope`'s `id` is the
+   * caller's question.
+   */
   async ownerOf(
     payloadSha256: string,
   ): Promise<{ readonly id: string; isFor(scope: Scope, id: string): boolean } | undefined> {
@@ -71,7 +100,9 @@ export class Records {
   /** The created request behind a remembered challenge, for signing offline. */
   async createdForChallenge(payloadSha256: string): Promise<Exact | undefined> {
     const found = await this.read("seen", payloadSha256, Seen);
-    return found !== undefined && this.isRecent(found.seenAt) ? this.createdByKey(found.key) : undefined;
+    return found !== undefined && this.isRecent(found.seenAt)
+      ? this.createdByKey(found.key)
+      : undefined;
   }
 
   private async createdByKey(key: string): Promise<Exact | undefined> {
@@ -79,7 +110,9 @@ export class Records {
     return found === undefined ? undefined : exact(found.request, { loneSurrogates: "refuse" });
   }
 
-  /** A day, in either direction: neither age nor a clock that was set back may revive a challenge. */
+  /**
+   * A day, in either direction: neither age nor a clock that was set back may revive a challenge.
+   */
   private isRecent(seenAt: number): boolean {
     const age = this.host.now() - seenAt;
     return age < DAY_MS && age > -DAY_MS;
@@ -89,13 +122,22 @@ export class Records {
     return `${this.host.directory}/records/${kind}/${name}.json`;
   }
 
-  private async write(kind: string, name: string, record: Record<string, unknown>, lifeMs: number): Promise<void> {
+  private async write(
+    kind: string,
+    name: string,
+    record: Record<string, unknown>,
+    lifeMs: number,
+  ): Promise<void> {
     const directory = `${this.host.directory}/records/${kind}`;
     try {
       await ensurePrivateDirectory(this.host.directory, this.host.uid);
       await ensurePrivateDirectory(`${this.host.directory}/records`, this.host.uid);
       await ensurePrivateDirectory(directory, this.host.uid);
-      await writePrivateFile(this.pathOf(kind, name), new TextEncoder().encode(`${encode(record)}\n`), { mode: 0o600 });
+      await writePrivateFile(
+        this.pathOf(kind, name),
+        new TextEncoder().encode(`${encode(record)}\n`),
+        { mode: 0o600 },
+      );
       await sweepLeftovers(directory, this.host.now, lifeMs, () => true);
     } catch (cause) {
       if (!(cause instanceof CliError)) throw cause;
@@ -106,13 +148,19 @@ export class Records {
     }
   }
 
-  /** A record that is not ours to trust (wrong owner, mode or content) is refused, not ignored: it guards signatures. */
+  /**
+   * A record that is not ours to trust (wrong owner, mode or content) is refused, not ignored: it
+   * guards signatures.
+   */
   private async read<S extends v.GenericSchema>(
     kind: string,
     name: string,
     schema: S,
   ): Promise<v.InferOutput<S> | undefined> {
-    const bytes = await readPrivateFile(this.pathOf(kind, name), { maxBytes: RECORD_MAX_BYTES, uid: this.host.uid });
+    const bytes = await readPrivateFile(this.pathOf(kind, name), {
+      maxBytes: RECORD_MAX_BYTES,
+      uid: this.host.uid,
+    });
     if (bytes === undefined) return undefined;
     const parsed = v.safeParse(schema, parsePlain(bytes));
     if (parsed.success) return parsed.output;
@@ -124,5 +172,7 @@ export class Records {
 }
 
 function keyOf(scope: Scope, id: string): string {
-  return createHash("sha256").update([scope.origin, scope.basePath, scope.workspace, id].join("\n")).digest("hex");
+  return createHash("sha256")
+    .update([scope.origin, scope.basePath, scope.workspace, id].join("\n"))
+    .digest("hex");
 }

@@ -1,6 +1,7 @@
 /**
- * Sign what was meant: a challenge compared, field by field, with everything known about its request (SIG-6; SPEC §4, Review). Pure.
- * What could not be compared is never counted as equal, and nothing matches by being empty.
+ * Sign what was meant: a challenge compared, field by field, with everything known about its
+ * request (SIG-6; SPEC §4, Review). Pure. What could not be compared is never counted as equal, and
+ * nothing matches by being empty.
  */
 import { type Exact, type Node, tree } from "../../io/json.ts";
 import { type Challenge, isKnownShape, type KnownShape, PROPERTIES } from "./challenge.ts";
@@ -25,7 +26,10 @@ export { expectLeaves } from "./expectation.ts";
 
 /** `server` proves less than `record`, which was kept when the request was created here. */
 export interface ReviewSource {
-  /** The request as the server gave it, or as it was created, with or without its `{"request": …}` envelope. */
+  /**
+   * The request as the server gave it, or as it was created, with or without its `{"request": …}`
+   * envelope.
+   */
   readonly request: Exact;
   readonly source: "server" | "record";
 }
@@ -42,28 +46,45 @@ export interface ReviewInput {
 
 /** What a review found; every field as a path that a person can read. */
 export interface Review {
-  /** Something of the content was verified and nothing contradicts. Says nothing about `unverified`. */
+  /**
+   * Something of the content was verified and nothing contradicts. Says nothing about `unverified`.
+   */
   readonly match: boolean;
   readonly differences: readonly Difference[];
-  /** What nobody vouches for: fields of the challenge without a counterpart, and content of the request that the challenge leaves out. */
+  /**
+   * What nobody vouches for: fields of the challenge without a counterpart, and content of the
+   * request that the challenge leaves out.
+   */
   readonly unverified: readonly string[];
   /** Fields that only a request has. */
   readonly requestOnly: readonly string[];
 }
 
 /**
- * Holds the challenge against every source: a field is verified when one agrees and none contradicts. A shape that is not known is not
- * compared at all: everything in it is `unverified` and it never matches.
+ * Holds the challenge against every source: a field is verified when one agrees and none
+ * contradicts. A shape that is not known is not compared at all: everything in it is `unverified`
+ * and it never matches.
  */
-export function reviewChallenge({ challenge, sources, accountNames = [], decision = "APPROVE" }: ReviewInput): Review {
+export function reviewChallenge({
+  challenge,
+  sources,
+  accountNames = [],
+  decision = "APPROVE",
+}: ReviewInput): Review {
   const nothing = { match: false, differences: [], requestOnly: [] };
   if (challenge.document === undefined) return { ...nothing, unverified: [WHOLE] };
   const root = fieldOf(tree(challenge.document));
   const leaves = leavesOf(root);
-  const found: Findings = { differences: [], compared: new Set(), verified: new Set(), requestOnly: [] };
+  const found: Findings = {
+    differences: [],
+    compared: new Set(),
+    verified: new Set(),
+    requestOnly: [],
+  };
   const { shape } = challenge;
   checkDecision(shape, root, decision, found);
-  if (!isKnownShape(shape)) return { ...nothing, differences: found.differences, unverified: list(leaves) };
+  if (!isKnownShape(shape))
+    return { ...nothing, differences: found.differences, unverified: list(leaves) };
   const content = contentOf(shape, root);
   for (const { request, source } of sources) {
     const members = membersOf(fieldOf(unwrap(tree(request))));
@@ -72,7 +93,8 @@ export function reviewChallenge({ challenge, sources, accountNames = [], decisio
   checkNonce(shape, root, found);
   checkSpellings(root, found);
   const accountIds = new Set(sources.flatMap(({ request }) => accountIdsOf(request)));
-  const unnamed = accountIds.size + accountNames.length > 0 ? checkAccount(leaves, accountNames, found) : [];
+  const unnamed =
+    accountIds.size + accountNames.length > 0 ? checkAccount(leaves, accountNames, found) : [];
   if (accountNames.length < accountIds.size && sources.some(asksForAccountById))
     reopen(leaves.filter(isAccountName), found);
   const leftOut = found.requestOnly.filter(isContent);
@@ -80,14 +102,20 @@ export function reviewChallenge({ challenge, sources, accountNames = [], decisio
   return {
     match: found.verified.size > 0 && found.differences.length === 0,
     differences: found.differences,
-    unverified: [...list(open), ...(leftOut.some(({ place }) => place.name === "account_name") ? [] : unnamed)],
+    unverified: [
+      ...list(open),
+      ...(leftOut.some(({ place }) => place.name === "account_name") ? [] : unnamed),
+    ],
     requestOnly: list(found.requestOnly),
   };
 }
 
 const MOST_LISTED = 1000;
 
-/** The places for a reader, each once whatever its spelling; cut with "…" where a document was made to have millions. */
+/**
+ * The places for a reader, each once whatever its spelling; cut with "…" where a document was made
+ * to have millions.
+ */
 function list(leaves: readonly Field[]): string[] {
   const shown = new Map<string, string>();
   for (const { place } of leaves) {
@@ -101,7 +129,8 @@ function list(leaves: readonly Field[]): string[] {
 /** What a request is compared with: all but the nonce, or in the older shape the properties. */
 function contentOf(shape: KnownShape, root: Field): Field[] {
   const members = membersOf(root);
-  if (shape === "transaction") return members.filter(({ place }) => place.name !== NONCES.transaction.name);
+  if (shape === "transaction")
+    return members.filter(({ place }) => place.name !== NONCES.transaction.name);
   return members.filter(({ place }) => place.step === PROPERTIES).flatMap(membersOf);
 }
 
@@ -112,7 +141,10 @@ function unwrap(request: Node): Node {
   return inner?.kind === "object" && !members.has("type") ? inner : request;
 }
 
-/** The older shape is flat: its names are looked for in the transaction's data first, then in the request's data, then in the request. */
+/**
+ * The older shape is flat: its names are looked for in the transaction's data first, then in the
+ * request's data, then in the request.
+ */
 function nearest(request: readonly Field[]): Field[] {
   const [data, besideData] = split(request, "data");
   const [transaction, besideTransaction] = split(data, "transaction_data");
@@ -127,12 +159,22 @@ function nearest(request: readonly Field[]): Field[] {
 /** What stands inside the member called `name`, and the other members. */
 function split(members: readonly Field[], name: string): [inside: Field[], others: Field[]] {
   const isInside = ({ place }: Field): boolean => place.name === name;
-  return [members.filter(isInside).flatMap(membersOf), members.filter((member) => !isInside(member))];
+  return [
+    members.filter(isInside).flatMap(membersOf),
+    members.filter((member) => !isInside(member)),
+  ];
 }
 
-/** The nonce proves that a challenge is fresh; nothing else states it, so that only its form can be checked. */
+/**
+ * The nonce proves that a challenge is fresh; nothing else states it, so that only its form can be
+ * checked.
+ */
 const NONCES = {
-  transaction: { name: "antireplay", form: /^[0-9a-fA-F]{64}$/, expected: "32 bytes in hexadecimal" },
+  transaction: {
+    name: "antireplay",
+    form: /^[0-9a-fA-F]{64}$/,
+    expected: "32 bytes in hexadecimal",
+  },
   properties: { name: "challenge", form: /^([0-9a-fA-F]{2})+$/, expected: "bytes in hexadecimal" },
 } satisfies Record<KnownShape, unknown>;
 
@@ -145,10 +187,15 @@ function checkNonce(shape: KnownShape, root: Field, found: Findings): void {
 }
 
 /**
- * Nothing that approves is signed as a rejection, nor the other way round. A rejection must say that it is one, unless its shape is unknown:
- * that needs the confirmed digest anyway.
+ * Nothing that approves is signed as a rejection, nor the other way round. A rejection must say
+ * that it is one, unless its shape is unknown: that needs the confirmed digest anyway.
  */
-function checkDecision(shape: Challenge["shape"], root: Field, decision: Decision, found: Findings): void {
+function checkDecision(
+  shape: Challenge["shape"],
+  root: Field,
+  decision: Decision,
+  found: Findings,
+): void {
   const types = membersOf(root).filter(({ place }) => place.name === "type");
   const says = types.map(({ node }) => decisionOf(node));
   const wrong = types.filter((_, index) => says[index] !== undefined && says[index] !== decision);
@@ -159,19 +206,24 @@ function checkDecision(shape: Challenge["shape"], root: Field, decision: Decisio
 
 const DECISIONS = { APPROVE: "an approval", REJECT: "a rejection" };
 
-/** Two spellings of one name in one object (`maxFees`, `max_fees`): whoever reads the challenge may take either, so neither is taken. */
+/**
+ * Two spellings of one name in one object (`maxFees`, `max_fees`): whoever reads the challenge may
+ * take either, so neither is taken.
+ */
 function checkSpellings(field: Field, found: Findings): void {
   if (field.node.kind === "array") for (const item of field.children) checkSpellings(item, found);
   for (const spellings of byName(membersOf(field)).values()) {
     const [only, ...others] = spellings;
     if (only !== undefined && others.length === 0) checkSpellings(only, found);
-    else for (const spelling of spellings) differ(spelling, "one spelling of this name", "rule", found);
+    else
+      for (const spelling of spellings)
+        differ(spelling, "one spelling of this name", "rule", found);
   }
 }
 
 /** The objects in which a challenge says which account it means. */
-const ACCOUNT_HOLDERS = [["data"], ["data", "transaction_data"], [snakeCase(PROPERTIES)]].map((path) =>
-  JSON.stringify(path),
+const ACCOUNT_HOLDERS = [["data"], ["data", "transaction_data"], [snakeCase(PROPERTIES)]].map(
+  (path) => JSON.stringify(path),
 );
 
 /** The accounts that a request names, as text. */
@@ -192,8 +244,9 @@ function isAccountName(leaf: Field): boolean {
 }
 
 /**
- * What was asked for here tells the account by its id only. What that is called is for the account itself to say: while it cannot be read, the
- * name in the server's copy of the request vouches for nothing.
+ * What was asked for here tells the account by its id only. What that is called is for the account
+ * itself to say: while it cannot be read, the name in the server's copy of the request vouches for
+ * nothing.
  */
 function asksForAccountById({ request, source }: ReviewSource): boolean {
   if (source !== "record" || accountIdsOf(request).length === 0) return false;
@@ -208,14 +261,19 @@ function reopen(leaves: readonly Field[], found: Findings): void {
 }
 
 /**
- * The accounts' own names against each `account_name`: all must be it. Gives what stays open: a challenge that does not say which account it
- * means.
+ * The accounts' own names against each `account_name`: all must be it. Gives what stays open: a
+ * challenge that does not say which account it means.
  */
-function checkAccount(leaves: readonly Field[], accountNames: readonly string[], found: Findings): string[] {
+function checkAccount(
+  leaves: readonly Field[],
+  accountNames: readonly string[],
+  found: Findings,
+): string[] {
   const named = leaves.filter(isAccountName);
   for (const leaf of named) {
     for (const accountName of accountNames) {
-      if (leaf.node.kind !== "string" || leaf.node.value !== accountName) differ(leaf, accountName, "account", found);
+      if (leaf.node.kind !== "string" || leaf.node.value !== accountName)
+        differ(leaf, accountName, "account", found);
       else found.verified.add(leaf);
       found.compared.add(leaf);
     }
@@ -227,8 +285,9 @@ function checkAccount(leaves: readonly Field[], accountNames: readonly string[],
 }
 
 /**
- * True for content that a request asks for, so that a challenge without it would mean something else (no token contract, no tag): it stays
- * open until somebody confirms it. Fee strategy and ids beside the transaction's own data never stand in a challenge.
+ * True for content that a request asks for, so that a challenge without it would mean something
+ * else (no token contract, no tag): it stays open until somebody confirms it. Fee strategy and ids
+ * beside the transaction's own data never stand in a challenge.
  */
 function isContent({ node, place }: Field): boolean {
   const [top, container, ...inside] = pathOf(place);

@@ -6,15 +6,23 @@ import { encodeBase64Url } from "./base64.ts";
 export interface Signer {
   /** 65 bytes, uncompressed P-256 point. */
   readonly publicKey: Uint8Array;
-  /** ECDSA over SHA-256(message): 64 bytes, r‖s, big-endian (RFC 7518 §3.4). Throws INTERNAL when the result fails its check (SIG-4). */
+  /**
+   * ECDSA over SHA-256(message): 64 bytes, r‖s, big-endian (RFC 7518 §3.4). Throws INTERNAL when
+   * the result fails its check (SIG-4).
+   */
   sign(message: Uint8Array): Promise<Uint8Array>;
 }
 
 /**
- * True when `signature` (64 bytes, r‖s, either half of s: SIG-3) is `publicKey`'s over SHA-256(message). Any other length, and a point off
- * the curve, are plainly false. By the runtime's own ECDSA, so that it checks the software signer with a second implementation.
+ * True when `signature` (64 bytes, r‖s, either half of s: SIG-3) is `publicKey`'s over
+ * SHA-256(message). Any other length, and a point off the curve, are plainly false. By the
+ * runtime's own ECDSA, so that it checks the software signer with a second implementation.
  */
-export function verifySignature(message: Uint8Array, signature: Uint8Array, publicKey: Uint8Array): boolean {
+export function verifySignature(
+  message: Uint8Array,
+  signature: Uint8Array,
+  publicKey: Uint8Array,
+): boolean {
   if (signature.length !== 64 || publicKey.length !== 65 || publicKey[0] !== 0x04) return false;
   const [x, y] = [publicKey.subarray(1, 33), publicKey.subarray(33)].map(encodeBase64Url);
   if (x === undefined || y === undefined) return false;

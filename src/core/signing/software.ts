@@ -1,4 +1,7 @@
-/** Signs with a key in memory: noble's deterministic ECDSA (RFC 6979), low-S (SIG-3), each signature checked by node:crypto (SIG-4). */
+/**
+ * Signs with a key in memory: noble's deterministic ECDSA (RFC 6979), low-S (SIG-3), each signature
+ * checked by node:crypto (SIG-4).
+ */
 import { CliError } from "../../errors.ts";
 import type { PrivateKey } from "../auth/key.ts";
 import { type Signer, verifySignature } from "./signer.ts";
@@ -7,25 +10,33 @@ import { type Signer, verifySignature } from "./signer.ts";
 export type Ecdsa = (message: Uint8Array, scalar: Uint8Array) => Uint8Array;
 
 /**
- * A signer over `key`, which stays the caller's to wipe. `load` brings the arithmetic; another one is how a test injects a fault (E25).
- * `sign` throws INTERNAL when the arithmetic fails or its result does not verify; the failed signature goes nowhere, nor does its cause,
- * which may quote the scalar.
+ * A signer over `key`, which stays the caller's to wipe. `load` brings the arithmetic; another one
+ * is how a test injects a fault (E25). `sign` throws INTERNAL when the arithmetic fails or its
+ * result does not verify; the failed signature goes nowhere, nor does its cause, which may quote
+ * the scalar.
  */
-export async function softwareSigner(key: PrivateKey, load: () => Promise<Ecdsa> = loadNoble): Promise<Signer> {
+export async function softwareSigner(
+  key: PrivateKey,
+  load: () => Promise<Ecdsa> = loadNoble,
+): Promise<Signer> {
   const ecdsa = await load();
   return {
     publicKey: key.publicKey,
     async sign(message) {
       const signature = attempt(() => ecdsa(message, key.scalar));
-      if (signature !== undefined && verifySignature(message, signature, key.publicKey)) return signature;
-      throw new CliError("INTERNAL", { message: "The signature just made does not verify; nothing was signed." });
+      if (signature !== undefined && verifySignature(message, signature, key.publicKey))
+        return signature;
+      throw new CliError("INTERNAL", {
+        message: "The signature just made does not verify; nothing was signed.",
+      });
     },
   };
 }
 
 async function loadNoble(): Promise<Ecdsa> {
   const { p256 } = await import("@noble/curves/nist.js");
-  // One signature does not repay the base point's table (15 ms); window 1 is the constant-time path without it.
+  // One signature does not repay the base point's table (15 ms); window 1 is the constant-time path
+  // without it.
   p256.Point.BASE.precompute(1);
   return (message, scalar) => p256.sign(message, scalar, { lowS: true });
 }

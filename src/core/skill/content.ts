@@ -1,4 +1,7 @@
-/** The skill as it ships inside the program (SPEC §8): SKILL.md and its references, as text. Loaded by the skill commands only. */
+/**
+ * The skill as it ships inside the program (SPEC §8): SKILL.md and its references, as text. Loaded
+ * by the skill commands only.
+ */
 import { createHash } from "node:crypto";
 import guide from "../../../skill/SKILL.md" with { type: "text" };
 import { REFERENCES } from "./references.ts";
@@ -14,8 +17,14 @@ export interface Skill {
 
 /** The skill of this program. */
 export function bundledSkill(): Skill {
-  const references = Object.entries(REFERENCES).map(([name, text]) => [`references/${name}.md`, text] as const);
-  return { name: SKILL_NAME, version: versionOf(guide), files: new Map([["SKILL.md", guide], ...references]) };
+  const references = Object.entries(REFERENCES).map(
+    ([name, text]) => [`references/${name}.md`, text] as const,
+  );
+  return {
+    name: SKILL_NAME,
+    version: versionOf(guide),
+    files: new Map([["SKILL.md", guide], ...references]),
+  };
 }
 
 /** `metadata.version` of a SKILL.md; the generator keeps it equal to the program's. */

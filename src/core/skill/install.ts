@@ -1,6 +1,7 @@
 /**
- * Installs the skill and says how installed copies stand (INS-1, P01–P08). A file beside the copy records version and hashes of what was
- * written: what differs from it is somebody else's, and is never overwritten without being told to. Only fixed names are written.
+ * Installs the skill and says how installed copies stand (INS-1, P01–P08). A file beside the copy
+ * records version and hashes of what was written: what differs from it is somebody else's, and is
+ * never overwritten without being told to. Only fixed names are written.
  */
 import { lstat, readFile, realpath, rename, rm } from "node:fs/promises";
 import { basename, dirname, join, relative, sep } from "node:path";
@@ -10,7 +11,10 @@ import { makeDirectories, writeNewFile } from "../../io/files.ts";
 import { type Skill, sha256 } from "./content.ts";
 import { AGENTS, type Target, targetsOf } from "./targets.ts";
 
-/** How a copy stands to this program's skill. `modified`: not as any version of this program wrote it. */
+/**
+ * How a copy stands to this program's skill. `modified`: not as any version of this program wrote
+ * it.
+ */
 export type Status = "current" | "outdated" | "modified" | "newer" | "absent";
 
 export interface Inspection {
@@ -46,7 +50,10 @@ function recordOf({ name, version, files }: Skill): Record {
   return { skill: name, version, sha256: sha256(JSON.stringify(hashes)), files: hashes };
 }
 
-/** How the copy of `skill` in the folder of skills `directory` stands. Throws IO_ERROR when it cannot be read. */
+/**
+ * How the copy of `skill` in the folder of skills `directory` stands. Throws IO_ERROR when it
+ * cannot be read.
+ */
 export async function inspect(skill: Skill, directory: string): Promise<Inspection> {
   const path = join(directory, skill.name);
   const record = await readRecord(join(path, RECORD));
@@ -77,15 +84,19 @@ export function inspectKnown(skill: Skill, home: string | undefined): Promise<In
 }
 
 function isNewer(version: string, other: string): boolean {
-  const [a, b] = [version, other].map((text) => text.split(".").map(Number)) as [number[], number[]];
+  const [a, b] = [version, other].map((text) => text.split(".").map(Number)) as [
+    number[],
+    number[],
+  ];
   const at = a.findIndex((part, index) => part !== b[index]);
   return at >= 0 && (a[at] ?? 0) > (b[at] ?? 0);
 }
 
 /**
- * Puts the skill into the folder of skills `target`: everything is written beside its place before the first file is replaced, the record
- * last. A current copy is left untouched. Throws
- * INVALID_PATH (a file or a symbolic link in the way), FILE_EXISTS (something that is not ours; `force` replaces it), IO_ERROR.
+ * Puts the skill into the folder of skills `target`: everything is written beside its place before
+ * the first file is replaced, the record last. A current copy is left untouched. Throws
+ * INVALID_PATH (a file or a symbolic link in the way), FILE_EXISTS (something that is not ours;
+ * `force` replaces it), IO_ERROR.
  */
 export async function install(skill: Skill, target: Target, force: boolean): Promise<Installed> {
   await checkFolders(skill, target, force);
@@ -93,13 +104,19 @@ export async function install(skill: Skill, target: Target, force: boolean): Pro
   const record = recordOf(skill);
   const stale = await readRecord(join(found.path, RECORD));
   const result = { path: found.path, version: skill.version, before: found.status };
-  if (found.status === "current" && stale?.version === record.version && stale.sha256 === record.sha256)
+  if (
+    found.status === "current" &&
+    stale?.version === record.version &&
+    stale.sha256 === record.sha256
+  )
     return { ...result, changed: false };
   if (!force) await refuseForeign(found, [...skill.files.keys(), RECORD]);
-  for (const folder of [target.path, found.path, join(found.path, "references")]) await makeFolder(folder);
+  for (const folder of [target.path, found.path, join(found.path, "references")])
+    await makeFolder(folder);
   await replaceFiles(found.path, [...skill.files, [RECORD, `${JSON.stringify(record)}\n`]]);
   for (const name of Object.keys(stale?.files ?? {})) {
-    if (!skill.files.has(name) && !found.foreign.includes(name)) await rm(join(found.path, name), { force: true });
+    if (!skill.files.has(name) && !found.foreign.includes(name))
+      await rm(join(found.path, name), { force: true });
   }
   return { ...result, changed: true };
 }
@@ -108,10 +125,13 @@ export async function install(skill: Skill, target: Target, force: boolean): Pro
 async function checkFolders(skill: Skill, { path, root }: Target, force: boolean): Promise<void> {
   const folder = join(path, skill.name);
   const isLinked = await checkFolder(path);
-  if (isLinked && root === undefined && !force) throw linked(path, "Name the folder it leads to, or add --force.");
-  if (root !== undefined && !(await staysInside(path, root))) throw linked(path, "Name the folder with --path.");
+  if (isLinked && root === undefined && !force)
+    throw linked(path, "Name the folder it leads to, or add --force.");
+  if (root !== undefined && !(await staysInside(path, root)))
+    throw linked(path, "Name the folder with --path.");
   for (const inner of [folder, join(folder, "references")]) {
-    if (await checkFolder(inner)) throw linked(inner, "Remove the link, or choose another folder with --path.");
+    if (await checkFolder(inner))
+      throw linked(inner, "Remove the link, or choose another folder with --path.");
   }
 }
 
@@ -128,28 +148,35 @@ async function checkFolder(path: string): Promise<boolean> {
   const found = await look(path);
   if (found === undefined || found.isDirectory()) return false;
   if (found.isSymbolicLink()) return true;
-  throw new CliError("INVALID_PATH", { message: "A file stands where a folder is to be.", details: { path } });
+  throw new CliError("INVALID_PATH", {
+    message: "A file stands where a folder is to be.",
+    details: { path },
+  });
 }
 
 /** Whether the part of `path` that exists lies, all links followed, below `root`. */
 async function staysInside(path: string, root: string): Promise<boolean> {
   let existing = path;
-  while ((await look(existing)) === undefined && existing !== dirname(existing)) existing = dirname(existing);
-  const [real, realRoot] = (await Promise.all([existing, root].map((one) => guarded(one, () => realpath(one))))) as [
-    string,
-    string,
-  ];
+  while ((await look(existing)) === undefined && existing !== dirname(existing))
+    existing = dirname(existing);
+  const [real, realRoot] = (await Promise.all(
+    [existing, root].map((one) => guarded(one, () => realpath(one))),
+  )) as [string, string];
   const way = relative(realRoot, real);
   return way !== ".." && !way.startsWith(`..${sep}`);
 }
 
-async function refuseForeign({ path, status, foreign }: Inspection, names: readonly string[]): Promise<void> {
+async function refuseForeign(
+  { path, status, foreign }: Inspection,
+  names: readonly string[],
+): Promise<void> {
   const odd: string[] = [];
   for (const name of names) if ((await look(join(path, name)))?.isFile() === false) odd.push(name);
   const files = [...new Set([...foreign, ...odd])];
   if (files.length > 0) {
     throw new CliError("FILE_EXISTS", {
-      message: "Files that this program did not write, or that were changed since, stand where the skill would go.",
+      message:
+        "Files that this program did not write, or that were changed since, stand where the skill would go.",
       details: { path, files },
       hint: "Look at them; --force replaces them.",
     });
@@ -166,8 +193,14 @@ async function makeFolder(path: string): Promise<void> {
   await guarded(path, () => makeDirectories(path, 0o755));
 }
 
-/** SES-2's recipe with mode 0644: new files beside the old ones, synchronised, then renamed over them; none is replaced before all stand. */
-async function replaceFiles(folder: string, files: readonly (readonly [name: string, text: string])[]): Promise<void> {
+/**
+ * SES-2's recipe with mode 0644: new files beside the old ones, synchronised, then renamed over
+ * them; none is replaced before all stand.
+ */
+async function replaceFiles(
+  folder: string,
+  files: readonly (readonly [name: string, text: string])[],
+): Promise<void> {
   const staged: (readonly [temporary: string, path: string])[] = [];
   try {
     for (const [name, text] of files) {
@@ -196,7 +229,10 @@ async function readRecord(path: string): Promise<Record | undefined> {
 
 const LONGEST_FILE = 1024 * 1024;
 
-/** A regular file's bytes; undefined when it is not there, empty when it is no regular file or too large to be ours. */
+/**
+ * A regular file's bytes; undefined when it is not there, empty when it is no regular file or too
+ * large to be ours.
+ */
 async function readOptional(path: string): Promise<Uint8Array | undefined> {
   const found = await look(path);
   if (found === undefined) return undefined;
@@ -229,5 +265,7 @@ async function guarded<T>(path: string, work: () => Promise<T>): Promise<T> {
 }
 
 function codeOf(cause: unknown): string {
-  return cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : "UNKNOWN";
+  return cause instanceof Error && "code" in cause && typeof cause.code === "string"
+    ? cause.code
+    : "UNKNOWN";
 }

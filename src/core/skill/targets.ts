@@ -1,6 +1,7 @@
 /**
- * Where agents look for skills: folders below the current directory (project) and below the home folder (user). The variables with which
- * some agents move theirs are not honoured, since only the documented configuration steers this program (CFG-1): --path names any folder.
+ * Where agents look for skills: folders below the current directory (project) and below the home
+ * folder (user). The variables with which some agents move theirs are not honoured, since only the
+ * documented configuration steers this program (CFG-1): --path names any folder.
  */
 
 interface Folders {
@@ -14,7 +15,10 @@ function own(name: string, user = `.${name}/skills`): Folders {
   return { project: `.${name}/skills`, user };
 }
 
-/** Agent → its folders, with `/` between the parts. `agents` is the convention that most of them share. */
+/**
+ * Agent → its folders, with `/` between the parts. `agents` is the convention that most of them
+ * share.
+ */
 export const AGENT_FOLDERS = {
   agents: { project: CROSS_CLIENT, user: CROSS_CLIENT },
   amp: { project: CROSS_CLIENT, user: ".config/agents/skills" },
@@ -47,14 +51,21 @@ export type Scope = "project" | "user";
 /** A folder that holds skills, as `skill install` and `skill doctor` speak of it. */
 export interface Target {
   readonly path: string;
-  /** Below which nothing may lead out through a symbolic link; undefined for a folder that the user named. */
+  /**
+   * Below which nothing may lead out through a symbolic link; undefined for a folder that the user
+   * named.
+   */
   readonly root: string | undefined;
   readonly scope: Scope | "path";
   readonly agents: readonly Agent[];
 }
 
 /** Every folder of the table once, project folders first. Without a home folder only those. */
-export function targetsOf(agents: readonly Agent[], scopes: readonly Scope[], home: string | undefined): Target[] {
+export function targetsOf(
+  agents: readonly Agent[],
+  scopes: readonly Scope[],
+  home: string | undefined,
+): Target[] {
   return scopes.flatMap((scope) => {
     const root = scope === "project" ? "." : home;
     if (root === undefined) return [];
