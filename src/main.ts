@@ -3,9 +3,9 @@
  * by the signal that ended the run.
  */
 import process from "node:process";
-import type { Context } from "./context.ts";
-import { announce } from "./io/announcement.ts";
+import { announce } from "./io/version.ts";
 import { VERSION } from "./version.ts";
+import type { Context } from "./world.ts";
 
 /**
  * Switches of the runtimes that would weaken us (CFG-7, NET-10). Certificate checks stay on;
@@ -65,9 +65,9 @@ async function main(): Promise<void> {
     await Promise.all([
       import("node:os"),
       import("./io/descriptor.ts"),
-      import("./io/lock.ts"),
+      import("./core/state/lock.ts"),
       import("./io/stdout.ts"),
-      import("./run.ts"),
+      import("./app/run.ts"),
     ]);
   releaseLocks = releaseAllSync;
   const isWindows = process.platform === "win32";

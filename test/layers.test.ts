@@ -33,7 +33,11 @@ async function violationsWith(file: string, text: string): Promise<string[]> {
 }
 
 test.each([
-  ["core/spoilt.ts", 'import { run } from "../run.ts";', "core/spoilt.ts may not import run.ts."],
+  [
+    "core/spoilt.ts",
+    'import { run } from "../app/run.ts";',
+    "core/spoilt.ts may not import app/run.ts.",
+  ],
   [
     "core/api/spoilt.ts",
     'import type { Command } from "../../cli/command.ts";',

@@ -1,11 +1,11 @@
 /** Logging in and out, and who is logged in. */
 import * as v from "valibot";
 import { group } from "../cli/command.ts";
-import { describeSession } from "../core/auth/session.ts";
-import { command } from "./command.ts";
-import { loginDevice } from "./device.ts";
-import { User } from "./schemas.ts";
-import { LOGIN_ARGS, Session, SessionResult } from "./session.ts";
+import { describeSession } from "../core/state/session.ts";
+import { command } from "./parts/command.ts";
+import { LOGIN_ARGS, Session, SessionResult } from "./parts/login.ts";
+import { User } from "./parts/schemas.ts";
+import { loginDevice } from "./requests/device.ts";
 
 export const login = group("Log in to a workspace.", {
   api: command({

@@ -3,9 +3,9 @@ import * as v from "valibot";
 import { flag, id, many, oneOf, required, text } from "../cli/argument.ts";
 import { group } from "../cli/command.ts";
 import { readBalances } from "../core/api/balance.ts";
-import { command } from "./command.ts";
-import { getOf, listOf } from "./resource.ts";
-import { Account, Balance } from "./schemas.ts";
+import { command } from "./parts/command.ts";
+import { getOf, listOf } from "./parts/resource.ts";
+import { Account, Balance } from "./parts/schemas.ts";
 
 const getBalance = command({
   summary: "Balances of one or more accounts, in the order of the ids.",

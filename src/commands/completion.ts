@@ -5,7 +5,7 @@
 import { oneOf, required } from "../cli/argument.ts";
 import { Text } from "../result.ts";
 import { PROGRAM } from "../version.ts";
-import { command } from "./command.ts";
+import { command } from "./parts/command.ts";
 
 const SHELL_NAMES = ["bash", "zsh", "fish", "powershell"] as const;
 

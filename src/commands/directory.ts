@@ -4,8 +4,8 @@
  */
 import { flag, oneOf, text } from "../cli/argument.ts";
 import { group } from "../cli/command.ts";
-import { getOf, listOf } from "./resource.ts";
-import { Entity, Group, Policy, User, Whitelist } from "./schemas.ts";
+import { getOf, listOf } from "./parts/resource.ts";
+import { Entity, Group, Policy, User, Whitelist } from "./parts/schemas.ts";
 
 const status = oneOf("Only those in this status.", ["ACTIVE", "INACTIVE"]);
 

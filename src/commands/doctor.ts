@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { flag } from "../cli/argument.ts";
 import { CliError } from "../errors.ts";
 import { CHANNEL, VERSION } from "../version.ts";
-import { command } from "./command.ts";
+import { command } from "./parts/command.ts";
 
 const Finding = () =>
   v.looseObject({

@@ -4,7 +4,7 @@ import { flag, path } from "../cli/argument.ts";
 import { group } from "../cli/command.ts";
 import { missingPrivateKey } from "../core/auth/config.ts";
 import { CliError } from "../errors.ts";
-import { command } from "./command.ts";
+import { command } from "./parts/command.ts";
 
 const PublicHalf = { publicKey: v.string(), fingerprint: v.string() };
 

@@ -7,7 +7,7 @@ import { group } from "../cli/command.ts";
 import { missingFrom } from "../core/api/dialect.ts";
 import { checkPath } from "../core/api/path.ts";
 import { V1_READS } from "../core/api/v1reads.ts";
-import { command } from "./command.ts";
+import { command } from "./parts/command.ts";
 
 const LooseList = () =>
   v.union([v.array(v.looseObject({})), v.looseObject({ results: v.array(v.looseObject({})) })]);

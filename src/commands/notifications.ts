@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { bytes, required, text } from "../cli/argument.ts";
 import { group } from "../cli/command.ts";
 import { decodeUtf8, type Exact, exact, JsonError } from "../io/json.ts";
-import { command } from "./command.ts";
+import { command } from "./parts/command.ts";
 
 /**
  * The notification, token-exact, for a reader who should not take it from anywhere else; null when

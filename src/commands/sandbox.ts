@@ -4,7 +4,7 @@ import { integer, json, seconds } from "../cli/argument.ts";
 import { group } from "../cli/command.ts";
 import { value } from "../io/json.ts";
 import { Serving } from "../result.ts";
-import { command } from "./command.ts";
+import { command } from "./parts/command.ts";
 
 const Description = () =>
   v.looseObject({

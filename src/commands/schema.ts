@@ -6,7 +6,7 @@ import { factsOf, manifest } from "../cli/manifest.ts";
 import { find } from "../cli/parse.ts";
 import { ERRORS, type ErrorCode, EXIT_CODES } from "../errors.ts";
 import { PROGRAM, VERSION } from "../version.ts";
-import { command } from "./command.ts";
+import { command } from "./parts/command.ts";
 
 type Convert = (schema: v.GenericSchema) => object;
 

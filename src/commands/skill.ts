@@ -15,7 +15,7 @@ import {
 } from "../core/skill/targets.ts";
 import { CliError } from "../errors.ts";
 import { Text } from "../result.ts";
-import { command } from "./command.ts";
+import { command } from "./parts/command.ts";
 
 const WHERE = {
   agent: oneOf("Agent whose folder to use; 'agents' is the one that most share.", AGENTS),

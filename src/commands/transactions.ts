@@ -4,9 +4,9 @@
  */
 import { id, json, required } from "../cli/argument.ts";
 import { group } from "../cli/command.ts";
-import { command } from "./command.ts";
-import { cursorListOf } from "./resource.ts";
-import { Estimate, Transaction } from "./schemas.ts";
+import { command } from "./parts/command.ts";
+import { cursorListOf } from "./parts/resource.ts";
+import { Estimate, Transaction } from "./parts/schemas.ts";
 
 const accountId = required(id("Id of the account."));
 

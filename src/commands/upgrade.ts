@@ -1,7 +1,7 @@
 /** `upgrade`: the newest release in place of this program, or the command that brings it. */
 import * as v from "valibot";
 import { flag } from "../cli/argument.ts";
-import { command } from "./command.ts";
+import { command } from "./parts/command.ts";
 
 const Channel = v.picklist(["binary", "npm", "source"]);
 const Check = v.looseObject({

@@ -12,12 +12,12 @@ import type { ApiHost } from "./api/host.ts";
 import { registeredKeys } from "./auth/claims.ts";
 import type { Config } from "./auth/config.ts";
 import { fingerprint } from "./auth/key.ts";
-import { endpointOf, type Session } from "./auth/session.ts";
 import type { DeviceState } from "./device/reach.ts";
-import { outdated } from "./release/freshness.ts";
-import type { Verdict } from "./release/gate.ts";
+import { outdated } from "./release/gate.ts";
 import { UPGRADE_COMMANDS } from "./release/names.ts";
+import type { Verdict } from "./release/verdict.ts";
 import type { Inspection } from "./skill/install.ts";
+import { endpointOf, type Session } from "./state/session.ts";
 
 export interface Finding {
   readonly check: string;

@@ -7,7 +7,7 @@ import { createApi } from "../../src/core/api/api.ts";
 import { Client } from "../../src/core/api/client.ts";
 import type { ApiHost } from "../../src/core/api/host.ts";
 import { Config } from "../../src/core/auth/config.ts";
-import type { Session, SessionStore } from "../../src/core/auth/session.ts";
+import type { Session, SessionStore } from "../../src/core/state/session.ts";
 import { CliError } from "../../src/errors.ts";
 import { Log } from "../../src/io/log.ts";
 import { Redactor } from "../../src/io/redact.ts";

@@ -6,7 +6,7 @@ import { afterAll, expect, test } from "bun:test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Records } from "../../src/core/signing/records.ts";
+import { Records } from "../../src/core/state/records.ts";
 import { Exact } from "../../src/io/json.ts";
 import { Log } from "../../src/io/log.ts";
 import { Redactor } from "../../src/io/redact.ts";

@@ -304,7 +304,7 @@ describe("SIG-7 strict reading", () => {
   });
 });
 
-const WYCHEPROOF = new URL("../../../shared/testdata/crypto/", import.meta.url);
+const WYCHEPROOF = new URL("../../../shared/testdata/crypto", import.meta.url);
 const RAW = new URL("wycheproof_ecdsa_secp256r1_sha256_p1363_test.json", WYCHEPROOF);
 const JWS = new URL("wycheproof_json_web_signature_es256.json", WYCHEPROOF);
 

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { outcomes, wycheproof } from "../support/signing-outcomes.ts";
 
-const ROOT = new URL("../../", import.meta.url).pathname;
+const ROOT = new URL("../..", import.meta.url).pathname;
 const WYCHEPROOF = join(
   ROOT,
   "../shared/testdata/crypto/wycheproof_ecdsa_secp256r1_sha256_p1363_test.json",

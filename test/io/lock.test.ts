@@ -16,7 +16,7 @@ import {
 } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { type LockOptions, releaseAllSync, withLock } from "../../src/io/lock.ts";
+import { type LockOptions, releaseAllSync, withLock } from "../../src/core/state/lock.ts";
 import { endOf, failureOf, makeFolder, removeFolders } from "../support/io.ts";
 
 afterAll(removeFolders);

@@ -10,7 +10,7 @@ import {
   isNewer,
   parseVersion,
   stableVersion,
-} from "../../src/core/release/gate.ts";
+} from "../../src/core/release/verdict.ts";
 
 const HOUR = 3600 * 1000;
 const DAY = 24 * HOUR;

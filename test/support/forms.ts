@@ -6,10 +6,10 @@ import { hostname } from "node:os";
 import { Readable, Writable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { VERSION as BUILT_VERSION } from "../../scripts/build.ts";
-import type { Context } from "../../src/context.ts";
+import { run } from "../../src/app/run.ts";
 import { streamSink } from "../../src/io/stdout.ts";
-import { run } from "../../src/run.ts";
 import { VERSION as SOURCE_VERSION } from "../../src/version.ts";
+import type { Context } from "../../src/world.ts";
 import { type Artifacts, findArtifacts } from "./artifacts.ts";
 
 export interface Input {

@@ -10,16 +10,15 @@ import { Glob } from "bun";
  */
 const ALLOWED: readonly (readonly [file: RegExp, values: RegExp, types: RegExp])[] = [
   [/^main\.ts$/, /./, /./],
-  [/^run\.ts$/, /^(cli\/|commands\/registry|providers|result|errors|version|io\/)/, /./],
-  [/^providers\.ts$/, /^(core\/|io\/|errors|version)/, /^(?!commands\/|run|main)/],
-  [/^context\.ts$/, /^$/, /^(?!commands\/|run|main|providers)/],
+  [/^app\/capabilities\.ts$/, /^(app\/|cli\/|core\/|io\/|errors|version)/, /^(?!commands\/|main)/],
+  [/^app\//, /^(app\/|cli\/|commands\/registry|core\/|result|errors|version|io\/)/, /./],
+  [/^world\.ts$/, /^$/, /^(?!commands\/|app\/|main)/],
   [/^cli\//, /^(cli\/|io\/json|errors|version)/, /^(cli\/|io\/|errors|version)/],
   [
     /^commands\//,
-    // What touches the world comes as a capability: no client, records, signer, device or files
-    // here.
-    /^(commands\/|cli\/|core\/(?!api\/client|signing\/(records|software)|device|release\/sources)|io\/json|result|errors|version)/,
-    /^(?!run|main)/,
+    // What touches the world comes as a capability: no client, records, signer, device or files here.
+    /^(commands\/|cli\/|core\/(?!api\/client|signing\/software|state\/(?!session)|device|release\/sources)|io\/json|result|errors|version)/,
+    /^(?!app\/|main)/,
   ],
   // The skill's text is data that core/skill carries.
   [
@@ -39,12 +38,12 @@ const ALLOWED: readonly (readonly [file: RegExp, values: RegExp, types: RegExp])
  * module.
  */
 const LAZY =
-  /^(main|run|providers)\.ts$|^(cli\/tree|io\/log)\.ts$|^core\/(signing\/software|device\/[a-z]+)\.ts$|^commands\/(keys|registry)\.ts$|^core\/api\/(api|client)\.ts$/;
+  /^(main|app\/[a-z]+)\.ts$|^(cli\/tree|io\/log)\.ts$|^core\/(signing\/software|device\/[a-z]+)\.ts$|^commands\/(keys|registry)\.ts$|^core\/api\/(api|client)\.ts$/;
 
 /** Reading these members is a door too, and the linter does not see members. */
 const MEMBERS: readonly (readonly [name: string, pattern: RegExp, files: RegExp])[] = [
   ["the environment", /\benv(\.[A-Z_]+\b|\[)/, /^(main|core\/auth\/config|io\/files)\.ts$/],
-  ["stdout", /\b(context|process)\.stdout\b/, /^(main|run|io\/stdout)\.ts$/],
+  ["stdout", /\b(context|process)\.stdout\b/, /^(main|app\/run|io\/stdout)\.ts$/],
   ["a global", /(?<!typeof )\bglobalThis\b/, /^main\.ts$/],
   ["a child process", /child_process/, /^core\/release\/trial\.ts$/],
 ];

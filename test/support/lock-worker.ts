@@ -7,7 +7,7 @@
 import { closeSync, openSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
-import { withLock } from "../../src/io/lock.ts";
+import { withLock } from "../../src/core/state/lock.ts";
 
 const [lock = "", counter = "", rounds = "", mode = ""] = process.argv.slice(2);
 

@@ -8,7 +8,7 @@ import type { Exact } from "../../io/json.ts";
 import { masked, maskHeaders } from "../../io/redact.ts";
 import type { Config } from "../auth/config.ts";
 import { sameEndpoint } from "../auth/config.ts";
-import { endpointOf, type Session, type TokenSet } from "../auth/session.ts";
+import { endpointOf, type Session, type TokenSet } from "../state/session.ts";
 import { Client, type HttpRequest } from "./client.ts";
 import { chooseVersion, dialectOf } from "./dialect.ts";
 import type { ApiHost } from "./host.ts";

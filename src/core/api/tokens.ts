@@ -2,7 +2,7 @@
 import { CliError } from "../../errors.ts";
 import { Exact, encode, value } from "../../io/json.ts";
 import { checkWorkspaceClaim } from "../auth/claims.ts";
-import { LONGEST_LIFE_SECONDS, TOKEN, type TokenSet } from "../auth/session.ts";
+import { LONGEST_LIFE_SECONDS, TOKEN, type TokenSet } from "../state/session.ts";
 import type { Client } from "./client.ts";
 import type { TokenCall } from "./operation.ts";
 

@@ -5,7 +5,7 @@
  */
 import { CliError } from "../../errors.ts";
 import { Exact, elements, encode, member, members, value } from "../../io/json.ts";
-import { OPERATIONS } from "../device/endpoints.ts";
+import { OPERATIONS } from "./device.ts";
 import type { Dialect, Operation, Parameters, Query } from "./operation.ts";
 
 const DEFAULT_PAGE_SIZE = 20;

@@ -3,7 +3,7 @@
  * here and nowhere else (README, "Not verified").
  */
 import { Exact, encode, member } from "../../io/json.ts";
-import { OPERATIONS } from "../device/endpoints.ts";
+import { OPERATIONS } from "./device.ts";
 import type { Dialect, Operation, Parameters } from "./operation.ts";
 
 const PAGE = {

@@ -10,7 +10,7 @@
  */
 import { createECDH, createHash, ECDH } from "node:crypto";
 import { CliError, type ErrorCode } from "../../errors.ts";
-import { decodeBase64 } from "../signing/base64.ts";
+import { decodeBase64 } from "../../io/base64.ts";
 
 /** A P-256 key pair in memory; whoever holds it wipes it (SIG-9). */
 export interface PrivateKey {

@@ -7,8 +7,8 @@ import { CliError } from "../../errors.ts";
 import { Client } from "../api/client.ts";
 import { type ApiVersion, chooseVersion, dialectOf } from "../api/dialect.ts";
 import type { ApiHost } from "../api/host.ts";
+import { type Session, TOKEN } from "../state/session.ts";
 import type { Config, LoginOptions } from "./config.ts";
-import { type Session, TOKEN } from "./session.ts";
 
 /**
  * Tries the key with one read, then stores a session without tokens. Throws MISSING_CREDENTIALS,

@@ -5,11 +5,11 @@
 import { CliError } from "../../errors.ts";
 import { type Exact, member, value } from "../../io/json.ts";
 import type { Api } from "../api/api.ts";
-import type { Session } from "../auth/session.ts";
+import { TRANSACTIONS } from "../api/device.ts";
 import { requireKind } from "../signing/approval.ts";
+import type { Session } from "../state/session.ts";
 import type { Script } from "./apdu.ts";
 import { type Channel, channelFor } from "./channel.ts";
-import { TRANSACTIONS } from "./endpoints.ts";
 import { type DeviceOptions, withVault } from "./reach.ts";
 import type { DeviceHost } from "./transport.ts";
 import type { Vault } from "./vault.ts";

@@ -4,7 +4,7 @@
  */
 import { CliError } from "../../errors.ts";
 import { type Exact, exact, JsonError, value } from "../../io/json.ts";
-import { FIELDS } from "./endpoints.ts";
+import { FIELDS } from "../api/device.ts";
 
 /** All that the device needs to show a request; lengths are checked. */
 export interface Channel {

@@ -5,16 +5,16 @@
 import { CliError } from "../../errors.ts";
 import { type Exact, value } from "../../io/json.ts";
 import { Client } from "../api/client.ts";
+import { FIELDS, LOGIN } from "../api/device.ts";
 import { type ApiVersion, chooseVersion, dialectOf } from "../api/dialect.ts";
 import type { ApiHost } from "../api/host.ts";
 import { readTokens } from "../api/tokens.ts";
 import { checkWorkspaceClaim, readClaims } from "../auth/claims.ts";
 import type { LoginOptions } from "../auth/config.ts";
-import { identify } from "../auth/login.ts";
-import type { Session, TokenSet } from "../auth/session.ts";
+import { identify } from "../login/api.ts";
+import type { Session, TokenSet } from "../state/session.ts";
 import { type LoginChallenge, ROLES, type Role } from "./apdu.ts";
 import { fieldsOf, invalid, pick } from "./channel.ts";
-import { FIELDS, LOGIN } from "./endpoints.ts";
 import { type DeviceOptions, withVault } from "./reach.ts";
 import type { DeviceHost } from "./transport.ts";
 

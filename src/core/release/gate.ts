@@ -1,134 +1,127 @@
 /**
- * The version gate's decision, as a pure function (SPEC §5, VER-2…4). It keeps honest installations
- * fresh; it is no defence against somebody who owns the machine (VER-6).
+ * The version gate (SPEC §5): stands before a command, and before any credential is read (VER-5).
+ * With a fresh memory it costs the reading of one small file; the sources are loaded only when they
+ * are asked.
  */
+import { CliError } from "../../errors.ts";
+import type { Channel } from "../../version.ts";
+import { type Memory, type MemoryHost, recall, remember } from "./cache.ts";
+import { UPGRADE_COMMANDS } from "./names.ts";
+import type { Addresses, askSources, SourceHost } from "./sources.ts";
+import { decide, FRESH_MS, type Verdict } from "./verdict.ts";
 
-/**
- * What a source says: the stable version that it publishes, null when it publishes none, undefined
- * when it cannot be reached.
- */
-export type Answer = string | null | undefined;
-
-/** What is known of newer versions, and since when. */
-export interface Knowledge {
-  /** The running version. */
+export interface FreshnessHost extends MemoryHost, SourceHost {
   readonly version: string;
-  readonly npm: Answer;
-  readonly releases: Answer;
-  /** How old the answers are; undefined when no source ever answered. */
-  readonly ageMs: number | undefined;
+  readonly channel: Channel;
+  /** Throws INVALID_URL, INSECURE_URL for a mirror that cannot be used. */
+  addresses(): Addresses;
+  /** Loads what asks; throws INVALID_PROXY before anything is sent. */
+  sources(): Promise<{ readonly askSources: typeof askSources }>;
 }
 
-/** What follows for this run; `latest` is a stable version. */
-export type Verdict =
-  | { readonly kind: "current" }
-  /** No source can be reached, and what is known is older than an hour. */
-  | { readonly kind: "unchecked" }
-  /** One source alone is ahead while the other answers (VER-3). */
-  | { readonly kind: "ahead"; readonly latest: string }
-  | { readonly kind: "outdated"; readonly latest: string }
-  /** Nothing was learned for seven days: a bound on keeping a machine from knowing (VER-4). */
-  | { readonly kind: "frozen" };
+/** A build that comes from no release is never outdated. */
+const DEVELOPMENT = "0.0.0-dev";
+/** So long nobody waits again for sources that did not answer. */
+const RETRY_MS = 10 * 60 * 1000;
 
-/** Answers are asked for again after an hour. */
-export const FRESH_MS = 3600 * 1000;
-const FREEZE_MS = 7 * 24 * 3600 * 1000;
-
-/** The verdict, from nothing but what is known. */
-export function decide({ version, npm, releases, ageMs }: Knowledge): Verdict {
-  const answers = [npm, releases].filter((answer) => answer !== undefined);
-  if (ageMs === undefined || answers.length === 0) return { kind: "unchecked" };
-  const newer = answers
-    .filter((answer) => answer !== null)
-    .filter((answer) => isNewer(answer, version));
-  if (newer.length === answers.length) return { kind: "outdated", latest: lowest(newer) };
-  if (ageMs > FREEZE_MS) return { kind: "frozen" };
-  if (newer.length > 0) return { kind: "ahead", latest: lowest(newer) };
-  return ageMs > FRESH_MS ? { kind: "unchecked" } : { kind: "current" };
-}
-
-/** What both sources confirm: one of them alone cannot make up a higher number. */
-function lowest(versions: readonly string[]): string {
-  const [first = ""] = [...versions].sort((a, b) =>
-    compareVersions(parseVersion(a) ?? NONE, parseVersion(b) ?? NONE),
-  );
-  return first;
+/**
+ * Returns when the command may run, perhaps after a warning. Throws VERSION_OUTDATED, and what the
+ * host's members throw.
+ */
+export async function requireCurrent(host: FreshnessHost): Promise<void> {
+  if (host.version === DEVELOPMENT) return;
+  const addresses = host.addresses();
+  const known = await recall(addresses, host);
+  const isDue = known === undefined || !isWithin(known.answeredAt, FRESH_MS, host);
+  const asks = isDue && !isWithin(known?.askedAt, RETRY_MS, host);
+  const memory = asks ? await ask(addresses, known, host) : known;
+  // Who interrupts has learned nothing about the sources.
+  if (asks && memory !== undefined && (memory.answeredAt === memory.askedAt || !host.stop.aborted))
+    await remember(memory, addresses, host);
+  const verdict = judge(memory, host);
+  if (asks || verdict.kind !== "unchecked") act(verdict, host);
 }
 
 /**
- * A version as strict SemVer 2.0.0 reads it; build metadata has no meaning and is dropped. Numbers
- * stay digits, of any length.
+ * What the sources say now; keeps nothing. Undefined for a build that comes from no release. Throws
+ * what the host's members throw.
  */
-export interface Version {
-  readonly numbers: readonly [string, string, string];
-  /** Empty for a stable version. */
-  readonly preRelease: readonly string[];
+export async function inspectVersion(host: FreshnessHost): Promise<Verdict | undefined> {
+  if (host.version === DEVELOPMENT) return undefined;
+  const addresses = host.addresses();
+  return judge(await ask(addresses, await recall(addresses, host), host), host);
 }
 
-const NONE: Version = { numbers: ["0", "0", "0"], preRelease: [] };
-const LONGEST = 64;
-const NUMBER = "(0|[1-9]\\d*)";
-const WORD = "(?:0|[1-9]\\d*|\\d*[A-Za-z-][0-9A-Za-z-]*)";
-const SEMVER = new RegExp(
-  `^${NUMBER}\\.${NUMBER}\\.${NUMBER}(?:-(${WORD}(?:\\.${WORD})*))?(?:\\+[0-9A-Za-z-]+(?:\\.[0-9A-Za-z-]+)*)?$`,
-);
+function judge(memory: Memory | undefined, { version, now }: FreshnessHost): Verdict {
+  return decide({
+    version,
+    npm: memory?.npm?.version,
+    releases: memory?.releases?.version,
+    ageMs: memory?.answeredAt === undefined ? undefined : now() - memory.answeredAt,
+  });
+}
 
-/** Undefined for anything but strict SemVer of at most 64 characters. */
-export function parseVersion(text: string): Version | undefined {
-  const [, major, minor, patch, preRelease] = (text.length <= LONGEST && SEMVER.exec(text)) || [];
-  if (major === undefined || minor === undefined || patch === undefined) return undefined;
-  return { numbers: [major, minor, patch], preRelease: preRelease?.split(".") ?? [] };
+function isWithin(at: number | undefined, ms: number, host: FreshnessHost): boolean {
+  return at !== undefined && host.now() - at < ms;
 }
 
 /**
- * Digits alone, such as `1.2.3`: the only text of a source that is ever shown. Undefined for a
- * pre-release and for what is no version.
+ * Earlier answers count on while no source gives a new one; once one does, only what was said now
+ * counts.
  */
-export function stableVersion(text: string): string | undefined {
-  const version = parseVersion(text);
-  return version === undefined || version.preRelease.length > 0
-    ? undefined
-    : version.numbers.join(".");
+async function ask(
+  addresses: Addresses,
+  known: Memory | undefined,
+  host: FreshnessHost,
+): Promise<Memory> {
+  const { askSources } = await host.sources();
+  const before = { npm: known?.npm, releases: known?.releases };
+  const answers = await askSources(addresses, before, host);
+  const askedAt = host.now();
+  const isAnswered = answers.npm !== undefined || answers.releases !== undefined;
+  return isAnswered
+    ? { ...answers, askedAt, answeredAt: askedAt }
+    : { ...before, askedAt, answeredAt: known?.answeredAt };
 }
 
-/**
- * True when `candidate` is a stable version above `own`; a pre-release never makes anything
- * outdated (VER-2).
- */
-export function isNewer(candidate: string, own: string): boolean {
-  const [a, b] = [parseVersion(candidate), parseVersion(own)];
-  return (
-    a !== undefined && b !== undefined && a.preRelease.length === 0 && compareVersions(a, b) > 0
-  );
-}
-
-/** Negative, zero or positive, by SemVer's precedence (§11). */
-export function compareVersions(a: Version, b: Version): number {
-  for (const [at, number] of a.numbers.entries()) {
-    const difference = compareDigits(number, b.numbers[at] ?? "0");
-    if (difference !== 0) return difference;
+function act(verdict: Verdict, { version, channel, log }: FreshnessHost): void {
+  switch (verdict.kind) {
+    case "current":
+      return;
+    case "unchecked":
+      log.warn(
+        "VERSION_UNCHECKED",
+        "Neither npm nor the releases page says whether there is a newer version.",
+      );
+      return;
+    case "ahead":
+      log.warn(
+        "VERSION_AHEAD",
+        `Only one of two sources publishes ${verdict.latest}; this is ${version}.`,
+      );
+      return;
+    case "outdated":
+    case "frozen":
+      throw outdated(verdict, { version, channel });
   }
-  if (a.preRelease.length === 0 || b.preRelease.length === 0)
-    return b.preRelease.length - a.preRelease.length;
-  for (const [at, word] of a.preRelease.entries()) {
-    const other = b.preRelease[at];
-    if (other === undefined) return 1;
-    const difference = compareWords(word, other);
-    if (difference !== 0) return difference;
+}
+
+/** The refusal of an old version, or of one that has not learned for a week whether it is one. */
+export function outdated(
+  verdict: Extract<Verdict, { kind: "outdated" | "frozen" }>,
+  { version, channel }: Pick<FreshnessHost, "version" | "channel">,
+): CliError {
+  if (verdict.kind === "frozen") {
+    return new CliError("VERSION_OUTDATED", {
+      message: "For more than seven days nothing could be learned about newer versions.",
+      hint: "Let this machine reach npm or GitHub, or name mirrors with LEDGER_ENTERPRISE_NPM_REGISTRY and LEDGER_ENTERPRISE_RELEASES_URL.",
+      details: { current: version },
+    });
   }
-  return a.preRelease.length - b.preRelease.length;
-}
-
-function compareDigits(a: string, b: string): number {
-  return a.length - b.length || compareText(a, b);
-}
-
-function compareWords(a: string, b: string): number {
-  const [isNumber, isOtherNumber] = [/^\d+$/.test(a), /^\d+$/.test(b)];
-  if (isNumber && isOtherNumber) return compareDigits(a, b);
-  return isNumber === isOtherNumber ? compareText(a, b) : isNumber ? -1 : 1;
-}
-
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+  const command = UPGRADE_COMMANDS[channel];
+  return new CliError("VERSION_OUTDATED", {
+    message: `Version ${verdict.latest} is published; this is ${version}.`,
+    hint: `Upgrade, then run the command again: ${command}`,
+    details: { current: version, latest: verdict.latest, command },
+  });
 }

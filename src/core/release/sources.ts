@@ -4,8 +4,8 @@
  * each answer one version is taken; nothing else is kept or shown (VER-2).
  */
 import type { Log } from "../../io/log.ts";
-import { parseVersion, stableVersion } from "./gate.ts";
 import { PACKAGE } from "./names.ts";
+import { parseVersion, stableVersion } from "./verdict.ts";
 
 export interface Addresses {
   /** Registry root and releases page, without a final slash. */

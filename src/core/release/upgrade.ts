@@ -13,11 +13,11 @@ import { errnoOf } from "../../io/ioerror.ts";
 import { randomName } from "../../io/random.ts";
 import type { Channel } from "../../version.ts";
 import { download, downloadSmall } from "./download.ts";
-import { decide, isNewer, type Verdict } from "./gate.ts";
 import { assetName, assetUrl, SIGNATURE, SUMS, UPGRADE_COMMANDS } from "./names.ts";
 import { signedChecksum } from "./signature.ts";
 import { type Addresses, type Answers, askSources, type SourceHost } from "./sources.ts";
 import { versionOf } from "./trial.ts";
+import { decide, isNewer, type Verdict } from "./verdict.ts";
 
 export interface UpgradeHost extends SourceHost {
   readonly version: string;

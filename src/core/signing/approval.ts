@@ -9,11 +9,11 @@ import { Exact, encode, member, value } from "../../io/json.ts";
 import type { Reader } from "../api/api.ts";
 import { registeredKeys } from "../auth/claims.ts";
 import { fingerprint, publicKeyFromHex } from "../auth/key.ts";
-import type { Session } from "../auth/session.ts";
+import type { Records } from "../state/records.ts";
+import type { Session } from "../state/session.ts";
 import { type Challenge, challengeOf, decodeChallenge, isKnownShape } from "./challenge.ts";
 import { type Decision, snakeCase } from "./field.ts";
 import { parseJws, verifyJws } from "./jws.ts";
-import type { Records } from "./records.ts";
 import {
   accountIdsOf,
   type Difference,

@@ -3,6 +3,7 @@
  */
 import { createHash } from "node:crypto";
 import { CliError } from "../../errors.ts";
+import { decodeBase64, encodeBase64Url } from "../../io/base64.ts";
 import {
   decodeUtf8,
   type Exact,
@@ -13,7 +14,6 @@ import {
   tree,
   value,
 } from "../../io/json.ts";
-import { decodeBase64, encodeBase64Url } from "./base64.ts";
 
 /**
  * `transaction`: the documented `{type, antireplay, data}`. `properties`: the older `{"Transaction

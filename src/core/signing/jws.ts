@@ -3,8 +3,8 @@
  * claims, no JWT library.
  */
 import { CliError } from "../../errors.ts";
+import { decodeBase64, encodeBase64Url } from "../../io/base64.ts";
 import { decodeUtf8, exact, type Node, tree } from "../../io/json.ts";
-import { decodeBase64, encodeBase64Url } from "./base64.ts";
 import { type Signer, verifySignature } from "./signer.ts";
 
 /** The protected header, byte for byte, in the order of the vendor's sample. */

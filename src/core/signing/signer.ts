@@ -1,6 +1,6 @@
 /** What can sign, whatever holds the key; and the check that belongs to every signature. */
 import { createPublicKey, verify } from "node:crypto";
-import { encodeBase64Url } from "./base64.ts";
+import { encodeBase64Url } from "../../io/base64.ts";
 
 /** Something that signs with one P-256 key. */
 export interface Signer {

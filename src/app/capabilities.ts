@@ -1,17 +1,17 @@
-import type { InputReader } from "./cli/argument.ts";
-import type { Capabilities, Context, Device, Providers, RunParts, Skills } from "./context.ts";
-import type { ApiHost } from "./core/api/host.ts";
-import { Config } from "./core/auth/config.ts";
-import { parseEndpoint } from "./core/auth/endpoint.ts";
-import { SessionStore } from "./core/auth/session.ts";
-import type { DeviceHost } from "./core/device/transport.ts";
-import type { DoctorHost } from "./core/doctor.ts";
-import { type FreshnessHost, inspectVersion, requireCurrent } from "./core/release/freshness.ts";
-import { NPM_REGISTRY, RELEASE_KEY, RELEASES_URL } from "./core/release/names.ts";
-import type { Addresses } from "./core/release/sources.ts";
-import type { UpgradeHost } from "./core/release/upgrade.ts";
-import type { Signer } from "./core/signing/signer.ts";
-import { CliError } from "./errors.ts";
+import type { InputReader } from "../cli/argument.ts";
+import type { ApiHost } from "../core/api/host.ts";
+import { Config } from "../core/auth/config.ts";
+import { parseEndpoint } from "../core/auth/endpoint.ts";
+import type { DeviceHost } from "../core/device/transport.ts";
+import type { DoctorHost } from "../core/doctor.ts";
+import { type FreshnessHost, inspectVersion, requireCurrent } from "../core/release/gate.ts";
+import { NPM_REGISTRY, RELEASE_KEY, RELEASES_URL } from "../core/release/names.ts";
+import type { Addresses } from "../core/release/sources.ts";
+import type { UpgradeHost } from "../core/release/upgrade.ts";
+import type { Signer } from "../core/signing/signer.ts";
+import { withLock } from "../core/state/lock.ts";
+import { SessionStore } from "../core/state/session.ts";
+import { CliError } from "../errors.ts";
 import {
   ensurePrivateDirectory,
   readInputFile,
@@ -19,11 +19,11 @@ import {
   stateDirectory,
   sweepLeftovers,
   writeNewFile,
-} from "./io/files.ts";
-import { errnoOf } from "./io/ioerror.ts";
-import { withLock } from "./io/lock.ts";
-import type { Redactor } from "./io/redact.ts";
-import { CHANNEL, PROGRAM, TARGET, VERSION } from "./version.ts";
+} from "../io/files.ts";
+import { errnoOf } from "../io/ioerror.ts";
+import type { Redactor } from "../io/redact.ts";
+import { CHANNEL, PROGRAM, TARGET, VERSION } from "../version.ts";
+import type { Capabilities, Context, Device, Providers, RunParts, Skills } from "../world.ts";
 
 /** The configuration of one run; tells the redactor each secret. */
 export function createConfig(context: Context, redactor: Redactor): Config {
@@ -61,7 +61,7 @@ function freshnessHost(
     addresses: () => releaseAddresses(config),
     sources() {
       config.checkProxies();
-      return import("./core/release/sources.ts");
+      return import("../core/release/sources.ts");
     },
     ...{ fetch, now, uid, log, stop, userAgent: USER_AGENT },
   };
@@ -87,7 +87,7 @@ function releaseAddresses(config: Config): Addresses {
 
 async function openUpgrades(context: Context, config: Config, { log, stop }: RunParts) {
   config.checkProxies();
-  const { check, upgrade } = await import("./core/release/upgrade.ts");
+  const { check, upgrade } = await import("../core/release/upgrade.ts");
   const { fetch, now, executable, platform } = context;
   const host: UpgradeHost = {
     ...{
@@ -132,20 +132,20 @@ export function createProviders(context: Context, config: Config, parts: RunPart
   });
   const files = { writeNew: writeNewFile };
   return {
-    reader: async () => (await import("./core/api/api.ts")).createReader(host()),
-    api: async () => (await import("./core/api/api.ts")).createApi(host()),
-    draft: async () => (await import("./core/api/api.ts")).createDraft(host()),
+    reader: async () => (await import("../core/api/api.ts")).createReader(host()),
+    api: async () => (await import("../core/api/api.ts")).createApi(host()),
+    draft: async () => (await import("../core/api/api.ts")).createDraft(host()),
     sessions,
     host,
     config: () => config,
     logins: async () => ({
-      ...(await import("./core/auth/login.ts")),
-      ...(await import("./core/auth/reporting.ts")),
+      ...(await import("../core/login/api.ts")),
+      ...(await import("../core/auth/reporting.ts")),
     }),
-    approval: () => import("./core/signing/approval.ts"),
-    notifications: () => import("./core/notifications/signature.ts"),
+    approval: () => import("../core/signing/approval.ts"),
+    notifications: () => import("../core/notifications/signature.ts"),
     records: async () => {
-      const { Records } = await import("./core/signing/records.ts");
+      const { Records } = await import("../core/state/records.ts");
       return new Records({
         directory: directory(),
         now: context.now,
@@ -160,15 +160,15 @@ export function createProviders(context: Context, config: Config, parts: RunPart
     clock: () => ({ now: context.now, sleep: context.sleep, stop: parts.stop }),
     files: () => files,
     registry: () => parts.registry(),
-    jsonSchema: () => async () => (await import("./cli/jsonschema.ts")).toJsonSchema,
-    completion: () => async () => (await import("./cli/completion/shells.ts")).SHELLS,
+    jsonSchema: () => async () => (await import("../cli/jsonschema.ts")).toJsonSchema,
+    completion: () => async () => (await import("../cli/completion/shells.ts")).SHELLS,
     skills: () => createSkills(context.home),
     diagnosis: () => async () => {
       const [{ examine }, { inspectKnown }] = await Promise.all([
-        import("./core/doctor.ts"),
-        import("./core/skill/install.ts"),
+        import("../core/doctor.ts"),
+        import("../core/skill/install.ts"),
       ]);
-      const { bundledSkill } = await import("./core/skill/content.ts");
+      const { bundledSkill } = await import("../core/skill/content.ts");
       const doctorHost: DoctorHost = {
         config,
         uid: context.uid,
@@ -180,7 +180,7 @@ export function createProviders(context: Context, config: Config, parts: RunPart
         api: host,
         skills: () => inspectKnown(bundledSkill(), context.home),
         device: async () =>
-          (await import("./core/device/reach.ts")).inspectDevice(
+          (await import("../core/device/reach.ts")).inspectDevice(
             deviceHost(context, directory(), parts),
           ),
       };
@@ -193,7 +193,7 @@ export function createProviders(context: Context, config: Config, parts: RunPart
 
 /** Throws INVALID_ARGUMENT with every fault of the seed, IO_ERROR when the port cannot be had. */
 const openSandbox: Capabilities["sandbox"] = async (options) => {
-  const { InvalidSeed, startSandbox } = await import("./sandbox/index.ts");
+  const { InvalidSeed, startSandbox } = await import("../sandbox/index.ts");
   try {
     return await startSandbox(options);
   } catch (cause) {
@@ -220,7 +220,7 @@ const openSandbox: Capabilities["sandbox"] = async (options) => {
 
 function createSkills(home: string | undefined): Skills {
   const load = () =>
-    Promise.all([import("./core/skill/content.ts"), import("./core/skill/install.ts")]);
+    Promise.all([import("../core/skill/content.ts"), import("../core/skill/install.ts")]);
   return {
     home,
     bundled: async () => (await load())[0].bundledSkill(),
@@ -260,7 +260,7 @@ function deviceHost(context: Context, directory: string, parts: RunParts): Devic
   const { pid, hostname: host, now, sleep, isAlive } = context;
   const options = { clock: now, sleep, pid, host, isAlive, signal: parts.stop, timeoutMs: 0 };
   return {
-    usb: async () => (await import("./core/device/addon.ts")).loadUsb(),
+    usb: async () => (await import("../core/device/addon.ts")).loadUsb(),
     now,
     sleep,
     log: parts.log,
@@ -288,8 +288,8 @@ function deviceHost(context: Context, directory: string, parts: RunParts): Devic
 
 async function openDevice(host: DeviceHost): Promise<Device> {
   const [{ loginWithDevice }, { approveWithDevice }] = await Promise.all([
-    import("./core/device/login.ts"),
-    import("./core/device/approve.ts"),
+    import("../core/device/login.ts"),
+    import("../core/device/approve.ts"),
   ]);
   return {
     login: (api, request) => loginWithDevice(api, host, request),
@@ -299,8 +299,8 @@ async function openDevice(host: DeviceHost): Promise<Device> {
 
 async function openSigner(config: Config, redactor: Redactor): Promise<Signer> {
   const [{ parsePrivateKey }, { softwareSigner }] = await Promise.all([
-    import("./core/auth/key.ts"),
-    import("./core/signing/software.ts"),
+    import("../core/auth/key.ts"),
+    import("../core/signing/software.ts"),
   ]);
   const key = parsePrivateKey(await config.privateKey());
   redactor.learn(Buffer.from(key.scalar).toString("hex"));
@@ -315,7 +315,7 @@ async function openSigner(config: Config, redactor: Redactor): Promise<Signer> {
 async function configuredPublicKey(config: Config): Promise<Uint8Array | undefined> {
   const text = await config.optionalPrivateKey();
   if (text === undefined) return undefined;
-  const { parsePrivateKey } = await import("./core/auth/key.ts");
+  const { parsePrivateKey } = await import("../core/auth/key.ts");
   const key = parsePrivateKey(text);
   key.wipe();
   return key.publicKey;

@@ -2,10 +2,10 @@
  * Which codes a command can fail with, as they follow from what it takes, needs and changes. Shown
  * to readers of schema and skill; a test compares it with what commands really answer.
  */
-import type { Argument, ArgumentMap } from "../cli/argument.ts";
-import type { Effect } from "../cli/command.ts";
-import type { Capabilities } from "../context.ts";
-import { ERRORS, type ErrorCode } from "../errors.ts";
+import type { Argument, ArgumentMap } from "../../cli/argument.ts";
+import type { Effect } from "../../cli/command.ts";
+import { ERRORS, type ErrorCode } from "../../errors.ts";
+import type { Capabilities } from "../../world.ts";
 
 type Codes = readonly ErrorCode[];
 

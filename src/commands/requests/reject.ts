@@ -2,13 +2,13 @@
  * `requests reject …`: a rejection is signed like an approval, over a challenge of its own that
  * says so.
  */
-import { id, required } from "../cli/argument.ts";
-import { group } from "../cli/command.ts";
-import { missingFrom } from "../core/api/dialect.ts";
-import { missingPrivateKey } from "../core/auth/config.ts";
-import { command } from "./command.ts";
-import { EXPECTATIONS } from "./expectation.ts";
-import { DryRun, Request } from "./schemas.ts";
+import { id, required } from "../../cli/argument.ts";
+import { group } from "../../cli/command.ts";
+import { missingFrom } from "../../core/api/dialect.ts";
+import { missingPrivateKey } from "../../core/auth/config.ts";
+import { command } from "../parts/command.ts";
+import { EXPECTATIONS } from "../parts/expectations.ts";
+import { DryRun, Request } from "../parts/schemas.ts";
 
 const api = command({
   summary: "Reject a request with the API operator's signature on API V1.",

@@ -1,6 +1,6 @@
 /** What every login takes, and how a session is shown. */
 import * as v from "valibot";
-import { oneOf, text } from "../cli/argument.ts";
+import { oneOf, text } from "../../cli/argument.ts";
 
 export const Session = () =>
   v.looseObject({

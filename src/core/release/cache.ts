@@ -5,8 +5,8 @@
  */
 import { CliError } from "../../errors.ts";
 import { ensurePrivateDirectory, readPrivateFile, writePrivateFile } from "../../io/files.ts";
-import { stableVersion } from "./gate.ts";
 import type { Addresses, Answers, Published } from "./sources.ts";
+import { stableVersion } from "./verdict.ts";
 
 export interface Memory extends Answers {
   /** Both in milliseconds since 1970. */

@@ -21,9 +21,9 @@ import {
   unlinkSync,
   writeSync,
 } from "node:fs";
-import { CliError } from "../errors.ts";
-import { errnoOf, ioError } from "./ioerror.ts";
-import { randomName } from "./random.ts";
+import { CliError } from "../../errors.ts";
+import { errnoOf, ioError } from "../../io/ioerror.ts";
+import { randomName } from "../../io/random.ts";
 
 /** Who wants the lock, by which clock, and how long it may take; times in ms. */
 export interface LockOptions {

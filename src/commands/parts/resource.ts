@@ -10,13 +10,13 @@ import {
   required,
   text,
   type Values,
-} from "../cli/argument.ts";
-import type { Command, Example, Shape } from "../cli/command.ts";
-import { missingFrom } from "../core/api/dialect.ts";
-import type { OperationName, Parameters } from "../core/api/operation.ts";
-import { type Walk, walkPages } from "../core/api/pages.ts";
-import { CliError } from "../errors.ts";
-import { List } from "../result.ts";
+} from "../../cli/argument.ts";
+import type { Command, Example, Shape } from "../../cli/command.ts";
+import { missingFrom } from "../../core/api/dialect.ts";
+import type { OperationName, Parameters } from "../../core/api/operation.ts";
+import { type Walk, walkPages } from "../../core/api/pages.ts";
+import { CliError } from "../../errors.ts";
+import { List } from "../../result.ts";
 import { command } from "./command.ts";
 
 const MAX_PAGE = 9_007_199_254_740_991;

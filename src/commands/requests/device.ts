@@ -1,9 +1,9 @@
 /** Login and approval with a Ledger Stax or Flex. */
-import { id, required, seconds, text, withDefault } from "../cli/argument.ts";
-import { describeSession } from "../core/auth/session.ts";
-import { command } from "./command.ts";
-import { DryRun, Request } from "./schemas.ts";
-import { LOGIN_ARGS, SessionResult } from "./session.ts";
+import { id, required, seconds, text, withDefault } from "../../cli/argument.ts";
+import { describeSession } from "../../core/state/session.ts";
+import { command } from "../parts/command.ts";
+import { LOGIN_ARGS, SessionResult } from "../parts/login.ts";
+import { DryRun, Request } from "../parts/schemas.ts";
 
 const DEVICE_ARGS = {
   device: text(

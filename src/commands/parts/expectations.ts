@@ -2,8 +2,8 @@
  * The options with which a caller says what a challenge must hold; taken by every command that
  * signs.
  */
-import { type Argument, json, text } from "../cli/argument.ts";
-import { CliError } from "../errors.ts";
+import { type Argument, json, text } from "../../cli/argument.ts";
+import { CliError } from "../../errors.ts";
 
 const sha256: Argument<string | undefined> = {
   ...text("SHA-256 of the payload that a person or a policy engine confirmed.", "<hex>", 64),

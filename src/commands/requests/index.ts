@@ -13,15 +13,15 @@ import {
   seconds,
   text,
   withDefault,
-} from "../cli/argument.ts";
-import { group } from "../cli/command.ts";
-import { waitForState } from "../core/api/wait.ts";
-import { readNewRequest, requestIdOf } from "../core/signing/creation.ts";
+} from "../../cli/argument.ts";
+import { group } from "../../cli/command.ts";
+import { waitForState } from "../../core/api/wait.ts";
+import { readNewRequest, requestIdOf } from "../../core/signing/creation.ts";
+import { command } from "../parts/command.ts";
+import { getOf, listOf } from "../parts/resource.ts";
+import { DryRun, GovernanceStatus, Request, Review } from "../parts/schemas.ts";
 import { approve } from "./approve.ts";
-import { command } from "./command.ts";
 import { reject } from "./reject.ts";
-import { getOf, listOf } from "./resource.ts";
-import { DryRun, GovernanceStatus, Request, Review } from "./schemas.ts";
 import { sign } from "./sign.ts";
 
 const requestId = required(id("Id of the request."));

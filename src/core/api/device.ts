@@ -5,7 +5,7 @@
  * named in the README.
  */
 import { Exact, encode } from "../../io/json.ts";
-import type { Operation } from "../api/operation.ts";
+import type { Operation } from "./operation.ts";
 
 export const LOGIN = {
   /** `PUB`: the device's public key as 130 upper-case hexadecimal digits. */

@@ -1,13 +1,13 @@
 /** `requests sign`: the only command whose result is a signature. */
 import * as v from "valibot";
-import { id, material, required } from "../cli/argument.ts";
-import type { Capabilities } from "../context.ts";
-import { missingPrivateKey } from "../core/auth/config.ts";
-import type { Expectations } from "../core/signing/approval.ts";
-import type { Challenge } from "../core/signing/challenge.ts";
-import { CliError } from "../errors.ts";
-import { command } from "./command.ts";
-import { EXPECTATIONS } from "./expectation.ts";
+import { id, material, required } from "../../cli/argument.ts";
+import { missingPrivateKey } from "../../core/auth/config.ts";
+import type { Expectations } from "../../core/signing/approval.ts";
+import type { Challenge } from "../../core/signing/challenge.ts";
+import { CliError } from "../../errors.ts";
+import type { Capabilities } from "../../world.ts";
+import { command } from "../parts/command.ts";
+import { EXPECTATIONS } from "../parts/expectations.ts";
 
 type Host = Pick<Capabilities, "approval" | "reader" | "records" | "sessions" | "log">;
 

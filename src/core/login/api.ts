@@ -9,9 +9,9 @@ import { type ApiVersion, chooseVersion, dialectOf } from "../api/dialect.ts";
 import type { ApiHost } from "../api/host.ts";
 import type { Dialect } from "../api/operation.ts";
 import { askTokens } from "../api/tokens.ts";
-import { readClaims } from "./claims.ts";
-import type { LoginOptions } from "./config.ts";
-import type { Session, TokenSet } from "./session.ts";
+import { readClaims } from "../auth/claims.ts";
+import type { LoginOptions } from "../auth/config.ts";
+import type { Session, TokenSet } from "../state/session.ts";
 
 export interface LoginRequest extends LoginOptions {
   readonly apiVersion: ApiVersion | undefined;

@@ -3,19 +3,19 @@
  * it, emit its result or the one failure document (SPEC §1). Commands return data; nothing else
  * prints.
  */
-import type { Command, Group } from "./cli/command.ts";
-import { declaredFields, Projection } from "./cli/fields.ts";
-import { interpret, interpretGlobals, parse } from "./cli/parse.ts";
-import { openRegistry } from "./commands/registry.ts";
-import type { Context } from "./context.ts";
-import { CliError, ERRORS } from "./errors.ts";
-import { Exact, encode } from "./io/json.ts";
-import { Log } from "./io/log.ts";
-import { Redactor } from "./io/redact.ts";
-import { Output } from "./io/stdout.ts";
-import { createConfig, createInputReader, createProviders, passGate } from "./providers.ts";
-import { List, Serving, Text } from "./result.ts";
-import { PROGRAM, VERSION } from "./version.ts";
+import type { Command, Group } from "../cli/command.ts";
+import { declaredFields, Projection } from "../cli/fields.ts";
+import { interpret, interpretGlobals, parse } from "../cli/parse.ts";
+import { openRegistry } from "../commands/registry.ts";
+import { CliError, ERRORS } from "../errors.ts";
+import { Exact, encode } from "../io/json.ts";
+import { Log } from "../io/log.ts";
+import { Redactor } from "../io/redact.ts";
+import { Output } from "../io/stdout.ts";
+import { List, Serving, Text } from "../result.ts";
+import { PROGRAM, VERSION } from "../version.ts";
+import type { Context } from "../world.ts";
+import { createConfig, createInputReader, createProviders, passGate } from "./capabilities.ts";
 
 /** What a command with a time of its own may still ask when that is over. */
 const LAST_LOOK_MS = 5_000;
@@ -57,7 +57,7 @@ async function execute(argv: readonly string[], context: Context, parts: Parts):
   const { target, words } = invocation;
   if (invocation.asks === "version") return text(parts.output, `${VERSION}\n`);
   if (invocation.asks === "help" || argv.length === 0) {
-    const { renderHelp } = await import("./cli/tree.ts");
+    const { renderHelp } = await import("../cli/tree.ts");
     return text(parts.output, await renderHelp(target, PROGRAM, words));
   }
   if (target.kind === "group") throw missingCommand(target, words);

@@ -1,13 +1,13 @@
 /** `requests approve …`: sending a signature, made before or in the same command. */
-import { flag, id, material, required } from "../cli/argument.ts";
-import { group } from "../cli/command.ts";
-import { missingPrivateKey } from "../core/auth/config.ts";
-import type { Expectations } from "../core/signing/approval.ts";
-import { CliError } from "../errors.ts";
-import { command } from "./command.ts";
+import { flag, id, material, required } from "../../cli/argument.ts";
+import { group } from "../../cli/command.ts";
+import { missingPrivateKey } from "../../core/auth/config.ts";
+import type { Expectations } from "../../core/signing/approval.ts";
+import { CliError } from "../../errors.ts";
+import { command } from "../parts/command.ts";
+import { EXPECTATIONS } from "../parts/expectations.ts";
+import { DryRun, Request } from "../parts/schemas.ts";
 import { approveDevice } from "./device.ts";
-import { EXPECTATIONS } from "./expectation.ts";
-import { DryRun, Request } from "./schemas.ts";
 
 interface ApproveArguments extends Expectations {
   readonly id: string;

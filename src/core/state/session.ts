@@ -7,7 +7,7 @@ import { CliError } from "../../errors.ts";
 import { readPrivateFile, removePrivateFile, writePrivateFile } from "../../io/files.ts";
 import { parsePlain } from "../../io/json.ts";
 import type { Redactor } from "../../io/redact.ts";
-import type { Endpoint } from "./endpoint.ts";
+import type { Endpoint } from "../auth/endpoint.ts";
 
 /** What may go into a header or a file (NET-8). */
 export const TOKEN = /^[A-Za-z0-9._~+/=-]{1,16384}$/;

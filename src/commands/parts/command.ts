@@ -2,11 +2,11 @@
  * `command()`: a command value with its types tied together. Asking for an undeclared capability
  * does not compile.
  */
-import { type Argument, type ArgumentMap, flag, type Values } from "../cli/argument.ts";
-import type { Command, Effect, Example, Shape } from "../cli/command.ts";
-import { parseFields } from "../cli/fields.ts";
-import type { Capabilities } from "../context.ts";
-import type { ErrorCode } from "../errors.ts";
+import { type Argument, type ArgumentMap, flag, type Values } from "../../cli/argument.ts";
+import type { Command, Effect, Example, Shape } from "../../cli/command.ts";
+import { parseFields } from "../../cli/fields.ts";
+import type { ErrorCode } from "../../errors.ts";
+import type { Capabilities } from "../../world.ts";
 import { failuresOf } from "./failures.ts";
 
 type Need = keyof Capabilities;
