@@ -1,7 +1,4 @@
-/**
- * Generated: the skill's reference files as text, by name. Run `npm run generate` when a group of
- * commands comes or goes.
- */
+/** Generated: the skill's reference files as text, by name. Run `npm run generate` when a group of commands comes or goes. */
 import accounts from "../../../skill/references/accounts.md" with { type: "text" };
 import assets from "../../../skill/references/assets.md" with { type: "text" };
 import entities from "../../../skill/references/entities.md" with { type: "text" };
