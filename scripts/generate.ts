@@ -5,7 +5,7 @@
  */
 import { join } from "node:path";
 import { type CommandFacts, type Manifest, manifest } from "../src/cli/manifest.ts";
-import { commands } from "../src/commands/index.ts";
+import { openRegistry } from "../src/commands/registry.ts";
 import {
   assetName,
   PACKAGE,
@@ -18,6 +18,8 @@ import {
 } from "../src/core/release/names.ts";
 import { ROOT, VERSION } from "./build.ts";
 import { referenceModule, references } from "./references.ts";
+
+const commands = await openRegistry();
 
 /**
  * Each generated file: its path, and its content made from the manifest and from what the file

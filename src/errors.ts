@@ -109,7 +109,7 @@ export const ERRORS = {
   NOT_SUPPORTED: {
     exit: 2,
     retryable: false,
-    hint: "This API generation does not offer the operation.",
+    hint: "This API version does not offer the operation.",
   },
 
   // Keys, challenges, signatures

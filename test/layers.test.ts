@@ -45,8 +45,8 @@ test.each([
   ],
   [
     "core/spoilt.ts",
-    'export * from "../commands/index.ts";',
-    "core/spoilt.ts may not import commands/index.ts.",
+    'export * from "../commands/registry.ts";',
+    "core/spoilt.ts may not import commands/registry.ts.",
   ],
   [
     "io/spoilt.ts",

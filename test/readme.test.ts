@@ -8,8 +8,8 @@ import { join } from "node:path";
 import { Glob } from "bun";
 import { ROOT } from "../scripts/build.ts";
 import { parse } from "../src/cli/parse.ts";
-import { commands } from "../src/commands/index.ts";
 import { type Sandbox, startSandbox } from "../src/sandbox/index.ts";
+import { commands } from "./support/registry.ts";
 import { PROGRAM, splitCommand } from "./support/script.ts";
 
 const texts = await Promise.all(

@@ -1,6 +1,6 @@
 import type { InputReader } from "../cli/argument.ts";
 import type { ApiHost } from "../core/api/host.ts";
-import { Config } from "../core/auth/config.ts";
+import { Config, stateDirectory } from "../core/auth/config.ts";
 import { parseEndpoint } from "../core/auth/endpoint.ts";
 import type { DeviceHost } from "../core/device/transport.ts";
 import type { DoctorHost } from "../core/doctor.ts";
@@ -16,7 +16,6 @@ import {
   ensurePrivateDirectory,
   readInputFile,
   readStdin,
-  stateDirectory,
   sweepLeftovers,
   writeNewFile,
 } from "../io/files.ts";

@@ -82,8 +82,7 @@ async function execute(argv: readonly string[], context: Context, parts: Parts):
       stop: deadline.signal,
       patiently: (work) => deadline.pausedDuring(work),
     });
-    const acting =
-      values.dryRun === true && target.rehearsal !== undefined ? target.rehearsal : target;
+    const acting = values.dryRun === true && target.dryRun !== undefined ? target.dryRun : target;
     const capabilities: Record<string, unknown> = {};
     for (const need of acting.needs)
       capabilities[need] = await providers[need as keyof typeof providers]();

@@ -27,12 +27,12 @@ export interface Example {
 }
 
 /**
- * The rehearsal of a write or sign command: it gets only what it lists, so nothing can be sent or
- * signed by it.
+ * What `--dryRun` of a write or sign command does: it gets only what it lists, so nothing can be
+ * sent or signed by it.
  */
-export interface Rehearsal {
+export interface DryRun {
   readonly needs: readonly string[];
-  /** What the rehearsal prints. */
+  /** What the dry run prints. */
   readonly output: Shape;
   run(capabilities: never, args: never): unknown;
 }
@@ -66,7 +66,7 @@ export interface Command {
   readonly examples: readonly Example[];
   /** Facts for `schema` beyond the options, as they are. */
   readonly reference: Readonly<Record<string, unknown>> | undefined;
-  readonly rehearsal: Rehearsal | undefined;
+  readonly dryRun: DryRun | undefined;
   run(capabilities: never, args: never): unknown;
 }
 

@@ -1,12 +1,18 @@
 /** The options that every command takes (SPEC §3). */
 import { flag, seconds, type Values, withDefault } from "./argument.ts";
 
+/** How long a command may take when nobody says otherwise. */
+export const DEFAULT_TIMEOUT_SECONDS = 30;
+
 /** The options that every command takes (SPEC §3). */
 export const GLOBALS = {
   pretty: flag("Indent the JSON by two spaces."),
   debug: flag("Log each step to standard error, without secrets."),
   timestamps: flag("With --debug: an ISO time on each line."),
-  timeout: withDefault(seconds("Time for the whole command, in seconds.", 1, 86_400), 30),
+  timeout: withDefault(
+    seconds("Time for the whole command, in seconds.", 1, 86_400),
+    DEFAULT_TIMEOUT_SECONDS,
+  ),
   version: flag("Print the version."),
   help: flag("Print help."),
 };

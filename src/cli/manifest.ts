@@ -75,7 +75,7 @@ export function factsOf(name: string, command: Command): CommandFacts {
     effect,
     needsConfirmation: effect === "write" || effect === "sign",
     needs: needsOf(command),
-    dryRun: command.rehearsal !== undefined,
+    dryRun: command.dryRun !== undefined,
     ...(operands === undefined
       ? {}
       : { operands: factsOfArgument(operands.placeholder, operands) }),

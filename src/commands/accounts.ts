@@ -4,8 +4,29 @@ import { flag, id, many, oneOf, required, text } from "../cli/argument.ts";
 import { group } from "../cli/command.ts";
 import { readBalances } from "../core/api/balance.ts";
 import { command } from "./parts/command.ts";
+import { base, given, maybe, times } from "./parts/fields.ts";
 import { getOf, listOf } from "./parts/resource.ts";
-import { Account, Balance } from "./parts/schemas.ts";
+
+const Balance = () => v.looseObject({ total: v.string(), pending: given });
+
+const Account = () =>
+  v.looseObject({
+    ...base,
+    name: given,
+    currency: given,
+    network: given,
+    contractAddress: maybe,
+    index: v.optional(v.number()),
+    derivationPath: given,
+    status: given,
+    ...times,
+    /** V1: the total alone. */
+    balance: v.optional(v.union([Balance(), v.string()])),
+    available_balance: given,
+    pending_balance: given,
+    asset: v.optional(v.looseObject({})),
+    governance: v.optional(v.looseObject({})),
+  });
 
 const getBalance = command({
   summary: "Balances of one or more accounts, in the order of the ids.",

@@ -90,7 +90,7 @@ function describe(words: readonly string[], target: Command, convert: Convert): 
     ...facts,
     notes,
     result: target.output === undefined ? null : convert(target.output()),
-    ...(target.rehearsal === undefined ? {} : { dryRunResult: convert(target.rehearsal.output()) }),
+    ...(target.dryRun === undefined ? {} : { dryRunResult: convert(target.dryRun.output()) }),
     errors: byExit(target.fails),
     examples,
     ...(target.reference === undefined ? {} : { reference: target.reference }),

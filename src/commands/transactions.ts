@@ -2,11 +2,39 @@
  * Transactions of an account, and what one would cost. Source: Accounts > Transactions of the API
  * reference.
  */
+import * as v from "valibot";
 import { id, json, required } from "../cli/argument.ts";
 import { group } from "../cli/command.ts";
 import { command } from "./parts/command.ts";
+import { base, given, maybe } from "./parts/fields.ts";
 import { cursorListOf } from "./parts/resource.ts";
-import { Estimate, Transaction } from "./parts/schemas.ts";
+
+const Transaction = () =>
+  v.looseObject({
+    ...base,
+    accountId: given,
+    account_id: v.optional(v.number()),
+    type: given,
+    status: given,
+    amount: maybe,
+    fees: maybe,
+    maxFees: maybe,
+    currency: given,
+    recipient: maybe,
+    senders: v.optional(v.nullable(v.array(v.string()))),
+    hash: maybe,
+    confirmations: v.optional(v.number()),
+    block: v.optional(v.nullable(v.looseObject({}))),
+    createdAt: given,
+  });
+
+const Estimate = () =>
+  v.looseObject({
+    maxFees: given,
+    coinFields: v.optional(v.looseObject({})),
+    max_fees: given,
+    coin_fields: v.optional(v.looseObject({})),
+  });
 
 const accountId = required(id("Id of the account."));
 

@@ -4,7 +4,7 @@
  */
 import { write } from "node:fs";
 import { CliError } from "../errors.ts";
-import { isClosedAtStart } from "./version.ts";
+import { isClosedAtStart } from "./closed.ts";
 
 /** Where text goes. */
 export interface Sink {

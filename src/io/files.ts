@@ -14,7 +14,7 @@ import {
   statSync,
 } from "node:fs";
 import { lstat, mkdir, open, readdir, rename, stat, unlink } from "node:fs/promises";
-import { basename, dirname, join, posix, resolve, win32 } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { CliError, type ErrorCode } from "../errors.ts";
 import { errnoOf, ioError } from "./ioerror.ts";
 import { randomName } from "./random.ts";
@@ -22,45 +22,11 @@ import { visible } from "./unsafe.ts";
 
 export { readInputFile, readStdin } from "./input.ts";
 
-const APPLICATION = "ledger-enterprise-cli";
 const OTHERS = 0o077;
 const DAY_MS = 24 * 3600 * 1000;
 /** Absent on Windows, where links need a privilege to be made. */
 const NO_FOLLOW = constants.O_NOFOLLOW ?? 0;
 const NO_WAIT = constants.O_NONBLOCK ?? 0;
-
-/**
- * Where session and records live (SES-1); always absolute. A relative LEDGER_ENTERPRISE_STATE_DIR
- * is INVALID_PATH; a relative XDG_STATE_HOME is ignored, as its specification asks (B15). Without a
- * usable home: SESSION_IO, never the current directory or `/` (B14).
- */
-export function stateDirectory(
-  env: Readonly<Record<string, string | undefined>>,
-  home: string | undefined,
-  platform: string,
-): string {
-  const paths = platform === "win32" ? win32 : posix;
-  const own = env.LEDGER_ENTERPRISE_STATE_DIR?.trim() ?? "";
-  if (own !== "") {
-    if (paths.isAbsolute(own)) return paths.resolve(own);
-    const message = "LEDGER_ENTERPRISE_STATE_DIR must be an absolute path.";
-    throw new CliError("INVALID_PATH", { message, field: "LEDGER_ENTERPRISE_STATE_DIR" });
-  }
-  const given = (platform === "win32" ? env.LOCALAPPDATA : env.XDG_STATE_HOME) ?? "";
-  if (paths.isAbsolute(given)) return paths.join(given, APPLICATION);
-  if (home !== undefined && paths.isAbsolute(home) && paths.dirname(home) !== home) {
-    return paths.join(home, ...(STATE_BELOW_HOME[platform] ?? [".local", "state"]), APPLICATION);
-  }
-  throw new CliError("SESSION_IO", {
-    message: "There is no home folder to keep the session in.",
-    hint: "Set LEDGER_ENTERPRISE_STATE_DIR to an absolute path that this user may write to.",
-  });
-}
-
-const STATE_BELOW_HOME: Readonly<Record<string, readonly string[]>> = {
-  darwin: ["Library", "Application Support"],
-  win32: ["AppData", "Local"],
-};
 
 /**
  * The bytes of a secret file, or undefined when there is none (SES-3). Throws SESSION_INSECURE with

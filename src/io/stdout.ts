@@ -4,10 +4,10 @@
  * unnoticed.
  */
 import type { CliError } from "../errors.ts";
+import { isClosedAtStart } from "./closed.ts";
 import { outputError, type Sink } from "./descriptor.ts";
 import { type Exact, encode, escapeUnsafe, pretty } from "./json.ts";
 import type { Redactor } from "./redact.ts";
-import { isClosedAtStart } from "./version.ts";
 
 export type { Sink } from "./descriptor.ts";
 

@@ -194,7 +194,7 @@ function wrong(issue: string): Refusal {
   return new Refusal(400, "The device's answer was refused", [issue]);
 }
 
-/** The calls of a login, for either generation; `show` writes its tokens. */
+/** The calls of a login, for either API version; `show` writes its tokens. */
 export function loginRoutes(show: (world: World, tokens: TokenPair) => unknown): Route[] {
   return [
     {

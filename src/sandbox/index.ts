@@ -39,7 +39,7 @@ export interface SandboxOptions {
 
 /** What `sandbox start` prints. */
 export interface SandboxDescription {
-  /** Base URLs by API generation. */
+  /** Base URLs by API version. */
   readonly baseUrls: { readonly v1: string; readonly v2: string };
   readonly workspace: string;
   readonly operator: {

@@ -17,7 +17,7 @@ type Fields<R extends Checks, O extends Checks> = { [K in keyof R]: Of<R[K]> } &
 };
 
 /**
- * A refusal in no dialect: each generation of the API says it in its own body. `issues` name what
+ * A refusal in no dialect: each version of the API says it in its own body. `issues` name what
  * was wrong with the input.
  */
 export class Refusal extends Error {

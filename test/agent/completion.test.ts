@@ -8,8 +8,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { walk } from "../../src/cli/command.ts";
 import { SHELLS } from "../../src/cli/completion/shells.ts";
-import { commands } from "../../src/commands/index.ts";
 import { PROGRAM } from "../../src/version.ts";
+import { commands } from "../support/registry.ts";
 import { openTerminal, type Terminal } from "./terminal.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "completion-"));

@@ -5,8 +5,8 @@
 import Ajv2020, { type ValidateFunction } from "ajv/dist/2020";
 import { type Command, walk } from "../../src/cli/command.ts";
 import { parse } from "../../src/cli/parse.ts";
-import { commands } from "../../src/commands/index.ts";
 import { type Outcome, SOURCE } from "../support/forms.ts";
+import { commands } from "../support/registry.ts";
 
 interface Promised {
   readonly result: ValidateFunction | undefined;

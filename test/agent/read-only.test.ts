@@ -4,7 +4,7 @@
  */
 import { expect, test } from "bun:test";
 import { manifest } from "../../src/cli/manifest.ts";
-import { commands } from "../../src/commands/index.ts";
+import { commands } from "../support/registry.ts";
 import { at, openWorld } from "./world.ts";
 
 const { commands: COMMANDS } = manifest(commands);

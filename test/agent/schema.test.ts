@@ -11,10 +11,10 @@ import { references } from "../../scripts/references.ts";
 import { type Command, type Group, walk } from "../../src/cli/command.ts";
 import { manifest } from "../../src/cli/manifest.ts";
 import { kebab, parse } from "../../src/cli/parse.ts";
-import { commands } from "../../src/commands/index.ts";
 import { type CliError, ERRORS, EXIT_CODES } from "../../src/errors.ts";
 import { startSandbox } from "../../src/sandbox/index.ts";
 import { SOURCE } from "../support/forms.ts";
+import { commands } from "../support/registry.ts";
 
 async function run(
   ...argv: string[]
@@ -183,7 +183,7 @@ describe.each(COMMANDS)("$name", ({ words, command }) => {
     );
   });
 
-  test("what changes something asks for a person and can be rehearsed", async () => {
+  test("what changes something asks for a person and has a dry run", async () => {
     const { document } = await run("schema", ...words);
     expect(document.needsConfirmation).toBe(changes(command));
     expect("dryRunResult" in document).toBe(changes(command));

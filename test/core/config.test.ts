@@ -1,6 +1,7 @@
 /** What the configuration holds is known as secret before anything can print it (SEC-1). */
-import { expect, test } from "bun:test";
-import { Config, type Environment } from "../../src/core/auth/config.ts";
+import { describe, expect, test } from "bun:test";
+import { Config, type Environment, stateDirectory } from "../../src/core/auth/config.ts";
+import { failureOf } from "../support/failure.ts";
 
 function learntFrom(
   env: Environment,
@@ -37,3 +38,40 @@ test.each(["HTTPS_PROXY", "https_proxy"])(
     );
   },
 );
+
+describe("SES-1 state directory", () => {
+  const STATE = "LEDGER_ENTERPRISE_STATE_DIR";
+  test.each([
+    [{}, "/home/a", "linux", "/home/a/.local/state/ledger-enterprise-cli"],
+    [{}, "/home/a b/é\n", "linux", "/home/a b/é\n/.local/state/ledger-enterprise-cli"],
+    [{ XDG_STATE_HOME: "/x" }, "/home/a", "linux", "/x/ledger-enterprise-cli"],
+    [{ XDG_STATE_HOME: "" }, "/home/a", "linux", "/home/a/.local/state/ledger-enterprise-cli"],
+    [{ XDG_STATE_HOME: "/x" }, undefined, "linux", "/x/ledger-enterprise-cli"],
+    [{ [STATE]: "/s/t/", XDG_STATE_HOME: "/x" }, "/home/a", "linux", "/s/t"],
+    [{ [STATE]: " " }, "/home/a", "linux", "/home/a/.local/state/ledger-enterprise-cli"],
+    [{}, "/Users/a", "darwin", "/Users/a/Library/Application Support/ledger-enterprise-cli"],
+    [{ XDG_STATE_HOME: "/x" }, "/Users/a", "darwin", "/x/ledger-enterprise-cli"],
+    [{ LOCALAPPDATA: "C:\\L" }, "C:\\Users\\a", "win32", "C:\\L\\ledger-enterprise-cli"],
+    [{}, "C:\\Users\\a", "win32", "C:\\Users\\a\\AppData\\Local\\ledger-enterprise-cli"],
+  ] as const)("%j, home %j on %s → %j", (env, home, platform, expected) => {
+    expect(stateDirectory(env, home, platform)).toBe(expected);
+  });
+
+  test("B15 a relative XDG_STATE_HOME is ignored", () => {
+    expect(stateDirectory({ XDG_STATE_HOME: "relative/path" }, "/home/a", "linux")).toBe(
+      "/home/a/.local/state/ledger-enterprise-cli",
+    );
+  });
+
+  test.each(["relative", "./x", "~/x"])("a relative state directory %s is refused", (path) => {
+    const failure = failureOf(() => stateDirectory({ [STATE]: path }, "/home/a", "linux"));
+    expect([failure.code, failure.facts.field]).toEqual(["INVALID_PATH", STATE]);
+  });
+
+  test.each([undefined, "", "relative", "/"])(
+    "B14 home %j: a clear error, never the current directory or /",
+    (home) => {
+      expect(failureOf(() => stateDirectory({}, home, "linux")).code).toBe("SESSION_IO");
+    },
+  );
+});

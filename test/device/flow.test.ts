@@ -23,8 +23,8 @@ test.each([
     expect(login).toMatchObject({ exit: 0, document: { session: { kind: "device" } } });
     expect(login.stderr).toBe("Device: check the login on the device and confirm it there.\n");
 
-    const rehearsal = await world.run(`requests approve device --id ${id} --dryRun`, command);
-    expect(rehearsal).toMatchObject({ exit: 0, stderr: "", document: { dryRun: true } });
+    const dryRun = await world.run(`requests approve device --id ${id} --dryRun`, command);
+    expect(dryRun).toMatchObject({ exit: 0, stderr: "", document: { dryRun: true } });
     expect(world.approvals).toEqual([]);
 
     const approved = await world.run(`requests approve device --id ${id}`, command);

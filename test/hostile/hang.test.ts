@@ -8,7 +8,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Command, walk } from "../../src/cli/command.ts";
-import { commands } from "../../src/commands/index.ts";
+import { commands } from "../support/registry.ts";
 import { splitCommand } from "../support/script.ts";
 import { FAR, Namespace } from "./namespace.ts";
 import { Program, twoForms } from "./program.ts";

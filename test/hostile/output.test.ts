@@ -5,8 +5,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { brotliCompressSync, constants, deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { walk } from "../../src/cli/command.ts";
-import { commands } from "../../src/commands/index.ts";
 import { type Sandbox, startSandbox } from "../../src/sandbox/index.ts";
+import { commands } from "../support/registry.ts";
 import { splitCommand } from "../support/script.ts";
 import lossless from "../vectors/lossless_json.json";
 import unsafe from "../vectors/unsafe_characters.json";

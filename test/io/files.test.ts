@@ -25,7 +25,6 @@ import {
   readPrivateFile,
   removePrivateFile,
   replaceFile,
-  stateDirectory,
   sweepLeftovers,
   writeNewFile,
   writePrivateFile,
@@ -46,46 +45,6 @@ afterAll(removeFolders);
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const modeOf = (path: string): number => lstatSync(path).mode & 0o7777;
-
-describe("SES-1 state directory", () => {
-  const STATE = "LEDGER_ENTERPRISE_STATE_DIR";
-  test.each([
-    [{}, "/home/a", "linux", "/home/a/.local/state/ledger-enterprise-cli"],
-    [{}, "/home/a b/é\n", "linux", "/home/a b/é\n/.local/state/ledger-enterprise-cli"],
-    [{ XDG_STATE_HOME: "/x" }, "/home/a", "linux", "/x/ledger-enterprise-cli"],
-    [{ XDG_STATE_HOME: "" }, "/home/a", "linux", "/home/a/.local/state/ledger-enterprise-cli"],
-    [{ XDG_STATE_HOME: "/x" }, undefined, "linux", "/x/ledger-enterprise-cli"],
-    [{ [STATE]: "/s/t/", XDG_STATE_HOME: "/x" }, "/home/a", "linux", "/s/t"],
-    [{ [STATE]: " " }, "/home/a", "linux", "/home/a/.local/state/ledger-enterprise-cli"],
-    [{}, "/Users/a", "darwin", "/Users/a/Library/Application Support/ledger-enterprise-cli"],
-    [{ XDG_STATE_HOME: "/x" }, "/Users/a", "darwin", "/x/ledger-enterprise-cli"],
-    [{ LOCALAPPDATA: "C:\\L" }, "C:\\Users\\a", "win32", "C:\\L\\ledger-enterprise-cli"],
-    [{}, "C:\\Users\\a", "win32", "C:\\Users\\a\\AppData\\Local\\ledger-enterprise-cli"],
-  ] as const)("%j, home %j on %s → %j", (env, home, platform, expected) => {
-    expect(stateDirectory(env, home, platform)).toBe(expected);
-  });
-
-  test("B15 a relative XDG_STATE_HOME is ignored", () => {
-    expect(stateDirectory({ XDG_STATE_HOME: "relative/path" }, "/home/a", "linux")).toBe(
-      "/home/a/.local/state/ledger-enterprise-cli",
-    );
-  });
-
-  test.each(["relative", "./x", "~/x"])(
-    "a relative state directory %s is refused",
-    async (path) => {
-      const failure = await failureOf(() => stateDirectory({ [STATE]: path }, "/home/a", "linux"));
-      expect([failure.code, failure.facts.field]).toEqual(["INVALID_PATH", STATE]);
-    },
-  );
-
-  test.each([undefined, "", "relative", "/"])(
-    "B14 home %j: a clear error, never the current directory or /",
-    async (home) => {
-      expect((await failureOf(() => stateDirectory({}, home, "linux"))).code).toBe("SESSION_IO");
-    },
-  );
-});
 
 describe("SES-3 reading", () => {
   const read = (
@@ -372,7 +331,6 @@ test.skipIf(!canMount)(
     const program = `
     const { readdirSync, readFileSync } = await import("node:fs");
     const { writeNewFile, writePrivateFile } = await import(${source("io/files.ts")});
-    const { withLock } = await import(${source("io/lock.ts")});
     const folder = process.argv[1];
     await writePrivateFile(folder + "/f", new TextEncoder().encode("old"), { mode: 0o600 });
     const say = (e) => process.stdout.write(e.code + " " + e.facts.details.reason + "\\n");

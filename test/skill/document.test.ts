@@ -9,10 +9,10 @@ import { parse as parseYaml } from "yaml";
 import { ROOT, VERSION } from "../../scripts/build.ts";
 import { walk } from "../../src/cli/command.ts";
 import { optionsOf, parse } from "../../src/cli/parse.ts";
-import { commands } from "../../src/commands/index.ts";
 import { bundledSkill } from "../../src/core/skill/content.ts";
 import { ERRORS, EXIT_CODES } from "../../src/errors.ts";
 import { at, openWorld, type World } from "../agent/world.ts";
+import { commands } from "../support/registry.ts";
 import { PROGRAM, splitCommand } from "../support/script.ts";
 
 const FOLDER = join(ROOT, "skill");

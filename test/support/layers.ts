@@ -42,7 +42,7 @@ const LAZY =
 
 /** Reading these members is a door too, and the linter does not see members. */
 const MEMBERS: readonly (readonly [name: string, pattern: RegExp, files: RegExp])[] = [
-  ["the environment", /\benv(\.[A-Z_]+\b|\[)/, /^(main|core\/auth\/config|io\/files)\.ts$/],
+  ["the environment", /\benv(\.[A-Z_]+\b|\[)/, /^(main|core\/auth\/config)\.ts$/],
   ["stdout", /\b(context|process)\.stdout\b/, /^(main|app\/run|io\/stdout)\.ts$/],
   ["a global", /(?<!typeof )\bglobalThis\b/, /^main\.ts$/],
   ["a child process", /child_process/, /^core\/release\/trial\.ts$/],

@@ -5,9 +5,9 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { walk } from "../../src/cli/command.ts";
-import { commands } from "../../src/commands/index.ts";
 import { Program } from "../hostile/program.ts";
 import { SOURCE } from "../support/forms.ts";
+import { commands } from "../support/registry.ts";
 import { type Counterpart, startCounterpart, whatIsMissing } from "./counterpart.ts";
 import { DOCUMENT, type Listed, operationAt, operationsOf, type Schema } from "./document.ts";
 import { keyPair } from "./keys.ts";

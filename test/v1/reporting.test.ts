@@ -7,8 +7,8 @@ import { createHash } from "node:crypto";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { walk } from "../../src/cli/command.ts";
-import { commands } from "../../src/commands/index.ts";
 import type { Program } from "../hostile/program.ts";
+import { commands } from "../support/registry.ts";
 import { openWorkspace, type Workspace } from "./workspace.ts";
 
 const KEY = "sandbox-reporting-secret-not-real";

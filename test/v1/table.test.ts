@@ -1,7 +1,8 @@
 /** The V1 table by itself: where everything goes, and how answers come back, token by token. */
 import { describe, expect, test } from "bun:test";
+import type { OperationName } from "../../src/core/api/dialect.ts";
 import { chooseVersion, dialectOf } from "../../src/core/api/dialect.ts";
-import type { Operation, OperationName, Parameters, Query } from "../../src/core/api/operation.ts";
+import type { Operation, Parameters, Query } from "../../src/core/api/operation.ts";
 import { V1 } from "../../src/core/api/v1.ts";
 import { V1_READS } from "../../src/core/api/v1reads.ts";
 import { V2 } from "../../src/core/api/v2.ts";

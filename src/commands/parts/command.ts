@@ -27,7 +27,7 @@ interface Spec<N extends Need, A extends ArgumentMap, R extends Need> {
   readonly fails?: readonly ErrorCode[];
   run(capabilities: Pick<Capabilities, N>, args: Values<A> & Operands): unknown;
   /** What `--dryRun` does instead; obligatory for every command that writes or signs. */
-  readonly rehearsal?: {
+  readonly dryRun?: {
     readonly needs: readonly R[];
     readonly output: Shape;
     run(capabilities: Pick<Capabilities, R>, args: Values<A> & Operands): unknown;
@@ -54,14 +54,14 @@ const FIELDS: Argument<readonly (readonly string[])[] | undefined> = {
 };
 
 /**
- * A write or sign command without a rehearsal, or a rehearsal of any other, is a mistake of its
- * author.
+ * Makes a command. A write or sign command without a dry run, or a dry run of any other, is a
+ * mistake of its author.
  */
 export function command<const N extends Need, A extends ArgumentMap, const R extends Need = never>(
   spec: Spec<N, A, R>,
 ): Command {
   const changes = spec.effect === "write" || spec.effect === "sign";
-  if (changes !== (spec.rehearsal !== undefined))
+  if (changes !== (spec.dryRun !== undefined))
     throw new Error(`--dryRun belongs to write and sign commands: ${spec.summary}`);
   const ungated = spec.ungated ?? false;
   const args = {
@@ -83,7 +83,7 @@ export function command<const N extends Need, A extends ArgumentMap, const R ext
     ungated,
     examples: spec.examples,
     reference: spec.reference,
-    rehearsal: spec.rehearsal as Command["rehearsal"],
+    dryRun: spec.dryRun as Command["dryRun"],
     run: spec.run as Command["run"],
   };
 }

@@ -26,7 +26,7 @@ export const LOGIN_ARGS = {
     "<name>",
     128,
   ),
-  apiVersion: oneOf("Generation of the API; found from the URL when absent.", ["v1", "v2"]),
+  apiVersion: oneOf("Version of the API; found from the URL when absent.", ["v1", "v2"]),
 };
 
 export const SessionResult = () => v.looseObject({ session: Session() });

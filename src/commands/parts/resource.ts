@@ -12,14 +12,19 @@ import {
   type Values,
 } from "../../cli/argument.ts";
 import type { Command, Example, Shape } from "../../cli/command.ts";
-import { missingFrom } from "../../core/api/dialect.ts";
-import type { OperationName, Parameters } from "../../core/api/operation.ts";
+import { missingFrom, type OperationName } from "../../core/api/dialect.ts";
+import type { Parameters } from "../../core/api/operation.ts";
 import { type Walk, walkPages } from "../../core/api/pages.ts";
 import { CliError } from "../../errors.ts";
 import { List } from "../../result.ts";
 import { command } from "./command.ts";
 
-const MAX_PAGE = 9_007_199_254_740_991;
+/** Results that the API puts on one page at most. */
+const MAX_PAGE_SIZE = 30;
+const MAX_PAGE_NUMBER = Number.MAX_SAFE_INTEGER;
+
+/** `--status` of what is in force or not. */
+export const STATUS = oneOf("Only those in this status.", ["ACTIVE", "INACTIVE"]);
 
 const WALKING = {
   all: flag("Walk every page and print one document."),
@@ -27,8 +32,8 @@ const WALKING = {
 };
 
 const PAGING = {
-  page: integer("Page to fetch, from 1.", 1, MAX_PAGE),
-  pageSize: integer("Results on a page.", 1, 30),
+  page: integer("Page to fetch, from 1.", 1, MAX_PAGE_NUMBER),
+  pageSize: integer("Results on a page.", 1, MAX_PAGE_SIZE),
   sortBy: text(
     "Field to sort by; the API's default is createdAt (V1: its own names).",
     "<field>",

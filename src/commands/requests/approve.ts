@@ -73,7 +73,7 @@ const api = command({
     const signature = await approval.signJws(challenge.bytes, key);
     return connection.write("requests.approve", { id: args.id, signature });
   },
-  rehearsal: {
+  dryRun: {
     needs: ["approval", "reader", "records", "draft", "publicKey"],
     output: DryRun,
     run: async ({ approval, reader, records, draft, publicKey }, args) => {

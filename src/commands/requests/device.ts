@@ -1,45 +1,8 @@
-/** Login and approval with a Ledger Stax or Flex. */
-import { id, required, seconds, text, withDefault } from "../../cli/argument.ts";
-import { describeSession } from "../../core/state/session.ts";
+/** `requests approve device`: the approval with a Ledger Stax or Flex. */
+import { id, required } from "../../cli/argument.ts";
 import { command } from "../parts/command.ts";
-import { LOGIN_ARGS, SessionResult } from "../parts/login.ts";
+import { DEVICE_ARGS, PERSON } from "../parts/device.ts";
 import { DryRun, Request } from "../parts/schemas.ts";
-
-const DEVICE_ARGS = {
-  device: text(
-    "Path of the device, needed when several are connected; 'doctor' lists them.",
-    "<path>",
-    1024,
-  ),
-  deviceTimeout: withDefault(
-    seconds("Seconds for a person to act on the device, each time.", 1, 3600),
-    300,
-  ),
-};
-
-const PERSON = "A person must unlock the device and confirm on it; a line on stderr says when.";
-
-export const loginDevice = command({
-  summary: "Log in with a Ledger Stax or Flex.",
-  notes: [
-    PERSON,
-    "The session remembers the device: 'requests approve device' works with this one only.",
-    "The server's side of this login is not publicly documented; it may answer DEVICE_LOGIN_UNSUPPORTED.",
-  ],
-  effect: "session",
-  needs: ["host", "device"],
-  args: { ...LOGIN_ARGS, ...DEVICE_ARGS },
-  output: SessionResult,
-  examples: [
-    {
-      line: "login device",
-      means: "Address and workspace from the environment; confirm on the device",
-    },
-  ],
-  run: async ({ host, device }, args) => ({
-    session: describeSession(await (await device()).login(host, args)),
-  }),
-});
 
 export const approveDevice = command({
   summary: "Approve a request on the Ledger Stax or Flex that logged in.",
@@ -61,7 +24,7 @@ export const approveDevice = command({
     },
   ],
   run: async ({ api, device }, args) => (await device()).approve(api, args),
-  rehearsal: {
+  dryRun: {
     needs: ["approval", "reader", "draft"],
     output: DryRun,
     run: async ({ approval, reader, draft }, args) => {

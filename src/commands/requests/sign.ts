@@ -131,7 +131,7 @@ export const sign = command({
     const signature = await host.approval.signJws(reviewed.challenge.bytes, signer);
     return { signature, ...facts(reviewed, signer.publicKey) };
   },
-  rehearsal: {
+  dryRun: {
     needs: ["approval", "reader", "records", "sessions", "log", "publicKey"],
     output: () => v.looseObject({ dryRun: v.literal(true), wouldSign: v.looseObject(Signed()) }),
     run: async (host, args) => {

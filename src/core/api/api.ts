@@ -10,9 +10,9 @@ import type { Config } from "../auth/config.ts";
 import { sameEndpoint } from "../auth/config.ts";
 import { endpointOf, type Session, type TokenSet } from "../state/session.ts";
 import { Client, type HttpRequest } from "./client.ts";
-import { chooseVersion, dialectOf } from "./dialect.ts";
+import { chooseVersion, dialectOf, type OperationName } from "./dialect.ts";
 import type { ApiHost } from "./host.ts";
-import type { Dialect, Operation, OperationName, Parameter, Parameters } from "./operation.ts";
+import type { Dialect, Operation, Parameter, Parameters } from "./operation.ts";
 import { askTokens } from "./tokens.ts";
 
 /** Calls that change nothing. */
@@ -26,7 +26,7 @@ export interface Reader {
   get(path: string, query: readonly (readonly [string, string])[]): Promise<Exact>;
   /**
    * The session behind the calls, checked against the configuration; NOT_SUPPORTED when its
-   * generation lacks the operation `needed`.
+   * API version lacks the operation `needed`.
    */
   session(needed?: OperationName): Promise<Session>;
 }
@@ -80,7 +80,7 @@ export function createApi(host: ApiHost): Api {
   };
 }
 
-/** What a rehearsal gets in place of an `Api`. */
+/** What a dry run gets in place of an `Api`. */
 export function createDraft(host: ApiHost): Draft {
   return {
     async describe(name, parameters, document) {
@@ -240,7 +240,7 @@ function naming(cause: unknown, name: OperationName, parameters: Parameters): un
   // Without the API's own words, what is missing is the API.
   if (cause.facts.api === undefined) return cause;
   const group = parameters.id === undefined ? "accounts" : (name.split(".")[0] ?? "");
-  const kind = { entities: "entity", policies: "policy" }[group] ?? group.replace(/s$/, "");
+  const kind = group.replace(/ies$/, "y").replace(/s$/, "");
   return new CliError("NOT_FOUND", { ...cause.facts, details: { kind, id }, cause });
 }
 

@@ -1,6 +1,6 @@
 /**
  * What of the server's side of devices is not public, in one table: paths, bodies and names of
- * fields. The older web client's are used below the base URL of either generation (device protocol
+ * fields. The older web client's are used below the base URL of either API version (device protocol
  * §6, §7); what V2 documents is taken from there. Read leniently by channel.ts and login.ts, and
  * named in the README.
  */
@@ -51,9 +51,9 @@ type DeviceOperations = Readonly<
 >;
 
 /**
- * The calls of an approval by device, for the tables of the two generations. `signature` is base64.
+ * The calls of an approval by device, for the tables of both API versions. `signature` is base64.
  */
-export const OPERATIONS: { readonly v1: DeviceOperations; readonly v2: DeviceOperations } = {
+export const DEVICE_OPERATIONS: { readonly v1: DeviceOperations; readonly v2: DeviceOperations } = {
   v1: {
     "requests.deviceChallenge": { method: "POST", path: CHALLENGE, body: () => new Exact("{}") },
     "requests.deviceApprove": {

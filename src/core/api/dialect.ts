@@ -1,11 +1,14 @@
 /** Which table serves a session or a login. */
 import type { Endpoint } from "../auth/endpoint.ts";
-import type { Dialect, OperationName } from "./operation.ts";
-import { V1 } from "./v1.ts";
-import { V2 } from "./v2.ts";
+import type { Dialect } from "./operation.ts";
+import { V1, type V1Operation } from "./v1.ts";
+import { V2, type V2Operation } from "./v2.ts";
 
-/** The two generations of the API (SPEC §6). */
+/** The two versions of the API (SPEC §6). */
 export type ApiVersion = Dialect["version"];
+
+/** Names of everything that the program does on the API, whichever version serves it. */
+export type OperationName = V1Operation | V2Operation;
 
 /** SPEC §6: the option decides; else V1's own host is V1, and everything else is V2. */
 export function chooseVersion(endpoint: Endpoint, option: ApiVersion | undefined): ApiVersion {
@@ -14,12 +17,12 @@ export function chooseVersion(endpoint: Endpoint, option: ApiVersion | undefined
   return endpoint.origin === "https://api.vault.ledger.com" ? "v1" : "v2";
 }
 
-/** The table of a generation. */
+/** The table of an API version. */
 export function dialectOf(version: ApiVersion): Dialect {
   return version === "v1" ? V1 : V2;
 }
 
-/** What help says of an operation that a generation does not offer. */
+/** What help says of an operation that an API version does not offer. */
 export function missingFrom(name: OperationName): string[] {
   const lacking = [V1, V2].filter(({ operations }) => operations[name] === undefined);
   return lacking.map(({ version, instead }) => {

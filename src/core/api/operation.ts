@@ -1,44 +1,12 @@
 /** What one operation of the API looks like in a dialect; v1.ts and v2.ts are tables of these. */
 import type { Exact } from "../../io/json.ts";
 
-/** Names of everything the program does on the API, whichever generation serves it. */
-export type OperationName =
-  | "accounts.list"
-  | "accounts.get"
-  | "accounts.balance"
-  | "transactions.list"
-  | "transactions.estimate"
-  | "requests.list"
-  | "requests.get"
-  | "requests.create"
-  | "requests.content"
-  | "requests.governanceStatus"
-  | "requests.challenge"
-  | "requests.approve"
-  | "requests.deviceChallenge"
-  | "requests.deviceApprove"
-  | "requests.rejectChallenge"
-  | "requests.reject"
-  | "users.list"
-  | "users.get"
-  | "groups.list"
-  | "groups.get"
-  | "policies.list"
-  | "policies.get"
-  | "whitelists.list"
-  | "whitelists.get"
-  | "entities.list"
-  | "entities.get"
-  | "assets.currencies"
-  | "assets.tokens"
-  | "permissions.allowedActions";
-
 /** A value of the command line on its way to the API: our own names, decoded. */
 export type Parameter = string | number | boolean | readonly string[] | undefined;
 /** Parameters of an operation by our own names; which of them go where is the table's to say. */
 export type Parameters = Readonly<Record<string, Parameter>>;
 
-/** A query parameter whose values this generation spells, or limits, in its own way. */
+/** A query parameter whose values this API version spells, or limits, in its own way. */
 export interface Query {
   readonly name: string;
   /**
@@ -48,7 +16,7 @@ export interface Query {
   spell(value: string, option: string): string;
 }
 
-/** One operation of one generation. */
+/** One operation of one API version. */
 export interface Operation {
   readonly method: "GET" | "POST";
   /** Path below the base path; `{name}` stands for a parameter of that name. */
@@ -71,13 +39,13 @@ export interface Operation {
   readonly read?: (answer: Exact, parameters: Parameters) => Exact;
 }
 
-/** One generation of the API: everything that differs between V1 and V2, and nothing else. */
+/** One version of the API: everything that differs between V1 and V2, and nothing else. */
 export interface Dialect {
   readonly version: "v1" | "v2";
-  /** What this generation lacks is missing here and answers NOT_SUPPORTED. */
-  readonly operations: Readonly<Partial<Record<OperationName, Operation>>>;
+  /** What this API version lacks is missing here and answers NOT_SUPPORTED. */
+  readonly operations: Readonly<Record<string, Operation>>;
   /** What to do instead, for operations that are missing. */
-  readonly instead: Readonly<Partial<Record<OperationName, string>>>;
+  readonly instead: Readonly<Record<string, string>>;
   readonly login: TokenCall;
   readonly refresh: TokenCall;
   /** An id as it stands in a path. Throws INVALID_ARGUMENT, NOT_SUPPORTED. */
@@ -87,7 +55,7 @@ export interface Dialect {
     readonly workspace: string;
     readonly accessToken: string;
   }): Record<string, string>;
-  /** The same for a reporting key; absent where the generation has none. */
+  /** The same for a reporting key; absent where the API version has none. */
   authorizeReport?(credentials: {
     readonly workspace: string;
     readonly reportingKey: string;
@@ -105,7 +73,7 @@ export interface TokenCall {
     readonly access: string;
     readonly expires: string;
     readonly refresh: string;
-    /** Absent where the generation does not say how long a refresh token lives. */
+    /** Absent where the API version does not say how long a refresh token lives. */
     readonly refreshExpires?: string;
   };
 }

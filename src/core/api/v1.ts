@@ -5,8 +5,9 @@
  */
 import { CliError } from "../../errors.ts";
 import { Exact, elements, encode, member, members, value } from "../../io/json.ts";
-import { OPERATIONS } from "./device.ts";
+import { DEVICE_OPERATIONS } from "./device.ts";
 import type { Dialect, Operation, Parameters, Query } from "./operation.ts";
+import type { V2Operation } from "./v2.ts";
 
 const DEFAULT_PAGE_SIZE = 20;
 
@@ -296,72 +297,80 @@ function workspaceHeader(workspace: string): Record<string, string> {
 
 const NO_POLICIES = "V1 has no policies: 'accounts get' shows an account's governance_rules.";
 
+const OPERATIONS = {
+  "accounts.list": list("/accounts", { status: STATUS, name: "name" }),
+  "accounts.get": get("/accounts/{id}"),
+  "accounts.balance": { ...get("/accounts/{id}"), read: readBalance },
+  "transactions.list": {
+    method: "GET",
+    path: "/transactions",
+    query: { accountId: idOf("account"), cursor: CURSOR },
+    read: readTransactions,
+  },
+  "transactions.estimate": {
+    method: "POST",
+    path: "/transactions/estimate-fees",
+    body: estimation,
+  },
+  "requests.list": list("/requests", {
+    type: "type",
+    state: choice("status", `One of ${STATES.join(", ")}.`, ...STATES),
+    targetId: idOf("target_id"),
+    createdBy: idOf("created_by"),
+    pendingBy: idOf("pending_by"),
+    fromDate: moment("created_after"),
+    toDate: moment("created_before"),
+  }),
+  "requests.get": get("/requests/{id}"),
+  "requests.content": { ...get("/transactions/{targetId}"), read: readContent },
+  "requests.governanceStatus": get("/requests/{id}/governance-status"),
+  "requests.create": { method: "POST", path: "/requests", writes: true, body: bareRequest },
+  "requests.challenge": get("/requests/{id}/challenge"),
+  "requests.approve": {
+    method: "POST",
+    path: "/requests/{id}/approve",
+    writes: true,
+    body: signed,
+  },
+  "requests.rejectChallenge": get("/requests/{id}/challenge/reject"),
+  "requests.reject": {
+    method: "POST",
+    path: "/requests/{id}/reject",
+    writes: true,
+    body: signed,
+  },
+  ...DEVICE_OPERATIONS.v1, // not public: device.ts
+  "users.list": list("/users", {
+    role: choice("role", REACH, "ADMIN", "OPERATOR"),
+    status: STATUS,
+  }),
+  "users.get": get("/users/{id}"),
+  "groups.list": list("/groups", { status: STATUS }),
+  "groups.get": get("/groups/{id}"),
+  "whitelists.list": list("/whitelists", { status: STATUS }),
+  "whitelists.get": get("/whitelists/{id}"),
+  "entities.list": list("/entities"),
+  "entities.get": get("/entities/{id}"),
+  "assets.currencies": { ...get("/currencies"), read: readAll("currencies") },
+  "assets.tokens": { ...get("/currencies/tokens"), read: readAll("tokens") },
+} satisfies Readonly<Record<string, Operation>>;
+
+/** What API V1 can do. */
+export type V1Operation = keyof typeof OPERATIONS;
+
+/** What to do instead of what only API V2 can do. */
+const INSTEAD: Readonly<Partial<Record<Exclude<V2Operation, V1Operation>, string>>> = {
+  "policies.list": NO_POLICIES,
+  "policies.get": NO_POLICIES,
+  "permissions.allowedActions":
+    "V1 does not tell what a user may do: look at 'users get' and at governance_rules.",
+};
+
 /** Everything that the program can do on API V1. */
 export const V1: Dialect = {
   version: "v1",
-  operations: {
-    "accounts.list": list("/accounts", { status: STATUS, name: "name" }),
-    "accounts.get": get("/accounts/{id}"),
-    "accounts.balance": { ...get("/accounts/{id}"), read: readBalance },
-    "transactions.list": {
-      method: "GET",
-      path: "/transactions",
-      query: { accountId: idOf("account"), cursor: CURSOR },
-      read: readTransactions,
-    },
-    "transactions.estimate": {
-      method: "POST",
-      path: "/transactions/estimate-fees",
-      body: estimation,
-    },
-    "requests.list": list("/requests", {
-      type: "type",
-      state: choice("status", `One of ${STATES.join(", ")}.`, ...STATES),
-      targetId: idOf("target_id"),
-      createdBy: idOf("created_by"),
-      pendingBy: idOf("pending_by"),
-      fromDate: moment("created_after"),
-      toDate: moment("created_before"),
-    }),
-    "requests.get": get("/requests/{id}"),
-    "requests.content": { ...get("/transactions/{targetId}"), read: readContent },
-    "requests.governanceStatus": get("/requests/{id}/governance-status"),
-    "requests.create": { method: "POST", path: "/requests", writes: true, body: bareRequest },
-    "requests.challenge": get("/requests/{id}/challenge"),
-    "requests.approve": {
-      method: "POST",
-      path: "/requests/{id}/approve",
-      writes: true,
-      body: signed,
-    },
-    "requests.rejectChallenge": get("/requests/{id}/challenge/reject"),
-    "requests.reject": {
-      method: "POST",
-      path: "/requests/{id}/reject",
-      writes: true,
-      body: signed,
-    },
-    ...OPERATIONS.v1, // not public: device/endpoints.ts
-    "users.list": list("/users", {
-      role: choice("role", REACH, "ADMIN", "OPERATOR"),
-      status: STATUS,
-    }),
-    "users.get": get("/users/{id}"),
-    "groups.list": list("/groups", { status: STATUS }),
-    "groups.get": get("/groups/{id}"),
-    "whitelists.list": list("/whitelists", { status: STATUS }),
-    "whitelists.get": get("/whitelists/{id}"),
-    "entities.list": list("/entities"),
-    "entities.get": get("/entities/{id}"),
-    "assets.currencies": { ...get("/currencies"), read: readAll("currencies") },
-    "assets.tokens": { ...get("/currencies/tokens"), read: readAll("tokens") },
-  },
-  instead: {
-    "policies.list": NO_POLICIES,
-    "policies.get": NO_POLICIES,
-    "permissions.allowedActions":
-      "V1 does not tell what a user may do: look at 'users get' and at governance_rules.",
-  },
+  operations: OPERATIONS,
+  instead: INSTEAD,
   login: {
     path: "/auth/token",
     headers: workspaceHeader,

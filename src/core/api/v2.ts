@@ -3,8 +3,9 @@
  * here and nowhere else (README, "Not verified").
  */
 import { Exact, encode, member } from "../../io/json.ts";
-import { OPERATIONS } from "./device.ts";
+import { DEVICE_OPERATIONS } from "./device.ts";
 import type { Dialect, Operation, Parameters } from "./operation.ts";
+import type { V1Operation } from "./v1.ts";
 
 const PAGE = {
   page: "page",
@@ -52,66 +53,65 @@ const TOKEN_NAMES = {
   refreshExpires: "refreshExpiresInSeconds",
 } as const;
 
+const OPERATIONS = {
+  "accounts.list": list("/accounts", "status", "name", "governanceType", "skipLiveData"),
+  "accounts.get": get("/accounts/{id}"),
+  "accounts.balance": get("/accounts/{id}"),
+  "transactions.list": get("/accounts/{accountId}/transactions", "cursor"), // assumed
+  "transactions.estimate": {
+    method: "POST",
+    path: "/accounts/{accountId}/transactions/estimate",
+    body: transactionData,
+  },
+  "requests.list": list(
+    "/requests",
+    ...["type", "state", "targetId", "createdBy", "reviewedBy", "pendingBy", "fromDate", "toDate"],
+  ),
+  "requests.get": get("/requests/{id}", "withInflight"),
+  "requests.create": { method: "POST", path: "/requests", writes: true, body: wrapRequest },
+  "requests.challenge": get("/requests/{id}/challenge"), // assumed
+  "requests.approve": {
+    method: "POST",
+    path: "/requests/{id}/approve",
+    writes: true,
+    body: approval,
+  },
+  ...DEVICE_OPERATIONS.v2, // not public: device.ts
+  "users.list": list("/users", "role", "status"),
+  "users.get": get("/users/{id}"),
+  "groups.list": list("/groups", "status"),
+  "groups.get": get("/groups/{id}"),
+  "policies.list": list("/policies", "name", "isPrivate"),
+  "policies.get": get("/policies/{id}"),
+  "whitelists.list": list("/whitelists", "status"),
+  "whitelists.get": get("/whitelists/{id}"),
+  "entities.list": list("/entities"),
+  "entities.get": get("/entities/{id}"),
+  "assets.currencies": get("/assets/currencies"),
+  "assets.tokens": get("/assets/tokens"),
+  "permissions.allowedActions": get(
+    "/permissions/allowed-actions",
+    "userId",
+    "resourceType",
+    "resourceId",
+  ),
+} satisfies Readonly<Record<string, Operation>>;
+
+/** What API V2 can do. */
+export type V2Operation = keyof typeof OPERATIONS;
+
+/** What to do instead of what only API V1 can do. */
+const INSTEAD: Readonly<Partial<Record<Exclude<V1Operation, V2Operation>, string>>> = {
+  "requests.governanceStatus": "'requests get' shows reviewSteps, currentStepIndex and reviews.",
+  "requests.reject":
+    "How V2's challenge for a rejection looks is not public; reject in the web application, or let it expire.",
+};
+
 /** Everything that the program can do on API V2. */
 export const V2: Dialect = {
   version: "v2",
-  operations: {
-    "accounts.list": list("/accounts", "status", "name", "governanceType", "skipLiveData"),
-    "accounts.get": get("/accounts/{id}"),
-    "accounts.balance": get("/accounts/{id}"),
-    "transactions.list": get("/accounts/{accountId}/transactions", "cursor"), // assumed
-    "transactions.estimate": {
-      method: "POST",
-      path: "/accounts/{accountId}/transactions/estimate",
-      body: transactionData,
-    },
-    "requests.list": list(
-      "/requests",
-      ...[
-        "type",
-        "state",
-        "targetId",
-        "createdBy",
-        "reviewedBy",
-        "pendingBy",
-        "fromDate",
-        "toDate",
-      ],
-    ),
-    "requests.get": get("/requests/{id}", "withInflight"),
-    "requests.create": { method: "POST", path: "/requests", writes: true, body: wrapRequest },
-    "requests.challenge": get("/requests/{id}/challenge"), // assumed
-    "requests.approve": {
-      method: "POST",
-      path: "/requests/{id}/approve",
-      writes: true,
-      body: approval,
-    },
-    ...OPERATIONS.v2, // not public: device/endpoints.ts
-    "users.list": list("/users", "role", "status"),
-    "users.get": get("/users/{id}"),
-    "groups.list": list("/groups", "status"),
-    "groups.get": get("/groups/{id}"),
-    "policies.list": list("/policies", "name", "isPrivate"),
-    "policies.get": get("/policies/{id}"),
-    "whitelists.list": list("/whitelists", "status"),
-    "whitelists.get": get("/whitelists/{id}"),
-    "entities.list": list("/entities"),
-    "entities.get": get("/entities/{id}"),
-    "assets.currencies": get("/assets/currencies"),
-    "assets.tokens": get("/assets/tokens"),
-    "permissions.allowedActions": get(
-      "/permissions/allowed-actions",
-      "userId",
-      "resourceType",
-      "resourceId",
-    ),
-  },
-  instead: {
-    "requests.governanceStatus": "'requests get' shows reviewSteps, currentStepIndex and reviews.",
-    "requests.reject":
-      "How V2's challenge for a rejection looks is not public; reject in the web application, or let it expire.",
-  },
+  operations: OPERATIONS,
+  instead: INSTEAD,
   login: {
     path: "/auth/token",
     headers: () => ({}),

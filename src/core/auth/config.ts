@@ -3,7 +3,9 @@
  * the redactor when they are secret; each has exactly one source (CFG-4). Nothing is read before a
  * command asks for it.
  */
+import { posix, win32 } from "node:path";
 import { CliError } from "../../errors.ts";
+import { PROGRAM } from "../../version.ts";
 import { type Endpoint, parseEndpoint } from "./endpoint.ts";
 
 /** Environment variables as the process has them. */
@@ -52,6 +54,39 @@ interface Sources {
   /** Told each secret before anything can print it (SEC-1). */
   learn(secret: string): void;
 }
+
+/**
+ * Where session and records live (SES-1); always absolute. A relative LEDGER_ENTERPRISE_STATE_DIR
+ * is INVALID_PATH; a relative XDG_STATE_HOME is ignored, as its specification asks (B15). Without a
+ * usable home: SESSION_IO, never the current directory or `/` (B14).
+ */
+export function stateDirectory(
+  env: Environment,
+  home: string | undefined,
+  platform: string,
+): string {
+  const paths = platform === "win32" ? win32 : posix;
+  const own = env.LEDGER_ENTERPRISE_STATE_DIR?.trim() ?? "";
+  if (own !== "") {
+    if (paths.isAbsolute(own)) return paths.resolve(own);
+    const message = "LEDGER_ENTERPRISE_STATE_DIR must be an absolute path.";
+    throw new CliError("INVALID_PATH", { message, field: "LEDGER_ENTERPRISE_STATE_DIR" });
+  }
+  const given = (platform === "win32" ? env.LOCALAPPDATA : env.XDG_STATE_HOME) ?? "";
+  if (paths.isAbsolute(given)) return paths.join(given, PROGRAM);
+  if (home !== undefined && paths.isAbsolute(home) && paths.dirname(home) !== home) {
+    return paths.join(home, ...(STATE_BELOW_HOME[platform] ?? [".local", "state"]), PROGRAM);
+  }
+  throw new CliError("SESSION_IO", {
+    message: "There is no home folder to keep the session in.",
+    hint: "Set LEDGER_ENTERPRISE_STATE_DIR to an absolute path that this user may write to.",
+  });
+}
+
+const STATE_BELOW_HOME: Readonly<Record<string, readonly string[]>> = {
+  darwin: ["Library", "Application Support"],
+  win32: ["AppData", "Local"],
+};
 
 /**
  * The settings of one run. Its methods throw INVALID_ARGUMENT, CONFIG_CONFLICT and the URL codes

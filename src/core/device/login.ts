@@ -125,7 +125,7 @@ function bytesOf(given: unknown, field: string): Uint8Array {
   return Buffer.from(given, isHex ? "hex" : "base64");
 }
 
-/** Tokens under the names of either generation. Throws INVALID_RESPONSE. */
+/** Tokens under the names of either API version. Throws INVALID_RESPONSE. */
 function tokensOf(answer: Exact, receivedAt: number): TokenSet {
   const fields = value(answer);
   const isV1 =

@@ -1,11 +1,9 @@
-/** Logging in and out, and who is logged in. */
-import * as v from "valibot";
+/** `login …`: one login for each kind of credentials. */
 import { group } from "../cli/command.ts";
 import { describeSession } from "../core/state/session.ts";
 import { command } from "./parts/command.ts";
-import { LOGIN_ARGS, Session, SessionResult } from "./parts/login.ts";
-import { User } from "./parts/schemas.ts";
-import { loginDevice } from "./requests/device.ts";
+import { DEVICE_ARGS, PERSON } from "./parts/device.ts";
+import { LOGIN_ARGS, SessionResult } from "./parts/login.ts";
 
 export const login = group("Log in to a workspace.", {
   api: command({
@@ -24,7 +22,27 @@ export const login = group("Log in to a workspace.", {
       session: describeSession(await logins.loginWithApiKey(host, args)),
     }),
   }),
-  device: loginDevice,
+  device: command({
+    summary: "Log in with a Ledger Stax or Flex.",
+    notes: [
+      PERSON,
+      "The session remembers the device: 'requests approve device' works with this one only.",
+      "The server's side of this login is not publicly documented; it may answer DEVICE_LOGIN_UNSUPPORTED.",
+    ],
+    effect: "session",
+    needs: ["host", "device"],
+    args: { ...LOGIN_ARGS, ...DEVICE_ARGS },
+    output: SessionResult,
+    examples: [
+      {
+        line: "login device",
+        means: "Address and workspace from the environment; confirm on the device",
+      },
+    ],
+    run: async ({ host, device }, args) => ({
+      session: describeSession(await (await device()).login(host, args)),
+    }),
+  }),
   reporting: command({
     summary: "Log in with a reporting key, which only reads, on API V1.",
     notes: [
@@ -46,32 +64,4 @@ export const login = group("Log in to a workspace.", {
       session: describeSession(await logins.loginWithReportingKey(host, args)),
     }),
   }),
-});
-
-export const logout = command({
-  summary: "Remove the local session.",
-  notes: ["Works offline and without a session; sends nothing."],
-  effect: "session",
-  needs: ["sessions"],
-  args: {},
-  output: () => v.looseObject({ loggedOut: v.literal(true), hadSession: v.boolean() }),
-  ungated: true,
-  examples: [{ line: "logout", means: "End the session on this machine" }],
-  run: async ({ sessions }) => ({ loggedOut: true, hadSession: await sessions.remove() }),
-});
-
-export const whoami = command({
-  summary: "The session, and the user behind it.",
-  effect: "read",
-  needs: ["reader"],
-  args: {},
-  output: () => v.looseObject({ session: Session(), user: v.nullable(User()) }),
-  fields: "object",
-  examples: [{ line: "whoami", means: "Is there a session, whose, and until when?" }],
-  run: async ({ reader }) => {
-    const before = await reader.session();
-    const canAsk = before.apiVersion === "v2" && before.kind !== "reporting";
-    const user = canAsk ? await reader.read("users.get", { id: "me" }) : null;
-    return { session: describeSession(await reader.session()), user };
-  },
 });

@@ -1,0 +1,32 @@
+/** `api`: any GET of the API that no command of its own reads. */
+import * as v from "valibot";
+import { many, pair, required, text } from "../cli/argument.ts";
+import { checkPath } from "../core/api/path.ts";
+import { V1_READS } from "../core/api/v1reads.ts";
+import { command } from "./parts/command.ts";
+
+export const api = command({
+  summary: "Any GET of the configured API, relayed as it comes.",
+  notes: [
+    `API V1 has ${Object.keys(V1_READS).length} of them, among them balance history, addresses, NFTs, staking, compliance: 'schema api' lists all with their queries.`,
+    "Pages: --query page=2, as the API itself counts them.",
+  ],
+  reference: { v1: V1_READS },
+  effect: "read",
+  needs: ["reader"],
+  args: {
+    path: required(
+      text("Path below the base URL, beginning with '/'; no query in it.", "</path>", 2048),
+    ),
+    query: many(pair("One query parameter.")),
+  },
+  output: () => v.unknown(),
+  examples: [
+    { line: "api --path /tradelink/network", means: "A resource without a command of its own" },
+    {
+      line: "api --path /accounts/7/nfts --query page=2",
+      means: "The second page of an account's NFTs on V1",
+    },
+  ],
+  run: ({ reader }, { path, query }) => reader.get(checkPath(path), query),
+});

@@ -1,0 +1,31 @@
+/** `requests list`: by state, type and people. */
+import { id, many, text } from "../../cli/argument.ts";
+import { listOf } from "../parts/resource.ts";
+import { Request } from "../parts/schemas.ts";
+
+const userOrMe = (what: string) => id(`Only requests ${what}: user id or 'me'.`);
+
+export const list = listOf({
+  summary: "List requests; API V2 gives the oldest first, V1 the newest.",
+  operation: "requests.list",
+  item: Request,
+  filters: {
+    type: many(text("Only this type.", "<TYPE>", 64)),
+    state: many(
+      text("Only this state, such as PENDING_APPROVAL, APPROVED, REJECTED.", "<STATE>", 64),
+    ),
+    targetId: id("Only requests that act on this object."),
+    createdBy: userOrMe("created by this user"),
+    reviewedBy: userOrMe("this user has reviewed"),
+    pendingBy: userOrMe("that wait for this user"),
+    fromDate: text("Created at or after this time, ISO 8601.", "<date>", 64),
+    toDate: text("Created at or before this time, ISO 8601.", "<date>", 64),
+  },
+  examples: [
+    { line: "requests list --pendingBy me", means: "What waits for my approval" },
+    {
+      line: "requests list --createdBy me --sortOrder desc --pageSize 5",
+      means: "My latest five",
+    },
+  ],
+});

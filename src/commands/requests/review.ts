@@ -1,0 +1,42 @@
+/** `requests review`: a challenge beside its request, field by field. */
+import * as v from "valibot";
+import { material } from "../../cli/argument.ts";
+import { command } from "../parts/command.ts";
+import { Review } from "../parts/schemas.ts";
+import { REQUEST_ID } from "./id.ts";
+
+export const review = command({
+  summary: "Compare a request's challenge with the request, field by field.",
+  notes: [
+    "Compares with the request on the server and, when it was created here, with what was sent then.",
+    "Exit 0 means that everything compared is equal; `unverified` lists what had nothing to be compared with.",
+    "`maxFees` and `max_fees`, `bitcoin_testnet` and `bitcoin testnet` are one: that is how the API spells a request and its challenge.",
+    "`requestOnly` lists what a challenge never says: ids, note, fee strategy, and what the server keeps beside the request. It is no fault.",
+    "A difference's `source`: server (the request there), record (what was sent from here), account (its name), rule, expect.",
+  ],
+  effect: "read",
+  needs: ["approval", "reader", "records"],
+  args: {
+    id: REQUEST_ID,
+    challenge: material("A challenge fetched before; without it a new one is asked for."),
+  },
+  output: () => v.looseObject({ ...Review(), match: v.literal(true) }),
+  fails: ["INVALID_CHALLENGE", "CHALLENGE_MISMATCH"],
+  fields: "object",
+  examples: [
+    {
+      line: "requests review --id REQUEST_ID",
+      means: "Does the challenge say what the request says?",
+    },
+  ],
+  run: async ({ approval, ...host }, args) => {
+    const challenge =
+      args.challenge === undefined
+        ? await approval.askChallenge(host, args.id)
+        : approval.decodeChallenge(args.challenge);
+    const found = await approval.reviewOnline(host, args.id, challenge);
+    const report = approval.reviewReport(args.id, challenge, found);
+    approval.requireMatch(args.id, challenge, found);
+    return report;
+  },
+});

@@ -1,0 +1,31 @@
+/** `requests wait`: until a request is final, or in a named state. */
+import * as v from "valibot";
+import { many, seconds, text, withDefault } from "../../cli/argument.ts";
+import { waitForState } from "../../core/api/wait.ts";
+import { command } from "../parts/command.ts";
+import { Request } from "../parts/schemas.ts";
+import { REQUEST_ID } from "./id.ts";
+
+export const wait = command({
+  summary: "Wait until a request is final, or in a named state.",
+  notes: [
+    "Without --state: until APPROVED, SIGNED, SUBMITTED, CONFIRMED, ACTIVE or COMPLETED; another final state is exit 1.",
+    "--timeout is this command's own, in place of the global one; the last look at its end may take 5 s more.",
+  ],
+  effect: "read",
+  needs: ["reader", "clock", "log"],
+  args: {
+    id: REQUEST_ID,
+    state: many(text("Wait for this state.", "<STATE>", 64)),
+    timeout: withDefault(seconds("Seconds to wait.", 1, 604_800), 3600),
+    interval: withDefault(seconds("Seconds between two looks.", 0.1, 3600), 5),
+  },
+  output: () => v.looseObject({ reached: v.literal(true), request: Request() }),
+  fails: ["WAIT_TIMEOUT", "WAIT_OTHER_STATE"],
+  fields: "object",
+  examples: [{ line: "requests wait --id REQUEST_ID --timeout 600", means: "Up to ten minutes" }],
+  run: async ({ reader, clock, log }, { id: waited, state, timeout, interval }) => {
+    const plan = { states: state, timeoutMs: timeout * 1000, intervalMs: interval * 1000 };
+    return { reached: true, request: await waitForState({ reader, clock, log }, waited, plan) };
+  },
+});

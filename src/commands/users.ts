@@ -1,0 +1,45 @@
+/** Users of a workspace: a list, and one by its id or `me`. */
+import * as v from "valibot";
+import { oneOf } from "../cli/argument.ts";
+import { group } from "../cli/command.ts";
+import { base, given, maybe, times } from "./parts/fields.ts";
+import { getOf, listOf, STATUS } from "./parts/resource.ts";
+
+export const User = () =>
+  v.looseObject({
+    ...base,
+    legacyViewAll: v.optional(v.boolean()),
+    workspaceName: given,
+    name: given,
+    username: given,
+    deviceUserId: maybe,
+    deviceType: given,
+    role: given,
+    pubKey: given,
+    status: given,
+    isSuspended: v.optional(v.boolean()),
+    ...times,
+  });
+
+export const users = group("Users of the workspace.", {
+  list: listOf({
+    summary: "List users.",
+    operation: "users.list",
+    item: User,
+    filters: {
+      role: oneOf("Only users of this role.", ["ADMIN", "OPERATOR", "READ_ONLY_API_KEY"]),
+      status: STATUS,
+    },
+    notes: ["An operator without the right to view everything sees only itself."],
+    examples: [
+      { line: "users list --role OPERATOR --fields id,name", means: "Operators and their ids" },
+    ],
+  }),
+  get: getOf({
+    summary: "One user; 'me' is the current one.",
+    operation: "users.get",
+    item: User,
+    of: "user, or 'me'",
+    examples: [{ line: "users get --id me", means: "The user of this session" }],
+  }),
+});
