@@ -1,6 +1,6 @@
 /**
  * `npm run catalogue`: which rows of the fault catalogue and which security rules
- * (test/vectors/catalogue.json) have a test whose name, or the name of a group around it, opens
+ * (docs/rules.md) have a test whose name, or the name of a group around it, opens
  * with their id, and whether one runs the executable and one the npm package. Names come from Bun's
  * own report of all tests, none of which is run. What cannot be so stands in
  * test/catalogue-exceptions.json with the reason; one that stands there for nothing is an error,
@@ -11,11 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { READY } from "../test/support/artifacts.ts";
 import { ROOT } from "./build.ts";
-
-interface Catalogue {
-  readonly rows: readonly { readonly id: string; readonly section: string }[];
-  readonly rules: readonly string[];
-}
+import { readRules } from "./rules.ts";
 
 /** Reasons by id, several ids or the letter of a whole section. */
 interface Exceptions {
@@ -122,7 +118,10 @@ async function readJson<T>(path: string): Promise<T> {
 }
 
 if (import.meta.main) {
-  const { rows, rules } = await readJson<Catalogue>("test/vectors/catalogue.json");
+  const all = readRules();
+  const isRow = ({ section }: { readonly section: string }): boolean =>
+    section.startsWith("Catalogue: ");
+  const [rows, rules] = [all.filter(isRow), all.filter((rule) => !isRow(rule)).map(({ id }) => id)];
   const exceptions = await readJson<Exceptions>("test/catalogue-exceptions.json");
   const names = await listTests();
   const ids = [...rows.map(({ id }) => id), ...rules];

@@ -11,7 +11,12 @@ const folder = join(import.meta.dir, "scripts");
 const files = [...new Glob("*.txt").scanSync(folder)].sort();
 const forms = await allForms();
 
-test("there are scripts to play", () => expect(files.length).toBeGreaterThan(0));
+test("REL-6 the scripts run on the source, the executable and the npm package on each Node", () => {
+  expect(files.length).toBeGreaterThan(0);
+  expect(forms.map(({ name }) => name.replace(/ on Node \d+$/, ""))).toEqual(
+    expect.arrayContaining(["source", "executable", "npm package"]),
+  );
+});
 
 for (const file of files) {
   describe(file, async () => {

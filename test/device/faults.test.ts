@@ -149,7 +149,7 @@ test.each([0x6d00, 0x6e00, 0x6d02])(
 );
 
 test.each(["log in", "approve", "open application"] as const)(
-  "M05 the person declines: %s",
+  "M05 DEV-4 the person declines: %s",
   async (title) => {
     const person: Person = async (screen) => (screen.title === title ? "decline" : "confirm");
     const { world, line } = await loggedIn();
@@ -196,7 +196,7 @@ test("M07 unplugged before the first command", async () => {
   expectNothingPosted(world);
 });
 
-test("M08 unplugged while the person reads", async () => {
+test("M08 DEV-4 unplugged while the person reads", async () => {
   const { world, line } = await loggedIn();
   await using _ = world;
   world.device.behaviour.person = async () => {

@@ -132,6 +132,13 @@ test("REL-2 another build, from a folder of another name, gives the same bytes",
   }
 }, 60_000);
 
+test("REL-1 dependencies are pinned exactly, and no install script runs", async () => {
+  const { dependencies, devDependencies } = await Bun.file(join(ROOT, "package.json")).json();
+  const versions: string[] = Object.values({ ...dependencies, ...devDependencies });
+  expect(versions.filter((version) => !/^\d+\.\d+\.\d+$/.test(version))).toEqual([]);
+  expect(await Bun.file(join(ROOT, ".npmrc")).text()).toContain("ignore-scripts=true\n");
+});
+
 test("REL-3 the list of parts names each bundled package and each runtime with the hash of its lock file", async () => {
   const document = JSON.parse(
     readFileSync(join(unsigned, `ledger-enterprise-cli-${VERSION}.cdx.json`), "utf8"),
