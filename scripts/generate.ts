@@ -18,7 +18,7 @@ import {
 } from "../src/core/release/names.ts";
 import { ROOT, VERSION } from "./build.ts";
 import { referenceModule, references } from "./references.ts";
-import { withIndex } from "./rules.ts";
+import { renderIndex } from "./rules.ts";
 
 const commands = await openRegistry();
 
@@ -35,7 +35,7 @@ const GENERATED: readonly (readonly [
     "skill/SKILL.md",
     (_facts, current) => current.replace(/^ {2}version: ".*"$/m, `  version: "${VERSION}"`),
   ],
-  ["docs/rules.md", (_facts, current) => withIndex(current)],
+  ["docs/rules-tests.md", renderIndex],
   ["install.sh", (_facts, current) => stampInstaller(current, PUBLISHED_KEY)],
   ["src/core/skill/references.ts", () => referenceModule(references(commands).keys())],
   ...[...references(commands)].map(
