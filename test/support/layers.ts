@@ -45,7 +45,7 @@ const MEMBERS: readonly (readonly [name: string, pattern: RegExp, files: RegExp]
   ["the environment", /\benv(\.[A-Z_]+\b|\[)/, /^(main|core\/auth\/config)\.ts$/],
   ["stdout", /\b(context|process)\.stdout\b/, /^(main|app\/run|io\/stdout)\.ts$/],
   ["a global", /(?<!typeof )\bglobalThis\b/, /^main\.ts$/],
-  ["a child process", /child_process/, /^core\/release\/trial\.ts$/],
+  ["a child process", /child_process/, /^io\/process\.ts$/],
 ];
 
 interface Import {

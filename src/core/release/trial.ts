@@ -1,24 +1,15 @@
-/**
- * The one place that starts another process (CFG-8): a program of ours, by its absolute path,
- * without a shell and with nothing of our environment.
- */
-import { execFile } from "node:child_process";
+/** The trial of a downloaded program before it takes the place of this one. */
+import { runProgram } from "../../io/process.ts";
 
-const TRIAL_MS = 20_000;
+const LIMITS = { timeoutMs: 20_000, maxBytes: 256 };
 
 /**
  * What the program at `path` answers to `--version`, or undefined when it does not run, fails or
- * says too much.
+ * says too much. It sees nothing of our environment (CFG-8).
  */
-export function versionOf(path: string, stop: AbortSignal): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const options = { env: {}, timeout: TRIAL_MS, maxBuffer: 256, signal: stop, windowsHide: true };
-    try {
-      execFile(path, ["--version"], options, (failure, stdout) =>
-        resolve(failure === null ? stdout.trim() : undefined),
-      );
-    } catch {
-      resolve(undefined);
-    }
-  });
+export async function versionOf(path: string, stop: AbortSignal): Promise<string | undefined> {
+  const program = { path, args: ["--version"], env: {}, input: new Uint8Array() };
+  const { ending, stdout } = await runProgram(program, { ...LIMITS, stop });
+  const succeeded = ending.kind === "exit" && ending.exitCode === 0;
+  return succeeded ? new TextDecoder().decode(stdout).trim() : undefined;
 }
