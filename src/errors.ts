@@ -241,6 +241,23 @@ export const ERRORS = {
     hint: "Do not repeat. It may have been carried out: look first, with 'requests get --id', or 'requests list --createdBy me --sortOrder desc --pageSize 10' (API V1: 'transactions list --accountId'), and compare account, recipient, amount and note.",
   },
 
+  // Journal and audit trail
+  AUDIT_UNAVAILABLE: {
+    exit: 1,
+    retryable: false,
+    hint: "Check that the state folder can be written and has space; 'doctor' shows where it is.",
+  },
+  AUDIT_BROKEN: {
+    exit: 1,
+    retryable: false,
+    hint: "Have a person look at error.details and at the log; 'audit restart --reason' begins a new one.",
+  },
+  DUPLICATE_SUSPECTED: {
+    exit: 2,
+    retryable: false,
+    hint: "Do not repeat. Run 'requests reconcile' with the key in error.details.key; only if a second request is meant, add --again with that key.",
+  },
+
   // Network
   DNS_ERROR: {
     exit: 1,

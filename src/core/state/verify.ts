@@ -1,0 +1,273 @@
+/**
+ * Reads a chained log line by line and says where it is not as it was written. Memory does not
+ * depend on the length of the log.
+ */
+import { createHash } from "node:crypto";
+import { closeSync, openSync, readSync } from "node:fs";
+import { basename } from "node:path";
+import { CliError } from "../../errors.ts";
+import { errnoOf } from "../../io/ioerror.ts";
+import { broken, type Head, hashLine } from "./chain.ts";
+import { isWholeLine, LINE_MAX_BYTES, type LineFacts, readLine } from "./line.ts";
+
+const CHUNK_BYTES = 1024 * 1024;
+const NEWLINE = 0x0a;
+/** More torn bytes than this in one place are not what a killed process leaves. */
+const TORN_MAX_BYTES = 8 * LINE_MAX_BYTES;
+
+/** A place of the chain that is known from elsewhere: a head file, or an anchor. */
+export interface Anchor {
+  readonly log: string;
+  readonly seq: number;
+  readonly hash: string;
+}
+
+/** What `audit verify` found. `missing` are lines, by their numbers, that no file holds. */
+export interface Verified {
+  readonly lines: number;
+  readonly gaps: number;
+  readonly missing: readonly { readonly from: number; readonly to: number }[];
+  /** `anchored`: the log holds the anchor that was given. Nothing else proves completeness. */
+  readonly complete: "unproven" | "anchored";
+  readonly last: Anchor | undefined;
+}
+
+export interface VerifyOptions {
+  readonly files: readonly string[];
+  /** The head beside the files, when the whole log is read. */
+  readonly head?: Head | undefined;
+  readonly against?: Anchor | undefined;
+  /** Gets each line that counts, in order; torn ones are left out. */
+  readonly onLine?: (line: Uint8Array, facts: LineFacts) => void;
+}
+
+/**
+ * Verifies the files as one log, in the order of their lines. Throws AUDIT_BROKEN with the first
+ * bad line, INVALID_PATH for a file that cannot be read.
+ */
+export function verifyLog({ files, head, against, onLine }: VerifyOptions): Verified {
+  const watched = [head, against].filter((anchor) => anchor !== undefined);
+  const walk = new Walk(watched, onLine);
+  for (const file of inOrder(files)) walk.file(file);
+  walk.end();
+  if (head !== undefined) walk.require(head, "The log ends before the line that the head names.");
+  if (against !== undefined) walk.require(against, "The log ends before the anchor.");
+  const isAnchored = against !== undefined && walk.passed(against);
+  return {
+    lines: walk.lines,
+    gaps: walk.gaps,
+    missing: walk.missing,
+    complete: isAnchored ? "anchored" : "unproven",
+    last: walk.position,
+  };
+}
+
+class Walk {
+  lines = 0;
+  gaps = 0;
+  readonly missing: { from: number; to: number }[] = [];
+  position: Anchor | undefined;
+  private before: Anchor | undefined;
+  private held: { readonly line: Uint8Array; readonly facts: LineFacts } | undefined;
+  private torn: Uint8Array[] = [];
+  private tornAt = 0;
+  private name = "";
+  private line = 0;
+  private isStart = false;
+  private readonly seen = new Set<string>();
+
+  constructor(
+    private readonly watched: readonly Anchor[],
+    private readonly onLine: VerifyOptions["onLine"],
+  ) {}
+
+  file(path: string): void {
+    if (this.torn.length > 0) throw broken(this.name, this.tornAt, FORM);
+    this.name = basename(path);
+    this.line = 0;
+    this.isStart = true;
+    for (const line of linesOf(path)) this.take(line);
+  }
+
+  end(): void {
+    this.release();
+    if (this.torn.length === 0) return;
+    // A killed process leaves a torn tail, which the next writer closes; it leaves no line behind.
+    if (this.torn.some((line) => isWholeLine(line) && readLine(line) !== undefined))
+      throw broken(this.name, this.tornAt, FORM);
+    this.gaps += 1;
+  }
+
+  /** Throws AUDIT_BROKEN when `anchor` should have been passed and was not. */
+  require(anchor: Anchor, reason: string): void {
+    if (this.passed(anchor) || this.isMissing(anchor.seq)) return;
+    throw broken(this.name, this.torn.length > 0 ? this.tornAt : this.line, reason);
+  }
+
+  passed({ log, seq, hash }: Anchor): boolean {
+    return this.seen.has(`${log} ${seq} ${hash}`);
+  }
+
+  private isMissing(seq: number): boolean {
+    return this.missing.some(({ from, to }) => seq >= from && seq <= to);
+  }
+
+  private take(line: Uint8Array): void {
+    this.line += 1;
+    const facts = readLine(line);
+    const isWhole = facts !== undefined && isWholeLine(line);
+    if (isWhole && facts.event === "gap" && this.closesGap(line, facts)) return;
+    if (this.torn.length > 0 || !isWhole) {
+      this.keepTorn(line);
+      return;
+    }
+    if (this.isStart) this.join(facts);
+    const { position } = this;
+    if (position !== undefined && facts.log !== position.log)
+      throw broken(this.name, this.line, "The line belongs to another log.");
+    if (position !== undefined && facts.seq !== position.seq + 1)
+      throw broken(
+        this.name,
+        this.line,
+        `The line's number is ${facts.seq}, not ${position.seq + 1}.`,
+      );
+    if (position !== undefined && facts.prev !== position.hash)
+      throw broken(this.name, Math.max(1, this.line - 1), CHANGED);
+    this.accept(line, facts);
+  }
+
+  private accept(line: Uint8Array, facts: LineFacts): void {
+    this.release();
+    this.isStart = false;
+    this.before = this.position;
+    this.position = { log: facts.log, seq: facts.seq, hash: hashLine(line) };
+    this.held = { line, facts };
+    this.lines += 1;
+  }
+
+  /** The line that was held back counts: nothing after it says that it was torn. */
+  private release(): void {
+    const { held, position } = this;
+    if (held === undefined || position === undefined) return;
+    this.held = undefined;
+    for (const anchor of this.watched) {
+      if (anchor.seq !== position.seq || anchor.log !== position.log) continue;
+      if (anchor.hash !== position.hash)
+        throw broken(
+          this.name,
+          this.line,
+          "A line is not the one that the head or the anchor names.",
+        );
+      this.seen.add(`${anchor.log} ${anchor.seq} ${anchor.hash}`);
+    }
+    this.onLine?.(held.line, held.facts);
+  }
+
+  private keepTorn(line: Uint8Array): void {
+    if (this.torn.length === 0) this.tornAt = this.line;
+    this.torn.push(line);
+    if (this.torn.reduce((sum, { length }) => sum + length + 1, 0) > TORN_MAX_BYTES)
+      throw broken(this.name, this.tornAt, FORM);
+  }
+
+  /** True when the line `gap` covers exactly the torn bytes before it. */
+  private closesGap(line: Uint8Array, facts: LineFacts): boolean {
+    const after = /"data":\{"after":"([0-9a-f]{64})"/.exec(
+      Buffer.from(line).toString("latin1"),
+    )?.[1];
+    const { torn, before, held, position } = this;
+    if (torn.length > 0) {
+      const isCovered = facts.prev === hashOf(torn) && facts.seq === (position?.seq ?? 0) + 1;
+      if (!isCovered || after !== position?.hash || facts.log !== position?.log) return false;
+      this.torn = [];
+    } else {
+      // The line before has all its bytes but was never closed by its own writer.
+      if (held === undefined || before === undefined || after !== before.hash) return false;
+      if (facts.prev !== position?.hash || facts.seq !== before.seq + 1) return false;
+      this.held = undefined;
+      this.position = before;
+      this.lines -= 1;
+    }
+    this.gaps += 1;
+    this.accept(line, facts);
+    return true;
+  }
+
+  /** The first line of a file: it goes on where the last file ended, or lines are missing. */
+  private join(facts: LineFacts): void {
+    const { position } = this;
+    const expected = position?.log === facts.log ? position.seq + 1 : 1;
+    if (facts.seq === expected && position === undefined && !isGenesis(facts))
+      throw broken(this.name, this.line, "The first line is not the beginning of a log.");
+    if (facts.seq <= expected) return;
+    this.release();
+    this.missing.push({ from: expected, to: facts.seq - 1 });
+    this.position = { log: facts.log, seq: facts.seq - 1, hash: facts.prev };
+  }
+}
+
+const CHANGED = "The line, or the link of the next one to it, was changed.";
+const FORM = "The line does not have the form of a log line.";
+
+function isGenesis({ prev, event }: LineFacts): boolean {
+  return /^0+$/.test(prev) && (event === "genesis" || event === "restarted");
+}
+
+function hashOf(lines: readonly Uint8Array[]): string {
+  const hash = createHash("sha256");
+  lines.forEach((line, index) => {
+    if (index > 0) hash.update("\n");
+    hash.update(line);
+  });
+  return hash.digest("hex");
+}
+
+/** By the number of the first line; a file without one comes last. */
+function inOrder(files: readonly string[]): string[] {
+  const first = (path: string): number => {
+    for (const line of linesOf(path)) return readLine(line)?.seq ?? Number.MAX_SAFE_INTEGER;
+    return Number.MAX_SAFE_INTEGER;
+  };
+  return files
+    .map((path) => ({ path, seq: first(path) }))
+    .sort((one, other) => one.seq - other.seq)
+    .map(({ path }) => path);
+}
+
+/** The lines of a file without their newlines; what follows the last newline is the last one. */
+export function* linesOf(path: string): Generator<Uint8Array> {
+  const descriptor = openForReading(path);
+  try {
+    let rest: Uint8Array = new Uint8Array(0);
+    for (;;) {
+      const chunk = new Uint8Array(rest.length + CHUNK_BYTES);
+      chunk.set(rest);
+      const read = readSync(descriptor, chunk, rest.length, CHUNK_BYTES, null);
+      if (read === 0) break;
+      const bytes = chunk.subarray(0, rest.length + read);
+      let start = 0;
+      for (let end = bytes.indexOf(NEWLINE); end !== -1; end = bytes.indexOf(NEWLINE, start)) {
+        yield bytes.subarray(start, end);
+        start = end + 1;
+      }
+      rest = bytes.subarray(start);
+      if (rest.length > TORN_MAX_BYTES) throw broken(basename(path), undefined, FORM);
+    }
+    if (rest.length > 0) yield rest;
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function openForReading(path: string): number {
+  try {
+    return openSync(path, "r");
+  } catch (cause) {
+    throw new CliError("INVALID_PATH", {
+      message: "A log file cannot be read.",
+      field: "--file",
+      details: { path, reason: errnoOf(cause) },
+      cause,
+    });
+  }
+}
