@@ -191,7 +191,10 @@ test("C4 a second genesis needs a restart, whose first line says why and what wa
   expect(first).toMatchObject({
     event: "restarted",
     seq: 1,
-    data: { reason: "The disk was restored.", before: `${before?.log} ${before?.seq} ${before?.hash}` },
+    data: {
+      reason: "The disk was restored.",
+      before: `${before?.log} ${before?.seq} ${before?.hash}`,
+    },
   });
   chain.append([draft("intent")]);
   expect(verify()).toMatchObject({ lines: 2 });
