@@ -7,7 +7,15 @@
 import { verify } from "node:crypto";
 import type { Switches } from "./faults.ts";
 import type { Decision } from "./governance.ts";
-import { encodeJson, fromPlain, type Json, type JsonObject, memberAt, readJson } from "./json.ts";
+import {
+  encodeJson,
+  fromPlain,
+  type Json,
+  type JsonObject,
+  memberAt,
+  readJson,
+  textAt,
+} from "./json.ts";
 import { publicKeyOf } from "./keys.ts";
 import { invalid, Refusal } from "./schema.ts";
 import type { Random, User, VaultRequest } from "./workspace.ts";
@@ -81,15 +89,16 @@ export class Challenges {
     const { challengeShape, challengeBytes, alterChallenge, duplicateInChallenge } = this.#switches;
     if (challengeBytes !== null) return Buffer.from(challengeBytes, "base64");
     const antireplay = Buffer.from(this.#random(32)).toString("hex").toUpperCase();
-    const honest =
-      challengeShape === "data"
-        ? dataShape(request, antireplay, decision)
-        : propertiesShape(request, antireplay);
+    const isOlder =
+      challengeShape === "transactionProperties" && request.type === "CREATE_TRANSACTION";
+    const honest = isOlder
+      ? propertiesShape(request, antireplay)
+      : dataShape(request, antireplay, decision);
     const altered = Object.entries(alterChallenge ?? {}).reduce(
       (json, [path, value]) => alter(json, path.split("."), value),
       honest,
     );
-    return Buffer.from(encodeSorted(altered, duplicateInChallenge ?? undefined));
+    return Buffer.from(encodeMembers(altered, !isOlder, duplicateInChallenge ?? undefined));
   }
 }
 
@@ -109,19 +118,40 @@ function dataShape({ type, data }: VaultRequest, antireplay: string, decision: D
   ]);
 }
 
-/** The older shape is flat. */
-function propertiesShape({ type, data }: VaultRequest, antireplay: string): Json {
-  const shown = type === "CREATE_TRANSACTION" ? transactionOf(data) : (snake(data) as JsonObject);
-  const { transaction_data: fields, ...others } = Object.fromEntries(shown);
-  const flat = new Map<string, Json>([
-    ...(fields instanceof Map ? (fields as JsonObject) : []),
-    ...Object.entries(others),
-  ]);
+/**
+ * The older shape, as the vendor's only sample has it: labels with spaces, a unit word before each
+ * amount, names in no order, the nonce in upper case. Only transactions have it.
+ */
+function propertiesShape({ data }: VaultRequest, antireplay: string): Json {
+  const fields = memberAt(transactionOf(data), "transaction_data") as JsonObject;
+  const family = /^[A-Z]+/.exec(textAt(data, "transactionType") ?? "")?.[0] ?? "";
+  const amountOf = (name: string) => `${UNITS[family]} ${fields.get(name)}`;
+  const fee = BigInt(String(fields.get("max_fees") ?? 0));
+  const isGas = family === "ETHEREUM";
+  const limit = fee % GAS === 0n ? GAS : 1n;
+  const labels: readonly (readonly [label: string, value: Json, isShown: boolean])[] = [
+    ["Max gas price", `${UNITS[family]} ${fee / limit}`, isGas],
+    ["Amount", amountOf("amount"), fields.has("amount")],
+    ["Max total fees", amountOf("max_fees"), fields.has("max_fees")],
+    ["Recipient address", fields.get("recipient") ?? null, fields.has("recipient")],
+    ["Gas limit", `${limit}`, isGas],
+  ];
+  const shown = labels.flatMap(([label, value, isShown]): [string, Json][] =>
+    isShown ? [[label, value]] : [],
+  );
   return new Map<string, Json>([
-    ["Transaction properties", flat],
-    ["challenge", antireplay.toLowerCase()],
+    ["Transaction properties", new Map(shown)],
+    ["challenge", antireplay],
   ]);
 }
+
+const GAS = 21_000n;
+
+/** What the vendor's sample calls the smallest unit; only Ethereum's is in it. */
+const UNITS: Readonly<Record<string, string>> = {
+  ...{ ETHEREUM: "swei", BITCOIN: "sat", SOLANA: "lamport", RIPPLE: "drop" },
+  ...{ STELLAR: "stroop", TRON: "sun", TEZOS: "mutez", CARDANO: "lovelace" },
+};
 
 function transactionOf(data: JsonObject): JsonObject {
   const fields = new Map(snake(memberAt(data, "transactionData") ?? null) as JsonObject);
@@ -160,13 +190,15 @@ function alter(json: Json, [name = "", ...rest]: readonly string[], value: unkno
   return members;
 }
 
-/** Compact JSON with sorted names; the member at `twice` is written two times. */
-function encodeSorted(json: Json, twice?: string, at = ""): string {
-  if (Array.isArray(json)) return `[${json.map((item: Json) => encodeSorted(item)).join(",")}]`;
+/** Compact JSON, its names sorted or as they are; the member at `twice` is written two times. */
+function encodeMembers(json: Json, isSorted: boolean, twice?: string, at = ""): string {
+  if (Array.isArray(json))
+    return `[${json.map((item: Json) => encodeMembers(item, isSorted)).join(",")}]`;
   if (!(json instanceof Map)) return encodeJson(json);
-  const names = [...(json as JsonObject).keys()].sort();
-  const members = names.flatMap((name) => {
-    const member = `${JSON.stringify(name)}:${encodeSorted((json as JsonObject).get(name) ?? null, twice, `${at}${name}.`)}`;
+  const names = [...(json as JsonObject).keys()];
+  const members = (isSorted ? names.sort() : names).flatMap((name) => {
+    const inner = (json as JsonObject).get(name) ?? null;
+    const member = `${JSON.stringify(name)}:${encodeMembers(inner, isSorted, twice, `${at}${name}.`)}`;
     return twice === `${at}${name}` ? [member, member] : [member];
   });
   return `{${members.join(",")}}`;

@@ -87,7 +87,21 @@ describe("SIG-5 what a challenge says", () => {
       '{"antireplay":"00","data":{},"type":"APPROVE_TRANSACTION"}',
       "transaction",
     ],
-    ["the older one", '{"Transaction properties":{"amount":"1"},"challenge":"00"}', "properties"],
+    [
+      "X1 the older one",
+      '{"Transaction properties":{"Amount":"wei 1","Recipient address":"x","Max total fees":"wei 1"},"challenge":"00"}',
+      "properties",
+    ],
+    [
+      "X1 the older one with other labels",
+      '{"Transaction properties":{"amount":"1"},"challenge":"00"}',
+      "unknown",
+    ],
+    [
+      "X1 the older one without a recipient",
+      '{"Transaction properties":{"Amount":"wei 1","Max total fees":"wei 1"},"challenge":"00"}',
+      "unknown",
+    ],
     ["without antireplay", '{"data":{},"type":"T"}', "unknown"],
     ["type not text", '{"antireplay":"00","data":{},"type":1}', "unknown"],
     ["data not an object", '{"antireplay":"00","data":[],"type":"T"}', "unknown"],

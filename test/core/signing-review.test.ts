@@ -302,36 +302,6 @@ const PAIRS: readonly Pair[] = [
     },
     requestOnly: [],
   },
-  {
-    name: "the older shape",
-    challenge: JSON.stringify({
-      "Transaction properties": {
-        type: "APPROVE_TRANSACTION",
-        transaction_type: "BITCOIN_LIKE_SEND",
-        account_name: "BTC",
-        amount: "1000",
-        currency: "bitcoin testnet",
-        max_fees: 4018,
-        recipient: "tb1qx",
-      },
-      challenge: NONCE,
-    }),
-    request: {
-      type: "CREATE_TRANSACTION",
-      data: {
-        accountId: "a1",
-        transactionType: "BITCOIN_LIKE_SEND",
-        transactionData: {
-          accountName: "BTC",
-          amount: "1000",
-          currency: "bitcoin_testnet",
-          maxFees: "4018",
-          recipient: "tb1qx",
-        },
-      },
-    },
-    requestOnly: ["data.accountId"],
-  },
 ];
 
 type Json = string | number | boolean | null | Json[] | { [name: string]: Json };
@@ -514,22 +484,6 @@ describe("SIG-6 E24 altered challenge, field by field", () => {
 
   test("a nested type has no prefix to drop", () => {
     expect(pairOf("memo", '{"type":"APPROVE_X"}', '{"type":"CREATE_X"}').match).toBe(false);
-  });
-
-  test("the older shape takes the nearest field of a name: the transaction's before the request's", () => {
-    const older = JSON.stringify({
-      "Transaction properties": { amount: "1", type: "SEND" },
-      challenge: NONCE,
-    });
-    const data = { amount: "2", transactionData: { amount: "1", type: "SEND" } };
-    expect(review(older, { type: "CREATE_TRANSACTION", amount: "3", data })).toMatchObject({
-      match: true,
-      unverified: [],
-    });
-    const inner = { ...data, transactionData: { amount: "2", type: "SEND" } };
-    expect(told(review(older, { type: "CREATE_TRANSACTION", amount: "1", data: inner }))).toEqual([
-      'Transaction properties.amount: "1" ≠ "2" (server)',
-    ]);
   });
 
   test("E24 another type: a rejection is no approval, and only one prefix is dropped", () => {
@@ -1105,17 +1059,6 @@ describe("SPEC §4 Review: the account", () => {
     expect(review(simple({ ...nameless, account_name: 7 }), requestOf(nameless), "7").match).toBe(
       false,
     );
-  });
-
-  test("in the older shape too", () => {
-    const older = JSON.stringify({ "Transaction properties": DATA, challenge: NONCE });
-    expect(review(older, requestOf(nameless), "A")).toMatchObject({
-      match: true,
-      unverified: ["data.transaction_type"],
-    });
-    expect(told(review(older, requestOf(nameless), "B"))).toEqual([
-      'Transaction properties.account_name: "A" ≠ "B" (account)',
-    ]);
   });
 });
 

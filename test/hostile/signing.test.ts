@@ -604,14 +604,17 @@ for (const form of await builtForms()) {
       expect(stderr).toContain("warning: TOKEN_LIKE");
     });
 
-    test("the second documented shape is read the same way", async () => {
+    test("X1 the second documented shape is compared, and what it lacks needs the confirmed digest", async () => {
       sandbox.control.set({ challengeShape: "transactionProperties" });
       const id = await create();
-      expect(await program.succeed(["requests", "review", "--id", id])).toMatchObject({
-        match: true,
-        differences: [],
-      });
-      await program.succeed(["requests", "approve", "api", "--id", id, "--sign"]);
+      const found = (await program.succeed(["requests", "review", "--id", id])) as Record<
+        string,
+        unknown
+      >;
+      expect(found).toMatchObject({ match: true, differences: [] });
+      const argv = ["requests", "approve", "api", "--id", id, "--sign"];
+      await program.fail(argv, 2, "CHALLENGE_MISMATCH");
+      await program.succeed([...argv, "--expectPayloadSha256", String(found.payloadSha256)]);
     });
   });
 }

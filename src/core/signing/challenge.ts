@@ -14,10 +14,11 @@ import {
   tree,
   value,
 } from "../../io/json.ts";
+import { hasLabels, PROPERTIES } from "./properties.ts";
 
 /**
  * `transaction`: the documented `{type, antireplay, data}`. `properties`: the older `{"Transaction
- * properties", challenge}`. `unknown`: another JSON object. `opaque`: no JSON object; signed only
+ * properties", challenge}` with the labels of the vendor's sample. `unknown`: another JSON object. `opaque`: no JSON object; signed only
  * when its digest is confirmed (SPEC §4, Review).
  */
 export type ChallengeShape = KnownShape | "unknown" | "opaque";
@@ -96,11 +97,10 @@ function shapeOf(document: Node): ChallengeShape {
   const kindOf = (name: string): string | undefined => members.get(name)?.kind;
   if (kindOf("type") === "string" && kindOf("data") === "object" && members.has("antireplay"))
     return "transaction";
-  return kindOf(PROPERTIES) === "object" && members.has("challenge") ? "properties" : "unknown";
+  const properties = members.get(PROPERTIES);
+  const isOlder = properties !== undefined && members.has("challenge") && hasLabels(properties);
+  return isOlder ? "properties" : "unknown";
 }
-
-/** The member that holds what is approved in the older shape. */
-export const PROPERTIES = "Transaction properties";
 
 /**
  * The challenge in an API answer: `{challenge}` (V1, documented), a bare string or

@@ -3,8 +3,8 @@
  * request (SIG-6; SPEC §4, Review). Pure. What could not be compared is never counted as equal, and
  * nothing matches by being empty.
  */
-import { type Exact, type Node, tree } from "../../io/json.ts";
-import { type Challenge, isKnownShape, type KnownShape, PROPERTIES } from "./challenge.ts";
+import { type Exact, tree } from "../../io/json.ts";
+import { type Challenge, isKnownShape, type KnownShape } from "./challenge.ts";
 import { compareMembers, type Difference, differ, type Findings } from "./comparison.ts";
 import {
   byName,
@@ -20,6 +20,9 @@ import {
   snakeCase,
   WHOLE,
 } from "./field.ts";
+
+import { checkProduct, compareProperties } from "./properties.ts";
+import { requestMembers, saysAccountName } from "./request.ts";
 
 export type { Difference } from "./comparison.ts";
 export { expectLeaves } from "./expectation.ts";
@@ -87,9 +90,11 @@ export function reviewChallenge({
     return { ...nothing, differences: found.differences, unverified: list(leaves) };
   const content = contentOf(shape, root);
   for (const { request, source } of sources) {
-    const members = membersOf(fieldOf(unwrap(tree(request))));
-    compareMembers(content, shape === "properties" ? nearest(members) : members, source, found);
+    const members = requestMembers(request, content);
+    if (shape === "properties") compareProperties(root, members, source, found);
+    else compareMembers(content, members, source, found);
   }
+  if (shape === "properties") checkProduct(root, found);
   checkNonce(shape, root, found);
   checkSpellings(root, found);
   const accountIds = new Set(sources.flatMap(({ request }) => accountIdsOf(request)));
@@ -126,43 +131,9 @@ function list(leaves: readonly Field[]): string[] {
   return [...shown.values()];
 }
 
-/** What a request is compared with: all but the nonce, or in the older shape the properties. */
+/** What a request is compared with: all but the nonce. */
 function contentOf(shape: KnownShape, root: Field): Field[] {
-  const members = membersOf(root);
-  if (shape === "transaction")
-    return members.filter(({ place }) => place.name !== NONCES.transaction.name);
-  return members.filter(({ place }) => place.step === PROPERTIES).flatMap(membersOf);
-}
-
-/** The request out of its creation envelope. */
-function unwrap(request: Node): Node {
-  const members = new Map(request.kind === "object" ? request.members : []);
-  const inner = members.get("request");
-  return inner?.kind === "object" && !members.has("type") ? inner : request;
-}
-
-/**
- * The older shape is flat: its names are looked for in the transaction's data first, then in the
- * request's data, then in the request.
- */
-function nearest(request: readonly Field[]): Field[] {
-  const [data, besideData] = split(request, "data");
-  const [transaction, besideTransaction] = split(data, "transaction_data");
-  const taken = new Set<string>();
-  return [transaction, besideTransaction, besideData].flatMap((level) => {
-    const members = level.filter(({ place }) => !taken.has(place.name));
-    for (const { place } of level) taken.add(place.name);
-    return members;
-  });
-}
-
-/** What stands inside the member called `name`, and the other members. */
-function split(members: readonly Field[], name: string): [inside: Field[], others: Field[]] {
-  const isInside = ({ place }: Field): boolean => place.name === name;
-  return [
-    members.filter(isInside).flatMap(membersOf),
-    members.filter((member) => !isInside(member)),
-  ];
+  return membersOf(root).filter(({ place }) => place.name !== NONCES[shape].name);
 }
 
 /**
@@ -222,14 +193,14 @@ function checkSpellings(field: Field, found: Findings): void {
 }
 
 /** The objects in which a challenge says which account it means. */
-const ACCOUNT_HOLDERS = [["data"], ["data", "transaction_data"], [snakeCase(PROPERTIES)]].map(
-  (path) => JSON.stringify(path),
+const ACCOUNT_HOLDERS = [["data"], ["data", "transaction_data"]].map((path) =>
+  JSON.stringify(path),
 );
 
 /** The accounts that a request names, as text. */
 export function accountIdsOf(request: Exact): string[] {
-  const data = split(membersOf(fieldOf(unwrap(tree(request)))), "data")[0];
-  return data.flatMap(({ place, node }) => {
+  const data = requestMembers(request).filter(({ place }) => place.name === "data");
+  return data.flatMap(membersOf).flatMap(({ place, node }) => {
     if (place.name !== "account_id") return [];
     return node.kind === "string" ? [node.value] : node.kind === "number" ? [node.raw] : [];
   });
@@ -250,7 +221,7 @@ function isAccountName(leaf: Field): boolean {
  */
 function asksForAccountById({ request, source }: ReviewSource): boolean {
   if (source !== "record" || accountIdsOf(request).length === 0) return false;
-  return !leavesOf(fieldOf(unwrap(tree(request)))).some(isAccountName);
+  return !saysAccountName(requestMembers(request));
 }
 
 function reopen(leaves: readonly Field[], found: Findings): void {
@@ -291,8 +262,11 @@ function checkAccount(
  */
 function isContent({ node, place }: Field): boolean {
   const [top, container, ...inside] = pathOf(place);
-  if (top?.name !== "data" || container === undefined) return false;
+  if (container === undefined) return false;
   if (node.kind === "null" || node.kind === "object" || node.kind === "array") return false;
+  // V2's document for one coin has the transaction beside its account, without `data`.
+  if (top?.name === "transaction_data") return true;
+  if (top?.name !== "data") return false;
   if (container.name === "transaction_data") return inside.length > 0;
   return container.name !== "fees_strategy" && !/(^|_)ids?$/.test(place.name);
 }
