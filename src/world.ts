@@ -5,6 +5,7 @@
 import type { GenericSchema } from "valibot";
 import type { Group } from "./cli/command.ts";
 import type { SHELLS } from "./cli/completion/shells.ts";
+import type { Deed } from "./core/acts.ts";
 import type { Api, Draft, Reader } from "./core/api/api.ts";
 import type { ApiHost } from "./core/api/host.ts";
 import type { Config, Environment } from "./core/auth/config.ts";
@@ -16,7 +17,7 @@ import type { loginWithApiKey } from "./core/login/api.ts";
 import type * as Notifications from "./core/notifications/signature.ts";
 import type { check, UpgradeHost, upgrade } from "./core/release/upgrade.ts";
 import type * as Approval from "./core/signing/approval.ts";
-import type { Signer } from "./core/signing/signer.ts";
+import type { Keyring } from "./core/signing/keyring.ts";
 import type { Skill } from "./core/skill/content.ts";
 import type { Inspection, Installed } from "./core/skill/install.ts";
 import type { Target } from "./core/skill/targets.ts";
@@ -69,12 +70,12 @@ export interface Capabilities {
     readonly loginWithApiKey: typeof loginWithApiKey;
     readonly loginWithReportingKey: typeof loginWithReportingKey;
   };
-  /** Challenges, their review, and making a signature out of a signer. */
+  /** Challenges, and their review. */
   readonly approval: typeof Approval;
   readonly notifications: typeof Notifications;
   readonly records: Records;
-  /** Makes the signer when it is asked for: parses the configured key and loads the curve. */
-  readonly signer: () => Promise<Signer>;
+  /** Signs with the operator's key; what holds it is loaded when a signature is wanted. */
+  readonly keyring: Keyring;
   /** The configured private key's public half (65 bytes), or undefined when none is configured. */
   readonly publicKey: () => Promise<Uint8Array | undefined>;
   /** A Ledger device by USB; what that needs is loaded when it is asked for. */
@@ -119,6 +120,10 @@ export interface Device {
 export interface RunParts {
   readonly redactor: Redactor;
   readonly log: Log;
+  /** The command in words, such as `requests create`. */
+  readonly command: string;
+  /** Gets each write that is carried out. */
+  readonly deeds: Deed[];
   registry(): Promise<Group>;
   /** Interrupt, and the end of the command's time. */
   readonly stop: AbortSignal;

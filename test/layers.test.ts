@@ -65,8 +65,23 @@ test.each([
   ],
   [
     "commands/spoilt.ts",
-    'import { softwareSigner } from "../core/signing/software.ts";',
-    "commands/spoilt.ts may not import core/signing/software.ts.",
+    'import { Keyring } from "../core/signing/keyring.ts";',
+    "commands/spoilt.ts may not import core/signing/keyring.ts.",
+  ],
+  [
+    "core/signing/spoilt.ts",
+    'import { softwareSigner } from "./software.ts";\nexport const signer = softwareSigner(key);',
+    "core/signing/spoilt.ts may not reach for a signer: signatures pass Acts in the keyring.",
+  ],
+  [
+    "core/device/spoilt.ts",
+    "export const sent = new Client(endpoint, host).send({ method, path });",
+    "core/device/spoilt.ts may not reach for a client: writes pass Acts in the API.",
+  ],
+  [
+    "core/device/spoilt.ts",
+    'export const request = { method: "POST", path, writes: "approve" };',
+    "core/device/spoilt.ts may not reach for a write: it passes Acts in the API.",
   ],
   [
     "commands/spoilt.ts",

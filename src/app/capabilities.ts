@@ -1,4 +1,5 @@
 import type { InputReader } from "../cli/argument.ts";
+import type { Acts } from "../core/acts.ts";
 import type { ApiHost } from "../core/api/host.ts";
 import { Config, stateDirectory } from "../core/auth/config.ts";
 import { parseEndpoint } from "../core/auth/endpoint.ts";
@@ -8,7 +9,7 @@ import { type FreshnessHost, inspectVersion, requireCurrent } from "../core/rele
 import { NPM_REGISTRY, RELEASE_KEY, RELEASES_URL } from "../core/release/names.ts";
 import type { Addresses } from "../core/release/sources.ts";
 import type { UpgradeHost } from "../core/release/upgrade.ts";
-import type { Signer } from "../core/signing/signer.ts";
+import type { KeyHolder, Keyring } from "../core/signing/keyring.ts";
 import { withLock } from "../core/state/lock.ts";
 import { SessionStore } from "../core/state/session.ts";
 import { CliError } from "../errors.ts";
@@ -130,9 +131,11 @@ export function createProviders(context: Context, config: Config, parts: RunPart
     };
   });
   const files = { writeNew: writeNewFile };
+  const key = once(() => openKey(config, parts));
+  const acts = once(() => openActs(parts));
   return {
     reader: async () => (await import("../core/api/api.ts")).createReader(host()),
-    api: async () => (await import("../core/api/api.ts")).createApi(host()),
+    api: async () => (await import("../core/api/api.ts")).createApi(host(), await acts()),
     draft: async () => (await import("../core/api/api.ts")).createDraft(host()),
     sessions,
     host,
@@ -152,8 +155,8 @@ export function createProviders(context: Context, config: Config, parts: RunPart
         log: parts.log,
       });
     },
-    signer: () => once(() => openSigner(config, parts.redactor)),
-    publicKey: () => once(() => configuredPublicKey(config)),
+    keyring: async () => openKeyring(await key(), await acts()),
+    publicKey: () => async () => (await key()).publicKey(),
     device: () => () => openDevice(deviceHost(context, directory(), parts)),
     log: () => parts.log,
     clock: () => ({ now: context.now, sleep: context.sleep, stop: parts.stop }),
@@ -175,7 +178,7 @@ export function createProviders(context: Context, config: Config, parts: RunPart
         versions: () => inspectVersion(freshnessHost(context, config, parts)),
         stateDirectory: directory,
         session: async () => sessions().read(),
-        publicKey: () => configuredPublicKey(config),
+        publicKey: async () => (await key()).publicKey(),
         api: host,
         skills: () => inspectKnown(bundledSkill(), context.home),
         device: async () =>
@@ -188,6 +191,22 @@ export function createProviders(context: Context, config: Config, parts: RunPart
     upgrades: () => () => openUpgrades(context, config, parts),
     sandbox: () => openSandbox,
   };
+}
+
+/** What writes and signatures pass; its stages are made with the first of them. */
+async function openActs({ command, deeds }: RunParts): Promise<Acts> {
+  const { Acts, NO_STAGES } = await import("../core/acts.ts");
+  return new Acts({ command, deeds, stages: async () => NO_STAGES });
+}
+
+/** What holds the operator's key. */
+async function openKey(config: Config, { redactor }: RunParts): Promise<KeyHolder> {
+  return (await import("../core/signing/keyring.ts")).configuredKey(config, redactor);
+}
+
+async function openKeyring(holder: KeyHolder, acts: Acts): Promise<Keyring> {
+  const { Keyring } = await import("../core/signing/keyring.ts");
+  return new Keyring(holder, acts);
 }
 
 /** Throws INVALID_ARGUMENT with every fault of the seed, IO_ERROR when the port cannot be had. */
@@ -294,30 +313,6 @@ async function openDevice(host: DeviceHost): Promise<Device> {
     login: (api, request) => loginWithDevice(api, host, request),
     approve: (api, request) => approveWithDevice(api, host, request),
   };
-}
-
-async function openSigner(config: Config, redactor: Redactor): Promise<Signer> {
-  const [{ parsePrivateKey }, { softwareSigner }] = await Promise.all([
-    import("../core/auth/key.ts"),
-    import("../core/signing/software.ts"),
-  ]);
-  const key = parsePrivateKey(await config.privateKey());
-  redactor.learn(Buffer.from(key.scalar).toString("hex"));
-  const signer = await softwareSigner(key);
-  // A process signs once; then the scalar is overwritten (SIG-9).
-  return {
-    publicKey: signer.publicKey,
-    sign: (message) => signer.sign(message).finally(() => key.wipe()),
-  };
-}
-
-async function configuredPublicKey(config: Config): Promise<Uint8Array | undefined> {
-  const text = await config.optionalPrivateKey();
-  if (text === undefined) return undefined;
-  const { parsePrivateKey } = await import("../core/auth/key.ts");
-  const key = parsePrivateKey(text);
-  key.wipe();
-  return key.publicKey;
 }
 
 /**

@@ -7,6 +7,7 @@ import type { Command, Group } from "../cli/command.ts";
 import { declaredFields, Projection } from "../cli/fields.ts";
 import { interpret, interpretGlobals, parse } from "../cli/parse.ts";
 import { openRegistry } from "../commands/registry.ts";
+import type { Deed } from "../core/acts.ts";
 import { CliError, ERRORS } from "../errors.ts";
 import { Exact, encode } from "../io/json.ts";
 import { Log } from "../io/log.ts";
@@ -35,10 +36,11 @@ export async function run(argv: readonly string[], context: Context): Promise<nu
     timestamps: loose("timestamps"),
     clock: context.now,
   });
+  const parts = { redactor, output, log, deeds: [] };
   try {
-    return await execute(argv, context, { redactor, output, log });
+    return await execute(argv, context, parts);
   } catch (cause) {
-    return await fail(cause, context, output, log);
+    return await fail(cause, context, parts);
   } finally {
     // A signal may end the process right after this.
     await log.flush();
@@ -49,6 +51,8 @@ interface Parts {
   readonly redactor: Redactor;
   readonly output: Output;
   readonly log: Log;
+  /** The writes that were carried out. */
+  readonly deeds: Deed[];
 }
 
 async function execute(argv: readonly string[], context: Context, parts: Parts): Promise<number> {
@@ -78,6 +82,7 @@ async function execute(argv: readonly string[], context: Context, parts: Parts):
     if (!target.ungated) await passGate(context, config, { ...parts, stop: deadline.signal });
     const providers = createProviders(context, config, {
       ...parts,
+      command: words.join(" "),
       registry: openRegistry,
       stop: deadline.signal,
       patiently: (work) => deadline.pausedDuring(work),
@@ -224,21 +229,48 @@ function toCliError(cause: unknown): CliError {
   return new CliError("INTERNAL", { message: "The program failed in an unforeseen way.", cause });
 }
 
-async function fail(cause: unknown, context: Context, output: Output, log: Log): Promise<number> {
+async function fail(cause: unknown, context: Context, parts: Parts): Promise<number> {
+  const { output, log, deeds } = parts;
   const error = toCliError(cause);
   logTrace(error, log);
   if (context.interrupt.aborted) {
     if (error.code === "OUTCOME_UNKNOWN") log.failure(error.code, error.message);
+    reportDeeds(deeds, log);
+    return error.exit;
+  }
+  if (error.code === "OUTPUT_ERROR") {
+    if (!reportDeeds(deeds, log)) reportToPerson(error, context, log);
     return error.exit;
   }
   reportToPerson(error, context, log);
-  if (error.code === "OUTPUT_ERROR") return error.exit;
   try {
     await output.emit({ error: failureDocument(error) });
   } catch {
+    if (error.code === "OUTCOME_UNKNOWN") log.failure(error.code, error.message);
+    reportDeeds(deeds, log);
     return ERRORS.OUTPUT_ERROR.exit;
   }
   return error.exit;
+}
+
+const DONE = {
+  create: "was created",
+  approve: "was approved",
+  reject: "was rejected",
+  deviceApprove: "was approved with the device",
+} satisfies Record<Deed["kind"], string>;
+
+/** One line for each write whose answer nobody sees (SPEC §1). True when there was one. */
+function reportDeeds(deeds: readonly Deed[], log: Log): boolean {
+  for (const { kind, requestId, key } of deeds) {
+    const named = requestId === undefined ? "A request without an id" : `Request ${requestId}`;
+    const kept = key === undefined ? "" : ` (key ${key})`;
+    log.failure(
+      "OUTPUT_ERROR",
+      `${named} ${DONE[kind]}${kept}, but the result could not be printed. Do not repeat the command.`,
+    );
+  }
+  return deeds.length > 0;
 }
 
 /**

@@ -53,7 +53,7 @@ const NEEDS: Readonly<Record<string, string>> = {
   reader: "session",
   api: "session",
   host: "address",
-  signer: "privateKey",
+  keyring: "privateKey",
   publicKey: "privateKey",
   device: "device",
 };

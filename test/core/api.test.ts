@@ -3,6 +3,7 @@
  * same.
  */
 import { expect, test } from "bun:test";
+import { Acts, NO_STAGES } from "../../src/core/acts.ts";
 import { createApi } from "../../src/core/api/api.ts";
 import { Client } from "../../src/core/api/client.ts";
 import type { ApiHost } from "../../src/core/api/host.ts";
@@ -21,6 +22,8 @@ const HERE: Session = {
   workspace: "minivault",
   tokens: { access: "access", refresh: "refresh", receivedAt: 0, expiresInSeconds: 300 },
 };
+
+const acts = new Acts({ command: "test", deeds: [], stages: async () => NO_STAGES });
 
 /**
  * A host whose session becomes another one while the lock is waited for; it notes what would have
@@ -85,8 +88,10 @@ test.each(ELSEWHERE)(
   "NET-2 a session that became one of another %s inside the lock sends no token",
   async (_, change) => {
     const { host, sent } = hostWith(async () => ({ ...HERE, ...change }));
-    expect(await codeOf(() => createApi(host).read("accounts.list"))).toBe("SESSION_MISMATCH");
-    expect(await codeOf(() => createApi(host).write("requests.create", {}))).toBe(
+    expect(await codeOf(() => createApi(host, acts).read("accounts.list"))).toBe(
+      "SESSION_MISMATCH",
+    );
+    expect(await codeOf(() => createApi(host, acts).write("requests.create", {}))).toBe(
       "SESSION_MISMATCH",
     );
     expect(sent).toEqual([]);
@@ -100,14 +105,16 @@ test.each(ELSEWHERE)(
       ...HERE,
       tokens: await refresh({ ...HERE, ...change }),
     }));
-    expect(await codeOf(() => createApi(host).read("accounts.list"))).toBe("SESSION_MISMATCH");
+    expect(await codeOf(() => createApi(host, acts).read("accounts.list"))).toBe(
+      "SESSION_MISMATCH",
+    );
     expect(sent).toEqual([]);
   },
 );
 
 test("NET-2 the same session is refreshed and used", async () => {
   const { host, sent } = hostWith(async (refresh) => ({ ...HERE, tokens: await refresh(HERE) }));
-  expect(await codeOf(() => createApi(host).read("accounts.list"))).toBe("none");
+  expect(await codeOf(() => createApi(host, acts).read("accounts.list"))).toBe("none");
   expect(sent).toEqual([
     "https://vault.example/v1/rest/auth/token/refresh",
     "https://vault.example/v1/rest/accounts",

@@ -80,7 +80,7 @@ const BY_NEED: { readonly [K in keyof Capabilities]?: Codes } = {
   ],
   sessions: [...STATE, "LOCK_TIMEOUT"],
   records: STATE,
-  signer: KEY,
+  keyring: KEY,
   publicKey: KEY,
   files: ["FILE_EXISTS", "INVALID_PATH", "IO_ERROR"],
 };

@@ -35,7 +35,7 @@ const api = command({
     "--sign: fetch, review, sign and approve at once; refused unless every field of the challenge is verified or --expect… confirms it.",
   ],
   effect: "sign",
-  needs: ["approval", "api", "records", "signer", "publicKey"],
+  needs: ["approval", "api", "records", "keyring", "publicKey"],
   args: {
     id: required(id("Id of the request.")),
     signature: material("Signature as 'requests sign' printed it."),
@@ -58,7 +58,7 @@ const api = command({
       means: "Review, sign and approve in one command",
     },
   ],
-  run: async ({ approval, api: connection, records, signer, publicKey }, args) => {
+  run: async ({ approval, api: connection, records, keyring, publicKey }, args) => {
     const given = givenSignature(args);
     const host = { reader: connection, records };
     const session = await connection.session();
@@ -67,11 +67,11 @@ const api = command({
       await approval.checkSignature(host, args.id, given, await publicKey(), args);
       return connection.write("requests.approve", { id: args.id, signature: given });
     }
-    const key = await signer();
-    approval.requireRegistered(key.publicKey, session);
+    approval.requireRegistered(await keyring.publicKey(), session);
     const { challenge } = await approval.examine(host, args.id, args);
-    const signature = await approval.signJws(challenge.bytes, key);
-    return connection.write("requests.approve", { id: args.id, signature });
+    const order = { session, requestId: args.id, content: challenge };
+    const signature = await keyring.sign({ purpose: "approve", ...order });
+    return connection.write("requests.approve", { id: args.id, signature }, undefined, challenge);
   },
   dryRun: {
     needs: ["approval", "reader", "records", "draft", "publicKey"],

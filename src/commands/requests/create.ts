@@ -1,6 +1,7 @@
 /** `requests create`: raises a request, and keeps what was sent. */
 import { json, required } from "../../cli/argument.ts";
-import { readNewRequest, requestIdOf } from "../../core/signing/creation.ts";
+import { requestIdOf } from "../../core/api/requestid.ts";
+import { readNewRequest } from "../../core/signing/creation.ts";
 import { command } from "../parts/command.ts";
 import { DryRun, Request } from "../parts/schemas.ts";
 

@@ -18,7 +18,7 @@ const api = command({
     ...missingFrom("requests.reject"),
   ],
   effect: "sign",
-  needs: ["approval", "api", "records", "signer"],
+  needs: ["approval", "api", "records", "keyring"],
   args: { id: required(id("Id of the request.")), ...EXPECTATIONS },
   output: Request,
   fails: ["INVALID_CHALLENGE", "CHALLENGE_MISMATCH", "KEY_MISMATCH", "WRONG_SESSION_KIND"],
@@ -29,19 +29,19 @@ const api = command({
       means: "Review, sign and reject in one command",
     },
   ],
-  run: async ({ approval, api: connection, records, signer }, args) => {
+  run: async ({ approval, api: connection, records, keyring }, args) => {
     const session = await connection.session("requests.reject");
     approval.requireKind(session, "api");
-    const key = await signer();
-    approval.requireRegistered(key.publicKey, session);
+    approval.requireRegistered(await keyring.publicKey(), session);
     const { challenge } = await approval.examine(
       { reader: connection, records },
       args.id,
       args,
       "REJECT",
     );
-    const signature = await approval.signJws(challenge.bytes, key);
-    return connection.write("requests.reject", { id: args.id, signature });
+    const order = { session, requestId: args.id, content: challenge };
+    const signature = await keyring.sign({ purpose: "reject", ...order });
+    return connection.write("requests.reject", { id: args.id, signature }, undefined, challenge);
   },
   dryRun: {
     needs: ["approval", "reader", "records", "draft", "publicKey"],

@@ -105,7 +105,7 @@ export const sign = command({
     "`review` says whether that happened: matched, or none. The key comes from LEDGER_ENTERPRISE_API_PRIVATE_KEY.",
   ],
   effect: "sign",
-  needs: ["approval", "reader", "records", "sessions", "log", "signer"],
+  needs: ["approval", "reader", "records", "sessions", "log", "keyring"],
   args: {
     challenge: required(material("The challenge as 'requests getChallenge' printed it.")),
     id: id("Request to review the challenge against; reads the request, asks for no challenge."),
@@ -126,10 +126,12 @@ export const sign = command({
   ],
   run: async (host, args) => {
     const reviewed = await examine(host, args);
-    const signer = await host.signer();
-    host.approval.requireRegistered(signer.publicKey, await host.sessions.read());
-    const signature = await host.approval.signJws(reviewed.challenge.bytes, signer);
-    return { signature, ...facts(reviewed, signer.publicKey) };
+    const publicKey = await host.keyring.publicKey();
+    const session = await host.sessions.read();
+    host.approval.requireRegistered(publicKey, session);
+    const order = { purpose: "unknown" as const, session, requestId: args.id };
+    const signature = await host.keyring.sign({ ...order, content: reviewed.challenge });
+    return { signature, ...facts(reviewed, publicKey) };
   },
   dryRun: {
     needs: ["approval", "reader", "records", "sessions", "log", "publicKey"],

@@ -6,6 +6,7 @@
 import { CliError } from "../../errors.ts";
 import type { Exact } from "../../io/json.ts";
 import { masked, maskHeaders } from "../../io/redact.ts";
+import type { Acts, SignedContent } from "../acts.ts";
 import type { Config } from "../auth/config.ts";
 import { sameEndpoint } from "../auth/config.ts";
 import { endpointOf, type Session, type TokenSet } from "../state/session.ts";
@@ -13,6 +14,7 @@ import { Client, type HttpRequest } from "./client.ts";
 import { chooseVersion, dialectOf, type OperationName } from "./dialect.ts";
 import type { ApiHost } from "./host.ts";
 import type { Dialect, Operation, Parameter, Parameters } from "./operation.ts";
+import { requestIdOf } from "./requestid.ts";
 import { askTokens } from "./tokens.ts";
 
 /** Calls that change nothing. */
@@ -34,10 +36,16 @@ export interface Reader {
 /** The same, and calls that change something. */
 export interface Api extends Reader {
   /**
-   * Carries out an operation that changes something, once. Throws OUTCOME_UNKNOWN when its answer
-   * is lost (NET-6).
+   * Carries out an operation that changes something, once; `content` is what a signature in the
+   * parameters is over. Throws OUTCOME_UNKNOWN when its answer is lost (NET-6), and what the stages
+   * of `Acts` throw.
    */
-  write(name: OperationName, parameters: Parameters, document?: Exact): Promise<Exact>;
+  write(
+    name: OperationName,
+    parameters: Parameters,
+    document?: Exact,
+    content?: SignedContent,
+  ): Promise<Exact>;
 }
 
 /** A write as it would be sent, secrets masked. */
@@ -65,18 +73,19 @@ export function createReader(host: ApiHost): Reader {
 function readerOf(connection: Connection): Reader {
   return {
     read: (name, parameters = {}, document = undefined) =>
-      connection.run(name, parameters, document, false),
+      connection.read(name, parameters, document),
     get: (path, query) => connection.send({ method: "GET", path, query }),
     session: (needed) => connection.session(needed),
   };
 }
 
 /** Everything: what a command with effect `write` or `sign` gets. */
-export function createApi(host: ApiHost): Api {
+export function createApi(host: ApiHost, acts: Acts): Api {
   const connection = new Connection(host);
   return {
     ...readerOf(connection),
-    write: (name, parameters, document) => connection.run(name, parameters, document, true),
+    write: (name, parameters, document, content) =>
+      connection.write(acts, name, parameters, { document, content }),
   };
 }
 
@@ -165,24 +174,55 @@ class Connection {
     return session;
   }
 
-  async run(
+  async read(
     name: OperationName,
     parameters: Parameters,
     document: Exact | undefined,
-    writing: boolean,
   ): Promise<Exact> {
-    const session = await this.session();
-    if (writing) refuseReporting(session);
-    const dialect = dialectOf(session.apiVersion);
+    const { dialect } = await this.dialect();
     const operation = operationOf(dialect, name);
-    if ((operation.writes ?? false) !== writing)
-      throw new Error(`${name} is ${writing ? "no" : "a"} writing operation`);
-    const answer = await this.send(requestOf(dialect, operation, parameters, document)).catch(
-      (cause: unknown) => {
-        throw naming(cause, name, parameters);
-      },
+    if (operation.writes !== undefined) throw new Error(`${name} is a writing operation`);
+    const request = requestOf(dialect, operation, parameters, document);
+    const answer = await this.named(name, parameters, request);
+    return operation.read?.(answer, parameters) ?? answer;
+  }
+
+  async write(
+    acts: Acts,
+    name: OperationName,
+    parameters: Parameters,
+    { document, content }: { document: Exact | undefined; content: SignedContent | undefined },
+  ): Promise<Exact> {
+    const { session, dialect } = await this.dialect();
+    refuseReporting(session);
+    const operation = operationOf(dialect, name);
+    if (operation.writes === undefined) throw new Error(`${name} is not a writing operation`);
+    const request = requestOf(dialect, operation, parameters, document);
+    const requestId = typeof parameters.id === "string" ? parameters.id : undefined;
+    const intent = { kind: operation.writes, operation: name, command: acts.command };
+    const answer = await acts.perform(
+      { ...intent, session, requestId, content, body: request.body },
+      () => this.named(name, parameters, request),
+      (created) => requestId ?? requestIdOf(created),
     );
     return operation.read?.(answer, parameters) ?? answer;
+  }
+
+  private async dialect(): Promise<{ session: Session; dialect: Dialect }> {
+    const session = await this.session();
+    return { session, dialect: dialectOf(session.apiVersion) };
+  }
+
+  private async named(
+    name: OperationName,
+    parameters: Parameters,
+    request: HttpRequest,
+  ): Promise<Exact> {
+    try {
+      return await this.send(request);
+    } catch (cause) {
+      throw naming(cause, name, parameters);
+    }
   }
 
   /**
@@ -287,7 +327,7 @@ function requestOf(
   );
   if (operation.method === "GET" && surplus !== undefined) throw noFilter(dialect, surplus);
   const body = operation.body?.(document, parameters);
-  return { method: operation.method, path, query, body, writes: operation.writes ?? false };
+  return { method: operation.method, path, query, body, writes: operation.writes };
 }
 
 /** What a parameter sends: nothing when it is absent or a flag that was not set. */

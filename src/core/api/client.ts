@@ -8,6 +8,7 @@ import { CliError } from "../../errors.ts";
 import { decodeUtf8, Exact, exact, JsonError } from "../../io/json.ts";
 import type { Log } from "../../io/log.ts";
 import { masked, type Redactor } from "../../io/redact.ts";
+import type { WriteKind } from "../acts.ts";
 import type { Endpoint } from "../auth/endpoint.ts";
 import { classify, codeOfStatus, retryAfter, type TransportFailure } from "./failure.ts";
 
@@ -28,8 +29,8 @@ export interface HttpRequest {
   readonly query?: readonly (readonly [string, string])[];
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Exact | undefined;
-  /** The request changes something on the server: a lost answer is OUTCOME_UNKNOWN. */
-  readonly writes?: boolean;
+  /** What the request changes on the server, if anything: a lost answer is OUTCOME_UNKNOWN. */
+  readonly writes?: WriteKind | undefined;
 }
 
 /** The network and the clock, as one exchange needs them. */
@@ -189,7 +190,7 @@ export class Client {
     const { status, headers } = response;
     const code = codeOfStatus(status);
     const wait = retryAfter(headers, this.host.now());
-    const unknown = request.writes === true && (status === 502 || status === 504);
+    const unknown = request.writes !== undefined && (status === 502 || status === 504);
     const error = new CliError(code, {
       message: unknown
         ? `The API answered with status ${status}: the outcome is unknown.`
@@ -200,10 +201,10 @@ export class Client {
             hint: "Do not repeat before 'requests list' or 'requests get' showed whether it was carried out.",
           }
         : {}),
-      ...(request.writes === true && !unknown && !isRefusal(status)
+      ...(request.writes !== undefined && !unknown && !isRefusal(status)
         ? { hint: AFTER_A_FAILED_WRITE }
         : {}),
-      ...(request.writes === true ? { retryable: code === "RATE_LIMITED" } : {}),
+      ...(request.writes !== undefined ? { retryable: code === "RATE_LIMITED" } : {}),
       ...(wait === undefined ? {} : { retryAfterSeconds: wait.seconds }),
       ...requestIdOf(headers),
       ...apiErrorOf(bytes, code, this.host.redactor),
@@ -243,7 +244,7 @@ export class Client {
     const { code, message, notSent } =
       guard.failure() ?? (cause instanceof CliError ? known(cause) : classify(cause, answered));
     this.host.log.debug("the exchange failed", { code, answered });
-    if (request.writes === true && !notSent) {
+    if (request.writes !== undefined && !notSent) {
       const facts = { reason: code, ...(answered ? { httpStatus: response.status } : {}) };
       const unknown = "The answer was lost: the request may or may not have been carried out.";
       return {

@@ -59,7 +59,7 @@ export const DEVICE_OPERATIONS: { readonly v1: DeviceOperations; readonly v2: De
     "requests.deviceApprove": {
       method: "POST",
       path: APPROVE,
-      writes: true,
+      writes: "deviceApprove",
       body: (_, { signature, publicKey }) =>
         new Exact(encode({ signature, public_key: publicKey })),
     },
@@ -69,7 +69,7 @@ export const DEVICE_OPERATIONS: { readonly v1: DeviceOperations; readonly v2: De
     "requests.deviceApprove": {
       method: "POST",
       path: APPROVE,
-      writes: true,
+      writes: "deviceApprove",
       body: (_, { signature }) => new Exact(encode({ data: { challengeType: "PSD", signature } })),
     },
   },

@@ -1,5 +1,6 @@
 /** What one operation of the API looks like in a dialect; v1.ts and v2.ts are tables of these. */
 import type { Exact } from "../../io/json.ts";
+import type { WriteKind } from "../acts.ts";
 
 /** A value of the command line on its way to the API: our own names, decoded. */
 export type Parameter = string | number | boolean | readonly string[] | undefined;
@@ -27,10 +28,10 @@ export interface Operation {
    */
   readonly query?: Readonly<Record<string, string | Query>>;
   /**
-   * True for operations that change something: never repeated, outcome unknown when the answer is
-   * lost (NET-6).
+   * What an operation changes; absent for those that change nothing. Such a call passes `Acts`, is
+   * never repeated, and its outcome is unknown when the answer is lost (NET-6).
    */
-  readonly writes?: boolean;
+  readonly writes?: WriteKind;
   /** Builds the body from the parameters and the document that the command was given. */
   readonly body?: (document: Exact | undefined, parameters: Parameters) => Exact;
   /**

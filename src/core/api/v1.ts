@@ -324,19 +324,19 @@ const OPERATIONS = {
   "requests.get": get("/requests/{id}"),
   "requests.content": { ...get("/transactions/{targetId}"), read: readContent },
   "requests.governanceStatus": get("/requests/{id}/governance-status"),
-  "requests.create": { method: "POST", path: "/requests", writes: true, body: bareRequest },
+  "requests.create": { method: "POST", path: "/requests", writes: "create", body: bareRequest },
   "requests.challenge": get("/requests/{id}/challenge"),
   "requests.approve": {
     method: "POST",
     path: "/requests/{id}/approve",
-    writes: true,
+    writes: "approve",
     body: signed,
   },
   "requests.rejectChallenge": get("/requests/{id}/challenge/reject"),
   "requests.reject": {
     method: "POST",
     path: "/requests/{id}/reject",
-    writes: true,
+    writes: "reject",
     body: signed,
   },
   ...DEVICE_OPERATIONS.v1, // not public: device.ts

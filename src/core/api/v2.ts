@@ -68,12 +68,12 @@ const OPERATIONS = {
     ...["type", "state", "targetId", "createdBy", "reviewedBy", "pendingBy", "fromDate", "toDate"],
   ),
   "requests.get": get("/requests/{id}", "withInflight"),
-  "requests.create": { method: "POST", path: "/requests", writes: true, body: wrapRequest },
+  "requests.create": { method: "POST", path: "/requests", writes: "create", body: wrapRequest },
   "requests.challenge": get("/requests/{id}/challenge"), // assumed
   "requests.approve": {
     method: "POST",
     path: "/requests/{id}/approve",
-    writes: true,
+    writes: "approve",
     body: approval,
   },
   ...DEVICE_OPERATIONS.v2, // not public: device.ts

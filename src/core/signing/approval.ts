@@ -26,7 +26,6 @@ import {
 // What a command needs of the neighbours beside this file; together they are one capability, loaded
 // only where something is signed.
 export { looksLikeToken } from "./challenge.ts";
-export { signJws } from "./jws.ts";
 export { decodeChallenge, isKnownShape };
 
 /** Where requests and challenges come from, and what is remembered of them. */

@@ -19,14 +19,3 @@ export function readNewRequest(document: Exact): Exact {
     field: "--requestData",
   });
 }
-
-/** The id that an answer gives a request: V2's text, V1's integer. */
-export function requestIdOf(answer: Exact): string | undefined {
-  const id = answer.text.startsWith("{") ? member(answer, "id") : undefined;
-  const found = id === undefined ? undefined : value(id);
-  return typeof found === "string"
-    ? found
-    : id !== undefined && /^[0-9]+$/.test(id.text)
-      ? id.text
-      : undefined;
-}
