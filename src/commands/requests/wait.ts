@@ -9,7 +9,9 @@ import { REQUEST_ID } from "./id.ts";
 export const wait = command({
   summary: "Wait until a request is final, or in a named state.",
   notes: [
-    "Without --state: until APPROVED, SIGNED, SUBMITTED, CONFIRMED, ACTIVE or COMPLETED; another final state is exit 1.",
+    "Without --state on V1: a transaction until SUBMITTED or CONFIRMED, anything else until APPROVED, ACTIVE or COMPLETED.",
+    "Without --state on V2: until APPROVED, SIGNED, SUBMITTED, CONFIRMED, ACTIVE or COMPLETED. Another final state is exit 1.",
+    'Approved is not broadcast: `"broadcast":"unknown"` says that the state alone does not show it; look at the transaction, or at `inflight` with \'requests get --withInflight\'.',
     "--timeout is this command's own, in place of the global one; the last look at its end may take 5 s more.",
   ],
   effect: "read",
@@ -20,12 +22,18 @@ export const wait = command({
     timeout: withDefault(seconds("Seconds to wait.", 1, 604_800), 3600),
     interval: withDefault(seconds("Seconds between two looks.", 0.1, 3600), 5),
   },
-  output: () => v.looseObject({ reached: v.literal(true), request: Request() }),
+  output: () =>
+    v.looseObject({
+      reached: v.literal(true),
+      broadcast: v.optional(v.literal("unknown")),
+      request: Request(),
+    }),
   fails: ["WAIT_TIMEOUT", "WAIT_OTHER_STATE"],
   fields: "object",
   examples: [{ line: "requests wait --id REQUEST_ID --timeout 600", means: "Up to ten minutes" }],
   run: async ({ reader, clock, log }, { id: waited, state, timeout, interval }) => {
     const plan = { states: state, timeoutMs: timeout * 1000, intervalMs: interval * 1000 };
-    return { reached: true, request: await waitForState({ reader, clock, log }, waited, plan) };
+    const { request, broadcast } = await waitForState({ reader, clock, log }, waited, plan);
+    return { reached: true, broadcast, request };
   },
 });

@@ -3,18 +3,7 @@ import { CliError } from "../../errors.ts";
 import { type Exact, value } from "../../io/json.ts";
 import type { Log } from "../../io/log.ts";
 import type { Reader } from "./api.ts";
-
-/** Final states; any other name goes on waiting (SPEC §4). */
-const REACHED = new Set(["APPROVED", "SIGNED", "SUBMITTED", "CONFIRMED", "ACTIVE", "COMPLETED"]);
-const ENDED = new Set([
-  "REJECTED",
-  "ABORTED",
-  "CANCELLED",
-  "CANCELED",
-  "EXPIRED",
-  "BLOCKED",
-  "FAILED",
-]);
+import { adviceFor, arrivalsOf, isFinal, isUnsent } from "./states.ts";
 
 const FAILURES_IN_A_ROW = 3;
 
@@ -34,9 +23,11 @@ interface WaitPlan {
   readonly intervalMs: number;
 }
 
-/** True when nothing more will happen to a request in this state. */
-function isFinal(state: string): boolean {
-  return REACHED.has(state) || ENDED.has(state);
+/** A request in one of the states that were waited for. */
+interface Reached {
+  readonly request: Exact;
+  /** Absent where the state itself says that the network has the transaction. */
+  readonly broadcast?: "unknown";
 }
 
 /**
@@ -45,12 +36,12 @@ function isFinal(state: string): boolean {
  * that may pass is repeated; three in a row end the wait, and so does one at the end of the time
  * when there was no answer before: it says why.
  */
-export async function waitForState(host: WaitHost, id: string, plan: WaitPlan): Promise<Exact> {
+export async function waitForState(host: WaitHost, id: string, plan: WaitPlan): Promise<Reached> {
   const { clock } = host;
+  const { apiVersion } = await host.reader.session();
   // States are written in capitals; a wait for one that was typed otherwise would only ever run out
   // of time.
-  const wanted =
-    plan.states.length > 0 ? new Set(plan.states.map((state) => state.toUpperCase())) : REACHED;
+  const named = plan.states.map((state) => state.toUpperCase());
   const deadline = clock.now() + plan.timeoutMs;
   // The system's clock may be set back; `stop` may not.
   const leftMs = (): number => (clock.stop.aborted ? 0 : deadline - clock.now());
@@ -74,10 +65,15 @@ export async function waitForState(host: WaitHost, id: string, plan: WaitPlan): 
     } else {
       failures = 0;
       last = seen;
-      const state = stateOf(seen);
+      const state = stateOf(seen).toUpperCase();
       host.log.debug("looked at the request", { state });
-      if (wanted.has(state.toUpperCase())) return seen;
-      if (isFinal(state))
+      const arrivals = arrivalsOf(apiVersion, seen);
+      const wanted = named.length > 0 ? named : arrivals;
+      if (wanted.includes(state)) {
+        const isOpen = apiVersion === "v2" && isUnsent(state, seen);
+        return { request: seen, ...(isOpen ? { broadcast: "unknown" } : {}) };
+      }
+      if (isFinal(state, arrivals, wanted))
         throw ended("WAIT_OTHER_STATE", "The request ended in another state.", last);
     }
     if (leftMs() <= 0) throw ended("WAIT_TIMEOUT", "The request did not get there in time.", last);
@@ -110,5 +106,13 @@ function ended(
   message: string,
   request: Exact | null,
 ): CliError {
-  return new CliError(code, { message, details: { reached: false, request } });
+  const state = request === null ? "" : stateOf(request).toUpperCase();
+  const hint =
+    code === "WAIT_OTHER_STATE" || isUnsentIn(request, state) ? adviceFor(state) : undefined;
+  const details = { reached: false, request };
+  return new CliError(code, { message, details, ...(hint === undefined ? {} : { hint }) });
+}
+
+function isUnsentIn(request: Exact | null, state: string): boolean {
+  return request !== null && isUnsent(state, request);
 }
