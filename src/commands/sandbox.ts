@@ -20,6 +20,7 @@ const Description = () =>
     reportingKey: v.optional(v.string()),
     environment: v.array(v.string()),
     control: v.string(),
+    page: v.string(),
   });
 
 export const sandbox = group(
@@ -30,6 +31,7 @@ export const sandbox = group(
         "Serve a sandbox workspace until stopped; prints addresses, credentials and what to export.",
       notes: [
         "Listens on loopback only. Everything in it is made up and gone when it stops.",
+        "`page` is an address for a browser: requests, accounts, calls, and a button for each reviewer.",
         "`environment` holds lines for a shell. `control` is the root of the control path (faults, clock, reviews by others), which SANDBOX.md in the repository describes.",
       ],
       effect: "local",

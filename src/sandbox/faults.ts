@@ -157,6 +157,7 @@ export class Controls {
   readonly #advance: ((milliseconds: number) => void) | undefined;
   readonly #faults: { readonly fault: Fault; left: number }[] = [];
   #window = { start: 0, calls: 0 };
+  readonly #initial: Readonly<Record<string, string>>;
 
   /**
    * `switches` is shared with whoever obeys them; `advance` is absent when the clock belongs to
@@ -171,6 +172,9 @@ export class Controls {
     this.#world = world;
     this.#operatorId = operatorId;
     this.switches = switches;
+    this.#initial = Object.fromEntries(
+      Object.entries(switches).map(([name, value]) => [name, JSON.stringify(value)]),
+    );
     this.#advance = advance;
   }
 
@@ -178,6 +182,27 @@ export class Controls {
     insist(FAULT, fromPlain(fault), "fault");
     const times = fault.match?.times ?? 1;
     this.#faults.push({ fault, left: times === 0 ? Number.POSITIVE_INFINITY : times });
+  }
+
+  /** What is switched on, one line each, for the page. */
+  active(): string[] {
+    const faults = this.#faults
+      .filter(({ left }) => left > 0)
+      .map(({ fault, left }) => {
+        const { match, ...actions } = fault;
+        const what = Object.entries(actions).map(
+          ([name, value]) => `${name} ${JSON.stringify(value)}`,
+        );
+        const where = `${match?.method ?? "any call"} ${match?.path ?? ""}`.trim();
+        const times = Number.isFinite(left) ? `${left} more` : "until cleared";
+        return `${where}: ${what.join(", ")} (${times})`;
+      });
+    const switched = Object.entries(this.switches).flatMap(([name, value]) =>
+      JSON.stringify(value) === this.#initial[name] || name === "apiKeySecret"
+        ? []
+        : [`${name}: ${JSON.stringify(value)}`],
+    );
+    return [...faults, ...switched];
   }
 
   clearFaults(): void {

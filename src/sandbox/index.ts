@@ -10,6 +10,7 @@ import { type Control, Controls, initialSwitches } from "./faults.ts";
 import { defaultSeed } from "./fixtures.ts";
 import { Governance } from "./governance.ts";
 import { fromPlain, type JsonObject } from "./json.ts";
+import { Page } from "./page/page.ts";
 import type { World } from "./routes.ts";
 import { checkSeed, InvalidSeed, type Seed } from "./seed.ts";
 import { listen } from "./server.ts";
@@ -57,6 +58,8 @@ export interface SandboxDescription {
   readonly environment: readonly string[];
   /** Root of the control path (faults.ts). */
   readonly control: string;
+  /** Address of the page for people; whoever has it may decide for the reviewers. */
+  readonly page: string;
 }
 
 export interface Sandbox {
@@ -104,7 +107,11 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     switches,
     options.clock === undefined ? advance : undefined,
   );
-  const { port, close } = await listen({ world, controls, dialects: [V1, V2] }, options.port ?? 0);
+  const page = new Page(world, controls);
+  const { port, close } = await listen(
+    { world, controls, page, dialects: [V1, V2] },
+    options.port ?? 0,
+  );
   const root = `http://127.0.0.1:${port}`;
   const { apiKeyId, apiKeySecret, userId } = credential;
   const reporting = workspace.credentials.find(
@@ -123,6 +130,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
       API_PRIVATE_KEY: pair.privateKey,
     }),
     control: `${root}/_sandbox`,
+    page: `${root}${page.path}`,
   };
   return { description, control: controls, close };
 }

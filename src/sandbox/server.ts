@@ -6,6 +6,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { type Controls, executes, type Fault, type LogEntry } from "./faults.ts";
 import { encodeJson, type Json, JsonSyntaxError, readJson } from "./json.ts";
+import type { Page } from "./page/page.ts";
 import { checkBody, type Dialect, findRoute, readQuery, type World } from "./routes.ts";
 import { invalid, Refusal } from "./schema.ts";
 
@@ -35,6 +36,7 @@ export interface Listening {
 export interface Served {
   readonly world: World;
   readonly controls: Controls;
+  readonly page: Page;
   /**
    * The first whose base fits the path serves it; the last is also asked for its error body where
    * none fits.
@@ -81,6 +83,13 @@ async function serve(
   if (!isLoopbackName(headers.host)) {
     return send(response, failure(served.dialects, path, new Refusal(403, "Loopback only")));
   }
+  if (isForeign(headers)) {
+    return send(response, failure(served.dialects, path, new Refusal(403, "Own pages only")));
+  }
+  if (served.page.serves(path)) {
+    const document = (): Json | undefined => readDocument(headers, received.bytes, method);
+    return served.page.answer({ method, path, document }, request, response, stop);
+  }
   if (path.startsWith(`${CONTROL}/`)) return send(response, control(served, received));
   const dialect = dialectOf(served.dialects, path);
   const entry = logEntry(served.world, received);
@@ -100,6 +109,11 @@ async function serve(
 /** A page in a browser must not reach the sandbox through a name that it lets point here. */
 function isLoopbackName(host: string | undefined): boolean {
   return host !== undefined && /^(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?$/i.test(host);
+}
+
+/** A page of another origin must not steer the sandbox; programs send no `Origin`. */
+function isForeign({ origin, host }: IncomingMessage["headers"]): boolean {
+  return origin !== undefined && origin !== `http://${host}`;
 }
 
 function dialectOf(dialects: readonly Dialect[], path: string): Dialect {

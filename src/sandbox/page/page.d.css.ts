@@ -1,0 +1,3 @@
+/** The text of page.css. */
+declare const text: string;
+export default text;

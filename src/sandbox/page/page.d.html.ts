@@ -1,0 +1,3 @@
+/** The text of page.html. */
+declare const text: string;
+export default text;
