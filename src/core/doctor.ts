@@ -8,7 +8,9 @@ import { CliError, ERRORS, type ErrorCode } from "../errors.ts";
 import { CHANNEL, VERSION } from "../version.ts";
 import { checkSession, createReader } from "./api/api.ts";
 import { Client } from "./api/client.ts";
+import { type ApiVersion, chooseVersion } from "./api/dialect.ts";
 import type { ApiHost } from "./api/host.ts";
+import { doubt, remedy, spokenVersion } from "./api/version.ts";
 import { registeredKeys } from "./auth/claims.ts";
 import type { Config } from "./auth/config.ts";
 import { fingerprint } from "./auth/key.ts";
@@ -26,8 +28,8 @@ export interface Finding {
   readonly message: string;
   /** What to do; always there unless the status is ok. */
   readonly fix?: string;
-  /** The code that a command would fail with. */
-  readonly code?: ErrorCode;
+  /** The code that a command would fail with, or of the warning that it would print. */
+  readonly code?: ErrorCode | "API_VERSION_DOUBTFUL";
   readonly details?: unknown;
 }
 
@@ -337,6 +339,7 @@ async function checkNetwork(host: DoctorHost): Promise<Finding[]> {
   return [
     ...secured,
     reached(answer.status),
+    ...(await versionSpoken(new Client(endpoint, api), session?.apiVersion)),
     ...clockOf(answer.date, host.now()),
     ...(await authorised(session, api)),
   ];
@@ -362,6 +365,20 @@ function reached(status: number): Finding {
     message,
     fix: "Check the base URL, and whether a proxy or a login page is in the way.",
   };
+}
+
+/** Which API version the server's own 404 speaks of; nothing when it tells neither. */
+async function versionSpoken(
+  client: Client,
+  ofSession: ApiVersion | undefined,
+): Promise<Finding[]> {
+  const spoken = await spokenVersion(client).catch(() => undefined);
+  if (spoken === undefined) return [];
+  const chosen = ofSession ?? chooseVersion(client.endpoint, undefined);
+  if (spoken === chosen)
+    return [ok("apiVersion", `The server answers like API ${spoken.toUpperCase()}, as chosen.`)];
+  const found = warn("apiVersion", doubt(chosen, spoken), remedy(spoken), { chosen, spoken });
+  return [{ ...found, code: "API_VERSION_DOUBTFUL" }];
 }
 
 function clockOf(date: string | null, now: number): Finding[] {

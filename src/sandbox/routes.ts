@@ -61,8 +61,11 @@ export type Headers = Readonly<Record<string, string | string[] | undefined>>;
 export interface Dialect {
   readonly base: string;
   readonly routes: readonly Route[];
-  /** The error document of a status, as this API version writes it. */
-  errorBody(status: number, message: string, issues: readonly string[]): unknown;
+  /**
+   * The error document of a status, as this API version writes it. `route` is the operation that
+   * refuses; absent where no operation has the path.
+   */
+  errorBody(status: number, message: string, issues: readonly string[], route?: Route): unknown;
   /** The caller. Throws Refusal 401, 403. */
   authenticate(world: World, headers: Headers): User;
 }

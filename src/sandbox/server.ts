@@ -7,7 +7,7 @@ import type { AddressInfo } from "node:net";
 import { type Controls, executes, type Fault, type LogEntry } from "./faults.ts";
 import { encodeJson, type Json, JsonSyntaxError, readJson } from "./json.ts";
 import type { Page } from "./page/page.ts";
-import { checkBody, type Dialect, findRoute, readQuery, type World } from "./routes.ts";
+import { checkBody, type Dialect, findRoute, type Route, readQuery, type World } from "./routes.ts";
 import { invalid, Refusal } from "./schema.ts";
 
 const CONTROL = "/_sandbox";
@@ -169,10 +169,12 @@ function respond(
   const limit = controls.countCall();
   const answer = ((): Answer => {
     if (limit.isOver) return failure(dialects, received.path, undefined, 420);
+    let found: ReturnType<typeof findRoute>;
     try {
-      return json(200, dispatch(world, dialect, received));
+      found = findRoute(dialect, received.method, received.path);
+      return json(200, dispatch(world, dialect, received, found));
     } catch (error) {
-      return failure(dialects, received.path, error);
+      return failure(dialects, received.path, error, 500, found?.route);
     }
   })();
   return { ...answer, headers: { ...answer.headers, ...limit.headers } };
@@ -181,9 +183,9 @@ function respond(
 function dispatch(
   world: World,
   dialect: Dialect,
-  { method, path, query, headers, bytes }: Received,
+  { method, query, headers, bytes }: Received,
+  found: ReturnType<typeof findRoute>,
 ): unknown {
-  const found = findRoute(dialect, method, path);
   if (found === undefined) throw new Refusal(404, "No such operation");
   const { route, params } = found;
   world.governance.advance();
@@ -229,11 +231,14 @@ function failure(
   path: string,
   error: unknown,
   bareStatus = 500,
+  route?: Route,
 ): Answer {
   const { errorBody } = dialectOf(dialects, path);
-  if (error instanceof Refusal)
-    return json(error.status, errorBody(error.status, error.message, error.issues));
-  return json(bareStatus, errorBody(bareStatus, MESSAGES[bareStatus] ?? "Answer on demand", []));
+  const [status, message, issues] =
+    error instanceof Refusal
+      ? [error.status, error.message, error.issues]
+      : [bareStatus, MESSAGES[bareStatus] ?? "Answer on demand", []];
+  return json(status, errorBody(status, message, issues, route));
 }
 
 function json(status: number, document: unknown): Answer {

@@ -454,11 +454,15 @@ const NAMES: Readonly<Record<number, string>> = {
 export const V1: Dialect = {
   base: "/vault",
   routes: ROUTES,
-  errorBody: (status, message, issues) => ({
-    name: NAMES[status] ?? "INTERNAL_SERVER_ERROR",
-    message: [message, ...issues].join("; "),
-    status_code: status,
-  }),
+  /** A path that V1 does not have is answered by its gateway. */
+  errorBody: (status, message, issues, route) =>
+    status === 404 && route === undefined
+      ? { code: status, message: "The requested URL was not found on the server." }
+      : {
+          name: NAMES[status] ?? "INTERNAL_SERVER_ERROR",
+          message: [message, ...issues].join("; "),
+          status_code: status,
+        },
   authenticate(world, headers) {
     const isHere = workspaceOf(headers) === world.workspace.name;
     if (!isHere) throw new Refusal(401, "Unknown workspace");

@@ -74,6 +74,7 @@ test("all is well after a login: exit 0, every check ok, and nothing is written"
     ["skill", "ok"],
     ["device", "ok"],
     ["network", "ok"],
+    ["apiVersion", "ok"],
     ["clock", "ok"],
     ["authorisation", "ok"],
   ]);

@@ -186,7 +186,6 @@ if (DOCUMENT === undefined) {
       ["GET", "/requests?created_by=me", undefined, 400],
       ["GET", "/requests?created_after=2026-03-02", undefined, 400],
       ["GET", "/groups?status=INACTIVE", undefined, 400],
-      ["GET", "/policies", undefined, 404],
       ["POST", "/requests", {}, 400],
       ["POST", "/requests", { request: { type: "CREATE_TRANSACTION", data: {} } }, 400],
       ["POST", "/requests/1/approve", { data: { challengeType: "API", signature: "x" } }, 400],
@@ -203,6 +202,14 @@ if (DOCUMENT === undefined) {
       expect(answer.status).toBe(expected);
       expect(ajv.getSchema("v1#/components/schemas/Error")?.(answer.body)).toBe(true);
       expect(answer.body.status_code).toBe(expected);
+    });
+
+    test("C15 a path that V1 does not have is answered by its gateway", async () => {
+      const { status, body } = await send("GET", "/policies");
+      expect([status, body]).toEqual([
+        404,
+        { code: 404, message: "The requested URL was not found on the server." },
+      ]);
     });
 
     test("a call without workspace, with another one, or without a token", async () => {

@@ -10,12 +10,22 @@ export type ApiVersion = Dialect["version"];
 /** Names of everything that the program does on the API, whichever version serves it. */
 export type OperationName = V1Operation | V2Operation;
 
-/** SPEC §6: the option decides; else V1's own host is V1, and everything else is V2. */
+/**
+ * SPEC §6: the option decides; else V1's own host, a private instance of V1 and a path that ends in
+ * `/api-gateway` are V1, and everything else is V2.
+ */
 export function chooseVersion(endpoint: Endpoint, option: ApiVersion | undefined): ApiVersion {
   if (option !== undefined) return option;
-  if (endpoint.basePath.endsWith("/v1/rest")) return "v2";
-  return endpoint.origin === "https://api.vault.ledger.com" ? "v1" : "v2";
+  const { origin, basePath } = endpoint;
+  if (basePath.endsWith("/v1/rest")) return "v2";
+  const isGateway = basePath.endsWith("/api-gateway");
+  return isGateway || origin === "https://api.vault.ledger.com" || PRIVATE.test(origin)
+    ? "v1"
+    : "v2";
 }
+
+/** Private instances: `https://NAME.minivault.ledger-sbx.com/api-gateway`. */
+const PRIVATE = /^https:\/\/[^/:]+\.minivault\.ledger-sbx\.com$/;
 
 /** The table of an API version. */
 export function dialectOf(version: ApiVersion): Dialect {

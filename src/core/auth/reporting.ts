@@ -7,6 +7,7 @@ import { CliError } from "../../errors.ts";
 import { Client } from "../api/client.ts";
 import { type ApiVersion, chooseVersion, dialectOf } from "../api/dialect.ts";
 import type { ApiHost } from "../api/host.ts";
+import { checkingVersion } from "../api/version.ts";
 import { type Session, TOKEN } from "../state/session.ts";
 import type { Config, LoginOptions } from "./config.ts";
 
@@ -31,7 +32,10 @@ export async function loginWithReportingKey(
   const reportingKey = await readKey(host.config);
   const headers = authorizeReport({ workspace, reportingKey });
   const query = [["page_size", "1"]] as const;
-  await new Client(endpoint, host).send({ method: "GET", path: "/accounts", query, headers });
+  const client = new Client(endpoint, host);
+  await checkingVersion({ client, chosen: apiVersion, log: host.log }, () =>
+    client.send({ method: "GET", path: "/accounts", query, headers }),
+  );
   const session: Session = {
     version: 1,
     kind: "reporting",

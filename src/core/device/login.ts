@@ -9,6 +9,7 @@ import { FIELDS, LOGIN } from "../api/device.ts";
 import { type ApiVersion, chooseVersion, dialectOf } from "../api/dialect.ts";
 import type { ApiHost } from "../api/host.ts";
 import { readTokens } from "../api/tokens.ts";
+import { checkingVersion } from "../api/version.ts";
 import { checkWorkspaceClaim, readClaims } from "../auth/claims.ts";
 import type { LoginOptions } from "../auth/config.ts";
 import { identify } from "../login/api.ts";
@@ -40,7 +41,10 @@ export async function loginWithDevice(
     const key = Buffer.from(await vault.publicKey())
       .toString("hex")
       .toUpperCase();
-    const challenge = readChallenge(await askChallenge(client, key, headers), workspace);
+    const answer = await checkingVersion({ client, chosen: dialect.version, log: api.log }, () =>
+      askChallenge(client, key, headers),
+    );
+    const challenge = readChallenge(answer, workspace);
     device.log.line("Device: check the login on the device and confirm it there.");
     return { publicKey: key, authentication: await vault.authenticate(challenge) };
   });

@@ -9,6 +9,7 @@ import { type ApiVersion, chooseVersion, dialectOf } from "../api/dialect.ts";
 import type { ApiHost } from "../api/host.ts";
 import type { Dialect } from "../api/operation.ts";
 import { askTokens } from "../api/tokens.ts";
+import { checkingVersion } from "../api/version.ts";
 import { readClaims } from "../auth/claims.ts";
 import type { LoginOptions } from "../auth/config.ts";
 import type { Session, TokenSet } from "../state/session.ts";
@@ -26,8 +27,8 @@ export async function loginWithApiKey(host: ApiHost, request: LoginRequest): Pro
   const { endpoint, workspace, apiKeyId, apiKeySecret } = await host.config.apiCredentials(request);
   const dialect = dialectOf(chooseVersion(endpoint, request.apiVersion));
   const client = new Client(endpoint, host);
-  const tokens = await askTokens(client, dialect.login, { workspace, apiKeyId, apiKeySecret }, () =>
-    host.now(),
+  const tokens = await checkingVersion({ client, chosen: dialect.version, log: host.log }, () =>
+    askTokens(client, dialect.login, { workspace, apiKeyId, apiKeySecret }, () => host.now()),
   );
   const user = await identify(host, client, dialect, { workspace, tokens });
   const session: Session = {
