@@ -149,6 +149,38 @@ export const ERRORS = {
     hint: "Pass the signature exactly as 'requests sign' printed it.",
   },
 
+  // Programs that hold a key or a secret
+  SIGNER_INSECURE: {
+    exit: 2,
+    retryable: false,
+    hint: "Give the path in error.details to root or to this user, and take write access from group and others: chmod go-w.",
+  },
+  SIGNER_REFUSED: {
+    exit: 2,
+    retryable: false,
+    hint: "Nothing was signed. A person must look at error.details and at the key store; do not try again before.",
+  },
+  SIGNER_INVALID: {
+    exit: 5,
+    retryable: false,
+    hint: "Nothing was signed. Compare the signer's key with LEDGER_ENTERPRISE_API_PUBLIC_KEY: run 'doctor --signer'.",
+  },
+  SIGNER_TIMEOUT: {
+    exit: 1,
+    retryable: false,
+    hint: "Nothing was signed. Check the key store; a slow one needs a larger timeoutSeconds in LEDGER_ENTERPRISE_SIGNER.",
+  },
+  SIGNER_UNAVAILABLE: {
+    exit: 1,
+    retryable: false,
+    hint: "Nothing was signed. Look at error.details, correct the signer, then check it with 'doctor --signer'.",
+  },
+  SECRET_COMMAND_FAILED: {
+    exit: 2,
+    retryable: false,
+    hint: "Look at error.details. The program must print the secret alone, on one line, and exit with 0.",
+  },
+
   // Session
   NOT_LOGGED_IN: {
     exit: 3,

@@ -12,7 +12,7 @@ import type { Config, Environment } from "./core/auth/config.ts";
 import type { loginWithReportingKey } from "./core/auth/reporting.ts";
 import type { DeviceApproval } from "./core/device/approve.ts";
 import type { DeviceLogin } from "./core/device/login.ts";
-import type { DoctorHost, examine } from "./core/doctor.ts";
+import type { askSigner, DoctorHost, examine } from "./core/doctor.ts";
 import type { loginWithApiKey } from "./core/login/api.ts";
 import type * as Notifications from "./core/notifications/signature.ts";
 import type { check, UpgradeHost, upgrade } from "./core/release/upgrade.ts";
@@ -76,8 +76,10 @@ export interface Capabilities {
   readonly records: Records;
   /** Signs with the operator's key; what holds it is loaded when a signature is wanted. */
   readonly keyring: Keyring;
-  /** The configured private key's public half (65 bytes), or undefined when none is configured. */
+  /** The configured key's public half (65 bytes), or undefined when none is configured. */
   readonly publicKey: () => Promise<Uint8Array | undefined>;
+  /** The public half (65 bytes) of what the configured external signer holds; starts the signer. */
+  readonly signerKey: () => Promise<Uint8Array>;
   /** A Ledger device by USB; what that needs is loaded when it is asked for. */
   readonly device: () => Promise<Device>;
   readonly log: Log;
@@ -88,7 +90,11 @@ export interface Capabilities {
   readonly jsonSchema: () => Promise<(schema: GenericSchema) => object>;
   readonly completion: () => Promise<typeof SHELLS>;
   readonly skills: Skills;
-  readonly diagnosis: () => Promise<{ host: DoctorHost; examine: typeof examine }>;
+  readonly diagnosis: () => Promise<{
+    host: DoctorHost;
+    examine: typeof examine;
+    askSigner: typeof askSigner;
+  }>;
   readonly upgrades: () => Promise<{
     host: UpgradeHost;
     check: typeof check;

@@ -1,8 +1,9 @@
 import type { InputReader } from "../cli/argument.ts";
 import type { Acts } from "../core/acts.ts";
 import type { ApiHost } from "../core/api/host.ts";
-import { Config, stateDirectory } from "../core/auth/config.ts";
+import { Config, missingSigner, stateDirectory } from "../core/auth/config.ts";
 import { parseEndpoint } from "../core/auth/endpoint.ts";
+import type { ProgramHost } from "../core/auth/program.ts";
 import type { DeviceHost } from "../core/device/transport.ts";
 import type { DoctorHost } from "../core/doctor.ts";
 import { type FreshnessHost, inspectVersion, requireCurrent } from "../core/release/gate.ts";
@@ -131,8 +132,16 @@ export function createProviders(context: Context, config: Config, parts: RunPart
     };
   });
   const files = { writeNew: writeNewFile };
-  const key = once(() => openKey(config, parts));
+  const key = once(() => openKey(context, config, parts));
   const acts = once(() => openActs(parts));
+  config.secretCommand = async (text, field, environment) => {
+    const [{ parseProgram, withEnvironment }, { secretFrom }] = await Promise.all([
+      import("../core/auth/program.ts"),
+      import("../core/auth/secretcommand.ts"),
+    ]);
+    const program = withEnvironment(parseProgram(text, field), environment);
+    return secretFrom(program, field, programHost(context, parts));
+  };
   return {
     reader: async () => (await import("../core/api/api.ts")).createReader(host()),
     api: async () => (await import("../core/api/api.ts")).createApi(host(), await acts()),
@@ -157,6 +166,7 @@ export function createProviders(context: Context, config: Config, parts: RunPart
     },
     keyring: async () => openKeyring(await key(), await acts()),
     publicKey: () => async () => (await key()).publicKey(),
+    signerKey: () => () => askSignerKey(context, config, parts),
     device: () => () => openDevice(deviceHost(context, directory(), parts)),
     log: () => parts.log,
     clock: () => ({ now: context.now, sleep: context.sleep, stop: parts.stop }),
@@ -166,7 +176,7 @@ export function createProviders(context: Context, config: Config, parts: RunPart
     completion: () => async () => (await import("../cli/completion/shells.ts")).SHELLS,
     skills: () => createSkills(context.home),
     diagnosis: () => async () => {
-      const [{ examine }, { inspectKnown }] = await Promise.all([
+      const [{ askSigner, examine }, { inspectKnown }] = await Promise.all([
         import("../core/doctor.ts"),
         import("../core/skill/install.ts"),
       ]);
@@ -179,6 +189,7 @@ export function createProviders(context: Context, config: Config, parts: RunPart
         stateDirectory: directory,
         session: async () => sessions().read(),
         publicKey: async () => (await key()).publicKey(),
+        signerKey: () => askSignerKey(context, config, parts),
         api: host,
         skills: () => inspectKnown(bundledSkill(), context.home),
         device: async () =>
@@ -186,7 +197,7 @@ export function createProviders(context: Context, config: Config, parts: RunPart
             deviceHost(context, directory(), parts),
           ),
       };
-      return { host: doctorHost, examine };
+      return { host: doctorHost, examine, askSigner };
     },
     upgrades: () => () => openUpgrades(context, config, parts),
     sandbox: () => openSandbox,
@@ -199,9 +210,32 @@ async function openActs({ command, deeds }: RunParts): Promise<Acts> {
   return new Acts({ command, deeds, stages: async () => NO_STAGES });
 }
 
-/** What holds the operator's key. */
-async function openKey(config: Config, { redactor }: RunParts): Promise<KeyHolder> {
-  return (await import("../core/signing/keyring.ts")).configuredKey(config, redactor);
+/** What holds the operator's key: the configuration itself, or a program that it names. */
+async function openKey(context: Context, config: Config, parts: RunParts): Promise<KeyHolder> {
+  const { configuredKey } = await import("../core/signing/keyring.ts");
+  const program = config.signer();
+  if (program === undefined && config.publicKey() === undefined)
+    return configuredKey(config, parts.redactor);
+  const { externalKey, statedKey } = await import("../core/signing/externalkey.ts");
+  return program === undefined
+    ? statedKey(config, configuredKey(config, parts.redactor))
+    : externalKey(config, program, programHost(context, parts));
+}
+
+/** The public key of what the external signer holds, once the configured one, if any, agrees. */
+async function askSignerKey(
+  context: Context,
+  config: Config,
+  parts: RunParts,
+): Promise<Uint8Array> {
+  const program = config.signer();
+  if (program === undefined) throw missingSigner();
+  const { externalKey } = await import("../core/signing/externalkey.ts");
+  return externalKey(config, program, programHost(context, parts)).ask();
+}
+
+function programHost({ uid }: Context, { stop, redactor, patiently }: RunParts): ProgramHost {
+  return { uid, stop, patiently, clean: (text) => redactor.clean(text) };
 }
 
 async function openKeyring(holder: KeyHolder, acts: Acts): Promise<Keyring> {

@@ -65,6 +65,12 @@ async function execute(argv: readonly string[], context: Context, parts: Parts):
     return text(parts.output, await renderHelp(target, PROGRAM, words));
   }
   if (target.kind === "group") throw missingCommand(target, words);
+  if (config.isInsideHelper) {
+    throw new CliError("NOT_SUPPORTED", {
+      message: "A signer or secret command of this program started this program.",
+      hint: "Name a program in LEDGER_ENTERPRISE_SIGNER and the _COMMAND variables that does not start this one.",
+    });
+  }
   const globals = interpretGlobals(invocation);
   if (config.readOnly && (target.effect === "write" || target.effect === "sign")) {
     throw new CliError("READ_ONLY", {

@@ -24,7 +24,10 @@ const Report = () =>
     version: v.string(),
     channel: v.picklist(["binary", "npm", "source"]),
     settings: v.array(
-      v.looseObject({ name: v.string(), source: v.picklist(["environment", "file", "unset"]) }),
+      v.looseObject({
+        name: v.string(),
+        source: v.picklist(["environment", "file", "command", "unset"]),
+      }),
     ),
     findings: v.array(Finding()),
   });
@@ -33,21 +36,26 @@ export const doctor = command({
   summary: "Check settings, key, clock, network, session and skill; change nothing.",
   notes: [
     "Each finding that is not ok says what to do in `fix`. No value of a setting is shown, only where it comes from.",
+    "No signer and no command that prints a secret is started, unless --signer is given.",
     "Exit 0 when nothing is wrong; with a problem exit 1, DOCTOR_PROBLEMS, and the same report under error.details.",
   ],
   effect: "read",
   needs: ["diagnosis"],
-  args: { offline: flag("Send nothing; leave out clock, network and authorisation.") },
+  args: {
+    offline: flag("Send nothing; leave out clock, network and authorisation."),
+    signer: flag("Start the external signer and compare its public key."),
+  },
   output: Report,
   fails: ["DOCTOR_PROBLEMS"],
   ungated: true,
   examples: [
     { line: "doctor", means: "Is everything ready?" },
     { line: "doctor --offline", means: "Without a call to the API" },
+    { line: "doctor --signer", means: "Does the external signer hold the configured key?" },
   ],
-  run: async ({ diagnosis }, { offline }) => {
-    const { host, examine } = await diagnosis();
-    const findings = await examine(host, offline);
+  run: async ({ diagnosis }, { offline, signer }) => {
+    const { host, examine, askSigner } = await diagnosis();
+    const findings = [...(await examine(host, offline)), ...(signer ? await askSigner(host) : [])];
     const wrong = findings.filter(({ status }) => status === "problem");
     const report = {
       ok: wrong.length === 0,

@@ -13,6 +13,7 @@ const generate = command({
   notes: [
     "The private key is the hexadecimal form of a SEC1 PEM; the file gets mode 0600 and is never overwritten.",
     "An administrator registers the public key (130 hexadecimal digits).",
+    "A key that never leaves an HSM, a TPM or a key management service is made there instead: see docs/operator-keys.md.",
   ],
   effect: "local",
   needs: ["files"],
@@ -52,16 +53,23 @@ const generate = command({
 });
 
 const publicKey = command({
-  summary: "Public key and fingerprint of the configured private key.",
+  summary: "Public key and fingerprint of the configured key.",
+  notes: [
+    "--signer starts the program that LEDGER_ENTERPRISE_SIGNER names, and compares its key with LEDGER_ENTERPRISE_API_PUBLIC_KEY when that is set.",
+  ],
   effect: "local",
-  needs: ["publicKey"],
-  args: {},
+  needs: ["publicKey", "signerKey"],
+  args: { signer: flag("Ask the external signer for its public key.") },
   output: () => v.looseObject(PublicHalf),
   fields: "object",
   ungated: true,
-  examples: [{ line: "keys public", means: "Compare with what the administrator registered" }],
-  run: async ({ publicKey: read }) => {
-    const key = await read();
+  examples: [
+    { line: "keys public", means: "Compare with what the administrator registered" },
+    { line: "keys public --signer", means: "The public key of the external signer" },
+  ],
+  fails: ["KEY_MISMATCH"],
+  run: async ({ publicKey: read, signerKey }, { signer }) => {
+    const key = signer ? await signerKey() : await read();
     if (key === undefined) throw missingPrivateKey();
     const { fingerprint } = await import("../core/auth/key.ts");
     return { publicKey: Buffer.from(key).toString("hex"), fingerprint: fingerprint(key) };

@@ -46,6 +46,8 @@ export interface DoctorHost {
   stateDirectory(): string;
   session(): Promise<Session | undefined>;
   publicKey(): Promise<Uint8Array | undefined>;
+  /** The public key of the external signer, which this starts. */
+  signerKey(): Promise<Uint8Array>;
   api(): ApiHost;
   skills(): Promise<readonly Inspection[]>;
   /**
@@ -208,7 +210,7 @@ async function checkSessionFile({ config, ...host }: DoctorHost): Promise<Findin
 /** Without a session they are needed now; with one, at the next login. */
 async function checkCredentials(host: DoctorHost): Promise<Finding[]> {
   try {
-    await host.config.apiCredentials({ baseUrl: undefined, workspace: undefined });
+    await host.config.apiCredentials({ baseUrl: undefined, workspace: undefined }, false);
     return [
       ok(
         "credentials",
@@ -230,17 +232,19 @@ async function checkKey(host: DoctorHost): Promise<Finding[]> {
   const key = await host.publicKey();
   if (key === undefined) {
     const fix =
-      "To sign, set LEDGER_ENTERPRISE_API_PRIVATE_KEY or its _FILE form; to read it is not needed.";
-    return [warn("key", "No private key is configured: nothing can be signed.", fix)];
+      "To sign, set LEDGER_ENTERPRISE_API_PRIVATE_KEY, its _FILE form, or LEDGER_ENTERPRISE_SIGNER.";
+    return [warn("key", "No key is configured: nothing can be signed.", fix)];
   }
   const details = { fingerprint: fingerprint(key) };
   const session = await host.session().catch(() => undefined);
   const registered = session === undefined ? [] : registeredKeys(session);
   if (registered.length === 0)
-    return [ok("key", "The private key is sound; whose it is shows after a login.", details)];
+    return [
+      ok("key", "The configured key is valid. Log in to check which user it belongs to.", details),
+    ];
   if (registered.includes(Buffer.from(key).toString("hex")))
-    return [ok("key", "The private key belongs to the user of the session.", details)];
-  const message = "The private key does not belong to the user of the session.";
+    return [ok("key", "The configured key belongs to the user of the session.", details)];
+  const message = "The configured key does not belong to the user of the session.";
   return [
     {
       check: "key",
@@ -251,6 +255,22 @@ async function checkKey(host: DoctorHost): Promise<Finding[]> {
       details,
     },
   ];
+}
+
+/**
+ * Starts the external signer and compares its public key with the configured one; without a signer
+ * there is nothing to ask.
+ */
+export async function askSigner(host: DoctorHost): Promise<Finding[]> {
+  try {
+    const details = { fingerprint: fingerprint(await host.signerKey()) };
+    if (host.config.publicKey() !== undefined)
+      return [ok("signer", "The signer answers, and holds the configured key.", details)];
+    const fix = "Set LEDGER_ENTERPRISE_API_PUBLIC_KEY to what 'keys public --signer' prints.";
+    return [warn("signer", "The signer answers; its public key is not configured.", fix, details)];
+  } catch (cause) {
+    return [problem("signer", cause)];
+  }
 }
 
 function checkProxy({ config }: DoctorHost): Finding[] {

@@ -19,6 +19,7 @@ const NOT_RUN: readonly (readonly [words: RegExp, reason: string])[] = [
   [/device/, "needs a device and a person"],
   [/^login reporting|^requests (reject|governanceStatus)/, "needs the other API generation"],
   [/^notifications/, "needs a webhook"],
+  [/--signer/, "needs a program that holds a key (test/signers)"],
   [/^upgrade/, "replaces the program"],
   [/^api /, "asks for a resource that the sandbox does not have"],
 ];

@@ -47,6 +47,12 @@ const HTTP: Codes = [
     "PAYLOAD_TOO_LARGE",
   ] as const),
 ];
+/** A secret may come from a program. */
+const SECRET: Codes = ["MISSING_CREDENTIALS", "SECRET_COMMAND_FAILED"];
+const SIGNER: Codes = [
+  ...(["SIGNER_INSECURE", "SIGNER_REFUSED", "SIGNER_INVALID"] as const),
+  ...(["SIGNER_TIMEOUT", "SIGNER_UNAVAILABLE", "NOT_SUPPORTED"] as const),
+];
 const KEY: Codes = [
   "MISSING_CREDENTIALS",
   "CONFIG_CONFLICT",
@@ -67,20 +73,14 @@ const DEVICE = Object.keys(ERRORS).filter((code): code is ErrorCode => code.star
 
 /** What asking for a capability can end in. */
 const BY_NEED: { readonly [K in keyof Capabilities]?: Codes } = {
-  reader: [...SESSION, ...CALLS, "MISSING_CREDENTIALS"],
-  api: [...SESSION, ...CALLS, "MISSING_CREDENTIALS", "WRONG_SESSION_KIND", "OUTCOME_UNKNOWN"],
+  reader: [...SESSION, ...CALLS, ...SECRET],
+  api: [...SESSION, ...CALLS, ...SECRET, "WRONG_SESSION_KIND", "OUTCOME_UNKNOWN"],
   draft: [...SESSION, ...CONFIGURED, "MISSING_CREDENTIALS", "WRONG_SESSION_KIND"],
-  host: [
-    ...STATE,
-    ...CALLS,
-    "MISSING_CREDENTIALS",
-    "SESSION_MISMATCH",
-    "LOCK_TIMEOUT",
-    "NOT_SUPPORTED",
-  ],
+  host: [...STATE, ...CALLS, ...SECRET, "SESSION_MISMATCH", "LOCK_TIMEOUT", "NOT_SUPPORTED"],
   sessions: [...STATE, "LOCK_TIMEOUT"],
   records: STATE,
-  keyring: KEY,
+  keyring: [...KEY, ...SIGNER],
+  signerKey: [...KEY, ...SIGNER],
   publicKey: KEY,
   files: ["FILE_EXISTS", "INVALID_PATH", "IO_ERROR"],
 };

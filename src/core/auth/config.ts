@@ -12,7 +12,7 @@ import { type Endpoint, parseEndpoint } from "./endpoint.ts";
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 const PREFIX = "LEDGER_ENTERPRISE_";
-/** Every documented variable (SPEC §2), without the prefix and the `_FILE` forms. */
+/** Every documented variable (SPEC §2), without the prefix and the `_FILE` and `_COMMAND` forms. */
 const SETTINGS = [
   ...[
     "API_URL",
@@ -23,6 +23,7 @@ const SETTINGS = [
     "REPORTING_API_KEY",
   ],
   ...["WEBHOOK_SECRET", "STATE_DIR", "READ_ONLY", "NPM_REGISTRY", "RELEASES_URL"],
+  ...["SIGNER", "API_PUBLIC_KEY"],
 ] as const;
 /** Far above any secret, so that a wrong file is judged by its content. */
 const SECRET_FILE_MAX_BYTES = 2 * 1024 * 1024;
@@ -33,6 +34,18 @@ const SECRETS = [
   "WEBHOOK_SECRET",
 ] as const;
 type SecretName = (typeof SECRETS)[number];
+
+/**
+ * Starts the program that `text` describes, with the variables of `environment` that it may see,
+ * and returns the secret that it prints. `field` is the variable that holds `text`.
+ */
+export type SecretCommand = (
+  text: string,
+  field: string,
+  environment: Environment,
+) => Promise<string>;
+
+type Origin = "environment" | "file" | "command" | "unset";
 
 /** Where a login goes and with what. */
 export interface ApiCredentials {
@@ -93,6 +106,10 @@ const STATE_BELOW_HOME: Readonly<Record<string, readonly string[]>> = {
  * for what is set wrongly.
  */
 export class Config {
+  /** Set as soon as the run knows how long a program may take. */
+  secretCommand: SecretCommand | undefined;
+  private readonly printed = new Map<SecretName, Promise<string>>();
+
   constructor(private readonly sources: Sources) {
     // Known from the start: a secret typed in the wrong place would be quoted back before anything
     // asks for it (SEC-1).
@@ -127,17 +144,21 @@ export class Config {
 
   /**
    * Everything an API login needs. Throws MISSING_CREDENTIALS naming all that is missing,
-   * CONFIG_CONFLICT, and the URL codes.
+   * CONFIG_CONFLICT, SECRET_COMMAND_FAILED, and the URL codes. With `mayStart` false the secret of a
+   * program is empty, and the program does not start.
    */
-  async apiCredentials(options: LoginOptions): Promise<ApiCredentials> {
+  async apiCredentials(options: LoginOptions, mayStart = true): Promise<ApiCredentials> {
     const [url, workspace] = [
       this.agreed("API_URL", "--baseUrl", options.baseUrl),
       this.workspaceOf(options),
     ];
-    const [apiKeyId, apiKeySecret] = [
-      this.plain("API_KEY_ID"),
-      await this.secret("API_KEY_SECRET"),
-    ];
+    const apiKeyId = this.plain("API_KEY_ID");
+    const isComplete = url !== undefined && workspace !== undefined && apiKeyId !== undefined;
+    // No program starts for a login that cannot happen.
+    const apiKeySecret =
+      this.isFromCommand("API_KEY_SECRET") && !(isComplete && mayStart)
+        ? ""
+        : await this.secret("API_KEY_SECRET");
     const found = {
       API_URL: url,
       WORKSPACE: workspace,
@@ -184,6 +205,33 @@ export class Config {
   }
 
   /**
+   * `LEDGER_ENTERPRISE_SIGNER` as it is written, or undefined. Throws CONFIG_CONFLICT beside a
+   * private key.
+   */
+  signer(): string | undefined {
+    const [variable, key] = [`${PREFIX}SIGNER`, `${PREFIX}API_PRIVATE_KEY`];
+    const text = clean(this.sources.env[variable], variable, true);
+    const other = [key, `${key}_FILE`].find((name) => this.isSet(name));
+    if (text !== undefined && other !== undefined) throw bothSet(variable, other);
+    return text;
+  }
+
+  /** `LEDGER_ENTERPRISE_API_PUBLIC_KEY` as it is written. */
+  publicKey(): string | undefined {
+    return clean(this.sources.env[`${PREFIX}API_PUBLIC_KEY`], `${PREFIX}API_PUBLIC_KEY`, true);
+  }
+
+  /** The whole environment, from which a program gets the variables that it may see. */
+  get environment(): Environment {
+    return this.sources.env;
+  }
+
+  /** True inside a signer or secret command, which must not start this program. */
+  get isInsideHelper(): boolean {
+    return this.isSet(`${PREFIX}HELPER`);
+  }
+
+  /**
    * Checks proxy variables before the first request; their credentials are secrets (NET-10). True
    * when one is set. Throws INVALID_PROXY.
    */
@@ -211,18 +259,24 @@ export class Config {
   }
 
   /**
-   * Where each setting comes from, never what it is: the variable itself, its `_FILE` form, or
-   * nowhere.
+   * Where each setting comes from, never what it is: the variable itself, its `_FILE` or `_COMMAND`
+   * form, or nowhere.
    */
-  origins(): { readonly name: string; readonly source: "environment" | "file" | "unset" }[] {
-    const isSet = (name: string): boolean => (this.sources.env[name]?.trim() ?? "") !== "";
+  origins(): { readonly name: string; readonly source: Origin }[] {
     return SETTINGS.map((setting) => {
       const name = `${PREFIX}${setting}`;
-      return {
-        name,
-        source: isSet(name) ? "environment" : isSet(`${name}_FILE`) ? "file" : "unset",
-      };
+      return { name, source: this.originOf(name) };
     });
+  }
+
+  private originOf(name: string): Origin {
+    if (this.isSet(name)) return "environment";
+    if (this.isSet(`${name}_FILE`)) return "file";
+    return this.isSet(`${name}_COMMAND`) ? "command" : "unset";
+  }
+
+  private isSet(name: string): boolean {
+    return (this.sources.env[name]?.trim() ?? "") !== "";
   }
 
   /** Named variables of the rest of the program, trimmed; empty counts as unset (B03). */
@@ -233,23 +287,45 @@ export class Config {
   }
 
   /**
-   * A secret from its variable or from the file that its `_FILE` form names. Throws CONFIG_CONFLICT
-   * when both are set.
+   * A secret from its variable, from the file that its `_FILE` form names, or from the program that
+   * its `_COMMAND` form names. Throws CONFIG_CONFLICT when more than one is set.
    */
   async secret(name: SecretName, linesAllowed = false): Promise<string | undefined> {
-    const [variable, fileVariable] = [`${PREFIX}${name}`, `${PREFIX}${name}_FILE`];
+    const variable = `${PREFIX}${name}`;
+    const [fileVariable, commandVariable] = [`${variable}_FILE`, `${variable}_COMMAND`];
     const inline = clean(this.sources.env[variable], variable, linesAllowed);
     const path = clean(this.sources.env[fileVariable], fileVariable, false);
-    if (inline !== undefined && path !== undefined) {
-      throw new CliError("CONFIG_CONFLICT", {
-        message: `Both ${variable} and ${fileVariable} are set.`,
-        field: variable,
-      });
-    }
+    const isCommand = this.isFromCommand(name);
+    const [first, second] = [
+      ...(inline === undefined ? [] : [variable]),
+      ...(path === undefined ? [] : [fileVariable]),
+      ...(isCommand ? [commandVariable] : []),
+    ];
+    if (first !== undefined && second !== undefined) throw bothSet(first, second);
+    if (isCommand) return this.fromCommand(name);
     const value =
       path === undefined ? inline : await this.fromFile(path, fileVariable, linesAllowed);
     if (value !== undefined) this.sources.learn(value);
     return value;
+  }
+
+  /** True when a program prints the secret; nothing else may be set then. */
+  isFromCommand(name: SecretName): boolean {
+    return name !== "API_PRIVATE_KEY" && this.isSet(`${PREFIX}${name}_COMMAND`);
+  }
+
+  /** The program runs once, however often the run needs its secret. */
+  private fromCommand(name: SecretName): Promise<string> {
+    const field = `${PREFIX}${name}_COMMAND`;
+    const text = clean(this.sources.env[field], field, true) ?? "";
+    const start = this.secretCommand;
+    if (start === undefined) throw new Error("a secret command is needed before it can be started");
+    const printed = this.printed.get(name) ?? start(text, field, this.sources.env);
+    this.printed.set(name, printed);
+    return printed.then((secret) => {
+      this.sources.learn(secret);
+      return secret;
+    });
   }
 
   /** The same, where a command cannot do without. Throws MISSING_CREDENTIALS. */
@@ -317,6 +393,23 @@ function conflict(option: string, name: string): CliError {
     message: `${option} and ${PREFIX}${name} name different values.`,
     field: option,
   });
+}
+
+function bothSet(one: string, other: string): CliError {
+  return new CliError("CONFIG_CONFLICT", {
+    message: `Both ${one} and ${other} are set.`,
+    field: one,
+  });
+}
+
+/** MISSING_CREDENTIALS for a signer without the public key that its signatures must verify with. */
+export function missingPublicKey(): CliError {
+  return missing([`${PREFIX}API_PUBLIC_KEY`]);
+}
+
+/** MISSING_CREDENTIALS for a question that only an external signer answers. */
+export function missingSigner(): CliError {
+  return missing([`${PREFIX}SIGNER`]);
 }
 
 /** MISSING_CREDENTIALS for whoever was to sign. */
