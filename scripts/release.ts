@@ -8,6 +8,7 @@
  * names.ts holds a key
  *   make [<public key.pem>]   dist/release/ with everything but the signature; with a key, programs
  * and installer that believe it
+ *   image <folder>            an OCI image layout of the signed release
  *   verify                    installs from dist/release/ with install.sh, as a user would
  *
  * Between `make` and `verify` the list is signed: sh scripts/sign.sh dist/release [<private
@@ -20,6 +21,7 @@ import { join } from "node:path";
 import { assetName, PACKAGE, PUBLISHED_KEY, SUMS } from "../src/core/release/names.ts";
 import { compile, DIST, findLeaks, pack, ROOT, VERSION } from "./build.ts";
 import { stampInstaller } from "./generate.ts";
+import { type Hashes, homebrewFormula, makeImage, scoopManifest } from "./packages.ts";
 import { installRuntimes } from "./runtimes.ts";
 import { sbom } from "./sbom.ts";
 import { hostTarget, TARGETS, type Target } from "./targets.ts";
@@ -78,12 +80,20 @@ export async function make(
       join(made, "install.sh"),
       stampInstaller(await readFile(join(ROOT, "install.sh"), "utf8"), key),
     );
+    if (targets === TARGETS) await writeManifests(made);
     await writeFile(join(made, SUMS), await sums(made));
     await rm(folder, { recursive: true, force: true });
     await rename(made, folder);
   } finally {
     await rm(work, { recursive: true, force: true });
   }
+}
+
+/** The files of other package managers; they need the executables of all systems. */
+async function writeManifests(folder: string): Promise<void> {
+  const hashes = await hashesOf(folder);
+  await writeFile(join(folder, `${PACKAGE}.rb`), homebrewFormula(hashes));
+  await writeFile(join(folder, `${PACKAGE}.json`), scoopManifest(hashes));
 }
 
 async function makeExecutable(
@@ -104,12 +114,16 @@ async function makeExecutable(
 
 /** Lines as `sha256sum --check` reads them, in the order of the names. */
 async function sums(folder: string): Promise<string> {
-  const lines: string[] = [];
+  return [...(await hashesOf(folder))].map(([name, hash]) => `${hash}  ${name}\n`).join("");
+}
+
+async function hashesOf(folder: string): Promise<Hashes> {
+  const hashes = new Map<string, string>();
   for (const name of (await readdir(folder)).toSorted()) {
     const hash = createHash("sha256").update(await readFile(join(folder, name)));
-    lines.push(`${hash.digest("hex")}  ${name}\n`);
+    hashes.set(name, hash.digest("hex"));
   }
-  return lines.join("");
+  return hashes;
 }
 
 /**
@@ -155,6 +169,11 @@ const STEPS: Readonly<Record<string, (argument: string | undefined) => Promise<s
       throw new Error("names.ts holds no release key (newKey), and no public key was named.");
     await make(key);
     return await readFile(join(RELEASE, SUMS), "utf8");
+  },
+  image: async (folder) => {
+    if (folder === undefined) throw new Error("Name the folder for the image layout.");
+    await makeImage(RELEASE, folder);
+    return `${folder} is an OCI image layout: skopeo inspect oci:${folder}`;
   },
   verify: async () => {
     await verify();
