@@ -75,6 +75,48 @@ export const ERRORS = {
   },
   PAYLOAD_TOO_LARGE: { exit: 2, retryable: false, hint: "Send less: a document may have 1 MiB." },
 
+  // What a payment means
+  INVALID_AMOUNT: {
+    exit: 2,
+    retryable: false,
+    hint: 'Write a number, one space and a unit, such as --amount "0.007 BTC"; whole base units go to --amountBase.',
+  },
+  UNKNOWN_UNIT: {
+    exit: 2,
+    retryable: false,
+    hint: "Use one of the units in error.details.units, spelled exactly so.",
+  },
+  INVALID_ADDRESS: {
+    exit: 2,
+    retryable: false,
+    hint: "Copy the whole address again from its source; never correct one by hand.",
+  },
+  AMBIGUOUS_NAME: {
+    exit: 2,
+    retryable: false,
+    hint: "Name one of error.details.candidates by its id.",
+  },
+  AMBIGUOUS_ASSET: {
+    exit: 2,
+    retryable: false,
+    hint: "Name the contract with --token, or the token's own account; a ticker chooses no contract.",
+  },
+  LOOKALIKE_ADDRESS: {
+    exit: 2,
+    retryable: false,
+    hint: "Do not pay. Show both addresses in error.details to a person, who asks the recipient.",
+  },
+  DECIMALS_CONFLICT: {
+    exit: 2,
+    retryable: false,
+    hint: "Do not pay. Ask a person: the server's decimals for this asset are not the ones that are known.",
+  },
+  MEANING_UNCLEAR: {
+    exit: 2,
+    retryable: false,
+    hint: "Show error.details.summary to a person. Pass the SHA-256 that this person confirms as --expectPayloadSha256.",
+  },
+
   // Configuration
   MISSING_CREDENTIALS: {
     exit: 2,
