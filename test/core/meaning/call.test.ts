@@ -517,7 +517,7 @@ describe.skipIf(TRANSACTIONS === undefined)(
         if (call.function === null) continue;
         const abi = parseAbi([`function ${call.function}`] as never) as never;
         const { args = [] } = decodeFunctionData({ abi, data: data as `0x${string}` }) as {
-          args?: unknown[];
+          args?: readonly unknown[];
         };
         expect(call.arguments.map(({ value }) => value)).toEqual(spell(args) as never);
         if (!call.exact) continue;
