@@ -10,7 +10,9 @@ import { http, type RawAnswer, type RawApi } from "./raw-api.ts";
 const LIST = ["accounts", "list"];
 const CREATE = ["requests", "create", "--requestData", '{"type":"CREATE_TRANSACTION","data":{}}'];
 const OK = http("200 OK", '{"results":[]}');
-const LATER = http("429 Too Many Requests", "{}", { "retry-after": "0" });
+const LATER = http("429 Too Many Requests", '{"code":"TOO_MANY","message":"m"}', {
+  "retry-after": "0",
+});
 
 interface Row {
   readonly name: string;
@@ -85,7 +87,7 @@ const STATUSES: readonly Row[] = [
   { name: "F12 410", answers: [http("410 Gone", "{}")], exit: 4, code: "NOT_FOUND" },
   {
     name: "F13 413",
-    answers: [http("413 X", "{}")],
+    answers: [http("413 X", '{"code":"PAYLOAD_TOO_LARGE","message":"m"}')],
     argv: CREATE,
     exit: 2,
     code: "PAYLOAD_TOO_LARGE",
@@ -157,10 +159,10 @@ const STATUSES: readonly Row[] = [
   },
   {
     name: "F21 500 with JSON on POST",
-    answers: [http("500 X", "{}")],
+    answers: [http("500 X", '{"code":"INTERNAL_SERVER_ERROR","message":"m"}')],
     argv: CREATE,
-    exit: 5,
-    code: "SERVER_ERROR",
+    exit: 1,
+    code: "OUTCOME_UNKNOWN",
     calls: 1,
   },
   {
@@ -188,12 +190,12 @@ const STATUSES: readonly Row[] = [
       name: `F24 ${status} on POST is not repeated`,
       answers: [http(status, "{}")],
       argv: CREATE,
-      exit: 5,
-      code: "SERVER_ERROR",
+      exit: 1,
+      code: "OUTCOME_UNKNOWN",
       calls: 1,
       check: (failure: Failure) => {
         expect(failure.retryable).toBe(false);
-        if (!status.startsWith("503")) expect(failure.message).toContain("unknown");
+        expect(failure.details).toMatchObject({ httpStatus: Number(status.slice(0, 3)) });
       },
     },
   ]),

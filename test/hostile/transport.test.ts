@@ -10,7 +10,7 @@ import { ACCESS_TOKEN, http, type RawAnswer, RawApi } from "./raw-api.ts";
 const LIST = ["accounts", "list"];
 const CREATE = ["requests", "create", "--requestData", '{"type":"CREATE_TRANSACTION","data":{}}'];
 const OK = http("200 OK", '{"results":[]}');
-const UNAUTHORIZED = http("401 Unauthorized", "{}");
+const UNAUTHORIZED = http("401 Unauthorized", '{"code":"UNAUTHORIZED","message":"m"}');
 const page = (number: number, next: number | null): string =>
   JSON.stringify({ page: number, next, total: 2, results: [{ id: `${number}` }] });
 
@@ -278,7 +278,8 @@ for (const form of await builtForms()) {
         const failure = await fresh.fail(["login", "api"], 1, "REDIRECT_BLOCKED");
         expect(failure.details).toEqual({ location: `${second.url}/auth/token` });
         await program.fail(LIST, 1, "REDIRECT_BLOCKED");
-        await program.fail(CREATE, 1, "REDIRECT_BLOCKED");
+        const lost = await program.fail(CREATE, 1, "OUTCOME_UNKNOWN");
+        expect(lost.details).toMatchObject(failure.details as object);
         expect(second.connections).toBe(0);
         expect(server.requests.map(({ method, path }) => `${method} ${path}`)).toEqual([
           "POST /auth/token",

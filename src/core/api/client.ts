@@ -11,6 +11,7 @@ import { masked, type Redactor } from "../../io/redact.ts";
 import type { WriteKind } from "../acts.ts";
 import type { Endpoint } from "../auth/endpoint.ts";
 import { classify, codeOfStatus, retryAfter, type TransportFailure } from "./failure.ts";
+import { isDefiniteRefusal, saysNothing } from "./outcome.ts";
 
 const ANSWER_MAX_BYTES = 32 * 1024 * 1024;
 /** What Node's own parser allows; Bun's allows far more (H20). */
@@ -133,7 +134,7 @@ export class Client {
       const bytes = await readBody(response, guard);
       this.logAnswer(request, url, response, bytes.length, startedAt);
       return response.ok
-        ? readAnswer(response, bytes)
+        ? answerTo(request, readAnswer(response, bytes))
         : this.refused(request, response, bytes, attempt);
     } catch (cause) {
       const failure = this.broken(request, cause, guard, response, attempt);
@@ -189,21 +190,15 @@ export class Client {
   ): Failure {
     const { status, headers } = response;
     const code = codeOfStatus(status);
+    if (request.writes !== undefined) {
+      const document = isJson(headers) ? documentOf(bytes) : undefined;
+      if (!isDefiniteRefusal(request.writes, status, document))
+        return { error: this.uncertain(response, bytes), waitMs: undefined };
+    }
     const wait = retryAfter(headers, this.host.now());
-    const unknown = request.writes !== undefined && (status === 502 || status === 504);
     const error = new CliError(code, {
-      message: unknown
-        ? `The API answered with status ${status}: the outcome is unknown.`
-        : sentenceOf(code, status),
+      message: sentenceOf(code, status),
       httpStatus: status,
-      ...(unknown
-        ? {
-            hint: "Do not repeat before 'requests list' or 'requests get' showed whether it was carried out.",
-          }
-        : {}),
-      ...(request.writes !== undefined && !unknown && !isRefusal(status)
-        ? { hint: AFTER_A_FAILED_WRITE }
-        : {}),
       ...(request.writes !== undefined ? { retryable: code === "RATE_LIMITED" } : {}),
       ...(wait === undefined ? {} : { retryAfterSeconds: wait.seconds }),
       ...requestIdOf(headers),
@@ -214,6 +209,19 @@ export class Client {
         : {}),
     });
     return { error, waitMs: this.waitMs(code, status, wait, attempt) };
+  }
+
+  /** A write's answer that does not say whether it was carried out. */
+  private uncertain({ status, headers }: Response, bytes: Uint8Array): CliError {
+    const reason = codeOfStatus(status);
+    const location = reason === "REDIRECT_BLOCKED" ? { location: this.locationOf(headers) } : {};
+    return new CliError("OUTCOME_UNKNOWN", {
+      message: `The answer, with status ${status}, does not say whether the request was carried out.`,
+      httpStatus: status,
+      details: { reason, httpStatus: status, ...location },
+      ...requestIdOf(headers),
+      ...apiErrorOf(bytes, reason, this.host.redactor),
+    });
   }
 
   private locationOf(headers: Headers): string | null {
@@ -292,17 +300,6 @@ function messageOf(headers: Record<string, string>, document: Exact | undefined)
     body,
     duplex: "half" as const,
   };
-}
-
-const AFTER_A_FAILED_WRITE =
-  "It was not repeated. Look with 'requests list' or 'requests get' whether it was carried out before trying again.";
-
-/**
- * True for what says that nothing was carried out; a redirect may follow a success (303), and a
- * server's patience may end late (408).
- */
-function isRefusal(status: number): boolean {
-  return status >= 400 && status <= 499 && status !== 408;
 }
 
 function known(error: CliError): { code: CliError["code"]; message: string; notSent: boolean } {
@@ -431,6 +428,20 @@ function readAnswer(response: Response, bytes: Uint8Array): Exact {
   if (charset !== undefined && !/^(utf-?8|us-ascii)$/i.test(charset))
     throw invalid("The answer is not UTF-8.");
   return readDocument(bytes);
+}
+
+/** NET-6: an answer to a write must show something of what was done. */
+function answerTo({ writes }: HttpRequest, answer: Exact): Exact {
+  if (writes !== undefined && saysNothing(answer)) throw invalid("The answer says nothing.");
+  return answer;
+}
+
+function documentOf(bytes: Uint8Array): Exact | undefined {
+  try {
+    return readDocument(bytes);
+  } catch {
+    return undefined;
+  }
 }
 
 function readDocument(bytes: Uint8Array): Exact {
