@@ -1,0 +1,18 @@
+/** Folders in which a helper may lie: nobody but root and this user can change them. */
+import { mkdtempSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { ROOT } from "../../scripts/build.ts";
+import { findDistrusted } from "../../src/io/trust.ts";
+
+/**
+ * A new folder below the home folder, the project or /var/lib. The temporary folder will not do:
+ * everybody may write to it. Throws when there is none.
+ */
+export function trustedFolder(): string {
+  const uid = process.getuid?.() ?? -1;
+  for (const parent of [homedir(), ROOT, "/var/lib"]) {
+    if (findDistrusted(parent, uid) === undefined) return mkdtempSync(join(parent, ".signers-"));
+  }
+  throw new Error("No folder here belongs to root and this user alone.");
+}
