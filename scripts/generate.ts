@@ -4,6 +4,8 @@
  * else.
  */
 import { join } from "node:path";
+import { FACTS } from "../src/app/capabilities.ts";
+import { changes, EFFECTS, type Effect } from "../src/cli/effect.ts";
 import { type CommandFacts, type Manifest, manifest } from "../src/cli/manifest.ts";
 import { openRegistry } from "../src/commands/registry.ts";
 import {
@@ -42,14 +44,6 @@ const GENERATED: readonly (readonly [
     ([name, text]) => [`skill/references/${name}`, () => text] as const,
   ),
 ];
-
-const EFFECTS: Readonly<Record<string, string>> = {
-  read: "reads",
-  write: "**writes**",
-  sign: "**signs**",
-  session: "session",
-  local: "this machine only",
-};
 
 function readme(current: string, rows: readonly CommandFacts[]): string {
   const parts = {
@@ -111,9 +105,15 @@ and for the npm package \`npm audit signatures\`.`;
 export function commandTable(facts: readonly CommandFacts[]): string {
   const rows = facts.map(
     ({ name, effect, summary }) =>
-      `| \`${name}\` | ${EFFECTS[effect] ?? effect} | ${escapeCell(summary)} |`,
+      `| \`${name}\` | ${effectCell(effect)} | ${escapeCell(summary)} |`,
   );
   return ["| command | effect | what it does |", "|---|---|---|", ...rows].join("\n");
+}
+
+/** What a command does to the world; what changes something stands out. */
+function effectCell(effect: Effect): string {
+  const { short } = EFFECTS[effect];
+  return changes(effect) ? `**${short}**` : short;
 }
 
 function escapeCell(text: string): string {
@@ -158,7 +158,7 @@ export function replaceBetween(text: string, name: string, content: string): str
  * Paths of the generated files that differ from what they should be; writes them unless `check`.
  */
 export async function generate(check: boolean): Promise<string[]> {
-  const facts = manifest(commands);
+  const facts = manifest(commands, FACTS);
   const stale: string[] = [];
   for (const [path, make] of GENERATED) {
     const file = Bun.file(join(ROOT, path));

@@ -2,8 +2,10 @@
  * The skill's reference files, made from the command values: one for each group, one for what
  * stands alone, one for errors.
  */
+import { FACTS } from "../src/app/capabilities.ts";
 import type { Argument } from "../src/cli/argument.ts";
 import { type Command, type Group, walk } from "../src/cli/command.ts";
+import { changes, EFFECTS } from "../src/cli/effect.ts";
 import { declaredFields } from "../src/cli/fields.ts";
 import { needsOf } from "../src/cli/manifest.ts";
 import { ERRORS, EXIT_CODES } from "../src/errors.ts";
@@ -40,25 +42,11 @@ function page(
   return `${[`# ${title}`, `${summary} ${MADE}`, ...sections].join("\n\n")}\n`;
 }
 
-const EFFECTS: Readonly<Record<Command["effect"], string>> = {
-  read: "Reads.",
-  write: "**Writes: needs a person's yes.**",
-  sign: "**Signs: needs a person's yes to the decoded content.**",
-  local: "Stays on this machine.",
-  session: "Session.",
-};
-
-const NEEDS: Readonly<Record<string, string>> = {
-  session: "a session",
-  address: "the API's address and the workspace",
-  privateKey: "the operator's private key in the environment",
-  device: "a Ledger device",
-};
-
 function section(name: string, command: Command): string {
-  const needs = needsOf(command).flatMap((need) => NEEDS[need] ?? []);
+  const needs = needsOf(command, FACTS).map((need) => FACTS.requirements[need]?.thing ?? need);
+  const { sentence } = EFFECTS[command.effect];
   const facts = [
-    EFFECTS[command.effect],
+    changes(command.effect) ? `**${sentence}**` : sentence,
     ...(needs.length === 0 ? [] : [`Needs ${needs.join(" and ")}.`]),
     ...command.notes,
   ];

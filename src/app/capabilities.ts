@@ -1,250 +1,340 @@
-import type { InputReader } from "../cli/argument.ts";
+/**
+ * What a command can be given: one row for each capability, with what it requires of the caller,
+ * the codes that its use can end in, and how it is made. Help, schema, skill and the types of the
+ * commands come from these rows. A module is loaded when a capability of it is made or used.
+ */
+import type { GenericSchema } from "valibot";
+import type { Facts } from "../cli/manifest.ts";
 import type { Acts } from "../core/acts.ts";
-import type { ApiHost } from "../core/api/host.ts";
-import { Config, missingSigner, stateDirectory } from "../core/auth/config.ts";
-import { parseEndpoint } from "../core/auth/endpoint.ts";
-import type { ProgramHost } from "../core/auth/program.ts";
+import type { Api } from "../core/api/api.ts";
+import { missingSigner } from "../core/auth/config.ts";
+import type { DeviceApproval } from "../core/device/approve.ts";
+import type { DeviceLogin } from "../core/device/login.ts";
 import type { DeviceHost } from "../core/device/transport.ts";
-import type { DoctorHost } from "../core/doctor.ts";
-import { type FreshnessHost, inspectVersion, requireCurrent } from "../core/release/gate.ts";
-import { NPM_REGISTRY, RELEASE_KEY, RELEASES_URL } from "../core/release/names.ts";
-import type { Addresses } from "../core/release/sources.ts";
-import type { UpgradeHost } from "../core/release/upgrade.ts";
-import type { KeyHolder, Keyring } from "../core/signing/keyring.ts";
-import { withLock } from "../core/state/lock.ts";
-import { SessionStore } from "../core/state/session.ts";
-import { CliError } from "../errors.ts";
-import {
-  ensurePrivateDirectory,
-  readInputFile,
-  readStdin,
-  sweepLeftovers,
-  writeNewFile,
-} from "../io/files.ts";
+import type { LoginRequest } from "../core/login/api.ts";
+import { inspectVersion } from "../core/release/gate.ts";
+import type { KeyHolder } from "../core/signing/keyring.ts";
+import type { Target } from "../core/skill/targets.ts";
+import { CliError, ERRORS, type ErrorCode } from "../errors.ts";
+import { writeNewFile } from "../io/files.ts";
 import { errnoOf } from "../io/ioerror.ts";
-import type { Redactor } from "../io/redact.ts";
-import { CHANNEL, PROGRAM, TARGET, VERSION } from "../version.ts";
-import type { Capabilities, Context, Device, Providers, RunParts, Skills } from "../world.ts";
+import type { SandboxOptions } from "../sandbox/index.ts";
+import { gateOf, installationOf } from "./gate.ts";
+import type { Run } from "./invoke.ts";
 
-/** The configuration of one run; tells the redactor each secret. */
-export function createConfig(context: Context, redactor: Redactor): Config {
-  return new Config({
-    env: context.env,
-    readFile: (path, maxBytes) => readInputFile(path, maxBytes),
-    learn: (secret) => redactor.learn(secret),
-  });
+/** What a caller must have configured, connected or done before, in words. */
+const REQUIREMENTS = {
+  session: { thing: "a session", how: ": log in first" },
+  address: {
+    thing: "the API's address and the workspace",
+    how: ", in the environment or as options",
+  },
+  privateKey: { thing: "the operator's private key in the environment", how: "" },
+  device: { thing: "a Ledger device", how: "" },
+};
+
+/** Codes that many commands can answer, in groups; `schema errors` says them once. */
+const COMMON_CODES = {
+  every: [
+    ...(["UNKNOWN_OPTION", "MISSING_OPTION_VALUE", "DUPLICATE_OPTION"] as const),
+    ...(["UNEXPECTED_ARGUMENT", "INVALID_ARGUMENT", "OUTPUT_ERROR", "INTERNAL"] as const),
+  ],
+  version: ["VERSION_OUTDATED"],
+  settings: [
+    ...(["INVALID_URL", "INSECURE_URL", "INVALID_PROXY"] as const),
+    ...(["CONFIG_CONFLICT", "MISSING_CREDENTIALS"] as const),
+  ],
+  state: [
+    ...(["SESSION_CORRUPT", "SESSION_INSECURE", "SESSION_IO"] as const),
+    ...(["INVALID_PATH", "LOCK_TIMEOUT"] as const),
+  ],
+  session: ["NOT_LOGGED_IN", "SESSION_EXPIRED", "SESSION_MISMATCH", "NOT_SUPPORTED"],
+  network: [
+    ...(["DNS_ERROR", "NETWORK_ERROR", "CONNECTION_RESET", "TIMEOUT", "TLS_ERROR"] as const),
+    ...(["PROXY_ERROR", "BAD_REQUEST", "UNAUTHORIZED", "FORBIDDEN", "NOT_FOUND"] as const),
+    ...(["CONFLICT", "HTTP_ERROR", "RATE_LIMITED", "SERVER_ERROR", "REDIRECT_BLOCKED"] as const),
+    ...(["INVALID_RESPONSE", "RESPONSE_TOO_LARGE", "PAYLOAD_TOO_LARGE"] as const),
+  ],
+  /** A secret may come from a program. */
+  secret: ["MISSING_CREDENTIALS", "SECRET_COMMAND_FAILED"],
+  key: [
+    ...(["MISSING_CREDENTIALS", "CONFIG_CONFLICT", "INVALID_PRIVATE_KEY"] as const),
+    ...(["UNSUPPORTED_KEY", "ENCRYPTED_PRIVATE_KEY"] as const),
+  ],
+  signer: [
+    ...(["SIGNER_INSECURE", "SIGNER_REFUSED", "SIGNER_INVALID"] as const),
+    ...(["SIGNER_TIMEOUT", "SIGNER_UNAVAILABLE", "NOT_SUPPORTED"] as const),
+  ],
+  device: Object.keys(ERRORS).filter((code): code is ErrorCode => code.startsWith("DEVICE_")),
+} satisfies Readonly<Record<string, readonly ErrorCode[]>>;
+
+interface Row {
+  /** Absent: nothing. */
+  readonly requires?: readonly (keyof typeof REQUIREMENTS)[];
+  /** A requirement that a command with this capability can do without. */
+  readonly spares?: keyof typeof REQUIREMENTS;
+  readonly common?: readonly (keyof typeof COMMON_CODES)[];
+  readonly codes?: readonly ErrorCode[];
+  make(run: Run): unknown;
 }
 
-const USER_AGENT = `${PROGRAM}/${VERSION}`;
+const CALLS = ["state", "settings", "secret", "session", "network"] as const;
+const LOGIN = ["state", "settings", "secret", "network"] as const;
+const LOGIN_CODES = ["SESSION_MISMATCH", "NOT_SUPPORTED"] as const;
 
-/**
- * The version gate, before anything that a command needs is made (VER-5). Throws VERSION_OUTDATED,
- * and the codes of a mirror or proxy.
- */
-export function passGate(
-  context: Context,
-  config: Config,
-  parts: Pick<RunParts, "log" | "stop">,
-): Promise<void> {
-  return requireCurrent(freshnessHost(context, config, parts));
-}
-
-function freshnessHost(
-  context: Context,
-  config: Config,
-  { log, stop }: Pick<RunParts, "log" | "stop">,
-): FreshnessHost {
-  const { fetch, now, uid } = context;
-  return {
-    version: VERSION,
-    channel: CHANNEL,
-    directory: () => stateDirectory(context.env, context.home, context.platform),
-    addresses: () => releaseAddresses(config),
-    sources() {
-      config.checkProxies();
-      return import("../core/release/sources.ts");
+const CAPABILITIES = {
+  /** GETs (and the fee estimate) with the session's credentials. */
+  reader: {
+    requires: ["session"],
+    common: CALLS,
+    make: async ({ access }) => (await import("../core/api/api.ts")).createReader(access()),
+  },
+  /** The same, and operations that change something. */
+  api: {
+    requires: ["session"],
+    common: CALLS,
+    codes: ["WRONG_SESSION_KIND", "OUTCOME_UNKNOWN"],
+    make: async (run) =>
+      (await import("../core/api/api.ts")).createApi(run.access(), await run.acts()),
+  },
+  /** Describes writes without being able to send them. */
+  draft: {
+    common: ["state", "settings", "session"],
+    codes: ["WRONG_SESSION_KIND"],
+    make: async ({ access }) => (await import("../core/api/api.ts")).createDraft(access()),
+  },
+  /** The stored session; a command that looks for it itself can do without. */
+  sessions: { common: ["state"], spares: "session", make: ({ sessions }) => sessions() },
+  /** Logs in with the operator's API key, or with a reporting key. */
+  apiLogin: {
+    requires: ["address"],
+    common: LOGIN,
+    codes: LOGIN_CODES,
+    make: ({ access }) => {
+      const known = access();
+      return async (request: LoginRequest) =>
+        (await import("../core/login/api.ts")).loginWithApiKey(known, request);
     },
-    ...{ fetch, now, uid, log, stop, userAgent: USER_AGENT },
-  };
-}
-
-/**
- * Where newer versions are looked for: the published places, or the mirrors that are configured.
- * Throws INVALID_URL, INSECURE_URL.
- */
-function releaseAddresses(config: Config): Addresses {
-  const place = (name: "NPM_REGISTRY" | "RELEASES_URL", published: string): string => {
-    const { origin, basePath } = parseEndpoint(
-      config.plain(name) ?? published,
-      `LEDGER_ENTERPRISE_${name}`,
-    );
-    return `${origin}${basePath}`;
-  };
-  return {
-    registry: place("NPM_REGISTRY", NPM_REGISTRY),
-    releases: place("RELEASES_URL", RELEASES_URL),
-  };
-}
-
-async function openUpgrades(context: Context, config: Config, { log, stop }: RunParts) {
-  config.checkProxies();
-  const { check, upgrade } = await import("../core/release/upgrade.ts");
-  const { fetch, now, executable, platform } = context;
-  const host: UpgradeHost = {
-    ...{
-      version: VERSION,
-      channel: CHANNEL,
-      target: TARGET,
-      releaseKey: RELEASE_KEY,
-      userAgent: USER_AGENT,
+  },
+  reportingLogin: {
+    requires: ["address"],
+    common: LOGIN,
+    codes: LOGIN_CODES,
+    make: ({ access }) => {
+      const known = access();
+      return async (request: LoginRequest) =>
+        (await import("../core/auth/reporting.ts")).loginWithReportingKey(known, request);
     },
-    ...{ fetch, now, executable, platform, log, stop },
-    addresses: releaseAddresses(config),
-  };
-  return { host, check, upgrade };
-}
-
-/** How each capability of this run is made; what several need is made once. */
-export function createProviders(context: Context, config: Config, parts: RunParts): Providers {
-  const once = <T>(make: () => T): (() => T) => {
-    let made: { value: T } | undefined;
-    return () => {
-      made ??= { value: make() };
-      return made.value;
-    };
-  };
-  const directory = once(() => stateDirectory(context.env, context.home, context.platform));
-  const sessions = once(() => createSessions(context, directory(), parts));
-  const host = once((): ApiHost => {
-    config.checkProxies();
-    const { fetch, now, sleep } = context;
-    const { log, stop, redactor } = parts;
-    return {
-      fetch,
-      now,
-      sleep,
-      userAgent: USER_AGENT,
-      config,
-      sessions: sessions(),
-      log,
-      stop,
-      redactor,
-    };
-  });
-  const files = { writeNew: writeNewFile };
-  const key = once(() => openKey(context, config, parts));
-  const acts = once(() => openActs(parts));
-  config.secretCommand = async (text, field, environment) => {
-    const [{ parseProgram, withEnvironment }, { secretFrom }] = await Promise.all([
-      import("../core/auth/program.ts"),
-      import("../core/auth/secretcommand.ts"),
-    ]);
-    const program = withEnvironment(parseProgram(text, field), environment);
-    return secretFrom(program, field, programHost(context, parts));
-  };
-  return {
-    reader: async () => (await import("../core/api/api.ts")).createReader(host()),
-    api: async () => (await import("../core/api/api.ts")).createApi(host(), await acts()),
-    draft: async () => (await import("../core/api/api.ts")).createDraft(host()),
-    sessions,
-    host,
-    config: () => config,
-    logins: async () => ({
-      ...(await import("../core/login/api.ts")),
-      ...(await import("../core/auth/reporting.ts")),
-    }),
-    approval: () => import("../core/signing/approval.ts"),
-    notifications: () => import("../core/notifications/signature.ts"),
-    records: async () => {
+  },
+  /** Logs in, and approves, with a Ledger device by USB. */
+  deviceLogin: {
+    requires: ["address", "device"],
+    common: [...LOGIN, "device"],
+    codes: LOGIN_CODES,
+    make: (run) => {
+      const known = run.access();
+      return async (request: DeviceLogin) =>
+        (await import("../core/device/login.ts")).loginWithDevice(known, deviceOf(run), request);
+    },
+  },
+  deviceApproval: {
+    requires: ["device"],
+    common: ["device"],
+    make: (run) => async (api: Api, request: DeviceApproval) =>
+      (await import("../core/device/approve.ts")).approveWithDevice(api, deviceOf(run), request),
+  },
+  /** Challenges, and their review. */
+  approval: { make: () => import("../core/signing/approval.ts") },
+  /** Signs with the operator's key; what holds it is loaded when a signature is wanted. */
+  keyring: {
+    requires: ["privateKey"],
+    common: ["key", "signer"],
+    make: async (run) => {
+      const { Keyring } = await import("../core/signing/keyring.ts");
+      return new Keyring(await run.key(), await run.acts());
+    },
+  },
+  /** The configured key's public half (65 bytes), or undefined when none is configured. */
+  publicKey: {
+    requires: ["privateKey"],
+    common: ["key"],
+    make: (run) => async () => (await run.key()).publicKey(),
+  },
+  /** The public half (65 bytes) of what the external signer holds; starts the signer. */
+  signerKey: { common: ["key", "signer"], make: (run) => () => askSignerKey(run) },
+  /** What was created and received here before. */
+  records: {
+    common: ["state"],
+    make: async ({ state, runtime }) => {
       const { Records } = await import("../core/state/records.ts");
-      return new Records({
-        directory: directory(),
-        now: context.now,
-        uid: context.uid,
-        log: parts.log,
-      });
+      return new Records(state(), runtime);
     },
-    keyring: async () => openKeyring(await key(), await acts()),
-    publicKey: () => async () => (await key()).publicKey(),
-    signerKey: () => () => askSignerKey(context, config, parts),
-    device: () => () => openDevice(deviceHost(context, directory(), parts)),
-    log: () => parts.log,
-    clock: () => ({ now: context.now, sleep: context.sleep, stop: parts.stop }),
-    files: () => files,
-    registry: () => parts.registry(),
-    jsonSchema: () => async () => (await import("../cli/jsonschema.ts")).toJsonSchema,
-    completion: () => async () => (await import("../cli/completion/shells.ts")).SHELLS,
-    skills: () => createSkills(context.home),
-    diagnosis: () => async () => {
-      const [{ askSigner, examine }, { inspectKnown }] = await Promise.all([
-        import("../core/doctor.ts"),
-        import("../core/skill/install.ts"),
-      ]);
-      const { bundledSkill } = await import("../core/skill/content.ts");
-      const doctorHost: DoctorHost = {
-        config,
-        uid: context.uid,
-        now: context.now,
-        versions: () => inspectVersion(freshnessHost(context, config, parts)),
-        stateDirectory: directory,
-        session: async () => sessions().read(),
-        publicKey: async () => (await key()).publicKey(),
-        signerKey: () => askSignerKey(context, config, parts),
-        api: host,
-        skills: () => inspectKnown(bundledSkill(), context.home),
-        device: async () =>
-          (await import("../core/device/reach.ts")).inspectDevice(
-            deviceHost(context, directory(), parts),
-          ),
-      };
-      return { host: doctorHost, examine, askSigner };
-    },
-    upgrades: () => () => openUpgrades(context, config, parts),
-    sandbox: () => openSandbox,
-  };
+  },
+  config: { make: ({ config }) => config },
+  /** Whether a webhook notification is genuine. */
+  verifyNotification: {
+    make: async () => (await import("../core/notifications/signature.ts")).verifyNotification,
+  },
+  log: { make: ({ log }) => log },
+  clock: {
+    make: ({ runtime: { now, sleep, stop } }) => ({ now, sleep, stop }),
+  },
+  files: {
+    codes: ["FILE_EXISTS", "INVALID_PATH", "IO_ERROR"],
+    make: () => ({ writeNew: writeNewFile }),
+  },
+  /** Every command of the program, and what is known of what they need. */
+  registry: { make: ({ registry }) => registry() },
+  facts: { make: (): Facts => FACTS },
+  toJsonSchema: {
+    make: () => async (schema: GenericSchema) =>
+      (await import("../cli/jsonschema.ts")).toJsonSchema(schema),
+  },
+  completion: { make: async () => (await import("../cli/completion/shells.ts")).SHELLS },
+  skills: { make: ({ context }) => skillsOf(context.home) },
+  /** Looks at everything that a command will need. */
+  diagnosis: { make: (run) => (scope: Scope) => diagnose(run, scope) },
+  upgrades: {
+    codes: ["UPGRADE_FAILED", "INVALID_URL", "INSECURE_URL", "INVALID_PROXY"],
+    make: (run) => ({
+      check: async () => (await import("../core/release/upgrade.ts")).check(installationOf(run)),
+      upgrade: async () =>
+        (await import("../core/release/upgrade.ts")).upgrade(installationOf(run)),
+    }),
+  },
+  sandbox: { codes: ["IO_ERROR"], make: () => openSandbox },
+} satisfies Readonly<Record<string, Row>>;
+
+type Rows = typeof CAPABILITIES;
+
+/** What a command can be given. It gets exactly what it names in `needs`. */
+export type Capabilities = { readonly [K in keyof Rows]: Awaited<ReturnType<Rows[K]["make"]>> };
+
+/** What is known of the capabilities, for what describes commands. */
+export const FACTS: Facts = {
+  capabilities: CAPABILITIES,
+  requirements: REQUIREMENTS,
+  errors: COMMON_CODES,
+};
+
+/** Makes what a command needs, in that order. */
+export async function provide(
+  needs: readonly string[],
+  run: Run,
+): Promise<Readonly<Record<string, unknown>>> {
+  const made: Record<string, unknown> = {};
+  const rows: Readonly<Record<string, Row>> = CAPABILITIES;
+  for (const need of needs) made[need] = await rows[need]?.make(run);
+  return made;
 }
 
-/** What writes and signatures pass; its stages are made with the first of them. */
-async function openActs({ command, deeds }: RunParts): Promise<Acts> {
+/** What writes and signatures of a run pass; its stages are made with the first of them. */
+export async function openActs({ name, deeds }: Pick<Run, "name" | "deeds">): Promise<Acts> {
   const { Acts, NO_STAGES } = await import("../core/acts.ts");
-  return new Acts({ command, deeds, stages: async () => NO_STAGES });
+  return new Acts({ command: name, deeds, stages: async () => NO_STAGES });
 }
 
 /** What holds the operator's key: the configuration itself, or a program that it names. */
-async function openKey(context: Context, config: Config, parts: RunParts): Promise<KeyHolder> {
+export async function openKey(
+  run: Pick<Run, "config" | "program" | "redactor">,
+): Promise<KeyHolder> {
+  const { config, redactor } = run;
   const { configuredKey } = await import("../core/signing/keyring.ts");
   const program = config.signer();
   if (program === undefined && config.publicKey() === undefined)
-    return configuredKey(config, parts.redactor);
+    return configuredKey(config, redactor);
   const { externalKey, statedKey } = await import("../core/signing/externalkey.ts");
   return program === undefined
-    ? statedKey(config, configuredKey(config, parts.redactor))
-    : externalKey(config, program, programHost(context, parts));
+    ? statedKey(config, configuredKey(config, redactor))
+    : externalKey(config, program, run.program);
 }
 
 /** The public key of what the external signer holds, once the configured one, if any, agrees. */
-async function askSignerKey(
-  context: Context,
-  config: Config,
-  parts: RunParts,
-): Promise<Uint8Array> {
-  const program = config.signer();
-  if (program === undefined) throw missingSigner();
+async function askSignerKey({ config, program }: Run): Promise<Uint8Array> {
+  const text = config.signer();
+  if (text === undefined) throw missingSigner();
   const { externalKey } = await import("../core/signing/externalkey.ts");
-  return externalKey(config, program, programHost(context, parts)).ask();
+  return externalKey(config, text, program).ask();
 }
 
-function programHost({ uid }: Context, { stop, redactor, patiently }: RunParts): ProgramHost {
-  return { uid, stop, patiently, clean: (text) => redactor.clean(text) };
+function deviceOf({ runtime, state, deadline }: Run): DeviceHost {
+  return {
+    runtime,
+    usb: async () => (await import("../core/device/addon.ts")).loadUsb(),
+    patiently: (work) => deadline.pausedDuring(work),
+    async alone(work) {
+      await state().prepare();
+      let isHeld = false;
+      const held = (): ReturnType<typeof work> => {
+        isHeld = true;
+        return work();
+      };
+      return state()
+        .lock("device", held, { timeoutMs: 0 })
+        .catch((cause: unknown) => {
+          if (isHeld || !(cause instanceof CliError) || cause.code !== "LOCK_TIMEOUT") throw cause;
+          const { details } = cause.facts;
+          throw new CliError("DEVICE_BUSY", {
+            message: "Another process of this program uses the device.",
+            details,
+            cause,
+          });
+        });
+    },
+  };
 }
 
-async function openKeyring(holder: KeyHolder, acts: Acts): Promise<Keyring> {
-  const { Keyring } = await import("../core/signing/keyring.ts");
-  return new Keyring(holder, acts);
+/** How far a diagnosis goes. */
+interface Scope {
+  /** Sends nothing. */
+  readonly offline: boolean;
+  /** Starts the external signer. */
+  readonly signer: boolean;
+}
+
+/** Where each setting comes from, and what the checks found. */
+async function diagnose(run: Run, { offline, signer }: Scope) {
+  const { config, state, sessions, access, context } = run;
+  const [{ askSigner, examine }, { inspectKnown }, { bundledSkill }, { inspectDevice }] =
+    await Promise.all([
+      import("../core/doctor.ts"),
+      import("../core/skill/install.ts"),
+      import("../core/skill/content.ts"),
+      import("../core/device/reach.ts"),
+    ]);
+  const patient = {
+    ...{ config, state, sessions, access },
+    versions: () => inspectVersion(gateOf(run)),
+    publicKey: async () => (await run.key()).publicKey(),
+    signerKey: () => askSignerKey(run),
+    skills: () => inspectKnown(bundledSkill(), context.home),
+    device: () => inspectDevice(deviceOf(run)),
+  };
+  const found = await examine(patient, offline);
+  const findings = signer ? [...found, ...(await askSigner(patient))] : found;
+  return { settings: config.origins(), findings };
+}
+
+/** The bundled skill and its copies; loaded when it is asked for. */
+function skillsOf(home: string | undefined) {
+  const load = () =>
+    Promise.all([import("../core/skill/content.ts"), import("../core/skill/install.ts")]);
+  return {
+    home,
+    bundled: async () => (await load())[0].bundledSkill(),
+    async inspect(directory: string) {
+      const [{ bundledSkill }, { inspect }] = await load();
+      return inspect(bundledSkill(), directory);
+    },
+    async install(target: Target, force: boolean) {
+      const [{ bundledSkill }, { install }] = await load();
+      return install(bundledSkill(), target, force);
+    },
+  };
 }
 
 /** Throws INVALID_ARGUMENT with every fault of the seed, IO_ERROR when the port cannot be had. */
-const openSandbox: Capabilities["sandbox"] = async (options) => {
+async function openSandbox(options: SandboxOptions) {
   const { InvalidSeed, startSandbox } = await import("../sandbox/index.ts");
   try {
     return await startSandbox(options);
@@ -268,108 +358,4 @@ const openSandbox: Capabilities["sandbox"] = async (options) => {
       cause,
     });
   }
-};
-
-function createSkills(home: string | undefined): Skills {
-  const load = () =>
-    Promise.all([import("../core/skill/content.ts"), import("../core/skill/install.ts")]);
-  return {
-    home,
-    bundled: async () => (await load())[0].bundledSkill(),
-    async inspect(directory) {
-      const [{ bundledSkill }, { inspect }] = await load();
-      return inspect(bundledSkill(), directory);
-    },
-    async install(target, force) {
-      const [{ bundledSkill }, { install }] = await load();
-      return install(bundledSkill(), target, force);
-    },
-  };
-}
-
-function createSessions(context: Context, directory: string, parts: RunParts): SessionStore {
-  const { pid, hostname: host, now, sleep, isAlive } = context;
-  return new SessionStore({
-    directory,
-    uid: context.uid,
-    redactor: parts.redactor,
-    now,
-    prepareDirectory: async () => {
-      await ensurePrivateDirectory(directory, context.uid);
-      await sweepLeftovers(directory, now);
-    },
-    locked: (work, done) =>
-      withLock(
-        `${directory}/session.lock`,
-        { clock: now, sleep, pid, host, isAlive, signal: parts.stop },
-        work,
-        done,
-      ),
-  });
-}
-
-function deviceHost(context: Context, directory: string, parts: RunParts): DeviceHost {
-  const { pid, hostname: host, now, sleep, isAlive } = context;
-  const options = { clock: now, sleep, pid, host, isAlive, signal: parts.stop, timeoutMs: 0 };
-  return {
-    usb: async () => (await import("../core/device/addon.ts")).loadUsb(),
-    now,
-    sleep,
-    log: parts.log,
-    stop: parts.stop,
-    patiently: parts.patiently,
-    async alone(work) {
-      await ensurePrivateDirectory(directory, context.uid);
-      let isHeld = false;
-      const held = (): ReturnType<typeof work> => {
-        isHeld = true;
-        return work();
-      };
-      return withLock(`${directory}/device.lock`, options, held).catch((cause: unknown) => {
-        if (isHeld || !(cause instanceof CliError) || cause.code !== "LOCK_TIMEOUT") throw cause;
-        const { details } = cause.facts;
-        throw new CliError("DEVICE_BUSY", {
-          message: "Another process of this program uses the device.",
-          details,
-          cause,
-        });
-      });
-    },
-  };
-}
-
-async function openDevice(host: DeviceHost): Promise<Device> {
-  const [{ loginWithDevice }, { approveWithDevice }] = await Promise.all([
-    import("../core/device/login.ts"),
-    import("../core/device/approve.ts"),
-  ]);
-  return {
-    login: (api, request) => loginWithDevice(api, host, request),
-    approve: (api, request) => approveWithDevice(api, host, request),
-  };
-}
-
-/**
- * Reads `@file` and `-`; never a file that holds a configured secret; standard input once, and
- * never from a terminal (C19).
- */
-export function createInputReader(
-  context: Context,
-  config: Config,
-  redactor: Redactor,
-  stop: AbortSignal,
-): InputReader {
-  let used = false;
-  return {
-    mayQuote: (text) => redactor.clean(text) === text,
-    file: (path, maxBytes) => readInputFile(path, maxBytes, config.secretFiles()),
-    stdin(maxBytes) {
-      if (used)
-        throw new CliError("INVALID_ARGUMENT", {
-          message: "Standard input can be read by one option only.",
-        });
-      used = true;
-      return readStdin(context.stdin, maxBytes, stop);
-    },
-  };
 }

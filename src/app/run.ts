@@ -1,9 +1,10 @@
 /**
- * One run: argv → exit code. Parse, refuse what may not run, prepare what the command needs, run
- * it, emit its result or the one failure document (SPEC §1). Commands return data; nothing else
- * prints.
+ * One run: argv → exit code. Parses, has the command invoked, emits its result or the one failure
+ * document (SPEC §1). Commands return data; nothing else prints.
  */
+import type { InputReader } from "../cli/argument.ts";
 import type { Command, Group } from "../cli/command.ts";
+import { changes } from "../cli/effect.ts";
 import { declaredFields, Projection } from "../cli/fields.ts";
 import { interpret, interpretGlobals, parse } from "../cli/parse.ts";
 import { openRegistry } from "../commands/registry.ts";
@@ -16,10 +17,8 @@ import { Output } from "../io/stdout.ts";
 import { List, Serving, Text } from "../result.ts";
 import { PROGRAM, VERSION } from "../version.ts";
 import type { Context } from "../world.ts";
-import { createConfig, createInputReader, createProviders, passGate } from "./capabilities.ts";
-
-/** What a command with a time of its own may still ask when that is over. */
-const LAST_LOOK_MS = 5_000;
+import { FACTS } from "./capabilities.ts";
+import { invoke, openRun } from "./invoke.ts";
 
 /**
  * Runs one command line; never throws and never exits. 130 or 143 are left to main.ts, which knows
@@ -56,62 +55,31 @@ interface Parts {
 }
 
 async function execute(argv: readonly string[], context: Context, parts: Parts): Promise<number> {
-  const config = createConfig(context, parts.redactor);
   const invocation = parse(argv, await openRegistry(argv[0]));
   const { target, words } = invocation;
   if (invocation.asks === "version") return text(parts.output, `${VERSION}\n`);
   if (invocation.asks === "help" || argv.length === 0) {
     const { renderHelp } = await import("../cli/tree.ts");
-    return text(parts.output, await renderHelp(target, PROGRAM, words));
+    return text(parts.output, await renderHelp(target, PROGRAM, words, FACTS));
   }
   if (target.kind === "group") throw missingCommand(target, words);
-  if (config.isInsideHelper) {
-    throw new CliError("NOT_SUPPORTED", {
-      message: "A signer or secret command of this program started this program.",
-      hint: "Name a program in LEDGER_ENTERPRISE_SIGNER and the _COMMAND variables that does not start this one.",
-    });
-  }
-  const globals = interpretGlobals(invocation);
-  if (config.readOnly && (target.effect === "write" || target.effect === "sign")) {
-    throw new CliError("READ_ONLY", {
-      message: `'${words.join(" ")}' would ${target.effect}, which is switched off.`,
-    });
-  }
-  const ownTime = Object.hasOwn(target.args, "timeout") || target.effect === "local";
-  const deadline = new Deadline(ownTime ? undefined : globals.timeout * 1000, context.interrupt);
-  // A command with a time of its own waits for standard input no longer than any other.
-  const reading = ownTime ? new Deadline(globals.timeout * 1000, context.interrupt) : deadline;
-  try {
-    const input = createInputReader(context, config, parts.redactor, reading.signal);
-    const values = await interpret(invocation, target, input);
-    if (typeof values.timeout === "number") deadline.limitTo(values.timeout * 1000 + LAST_LOOK_MS);
-    if (!target.ungated) await passGate(context, config, { ...parts, stop: deadline.signal });
-    const providers = createProviders(context, config, {
-      ...parts,
-      command: words.join(" "),
-      registry: openRegistry,
-      stop: deadline.signal,
-      patiently: (work) => deadline.pausedDuring(work),
-    });
-    const acting = values.dryRun === true && target.dryRun !== undefined ? target.dryRun : target;
-    const capabilities: Record<string, unknown> = {};
-    for (const need of acting.needs)
-      capabilities[need] = await providers[need as keyof typeof providers]();
-    const projection = projectionOf(target, values.fields);
+  const timeoutMs = interpretGlobals(invocation).timeout * 1000;
+  const run = openRun({ ...parts, context, name: words.join(" "), registry: openRegistry });
+  let projection: Projection | undefined;
+  const values = async (input: InputReader) => {
+    const read = await interpret(invocation, target, input);
+    const wanted = projectionOf(target, read.fields);
+    if (read.dryRun !== true) projection = wanted;
     // An answer that nobody can read must not be caused: a closed stdout is found before anything
     // changes (OUT-7).
-    if (target.effect === "write" || target.effect === "sign") await context.stdout.write("");
-    const result = await acting.run(capabilities as never, values as never);
-    return await deliver(
-      result,
-      target,
-      acting === target ? projection : undefined,
-      context,
-      parts,
-    );
+    if (changes(target.effect)) await context.stdout.write("");
+    return read;
+  };
+  try {
+    const result = await invoke({ command: target, timeoutMs, values }, run);
+    return await deliver(result, target, projection, context, parts);
   } finally {
-    deadline.clear();
-    reading.clear();
+    run.deadline.clear();
   }
 }
 
@@ -180,52 +148,6 @@ async function* projected(items: List["items"], projection: Projection): List["i
     const batch = await items.next();
     if (batch.done === true) return batch.value;
     yield projection.items(batch.value);
-  }
-}
-
-/** The end of the command's time and the user's interrupt, as one signal. */
-class Deadline {
-  private readonly controller = new AbortController();
-  private timer: NodeJS.Timeout | undefined;
-  private startedAt = 0;
-  private pauses = 0;
-  readonly signal: AbortSignal;
-
-  constructor(
-    private leftMs: number | undefined,
-    interrupt: AbortSignal,
-  ) {
-    this.signal = AbortSignal.any([this.controller.signal, interrupt]);
-    this.start();
-  }
-
-  /** Sets the end of a time that had none. */
-  limitTo(ms: number): void {
-    this.leftMs = ms;
-    this.start();
-  }
-
-  /** Runs what has a time of its own, such as waiting for a person. */
-  async pausedDuring<T>(work: () => Promise<T>): Promise<T> {
-    if (this.pauses === 0) this.clear();
-    this.pauses += 1;
-    try {
-      return await work();
-    } finally {
-      this.pauses -= 1;
-      if (this.pauses === 0) this.start();
-    }
-  }
-
-  clear(): void {
-    clearTimeout(this.timer);
-    if (this.leftMs !== undefined) this.leftMs -= performance.now() - this.startedAt;
-  }
-
-  private start(): void {
-    if (this.leftMs === undefined) return;
-    this.startedAt = performance.now();
-    this.timer = setTimeout(() => this.controller.abort(), Math.max(0, this.leftMs));
   }
 }
 

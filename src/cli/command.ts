@@ -6,12 +6,7 @@
 import type { GenericSchema } from "valibot";
 import type { ErrorCode } from "../errors.ts";
 import type { Argument, ArgumentMap } from "./argument.ts";
-
-/**
- * What a command changes. Read-only mode, `--dryRun`, the warning on interruption and the skill's
- * safety table follow from it; nothing else decides them.
- */
-export type Effect = "read" | "write" | "sign" | "local" | "session";
+import type { Effect } from "./effect.ts";
 
 /**
  * Makes a schema when somebody asks for it: most runs do not, and making them all costs more than
@@ -50,7 +45,7 @@ export interface Command {
   readonly args: ArgumentMap;
   /** What stands behind the command without an option name, for the few that take it. */
   readonly operands: Argument<readonly string[]> | undefined;
-  /** Codes that the command can fail with, in the order of the error table. */
+  /** Codes of its own, beyond those that follow from what it needs, takes and changes. */
   readonly fails: readonly ErrorCode[];
   /**
    * Fields that we read or promise; always loose, since the API's own fields are relayed. Absent:

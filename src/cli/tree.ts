@@ -5,8 +5,9 @@
 import type { ArgsDef, CommandDef } from "citty";
 import type { Argument } from "./argument.ts";
 import type { Command, Group } from "./command.ts";
+import { EFFECTS } from "./effect.ts";
 import { GLOBALS, SHORT } from "./globals.ts";
-import { needsOf } from "./manifest.ts";
+import { type Facts, needsOf } from "./manifest.ts";
 
 /**
  * A citty command for `target`, named by the words that lead to it. The global options stand at the
@@ -65,18 +66,6 @@ function limitsOf({
   return `${range}${typeof fallback === "number" || typeof fallback === "string" ? ` Default ${fallback}.` : ""}`;
 }
 
-const NEEDS: Readonly<Record<string, string>> = {
-  session: "Needs a session: log in first.",
-  address: "Needs the API's address and the workspace, in the environment or as options.",
-  device: "Needs a Ledger device.",
-  privateKey: "Needs the operator's private key in the environment.",
-};
-
-const CHANGES: Readonly<Record<string, string>> = {
-  write: "Changes the workspace: have a person agree first. --dryRun shows what would be sent.",
-  sign: "Signs: have a person agree to the decoded content first. --dryRun shows it.",
-};
-
 // biome-ignore lint/suspicious/noControlCharactersInRegex: citty colours its text; help is plain
 const COLOURS = /\u001b\[[0-9;]*m/g;
 
@@ -88,11 +77,13 @@ export async function renderHelp(
   target: Command | Group,
   program: string,
   words: readonly string[],
+  facts: Facts,
 ): Promise<string> {
   const { renderUsage } = await import("citty");
   const name = [program, ...words].join(" ");
   const usage = (await renderUsage(toCitty(target, name, words.length === 0))).replace(COLOURS, "");
-  const own = target.kind === "command" ? [factsOf(target), examplesOf(target, program)] : [];
+  const own =
+    target.kind === "command" ? [factsOf(target, facts), examplesOf(target, program)] : [];
   const takesOptions = target.kind === "group" || Object.keys(target.args).length > 0;
   const sections = [
     arrange(takesOptions ? usage : usage.replace(" [OPTIONS]", ""), name),
@@ -118,9 +109,12 @@ function arrange(usage: string, name: string): string {
   return text.join("\n").trimEnd();
 }
 
-function factsOf(command: Command): string {
-  const change = CHANGES[command.effect];
-  const needs = needsOf(command).flatMap((need) => NEEDS[need] ?? []);
+function factsOf(command: Command, facts: Facts): string {
+  const change = EFFECTS[command.effect].warning;
+  const needs = needsOf(command, facts).map((need) => {
+    const { thing = need, how = "" } = facts.requirements[need] ?? {};
+    return `Needs ${thing}${how}.`;
+  });
   return [...(change === undefined ? [] : [change]), ...needs, ...command.notes].join("\n");
 }
 

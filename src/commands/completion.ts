@@ -31,7 +31,6 @@ export const completion = command({
     { line: "completion powershell", means: "Dot-source it from the profile" },
   ],
   run: async ({ completion: shells, registry }, { operands = [] }) => {
-    const made = await shells();
-    return new Text(made[operands[0] as (typeof SHELL_NAMES)[number]](PROGRAM, registry));
+    return new Text(shells[operands[0] as (typeof SHELL_NAMES)[number]](PROGRAM, registry));
   },
 });

@@ -54,14 +54,13 @@ export const doctor = command({
     { line: "doctor --signer", means: "Does the external signer hold the configured key?" },
   ],
   run: async ({ diagnosis }, { offline, signer }) => {
-    const { host, examine, askSigner } = await diagnosis();
-    const findings = [...(await examine(host, offline)), ...(signer ? await askSigner(host) : [])];
+    const { settings, findings } = await diagnosis({ offline, signer });
     const wrong = findings.filter(({ status }) => status === "problem");
     const report = {
       ok: wrong.length === 0,
       version: VERSION,
       channel: CHANNEL,
-      settings: host.config.origins(),
+      settings,
       findings,
     };
     if (report.ok) return report;

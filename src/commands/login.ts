@@ -13,13 +13,13 @@ export const login = group("Log in to a workspace.", {
       "The new session replaces the old one only when the login succeeded.",
     ],
     effect: "session",
-    needs: ["host", "logins"],
+    needs: ["apiLogin"],
     args: LOGIN_ARGS,
     output: SessionResult,
     fields: "object",
     examples: [{ line: "login api", means: "Address, workspace and key from the environment" }],
-    run: async ({ host, logins }, args) => ({
-      session: describeSession(await logins.loginWithApiKey(host, args)),
+    run: async ({ apiLogin }, args) => ({
+      session: describeSession(await apiLogin(args)),
     }),
   }),
   device: command({
@@ -30,7 +30,7 @@ export const login = group("Log in to a workspace.", {
       "The server's side of this login is not publicly documented; it may answer DEVICE_LOGIN_UNSUPPORTED.",
     ],
     effect: "session",
-    needs: ["host", "device"],
+    needs: ["deviceLogin"],
     args: { ...LOGIN_ARGS, ...DEVICE_ARGS },
     output: SessionResult,
     examples: [
@@ -39,8 +39,8 @@ export const login = group("Log in to a workspace.", {
         means: "Address and workspace from the environment; confirm on the device",
       },
     ],
-    run: async ({ host, device }, args) => ({
-      session: describeSession(await (await device()).login(host, args)),
+    run: async ({ deviceLogin }, args) => ({
+      session: describeSession(await deviceLogin(args)),
     }),
   }),
   reporting: command({
@@ -50,7 +50,7 @@ export const login = group("Log in to a workspace.", {
       "Commands that write or sign answer WRONG_SESSION_KIND in such a session.",
     ],
     effect: "session",
-    needs: ["host", "logins"],
+    needs: ["reportingLogin"],
     args: LOGIN_ARGS,
     output: SessionResult,
     fields: "object",
@@ -60,8 +60,8 @@ export const login = group("Log in to a workspace.", {
         means: "Read-only access for reports",
       },
     ],
-    run: async ({ host, logins }, args) => ({
-      session: describeSession(await logins.loginWithReportingKey(host, args)),
+    run: async ({ reportingLogin }, args) => ({
+      session: describeSession(await reportingLogin(args)),
     }),
   }),
 });

@@ -26,7 +26,7 @@ const verify = command({
     "`payload` names an object; fetch that object from the API, since the notification itself proves nothing about it.",
   ],
   effect: "local",
-  needs: ["config", "clock", "notifications"],
+  needs: ["config", "clock", "verifyNotification"],
   args: {
     header: required(text("The X-Ledger-Signature header, t=…,v1=….", "<t=…,v1=…>", 1024)),
     body: required(bytes("The body of the notification.")),
@@ -46,9 +46,9 @@ const verify = command({
       means: "Is this notification genuine?",
     },
   ],
-  run: async ({ config, clock, notifications }, { header, body }) => {
+  run: async ({ config, clock, verifyNotification }, { header, body }) => {
     const secret = await config.requiredSecret("WEBHOOK_SECRET");
-    const verified = notifications.verifyNotification({ header, body }, secret, clock.now());
+    const verified = verifyNotification({ header, body }, secret, clock.now());
     return { verified: true, ...verified, payload: payloadOf(body) };
   },
 });

@@ -2,13 +2,13 @@
 import * as v from "valibot";
 import { many, text } from "../cli/argument.ts";
 import { type Command, type Group, walk } from "../cli/command.ts";
-import { factsOf, manifest } from "../cli/manifest.ts";
+import { type Facts, factsOf, manifest } from "../cli/manifest.ts";
 import { find } from "../cli/parse.ts";
 import { ERRORS, type ErrorCode, EXIT_CODES } from "../errors.ts";
 import { PROGRAM, VERSION } from "../version.ts";
 import { command } from "./parts/command.ts";
 
-type Convert = (schema: v.GenericSchema) => object;
+type Convert = (schema: v.GenericSchema) => Promise<object>;
 
 const Entry = v.looseObject({ name: v.string(), summary: v.string(), effect: v.string() });
 const Option = v.looseObject({
@@ -35,6 +35,7 @@ const Description = v.looseObject({
   result: v.nullable(v.looseObject({})),
   dryRunResult: v.optional(v.looseObject({})),
   errors: v.record(v.string(), v.array(v.string())),
+  commonErrors: v.array(v.string()),
   examples: v.array(v.looseObject({ line: v.string(), means: v.string() })),
   reference: v.optional(v.looseObject({})),
 });
@@ -46,6 +47,7 @@ const Failures = v.looseObject({
     v.string(),
     v.looseObject({ exitCode: v.number(), retryable: v.boolean(), hint: v.string() }),
   ),
+  common: v.record(v.string(), v.array(v.string())),
 });
 
 /** The document of every failure (SPEC §1). */
@@ -73,8 +75,8 @@ function entriesOf(group: Group, words: readonly string[]): object[] {
   }));
 }
 
-function indexOf(root: Group): object {
-  const { globalOptions } = manifest(root);
+function indexOf(root: Group, facts: Facts): object {
+  const { globalOptions } = manifest(root, facts);
   return {
     program: PROGRAM,
     version: VERSION,
@@ -84,16 +86,30 @@ function indexOf(root: Group): object {
   };
 }
 
-function describe(words: readonly string[], target: Command, convert: Convert): object {
-  const { fails, dryRun, examples, notes, ...facts } = factsOf(words.join(" "), target);
-  return {
-    ...facts,
-    notes,
-    result: target.output === undefined ? null : convert(target.output()),
-    ...(target.dryRun === undefined ? {} : { dryRunResult: convert(target.dryRun.output()) }),
-    errors: byExit(target.fails),
+async function describe(
+  words: readonly string[],
+  target: Command,
+  facts: Facts,
+  convert: Convert,
+): Promise<object> {
+  const {
+    fails,
+    common,
+    dryRun: _,
     examples,
-    ...(target.reference === undefined ? {} : { reference: target.reference }),
+    notes,
+    ...described
+  } = factsOf(words.join(" "), target, facts);
+  const { output, dryRun, reference } = target;
+  return {
+    ...described,
+    notes,
+    result: output === undefined ? null : await convert(output()),
+    ...(dryRun === undefined ? {} : { dryRunResult: await convert(dryRun.output()) }),
+    errors: byExit(fails),
+    commonErrors: common,
+    examples,
+    ...(reference === undefined ? {} : { reference }),
   };
 }
 
@@ -105,11 +121,12 @@ function byExit(codes: readonly ErrorCode[]): Record<string, string[]> {
   );
 }
 
-function failures(convert: Convert): object {
+async function failures({ errors: common }: Facts, convert: Convert): Promise<object> {
   const rows = Object.entries(ERRORS).map(([code, { exit, retryable, hint }]) => {
     return [code, { exitCode: exit, retryable, hint }] as const;
   });
-  return { document: convert(FAILURE), exitCodes: EXIT_CODES, errors: Object.fromEntries(rows) };
+  const document = await convert(FAILURE);
+  return { document, exitCodes: EXIT_CODES, errors: Object.fromEntries(rows), common };
 }
 
 export const schema = command({
@@ -117,10 +134,10 @@ export const schema = command({
   notes: [
     "Without words: an index of all commands. With a group: its commands. 'schema errors': every error code with its remedy.",
     "`result` is the JSON Schema of the success document; null means that the command prints text.",
-    "`errors` lists, by exit code, the codes that the command can fail with.",
+    "`errors` lists, by exit code, the codes that are particular to the command; `commonErrors` names the groups under `common` of 'schema errors' that it can answer, too.",
   ],
   effect: "local",
-  needs: ["registry", "jsonSchema"],
+  needs: ["registry", "facts", "toJsonSchema"],
   args: {},
   operands: many(text("Words of a command or group, or 'errors'.", "<command…>", 64)),
   output: () =>
@@ -132,11 +149,11 @@ export const schema = command({
     { line: "schema requests create", means: "Options, result and errors of one command" },
     { line: "schema errors", means: "Every error code, its exit code and what to do" },
   ],
-  run: async ({ registry, jsonSchema }, { operands: words = [] }) => {
-    if (words.length === 0) return indexOf(registry);
-    if (words.length === 1 && words[0] === "errors") return failures(await jsonSchema());
+  run: async ({ registry, facts, toJsonSchema }, { operands: words = [] }) => {
+    if (words.length === 0) return indexOf(registry, facts);
+    if (words.length === 1 && words[0] === "errors") return failures(facts, toJsonSchema);
     const found = find(registry, words);
     if (found.target.kind === "group") return { commands: entriesOf(found.target, found.words) };
-    return describe(found.words, found.target, await jsonSchema());
+    return describe(found.words, found.target, facts, toJsonSchema);
   },
 });

@@ -31,13 +31,9 @@ export const upgrade = command({
   args: { check: flag("Only say which version is the newest; change nothing.") },
   output: () => v.union([Check, Upgraded]),
   ungated: true,
-  fails: ["UPGRADE_FAILED", "INVALID_URL", "INSECURE_URL", "INVALID_PROXY"],
   examples: [
     { line: "upgrade --check", means: "Is there a newer version?" },
     { line: "upgrade", means: "Replace this program by it" },
   ],
-  run: async ({ upgrades }, { check }) => {
-    const { host, ...core } = await upgrades();
-    return check ? core.check(host) : core.upgrade(host);
-  },
+  run: ({ upgrades }, { check }) => (check ? upgrades.check() : upgrades.upgrade()),
 });

@@ -3,13 +3,12 @@
  * anything. Each check stands alone: what one of them cannot learn is left to the one that can. No
  * value of a setting appears, only where it comes from.
  */
-import { lstat } from "node:fs/promises";
 import { CliError, ERRORS, type ErrorCode } from "../errors.ts";
 import { CHANNEL, VERSION } from "../version.ts";
+import type { Access } from "./api/access.ts";
 import { checkSession, createReader } from "./api/api.ts";
 import { Client } from "./api/client.ts";
 import { type ApiVersion, chooseVersion } from "./api/dialect.ts";
-import type { ApiHost } from "./api/host.ts";
 import { doubt, remedy, spokenVersion } from "./api/version.ts";
 import { registeredKeys } from "./auth/claims.ts";
 import type { Config } from "./auth/config.ts";
@@ -19,7 +18,8 @@ import { outdated } from "./release/gate.ts";
 import { UPGRADE_COMMANDS } from "./release/names.ts";
 import type { Verdict } from "./release/verdict.ts";
 import type { Inspection } from "./skill/install.ts";
-import { endpointOf, type Session } from "./state/session.ts";
+import type { StateFolder } from "./state/folder.ts";
+import { endpointOf, type Session, type SessionStore } from "./state/session.ts";
 
 export interface Finding {
   readonly check: string;
@@ -34,21 +34,19 @@ export interface Finding {
 }
 
 /** What the checks look through. Making any of these may throw, which is a finding. */
-export interface DoctorHost {
+export interface Patient {
   readonly config: Config;
-  readonly uid: number | undefined;
-  now(): number;
   /**
    * What npm and the releases page say of this version; undefined for a build that comes from no
    * release.
    */
   versions(): Promise<Verdict | undefined>;
-  stateDirectory(): string;
-  session(): Promise<Session | undefined>;
+  state(): StateFolder;
+  sessions(): SessionStore;
+  access(): Access;
   publicKey(): Promise<Uint8Array | undefined>;
   /** The public key of the external signer, which this starts. */
   signerKey(): Promise<Uint8Array>;
-  api(): ApiHost;
   skills(): Promise<readonly Inspection[]>;
   /**
    * What stands between this program and the open Vault application of a device; throws the DEVICE_
@@ -57,7 +55,7 @@ export interface DoctorHost {
   device(): Promise<DeviceState>;
 }
 
-type Check = (host: DoctorHost) => Promise<readonly Finding[]> | readonly Finding[];
+type Check = (patient: Patient) => Promise<readonly Finding[]> | readonly Finding[];
 
 const OFFLINE: readonly (readonly [name: string, check: Check])[] = [
   ["version", checkVersion],
@@ -78,11 +76,11 @@ const ONLINE: readonly (readonly [name: string, check: Check])[] = [
 ];
 
 /** Every finding, in the order of the table; with `offline`, nothing is sent. */
-export async function examine(host: DoctorHost, offline: boolean): Promise<Finding[]> {
+export async function examine(patient: Patient, offline: boolean): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const [name, check] of offline ? OFFLINE : [...OFFLINE, ...ONLINE]) {
     try {
-      findings.push(...(await check(host)));
+      findings.push(...(await check(patient)));
     } catch (cause) {
       findings.push(problem(name, cause));
     }
@@ -122,8 +120,8 @@ function checkVersion(): Finding[] {
   ];
 }
 
-async function checkNewer(host: DoctorHost): Promise<Finding[]> {
-  const verdict = await host.versions();
+async function checkNewer(patient: Patient): Promise<Finding[]> {
+  const verdict = await patient.versions();
   if (verdict === undefined) return [];
   switch (verdict.kind) {
     case "current":
@@ -149,7 +147,7 @@ async function checkNewer(host: DoctorHost): Promise<Finding[]> {
   }
 }
 
-function checkSettings({ config }: DoctorHost): Finding[] {
+function checkSettings({ config }: Patient): Finding[] {
   const { endpoint, workspace } = config.configured();
   if (endpoint !== undefined && workspace !== undefined)
     return [
@@ -165,7 +163,7 @@ function checkSettings({ config }: DoctorHost): Finding[] {
   return [warn("settings", `Not set: ${missing.join(", ")}.`, fix)];
 }
 
-function checkMode({ config }: DoctorHost): Finding[] {
+function checkMode({ config }: Patient): Finding[] {
   if (!config.readOnly) return [ok("mode", "Commands that write or sign are allowed.")];
   const message =
     "Read-only mode is on: every command that writes or signs is refused with READ_ONLY.";
@@ -174,33 +172,33 @@ function checkMode({ config }: DoctorHost): Finding[] {
   return [warn("mode", message, fix)];
 }
 
-async function checkState(host: DoctorHost): Promise<Finding[]> {
-  const directory = host.stateDirectory();
-  const findings: Finding[] = [];
-  for (const path of [directory, `${directory}/records`]) {
-    const found = await lstat(path).catch(() => undefined);
-    if (found === undefined || host.uid === undefined) continue;
-    if (found.isDirectory() && found.uid === host.uid && (found.mode & 0o077) === 0) continue;
-    const message =
-      "The state folder is not a folder of this user that others can neither read nor change.";
-    const fix =
-      "Make it yours alone: chown and chmod 700, or name another with LEDGER_ENTERPRISE_STATE_DIR.";
-    findings.push({
-      check: "state",
-      status: "problem",
-      code: "SESSION_INSECURE",
-      message,
-      fix,
-      details: { path },
-    });
-  }
-  return findings.length > 0
-    ? findings
-    : [ok("state", "Nobody else can read or change the state folder.", { path: directory })];
+function checkState(patient: Patient): Finding[] {
+  const state = patient.state();
+  const exposed = state.exposed("records");
+  if (exposed.length === 0)
+    return [ok("state", "Nobody else can read or change the state folder.", { path: state.path })];
+  return exposed.map((path) => ({
+    check: "state",
+    status: "problem",
+    code: "SESSION_INSECURE",
+    message:
+      "The state folder is not a folder of this user that others can neither read nor change.",
+    fix: "Make it yours alone: chown and chmod 700, or name another with LEDGER_ENTERPRISE_STATE_DIR.",
+    details: { path },
+  }));
 }
 
-async function checkSessionFile({ config, ...host }: DoctorHost): Promise<Finding[]> {
-  const session = await host.session();
+/** The stored session, where it can be read. */
+async function sessionOf(patient: Patient): Promise<Session | undefined> {
+  try {
+    return await patient.sessions().read();
+  } catch {
+    return undefined;
+  }
+}
+
+async function checkSessionFile({ config, sessions }: Patient): Promise<Finding[]> {
+  const session = await sessions().read();
   if (session === undefined)
     return [warn("session", "Nobody is logged in.", "Run 'login api' or 'login device'.")];
   checkSession(session, config);
@@ -208,9 +206,9 @@ async function checkSessionFile({ config, ...host }: DoctorHost): Promise<Findin
 }
 
 /** Without a session they are needed now; with one, at the next login. */
-async function checkCredentials(host: DoctorHost): Promise<Finding[]> {
+async function checkCredentials(patient: Patient): Promise<Finding[]> {
   try {
-    await host.config.apiCredentials({ baseUrl: undefined, workspace: undefined }, false);
+    await patient.config.apiCredentials({ baseUrl: undefined, workspace: undefined }, false);
     return [
       ok(
         "credentials",
@@ -219,7 +217,7 @@ async function checkCredentials(host: DoctorHost): Promise<Finding[]> {
     ];
   } catch (cause) {
     const found = problem("credentials", cause);
-    const session = await host.session().catch(() => undefined);
+    const session = await sessionOf(patient);
     return [
       session === undefined || found.code !== "MISSING_CREDENTIALS"
         ? found
@@ -228,15 +226,15 @@ async function checkCredentials(host: DoctorHost): Promise<Finding[]> {
   }
 }
 
-async function checkKey(host: DoctorHost): Promise<Finding[]> {
-  const key = await host.publicKey();
+async function checkKey(patient: Patient): Promise<Finding[]> {
+  const key = await patient.publicKey();
   if (key === undefined) {
     const fix =
       "To sign, set LEDGER_ENTERPRISE_API_PRIVATE_KEY, its _FILE form, or LEDGER_ENTERPRISE_SIGNER.";
     return [warn("key", "No key is configured: nothing can be signed.", fix)];
   }
   const details = { fingerprint: fingerprint(key) };
-  const session = await host.session().catch(() => undefined);
+  const session = await sessionOf(patient);
   const registered = session === undefined ? [] : registeredKeys(session);
   if (registered.length === 0)
     return [
@@ -261,10 +259,10 @@ async function checkKey(host: DoctorHost): Promise<Finding[]> {
  * Starts the external signer and compares its public key with the configured one; without a signer
  * there is nothing to ask.
  */
-export async function askSigner(host: DoctorHost): Promise<Finding[]> {
+export async function askSigner(patient: Patient): Promise<Finding[]> {
   try {
-    const details = { fingerprint: fingerprint(await host.signerKey()) };
-    if (host.config.publicKey() !== undefined)
+    const details = { fingerprint: fingerprint(await patient.signerKey()) };
+    if (patient.config.publicKey() !== undefined)
       return [ok("signer", "The signer answers, and holds the configured key.", details)];
     const fix = "Set LEDGER_ENTERPRISE_API_PUBLIC_KEY to what 'keys public --signer' prints.";
     return [warn("signer", "The signer answers; its public key is not configured.", fix, details)];
@@ -273,7 +271,7 @@ export async function askSigner(host: DoctorHost): Promise<Finding[]> {
   }
 }
 
-function checkProxy({ config }: DoctorHost): Finding[] {
+function checkProxy({ config }: Patient): Finding[] {
   const isSet = config.checkProxies();
   return [
     ok("proxy", isSet ? "HTTPS_PROXY is well formed, and is used." : "No proxy is configured."),
@@ -288,8 +286,8 @@ const DRIFT: Readonly<Record<Inspection["status"], string | undefined>> = {
   modified: "Compare it with 'skill show'; 'skill install --force' replaces it.",
 };
 
-async function checkSkill(host: DoctorHost): Promise<Finding[]> {
-  const copies = (await host.skills()).filter(({ status }) => status !== "absent");
+async function checkSkill(patient: Patient): Promise<Finding[]> {
+  const copies = (await patient.skills()).filter(({ status }) => status !== "absent");
   if (copies.length === 0)
     return [ok("skill", "No copy of the skill is installed in the known folders.")];
   return copies.map(({ path, status, version }) => {
@@ -302,11 +300,11 @@ async function checkSkill(host: DoctorHost): Promise<Finding[]> {
 }
 
 /** Only a session of a device makes an absent device a problem; most machines have none. */
-async function checkDevice(host: DoctorHost): Promise<Finding[]> {
-  const session = await host.session().catch(() => undefined);
+async function checkDevice(patient: Patient): Promise<Finding[]> {
+  const session = await sessionOf(patient);
   const isNeeded = session?.kind === "device";
   try {
-    const { model, path, app } = await host.device();
+    const { model, path, app } = await patient.device();
     const details = { model, path, app: app.name, version: app.version };
     if (app.isVault)
       return [ok("device", `A ${model} is connected, and its Vault application is open.`, details)];
@@ -341,14 +339,15 @@ const LAYER: Readonly<Partial<Record<ErrorCode, string>>> = {
 };
 
 /** One request without credentials, then one with the session: what failed tells the layer. */
-async function checkNetwork(host: DoctorHost): Promise<Finding[]> {
-  const session = await host.session().catch(() => undefined);
-  const endpoint = session === undefined ? host.config.configured().endpoint : endpointOf(session);
+async function checkNetwork(patient: Patient): Promise<Finding[]> {
+  const session = await sessionOf(patient);
+  const endpoint =
+    session === undefined ? patient.config.configured().endpoint : endpointOf(session);
   if (endpoint === undefined) return [];
-  const api = host.api();
+  const access = patient.access();
   let answer: Awaited<ReturnType<Client["probe"]>>;
   try {
-    answer = await new Client(endpoint, api).probe("/users");
+    answer = await new Client(endpoint, access.runtime).probe("/users");
   } catch (cause) {
     const layer = cause instanceof CliError ? LAYER[cause.code] : undefined;
     return [problem(layer ?? "network", cause)];
@@ -359,9 +358,9 @@ async function checkNetwork(host: DoctorHost): Promise<Finding[]> {
   return [
     ...secured,
     reached(answer.status),
-    ...(await versionSpoken(new Client(endpoint, api), session?.apiVersion)),
-    ...clockOf(answer.date, host.now()),
-    ...(await authorised(session, api)),
+    ...(await versionSpoken(new Client(endpoint, access.runtime), session?.apiVersion)),
+    ...clockOf(answer.date, access.runtime.now()),
+    ...(await authorised(session, access)),
   ];
 }
 
@@ -428,11 +427,11 @@ function clockOf(date: string | null, now: number): Finding[] {
   ];
 }
 
-async function authorised(session: Session | undefined, api: ApiHost): Promise<Finding[]> {
+async function authorised(session: Session | undefined, access: Access): Promise<Finding[]> {
   if (session === undefined) return [];
   const isV1 = session.apiVersion === "v1";
   try {
-    const reader = createReader(api);
+    const reader = createReader(access);
     await (isV1
       ? reader.read("accounts.list", { pageSize: 1 })
       : reader.read("users.get", { id: "me" }));

@@ -18,6 +18,12 @@ interface Described {
   readonly result: object | null;
   readonly dryRunResult?: object;
   readonly errors: Readonly<Record<string, readonly string[]>>;
+  readonly commonErrors: readonly string[];
+}
+
+interface Errors {
+  readonly document: object;
+  readonly common: Readonly<Record<string, readonly string[]>>;
 }
 
 async function ask(...words: string[]): Promise<unknown> {
@@ -36,23 +42,25 @@ const ajv = new Ajv2020({ strict: true, allowUnionTypes: true });
  * How the program describes each command, compiled; strict, so that a schema that says nothing is
  * noticed.
  */
-async function promises(): Promise<Map<Command, Promised>> {
+async function promises({ common }: Errors): Promise<Map<Command, Promised>> {
   const made = new Map<Command, Promised>();
   for (const [words, command] of walk(commands)) {
-    const { result, dryRunResult, errors } = (await ask(...words)) as Described;
+    const { result, dryRunResult, errors, commonErrors } = (await ask(...words)) as Described;
     made.set(command, {
       result: result === null ? undefined : ajv.compile(result),
       dryRun: dryRunResult === undefined ? undefined : ajv.compile(dryRunResult),
-      codes: new Set(Object.values(errors).flat()),
+      codes: new Set([
+        ...Object.values(errors).flat(),
+        ...commonErrors.flatMap((name) => common[name] ?? []),
+      ]),
     });
   }
   return made;
 }
 
-const [PROMISED, FAILURE] = await Promise.all([
-  promises(),
-  ask("errors").then((answer) => ajv.compile((answer as { document: object }).document)),
-]);
+const ERRORS = (await ask("errors")) as Errors;
+const PROMISED = await promises(ERRORS);
+const FAILURE = ajv.compile(ERRORS.document);
 
 /** Answers that were compared with a schema so far. */
 export const tally = { results: 0, failures: 0 };

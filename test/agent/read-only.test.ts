@@ -3,11 +3,12 @@
  * also what is added later.
  */
 import { expect, test } from "bun:test";
+import { FACTS } from "../../src/app/capabilities.ts";
 import { manifest } from "../../src/cli/manifest.ts";
 import { commands } from "../support/registry.ts";
 import { at, openWorld } from "./world.ts";
 
-const { commands: COMMANDS } = manifest(commands);
+const { commands: COMMANDS } = manifest(commands, FACTS);
 const CHANGING = COMMANDS.filter(({ effect }) => effect === "write" || effect === "sign");
 
 test("there are commands that write, and commands that sign", () => {

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { ROOT } from "../../scripts/build.ts";
 import { commandTable } from "../../scripts/generate.ts";
 import { references } from "../../scripts/references.ts";
+import { FACTS } from "../../src/app/capabilities.ts";
 import { type Command, type Group, walk } from "../../src/cli/command.ts";
 import { manifest } from "../../src/cli/manifest.ts";
 import { kebab, parse } from "../../src/cli/parse.ts";
@@ -117,11 +118,17 @@ describe("errors", () => {
     ]);
     expect(document.errors).toEqual(Object.fromEntries(rows));
     expect(document.exitCodes).toEqual(EXIT_CODES);
+    expect(document.common).toEqual(FACTS.errors);
     expect(document.document).toMatchObject({ type: "object", required: ["error"] });
   });
 
   test("every code belongs to a command, or to finding one", () => {
-    const given = new Set<string>(COMMANDS.flatMap(({ command }) => command.fails));
+    const given = new Set<string>(
+      manifest(commands, FACTS).commands.flatMap(({ fails, common }) => [
+        ...fails,
+        ...common.flatMap((name) => FACTS.errors[name] ?? []),
+      ]),
+    );
     const general = ["MISSING_COMMAND", "RUNTIME_UNSUPPORTED"];
     const owed = Object.keys(ERRORS).filter((code) => !given.has(code) && !general.includes(code));
     // Codes of parts that are not there yet stand here until their commands are.
@@ -249,7 +256,7 @@ describe.each(GROUPS)("help of $name", ({ words, group }) => {
 describe("what is generated", () => {
   test("the README's table is the manifest's", async () => {
     expect(await Bun.file(join(ROOT, "README.md")).text()).toContain(
-      commandTable(manifest(commands).commands),
+      commandTable(manifest(commands, FACTS).commands),
     );
   });
 

@@ -4,14 +4,14 @@
  */
 import { expect, test } from "bun:test";
 import { Acts, NO_STAGES } from "../../src/core/acts.ts";
+import type { Access } from "../../src/core/api/access.ts";
 import { createApi } from "../../src/core/api/api.ts";
 import { Client } from "../../src/core/api/client.ts";
-import type { ApiHost } from "../../src/core/api/host.ts";
 import { Config } from "../../src/core/auth/config.ts";
 import type { Session, SessionStore } from "../../src/core/state/session.ts";
 import { CliError } from "../../src/errors.ts";
-import { Log } from "../../src/io/log.ts";
 import { Redactor } from "../../src/io/redact.ts";
+import { runtimeWith } from "../support/runtime.ts";
 
 const HERE: Session = {
   version: 1,
@@ -26,10 +26,10 @@ const HERE: Session = {
 const acts = new Acts({ command: "test", deeds: [], stages: async () => NO_STAGES });
 
 /**
- * A host whose session becomes another one while the lock is waited for; it notes what would have
+ * An access whose session becomes another one while the lock is waited for; it notes what would have
  * been sent.
  */
-function hostWith(fresh: SessionStore["fresh"]): { host: ApiHost; sent: string[] } {
+function accessWith(fresh: SessionStore["fresh"]): { access: Access; sent: string[] } {
   const sent: string[] = [];
   const fetch = async (input: string | URL | Request): Promise<Response> => {
     sent.push(input instanceof Request ? input.url : String(input));
@@ -44,20 +44,8 @@ function hostWith(fresh: SessionStore["fresh"]): { host: ApiHost; sent: string[]
     LEDGER_ENTERPRISE_API_URL: "https://vault.example/v1/rest",
     LEDGER_ENTERPRISE_WORKSPACE: "minivault",
   };
-  const host: ApiHost = {
-    fetch: fetch as typeof globalThis.fetch,
-    now: () => 0,
-    sleep: async () => undefined,
-    userAgent: "test",
-    redactor: new Redactor(),
-    stop: new AbortController().signal,
-    log: new Log({
-      sink: { write: async () => undefined },
-      redactor: new Redactor(),
-      debug: false,
-      timestamps: false,
-      clock: () => 0,
-    }),
+  const access: Access = {
+    runtime: runtimeWith({ fetch: fetch as typeof globalThis.fetch }),
     config: new Config({
       env,
       readFile: () => Promise.reject(new Error("no file")),
@@ -65,7 +53,7 @@ function hostWith(fresh: SessionStore["fresh"]): { host: ApiHost; sent: string[]
     }),
     sessions: { recent: async () => HERE, fresh } as SessionStore,
   };
-  return { host, sent };
+  return { access, sent };
 }
 
 async function codeOf(work: () => unknown): Promise<string> {
@@ -87,11 +75,11 @@ const ELSEWHERE: readonly (readonly [string, Partial<Session>])[] = [
 test.each(ELSEWHERE)(
   "NET-2 a session that became one of another %s inside the lock sends no token",
   async (_, change) => {
-    const { host, sent } = hostWith(async () => ({ ...HERE, ...change }));
-    expect(await codeOf(() => createApi(host, acts).read("accounts.list"))).toBe(
+    const { access, sent } = accessWith(async () => ({ ...HERE, ...change }));
+    expect(await codeOf(() => createApi(access, acts).read("accounts.list"))).toBe(
       "SESSION_MISMATCH",
     );
-    expect(await codeOf(() => createApi(host, acts).write("requests.create", {}))).toBe(
+    expect(await codeOf(() => createApi(access, acts).write("requests.create", {}))).toBe(
       "SESSION_MISMATCH",
     );
     expect(sent).toEqual([]);
@@ -101,11 +89,11 @@ test.each(ELSEWHERE)(
 test.each(ELSEWHERE)(
   "NET-2 nor a refresh token, when it became one of another %s",
   async (_, change) => {
-    const { host, sent } = hostWith(async (refresh) => ({
+    const { access, sent } = accessWith(async (refresh) => ({
       ...HERE,
       tokens: await refresh({ ...HERE, ...change }),
     }));
-    expect(await codeOf(() => createApi(host, acts).read("accounts.list"))).toBe(
+    expect(await codeOf(() => createApi(access, acts).read("accounts.list"))).toBe(
       "SESSION_MISMATCH",
     );
     expect(sent).toEqual([]);
@@ -113,17 +101,20 @@ test.each(ELSEWHERE)(
 );
 
 test("NET-2 the same session is refreshed and used", async () => {
-  const { host, sent } = hostWith(async (refresh) => ({ ...HERE, tokens: await refresh(HERE) }));
-  expect(await codeOf(() => createApi(host, acts).read("accounts.list"))).toBe("none");
+  const { access, sent } = accessWith(async (refresh) => ({
+    ...HERE,
+    tokens: await refresh(HERE),
+  }));
+  expect(await codeOf(() => createApi(access, acts).read("accounts.list"))).toBe("none");
   expect(sent).toEqual([
     "https://vault.example/v1/rest/auth/token/refresh",
     "https://vault.example/v1/rest/accounts",
   ]);
 });
 
-const HOST = hostWith(async () => HERE).host;
-const AT_BASE = new Client({ origin: "https://vault.example", basePath: "/v1/rest" }, HOST);
-const AT_ROOT = new Client({ origin: "https://vault.example", basePath: "" }, HOST);
+const RUNTIME = runtimeWith();
+const AT_BASE = new Client({ origin: "https://vault.example", basePath: "/v1/rest" }, RUNTIME);
+const AT_ROOT = new Client({ origin: "https://vault.example", basePath: "" }, RUNTIME);
 
 test.each(["/../admin", "/a/../../admin", "/%2e%2e/admin", "/a?b=1", "/a#b", "\\admin", "/a b"])(
   "NET-9 the path %j does not leave the base, whoever made it",
@@ -161,12 +152,8 @@ test.each([
       status,
       headers: { "content-type": "application/json", ...headers },
     });
-    const host: ApiHost = {
-      ...hostWith(async () => HERE).host,
-      redactor,
-      fetch: (async () => answer) as never,
-    };
-    const client = new Client({ origin: "https://vault.example", basePath: "/v1/rest" }, host);
+    const runtime = runtimeWith({ redactor, fetch: (async () => answer) as never });
+    const client = new Client({ origin: "https://vault.example", basePath: "/v1/rest" }, runtime);
     const failure = await client
       .send({ method: "GET", path: "/groups" })
       .catch((cause: unknown) => cause);

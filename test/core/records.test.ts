@@ -8,8 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Records } from "../../src/core/state/records.ts";
 import { Exact } from "../../src/io/json.ts";
-import { Log } from "../../src/io/log.ts";
-import { Redactor } from "../../src/io/redact.ts";
+import { runtimeWith, stateAt } from "../support/runtime.ts";
 
 const directory = await mkdtemp(join(tmpdir(), "records-"));
 afterAll(() => rm(directory, { recursive: true }));
@@ -21,15 +20,8 @@ const SEEN_AT = Date.now();
 
 /** Records whose clock stands still; the files of one moment are read at another. */
 function recordsAt(now: number): Records {
-  const warnings: string[] = [];
-  const log = new Log({
-    sink: { write: async (text) => void warnings.push(text) },
-    redactor: new Redactor(),
-    debug: false,
-    timestamps: false,
-    clock: () => now,
-  });
-  return new Records({ directory, uid: process.getuid?.(), log, now: () => now });
+  const runtime = runtimeWith({ now: () => now });
+  return new Records(stateAt(directory, runtime), runtime);
 }
 
 await recordsAt(SEEN_AT).keepCreated(SCOPE, "7", new Exact('{"type":"X"}'));

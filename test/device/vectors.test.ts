@@ -21,6 +21,7 @@ import {
 } from "../../src/core/device/vault.ts";
 import { CliError } from "../../src/errors.ts";
 import { exact } from "../../src/io/json.ts";
+import { runtimeWith } from "../support/runtime.ts";
 import vectors from "../vectors/device.json";
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
@@ -47,10 +48,7 @@ function scripted(steps: readonly { readonly command: string; readonly response:
     );
   const host = {
     usb: () => Promise.reject(new Error("no bus")),
-    now: () => 0,
-    sleep,
-    log: { line: () => undefined, debug: () => undefined },
-    stop: new AbortController().signal,
+    runtime: runtimeWith({ sleep }),
     patiently: <T>(work: () => Promise<T>) => work(),
     alone: <T>(work: () => Promise<T>) => work(),
   };

@@ -16,9 +16,9 @@ import { decodeChallenge } from "../../src/core/signing/challenge.ts";
 import { parseJws, verifyJws } from "../../src/core/signing/jws.ts";
 import { SessionStore } from "../../src/core/state/session.ts";
 import { CliError, type ErrorCode } from "../../src/errors.ts";
-import { Redactor } from "../../src/io/redact.ts";
 import { fuzz, outcomeOf } from "../support/fuzz.ts";
 import { commands } from "../support/registry.ts";
+import { runtimeWith, stateAt } from "../support/runtime.ts";
 import challenges from "../vectors/challenge_forms.json";
 import vectors from "../vectors/es256_sign_vectors.json";
 import keys from "../vectors/private_key_forms.json";
@@ -222,14 +222,8 @@ test("SES-4 the session file: a valid session or SESSION_CORRUPT, and the conten
       refreshExpiresInSeconds: 1800,
     },
   };
-  const store = new SessionStore({
-    directory: folder,
-    uid: process.getuid?.(),
-    redactor: new Redactor(),
-    now: () => 1_700_000_000_000,
-    locked: (work) => work(),
-    prepareDirectory: async () => undefined,
-  });
+  const runtime = runtimeWith({ now: () => 1_700_000_000_000 });
+  const store = new SessionStore(stateAt(folder, runtime), runtime);
   const outcomes = await fuzz(3000, async (random) => {
     const text = random.damage(JSON.stringify(session));
     writeFileSync(path, random.below(30) === 0 ? random.bytes(random.below(300)) : text, {

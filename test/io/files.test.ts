@@ -24,11 +24,9 @@ import {
   ensurePrivateDirectory,
   readPrivateFile,
   removePrivateFile,
-  replaceFile,
-  sweepLeftovers,
-  writeNewFile,
   writePrivateFile,
-} from "../../src/io/files.ts";
+} from "../../src/core/state/private.ts";
+import { replaceFile, sweepLeftovers, writeNewFile } from "../../src/io/files.ts";
 import {
   endOf,
   failureOf,
@@ -115,7 +113,7 @@ describe("SES-3 reading", () => {
     const path = fileIn(folder);
     if (!IS_ROOT) chmodSync(path, 0o000);
     const program = `
-      const { readPrivateFile } = await import(${source("io/files.ts")});
+      const { readPrivateFile } = await import(${source("core/state/private.ts")});
       try { await readPrivateFile(process.argv[1], { maxBytes: 64, uid: process.getuid() + ${IS_ROOT ? 0 : 1} }); } catch (e) { process.stdout.write(e.code); }`;
     expect((await endOf(startAsOrdinaryUser(program, [path], folder))).stdout).toBe(
       "SESSION_INSECURE",
@@ -205,7 +203,7 @@ describe("SES-2 writing", () => {
       try {
         await ensurePrivateDirectory(folder, UID);
         process.umask(mask);
-        await writePrivateFile(join(folder, "f"), bytes("x"), { mode: 0o600 });
+        await writePrivateFile(join(folder, "f"), bytes("x"));
       } finally {
         process.umask(before);
       }
@@ -218,7 +216,7 @@ describe("SES-2 writing", () => {
   test("a file that was readable for others is not any more", async () => {
     const path = join(makeFolder(), "f");
     writeFileSync(path, "old", { mode: 0o644 });
-    await writePrivateFile(path, bytes("new"), { mode: 0o600 });
+    await writePrivateFile(path, bytes("new"));
     expect([modeOf(path), readFileSync(path, "utf8")]).toEqual([0o600, "new"]);
   });
 
@@ -230,7 +228,7 @@ describe("SES-2 writing", () => {
     symlinkSync(victim, join(folder, "soft"));
     linkSync(other, join(folder, "hard"));
     for (const name of ["soft", "hard"]) {
-      await writePrivateFile(join(folder, name), bytes("new"), { mode: 0o600 });
+      await writePrivateFile(join(folder, name), bytes("new"));
       expect([
         lstatSync(join(folder, name)).isFile(),
         readFileSync(join(folder, name), "utf8"),
@@ -245,15 +243,13 @@ describe("SES-2 writing", () => {
   test("K04 a directory in its place stays, is SESSION_IO, and no temporary file is left", async () => {
     const folder = makeFolder();
     mkdirSync(join(folder, "f"));
-    const failure = await failureOf(() =>
-      writePrivateFile(join(folder, "f"), bytes("x"), { mode: 0o600 }),
-    );
+    const failure = await failureOf(() => writePrivateFile(join(folder, "f"), bytes("x")));
     expect([failure.code, readdirSync(folder)]).toEqual(["SESSION_IO", ["f"]]);
   });
 
   test("a missing folder is SESSION_IO with the system's reason", async () => {
     const failure = await failureOf(() =>
-      writePrivateFile(join(makeFolder(), "no", "f"), bytes("x"), { mode: 0o600 }),
+      writePrivateFile(join(makeFolder(), "no", "f"), bytes("x")),
     );
     expect([failure.code, failure.facts.details]).toMatchObject([
       "SESSION_IO",
@@ -275,10 +271,10 @@ describe("SES-2 writing", () => {
     const folder = makeFolder();
     const program = `
       const { chmodSync } = await import("node:fs");
-      const { ensurePrivateDirectory, writePrivateFile } = await import(${source("io/files.ts")});
+      const { ensurePrivateDirectory, writePrivateFile } = await import(${source("core/state/private.ts")});
       const folder = process.argv[1];
       chmodSync(folder, 0o500);
-      const tries = [() => writePrivateFile(folder + "/f", new Uint8Array(1), { mode: 0o600 }), () => ensurePrivateDirectory(folder + "/sub", process.getuid())];
+      const tries = [() => writePrivateFile(folder + "/f", new Uint8Array(1)), () => ensurePrivateDirectory(folder + "/sub", process.getuid())];
       for (const run of tries) await run().catch((e) => process.stdout.write(e.code + " " + e.facts.details.reason + "\\n"));`;
     expect((await endOf(startAsOrdinaryUser(program, [folder], folder))).stdout).toBe(
       "SESSION_IO EACCES\nSESSION_IO EACCES\n",
@@ -292,10 +288,10 @@ describe("SES-2 writing", () => {
     const size = 1_000_000;
     writeFileSync(path, "0".repeat(size));
     const program = `
-      const { writePrivateFile } = await import(${source("io/files.ts")});
+      const { writePrivateFile } = await import(${source("core/state/private.ts")});
       const text = (digit) => new TextEncoder().encode(String(digit).repeat(${size}));
       process.stdout.write("ready");
-      for (let count = 1; ; count += 1) await writePrivateFile(process.argv[1], text(count % 10), { mode: 0o600 });`;
+      for (let count = 1; ; count += 1) await writePrivateFile(process.argv[1], text(count % 10));`;
     for (let round = 0; round < 4; round += 1) {
       const child = startProgram(program, [path]);
       await new Promise((resolve) => child.stdout?.once("data", resolve));
@@ -330,11 +326,12 @@ test.skipIf(!canMount)(
     const folder = makeFolder();
     const program = `
     const { readdirSync, readFileSync } = await import("node:fs");
-    const { writeNewFile, writePrivateFile } = await import(${source("io/files.ts")});
+    const { writeNewFile } = await import(${source("io/files.ts")});
+    const { writePrivateFile } = await import(${source("core/state/private.ts")});
     const folder = process.argv[1];
-    await writePrivateFile(folder + "/f", new TextEncoder().encode("old"), { mode: 0o600 });
+    await writePrivateFile(folder + "/f", new TextEncoder().encode("old"));
     const say = (e) => process.stdout.write(e.code + " " + e.facts.details.reason + "\\n");
-    await writePrivateFile(folder + "/f", new Uint8Array(200_000), { mode: 0o600 }).catch(say);
+    await writePrivateFile(folder + "/f", new Uint8Array(200_000)).catch(say);
     await writeNewFile(folder + "/new", new Uint8Array(200_000), 0o600).catch(say);
     process.stdout.write(readFileSync(folder + "/f", "utf8") + " " + readdirSync(folder).join());`;
     const script = 'mount -t tmpfs -o size=64k tmpfs "$1" && exec "$0" -e "$2" "$1"';
@@ -385,7 +382,7 @@ describe("directories", () => {
 
   test("a file in its place, or on the way, is SESSION_IO", async () => {
     const path = join(makeFolder(), "f");
-    writeFileSync(path, "", { mode: 0o600 });
+    writeFileSync(path, "");
     expect((await failureOf(() => ensurePrivateDirectory(path, UID))).code).toBe("SESSION_IO");
     expect((await failureOf(() => ensurePrivateDirectory(join(path, "sub"), UID))).code).toBe(
       "SESSION_IO",

@@ -4,7 +4,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { symlinkSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { Readable } from "node:stream";
-import { readInputFile, readStdin } from "../../src/io/files.ts";
+import { readInputFile, readStdin } from "../../src/io/input.ts";
 import {
   endOf,
   failureOf,
@@ -81,7 +81,7 @@ describe("files", () => {
     const path = join(folder, "f");
     writeFileSync(path, "x", { mode: IS_ROOT ? 0o600 : 0o000 });
     const program = `
-      const { readInputFile } = await import(${source("io/files.ts")});
+      const { readInputFile } = await import(${source("io/input.ts")});
       await readInputFile(process.argv[1], 10).catch((e) => process.stdout.write(e.code + " " + e.facts.details.reason));`;
     expect((await endOf(startAsOrdinaryUser(program, [path], folder))).stdout).toBe(
       "IO_ERROR EACCES",
@@ -91,7 +91,7 @@ describe("files", () => {
 
 describe("pipes", () => {
   const program = `
-    const { readInputFile } = await import(${source("io/files.ts")});
+    const { readInputFile } = await import(${source("io/input.ts")});
     const shown = (bytes) => process.stdout.write(String(bytes.length));
     await readInputFile(process.argv[1], 300_000).then(shown, (e) => process.stdout.write(e.code));`;
 

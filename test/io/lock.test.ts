@@ -35,7 +35,7 @@ class World {
 
   options(changes: Partial<LockOptions> = {}): LockOptions {
     return {
-      clock: () => this.now,
+      now: () => this.now,
       sleep: async (ms) => {
         this.onSleep();
         this.now += ms;
@@ -43,7 +43,7 @@ class World {
         await new Promise((resolve) => setImmediate(resolve));
       },
       pid: 1,
-      host: HERE,
+      hostname: HERE,
       isAlive: (pid) => this.alive.has(pid),
       ...changes,
     };
@@ -203,9 +203,7 @@ describe("waiting", () => {
       stop.abort();
       signal?.throwIfAborted();
     };
-    expect((await failureOf(() => world.take({ sleep, signal: stop.signal }))).code).toBe(
-      "TIMEOUT",
-    );
+    expect((await failureOf(() => world.take({ sleep, stop: stop.signal }))).code).toBe("TIMEOUT");
     expect(world.left()).toEqual(["session.lock"]);
   });
 
@@ -374,10 +372,10 @@ describe("real processes", () => {
   }
 
   const real: LockOptions = {
-    clock: Date.now,
+    now: Date.now,
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     pid: process.pid,
-    host: hostname(),
+    hostname: hostname(),
     isAlive: (pid) => {
       try {
         return process.kill(pid, 0);
@@ -458,7 +456,7 @@ describe("real processes", () => {
     let aheadMs = 60_000;
     const options: LockOptions = {
       ...real,
-      clock: () => Date.now() + aheadMs,
+      now: () => Date.now() + aheadMs,
       sleep: async (ms) => {
         aheadMs += ms;
       },

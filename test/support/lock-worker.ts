@@ -21,11 +21,11 @@ function isAlive(pid: number): boolean {
 }
 
 const options = {
-  clock: Date.now,
+  now: Date.now,
   sleep: (ms: number, signal?: AbortSignal) =>
     sleep(ms, undefined, signal === undefined ? {} : { signal }),
   pid: process.pid,
-  host: hostname(),
+  hostname: hostname(),
   isAlive,
 };
 

@@ -2,14 +2,18 @@
  * `command()`: a command value with its types tied together. Asking for an undeclared capability
  * does not compile.
  */
+
+import type { Capabilities } from "../../app/capabilities.ts";
 import { type Argument, type ArgumentMap, flag, type Values } from "../../cli/argument.ts";
-import type { Command, Effect, Example, Shape } from "../../cli/command.ts";
+import type { Command, Example, Shape } from "../../cli/command.ts";
+import { changes, type Effect } from "../../cli/effect.ts";
 import { parseFields } from "../../cli/fields.ts";
 import type { ErrorCode } from "../../errors.ts";
-import type { Capabilities } from "../../world.ts";
-import { failuresOf } from "./failures.ts";
 
-type Need = keyof Capabilities;
+export type { Capabilities };
+
+/** The name of something that a command can be given. */
+export type Need = keyof Capabilities;
 
 interface Spec<N extends Need, A extends ArgumentMap, R extends Need> {
   readonly summary: string;
@@ -60,14 +64,13 @@ const FIELDS: Argument<readonly (readonly string[])[] | undefined> = {
 export function command<const N extends Need, A extends ArgumentMap, const R extends Need = never>(
   spec: Spec<N, A, R>,
 ): Command {
-  const changes = spec.effect === "write" || spec.effect === "sign";
-  if (changes !== (spec.dryRun !== undefined))
+  const hasEffect = changes(spec.effect);
+  if (hasEffect !== (spec.dryRun !== undefined))
     throw new Error(`--dryRun belongs to write and sign commands: ${spec.summary}`);
-  const ungated = spec.ungated ?? false;
   const args = {
     ...spec.args,
     ...(spec.fields === undefined ? {} : { fields: FIELDS }),
-    ...(changes ? { dryRun: DRY_RUN } : {}),
+    ...(hasEffect ? { dryRun: DRY_RUN } : {}),
   };
   return {
     kind: "command",
@@ -77,10 +80,10 @@ export function command<const N extends Need, A extends ArgumentMap, const R ext
     needs: spec.needs,
     args,
     operands: spec.operands,
-    fails: failuresOf({ ...spec, args, ungated }),
+    fails: spec.fails ?? [],
     output: spec.output,
     fields: spec.fields,
-    ungated,
+    ungated: spec.ungated ?? false,
     examples: spec.examples,
     reference: spec.reference,
     dryRun: spec.dryRun as Command["dryRun"],

@@ -12,7 +12,7 @@ export const approveDevice = command({
     "--dryRun does not use the device.",
   ],
   effect: "sign",
-  needs: ["api", "device"],
+  needs: ["api", "deviceApproval"],
   args: { id: required(id("Id of the request.")), ...DEVICE_ARGS },
   output: Request,
   fails: ["WRONG_SESSION_KIND", "REQUEST_CLOSED"],
@@ -23,7 +23,7 @@ export const approveDevice = command({
       means: "Read the request on the device and confirm",
     },
   ],
-  run: async ({ api, device }, args) => (await device()).approve(api, args),
+  run: ({ api, deviceApproval }, args) => deviceApproval(api, args),
   dryRun: {
     needs: ["approval", "reader", "draft"],
     output: DryRun,

@@ -5,8 +5,7 @@ import { missingPrivateKey } from "../../core/auth/config.ts";
 import type { Expectations } from "../../core/signing/approval.ts";
 import type { Challenge } from "../../core/signing/challenge.ts";
 import { CliError } from "../../errors.ts";
-import type { Capabilities } from "../../world.ts";
-import { command } from "../parts/command.ts";
+import { type Capabilities, command } from "../parts/command.ts";
 import { EXPECTATIONS } from "../parts/expectations.ts";
 
 type Host = Pick<Capabilities, "approval" | "reader" | "records" | "sessions" | "log">;

@@ -10,9 +10,9 @@ import type { Acts, SignedContent } from "../acts.ts";
 import type { Config } from "../auth/config.ts";
 import { sameEndpoint } from "../auth/config.ts";
 import { endpointOf, type Session, type TokenSet } from "../state/session.ts";
+import type { Access } from "./access.ts";
 import { Client, type HttpRequest } from "./client.ts";
 import { chooseVersion, dialectOf, type OperationName } from "./dialect.ts";
-import type { ApiHost } from "./host.ts";
 import type { Dialect, Operation, Parameter, Parameters } from "./operation.ts";
 import { requestIdOf } from "./requestid.ts";
 import { askTokens } from "./tokens.ts";
@@ -66,8 +66,8 @@ export interface Draft {
 }
 
 /** Reads only: what a command with effect `read` gets. */
-export function createReader(host: ApiHost): Reader {
-  return readerOf(new Connection(host));
+export function createReader(access: Access): Reader {
+  return readerOf(new Connection(access));
 }
 
 function readerOf(connection: Connection): Reader {
@@ -80,8 +80,8 @@ function readerOf(connection: Connection): Reader {
 }
 
 /** Everything: what a command with effect `write` or `sign` gets. */
-export function createApi(host: ApiHost, acts: Acts): Api {
-  const connection = new Connection(host);
+export function createApi(access: Access, acts: Acts): Api {
+  const connection = new Connection(access);
   return {
     ...readerOf(connection),
     write: (name, parameters, document, content) =>
@@ -90,12 +90,12 @@ export function createApi(host: ApiHost, acts: Acts): Api {
 }
 
 /** What a dry run gets in place of an `Api`. */
-export function createDraft(host: ApiHost): Draft {
+export function createDraft(access: Access): Draft {
   return {
     async describe(name, parameters, document) {
-      const { endpoint, dialect, headers } = await addressOf(host);
+      const { endpoint, dialect, headers } = await addressOf(access);
       const request = requestOf(dialect, operationOf(dialect, name), parameters, document);
-      const client = new Client(endpoint, host);
+      const client = new Client(endpoint, access.runtime);
       const body = request.body === undefined ? null : masked(request.body);
       const [url, shown] = [client.urlOf(request).href, maskHeaders(client.headersOf({ headers }))];
       return { method: request.method, url, headers: shown, body };
@@ -104,17 +104,20 @@ export function createDraft(host: ApiHost): Draft {
 }
 
 async function addressOf(
-  host: ApiHost,
+  access: Access,
 ): Promise<Pick<Client, "endpoint"> & { dialect: Dialect; headers: Record<string, string> }> {
-  const session = await host.sessions.read();
+  const session = await access.sessions.read();
   if (session !== undefined) {
-    checkSession(session, host.config);
+    checkSession(session, access.config);
     refuseReporting(session);
     const dialect = dialectOf(session.apiVersion);
     const headers = dialect.authorize({ workspace: session.workspace, accessToken: "[redacted]" });
     return { endpoint: endpointOf(session), dialect, headers };
   }
-  const { endpoint, workspace } = host.config.target({ baseUrl: undefined, workspace: undefined });
+  const { endpoint, workspace } = access.config.target({
+    baseUrl: undefined,
+    workspace: undefined,
+  });
   const dialect = dialectOf(chooseVersion(endpoint, undefined));
   return {
     endpoint,
@@ -149,7 +152,7 @@ class Connection {
   /** The session that the command began with. */
   private first: Session | undefined;
 
-  constructor(private readonly host: ApiHost) {}
+  constructor(private readonly access: Access) {}
 
   /**
    * Another process may log in to something else meanwhile: what was read in one workspace is not
@@ -157,7 +160,7 @@ class Connection {
    * SESSION_MISMATCH.
    */
   private requireSame(session: Session): void {
-    checkSession(session, this.host.config);
+    checkSession(session, this.access.config);
     this.first ??= session;
     if (identityOf(session) === identityOf(this.first)) return;
     throw new CliError("SESSION_MISMATCH", {
@@ -168,7 +171,7 @@ class Connection {
   }
 
   async session(needed?: OperationName): Promise<Session> {
-    const session = await this.host.sessions.recent();
+    const session = await this.access.sessions.recent();
     this.requireSame(session);
     if (needed !== undefined) operationOf(dialectOf(session.apiVersion), needed);
     return session;
@@ -230,13 +233,13 @@ class Connection {
    * not carried out (NET-7).
    */
   async send(request: HttpRequest): Promise<Exact> {
-    const first = await this.host.sessions.fresh((session) => this.refresh(session));
+    const first = await this.access.sessions.fresh((session) => this.refresh(session));
     try {
       return await this.sendAs(first, request);
     } catch (cause) {
       if (!isUnauthorized(cause) || first.tokens === undefined) throw cause;
     }
-    const second = await this.host.sessions.fresh(
+    const second = await this.access.sessions.fresh(
       (session) => this.refresh(session),
       first.tokens.access,
     );
@@ -248,9 +251,9 @@ class Connection {
     const { authorize } = dialectOf(session.apiVersion);
     const headers =
       session.kind === "reporting"
-        ? await (await import("../auth/reporting.ts")).reportingHeaders(this.host.config, session)
+        ? await (await import("../auth/reporting.ts")).reportingHeaders(this.access.config, session)
         : authorize({ workspace: session.workspace, accessToken: session.tokens?.access ?? "" });
-    return new Client(endpointOf(session), this.host).send({
+    return new Client(endpointOf(session), this.access.runtime).send({
       ...request,
       headers: { ...request.headers, ...headers },
     });
@@ -259,10 +262,10 @@ class Connection {
   private refresh(session: Session): Promise<TokenSet> {
     this.requireSame(session);
     const refreshToken = session.tokens?.refresh ?? "";
-    const client = new Client(endpointOf(session), this.host);
+    const client = new Client(endpointOf(session), this.access.runtime);
     const { refresh } = dialectOf(session.apiVersion);
     return askTokens(client, refresh, { workspace: session.workspace, refreshToken }, () =>
-      this.host.now(),
+      this.access.runtime.now(),
     );
   }
 }

@@ -6,8 +6,8 @@
 import { createFetch } from "ofetch";
 import { CliError } from "../../errors.ts";
 import { decodeUtf8, Exact, exact, JsonError } from "../../io/json.ts";
-import type { Log } from "../../io/log.ts";
 import { masked, type Redactor } from "../../io/redact.ts";
+import type { Runtime } from "../../io/runtime.ts";
 import type { WriteKind } from "../acts.ts";
 import type { Endpoint } from "../auth/endpoint.ts";
 import { classify, codeOfStatus, retryAfter, type TransportFailure } from "./failure.ts";
@@ -34,22 +34,6 @@ export interface HttpRequest {
   readonly writes?: WriteKind | undefined;
 }
 
-/** The network and the clock, as one exchange needs them. */
-export interface ClientHost {
-  readonly fetch: typeof globalThis.fetch;
-  readonly log: Log;
-  readonly userAgent: string;
-  /**
-   * For what is cut before it is printed: a part of a secret would not be known for one (SEC-1).
-   */
-  readonly redactor: Pick<Redactor, "clean" | "cleanJson">;
-  now(): number;
-  /** Waits; rejects with the signal's reason when it fires first. */
-  sleep(ms: number, signal: AbortSignal): Promise<void>;
-  /** Fires at the end of the whole command's time, and when the user interrupts it. */
-  readonly stop: AbortSignal;
-}
-
 /** An answer outside 2xx, or none, before it is known whether trying again is allowed. */
 interface Failure {
   readonly error: CliError;
@@ -63,9 +47,9 @@ export class Client {
 
   constructor(
     readonly endpoint: Endpoint,
-    private readonly host: ClientHost,
+    private readonly runtime: Runtime,
   ) {
-    this.request = createFetch({ fetch: host.fetch, Headers, AbortController }).raw;
+    this.request = createFetch({ fetch: runtime.fetch, Headers, AbortController }).raw;
   }
 
   /**
@@ -80,7 +64,7 @@ export class Client {
       if (outcome instanceof Exact) return outcome;
       const mayRepeat =
         request.method === "GET" && attempt < REPEATS && outcome.waitMs !== undefined;
-      if (!mayRepeat || this.host.stop.aborted) throw outcome.error;
+      if (!mayRepeat || this.runtime.stop.aborted) throw outcome.error;
       await this.pause(outcome.waitMs ?? 0, outcome.error);
     }
   }
@@ -101,7 +85,7 @@ export class Client {
    * its `Date`. The body is not read. Throws the network codes.
    */
   async probe(path: string): Promise<{ readonly status: number; readonly date: string | null }> {
-    const guard = new Guard(this.host.stop);
+    const guard = new Guard(this.runtime.stop);
     try {
       const response = await this.exchange({ method: "GET", path }, this.urlOf({ path }), guard);
       void response.body?.cancel().catch(() => undefined);
@@ -114,20 +98,20 @@ export class Client {
   }
 
   private async pause(waitMs: number, failure: CliError): Promise<void> {
-    this.host.log.debug("waiting before the next try", {
+    this.runtime.log.debug("waiting before the next try", {
       ms: Math.round(waitMs),
       code: failure.code,
     });
     try {
-      await this.host.sleep(waitMs, this.host.stop);
+      await this.runtime.sleep(waitMs, this.runtime.stop);
     } catch {
       throw failure;
     }
   }
 
   private async attempt(request: HttpRequest, url: URL, attempt: number): Promise<Exact | Failure> {
-    const guard = new Guard(this.host.stop);
-    const startedAt = this.host.now();
+    const guard = new Guard(this.runtime.stop);
+    const startedAt = this.runtime.now();
     let response: Response | undefined;
     try {
       response = await this.exchange(request, url, guard);
@@ -162,7 +146,7 @@ export class Client {
   headersOf({ headers }: Pick<HttpRequest, "headers">): Record<string, string> {
     return {
       accept: "application/json",
-      "user-agent": this.host.userAgent,
+      "user-agent": this.runtime.userAgent,
       "content-type": "application/json",
       ...headers,
     };
@@ -178,8 +162,8 @@ export class Client {
   ): void {
     const names = [...new Set(url.searchParams.keys())].join(",");
     const target = `${url.origin}${url.pathname}${names === "" ? "" : `?${names}`}`;
-    const ms = this.host.now() - startedAt;
-    this.host.log.debug(`${request.method} ${target}`, { status: response.status, bytes, ms });
+    const ms = this.runtime.now() - startedAt;
+    this.runtime.log.debug(`${request.method} ${target}`, { status: response.status, bytes, ms });
   }
 
   private refused(
@@ -195,14 +179,14 @@ export class Client {
       if (!isDefiniteRefusal(request.writes, status, document))
         return { error: this.uncertain(response, bytes), waitMs: undefined };
     }
-    const wait = retryAfter(headers, this.host.now());
+    const wait = retryAfter(headers, this.runtime.now());
     const error = new CliError(code, {
       message: sentenceOf(code, status),
       httpStatus: status,
       ...(request.writes !== undefined ? { retryable: code === "RATE_LIMITED" } : {}),
       ...(wait === undefined ? {} : { retryAfterSeconds: wait.seconds }),
       ...requestIdOf(headers),
-      ...apiErrorOf(bytes, code, this.host.redactor),
+      ...apiErrorOf(bytes, code, this.runtime.redactor),
       ...(code === "REDIRECT_BLOCKED" ? { details: { location: this.locationOf(headers) } } : {}),
       ...(status === 404 && !isJson(headers)
         ? { hint: "The answer is not from the API: check the base URL." }
@@ -220,13 +204,13 @@ export class Client {
       httpStatus: status,
       details: { reason, httpStatus: status, ...location },
       ...requestIdOf(headers),
-      ...apiErrorOf(bytes, reason, this.host.redactor),
+      ...apiErrorOf(bytes, reason, this.runtime.redactor),
     });
   }
 
   private locationOf(headers: Headers): string | null {
     const location = headers.get("location");
-    return location === null ? null : this.host.redactor.clean(location).slice(0, 512);
+    return location === null ? null : this.runtime.redactor.clean(location).slice(0, 512);
   }
 
   private waitMs(
@@ -251,7 +235,7 @@ export class Client {
     const answered = response !== undefined;
     const { code, message, notSent } =
       guard.failure() ?? (cause instanceof CliError ? known(cause) : classify(cause, answered));
-    this.host.log.debug("the exchange failed", { code, answered });
+    this.runtime.log.debug("the exchange failed", { code, answered });
     if (request.writes !== undefined && !notSent) {
       const facts = { reason: code, ...(answered ? { httpStatus: response.status } : {}) };
       const unknown = "The answer was lost: the request may or may not have been carried out.";
@@ -487,11 +471,7 @@ const API_ERROR_MAX_BYTES = 8 * 1024;
  * The API's own error document as data, at most 8 KiB (OUT-5); HTML and broken bodies are not
  * shown.
  */
-function apiErrorOf(
-  bytes: Uint8Array,
-  code: string,
-  redactor: ClientHost["redactor"],
-): { api?: unknown } {
+function apiErrorOf(bytes: Uint8Array, code: string, redactor: Redactor): { api?: unknown } {
   if (bytes.length === 0 || code === "REDIRECT_BLOCKED") return {};
   try {
     const document = masked(readDocument(bytes));

@@ -4,7 +4,8 @@
  */
 import { CliError, type ErrorCode } from "../../errors.ts";
 import { Exact, member } from "../../io/json.ts";
-import type { Client, ClientHost } from "./client.ts";
+import type { Log } from "../../io/log.ts";
+import type { Client } from "./client.ts";
 import type { ApiVersion } from "./dialect.ts";
 
 /** A path that neither version has. */
@@ -45,7 +46,7 @@ const DOUBTFUL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
  * failure's hint says what to do.
  */
 export async function checkingVersion<T>(
-  { client, chosen, log }: { client: Client; chosen: ApiVersion; log: ClientHost["log"] },
+  { client, chosen, log }: { client: Client; chosen: ApiVersion; log: Pick<Log, "warn"> },
   login: () => Promise<T>,
 ): Promise<T> {
   try {

@@ -2,19 +2,16 @@
 import { CliError } from "../../errors.ts";
 import { type Exact, value } from "../../io/json.ts";
 import type { Log } from "../../io/log.ts";
+import type { Runtime } from "../../io/runtime.ts";
 import type { Reader } from "./api.ts";
 import { adviceFor, arrivalsOf, isFinal, isUnsent } from "./states.ts";
 
 const FAILURES_IN_A_ROW = 3;
 
-interface WaitHost {
+interface Watch {
   readonly reader: Reader;
   readonly log: Log;
-  readonly clock: {
-    now(): number;
-    sleep(ms: number, signal?: AbortSignal): Promise<void>;
-    readonly stop: AbortSignal;
-  };
+  readonly clock: Pick<Runtime, "now" | "sleep" | "stop">;
 }
 
 interface WaitPlan {
@@ -36,9 +33,9 @@ interface Reached {
  * that may pass is repeated; three in a row end the wait, and so does one at the end of the time
  * when there was no answer before: it says why.
  */
-export async function waitForState(host: WaitHost, id: string, plan: WaitPlan): Promise<Reached> {
-  const { clock } = host;
-  const { apiVersion } = await host.reader.session();
+export async function waitForState(watch: Watch, id: string, plan: WaitPlan): Promise<Reached> {
+  const { clock } = watch;
+  const { apiVersion } = await watch.reader.session();
   // States are written in capitals; a wait for one that was typed otherwise would only ever run out
   // of time.
   const named = plan.states.map((state) => state.toUpperCase());
@@ -48,7 +45,7 @@ export async function waitForState(host: WaitHost, id: string, plan: WaitPlan): 
   let failures = 0;
   let last: Exact | null = null;
   for (;;) {
-    const seen: Exact | CliError = await look(host.reader, id);
+    const seen: Exact | CliError = await look(watch.reader, id);
     if (seen instanceof CliError) {
       failures += 1;
       const passing =
@@ -66,7 +63,7 @@ export async function waitForState(host: WaitHost, id: string, plan: WaitPlan): 
       failures = 0;
       last = seen;
       const state = stateOf(seen).toUpperCase();
-      host.log.debug("looked at the request", { state });
+      watch.log.debug("looked at the request", { state });
       const arrivals = arrivalsOf(apiVersion, seen);
       const wanted = named.length > 0 ? named : arrivals;
       if (wanted.includes(state)) {

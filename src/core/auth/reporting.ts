@@ -4,9 +4,9 @@
  */
 import { createHash } from "node:crypto";
 import { CliError } from "../../errors.ts";
+import type { Access } from "../api/access.ts";
 import { Client } from "../api/client.ts";
 import { type ApiVersion, chooseVersion, dialectOf } from "../api/dialect.ts";
-import type { ApiHost } from "../api/host.ts";
 import { checkingVersion } from "../api/version.ts";
 import { type Session, TOKEN } from "../state/session.ts";
 import type { Config, LoginOptions } from "./config.ts";
@@ -17,10 +17,10 @@ import type { Config, LoginOptions } from "./config.ts";
  * that was there is untouched (SES-8).
  */
 export async function loginWithReportingKey(
-  host: ApiHost,
+  access: Access,
   request: LoginOptions & { readonly apiVersion: ApiVersion | undefined },
 ): Promise<Session> {
-  const { endpoint, workspace } = host.config.target(request);
+  const { endpoint, workspace } = access.config.target(request);
   const apiVersion = chooseVersion(endpoint, request.apiVersion);
   const { authorizeReport } = dialectOf(apiVersion);
   if (authorizeReport === undefined) {
@@ -29,11 +29,11 @@ export async function loginWithReportingKey(
       hint: "Reporting keys belong to V1, https://api.vault.ledger.com; for another address add --apiVersion v1.",
     });
   }
-  const reportingKey = await readKey(host.config);
+  const reportingKey = await readKey(access.config);
   const headers = authorizeReport({ workspace, reportingKey });
   const query = [["page_size", "1"]] as const;
-  const client = new Client(endpoint, host);
-  await checkingVersion({ client, chosen: apiVersion, log: host.log }, () =>
+  const client = new Client(endpoint, access.runtime);
+  await checkingVersion({ client, chosen: apiVersion, log: access.runtime.log }, () =>
     client.send({ method: "GET", path: "/accounts", query, headers }),
   );
   const session: Session = {
@@ -44,7 +44,7 @@ export async function loginWithReportingKey(
     workspace,
     keyFingerprint: fingerprintOf(reportingKey),
   };
-  await host.sessions.replace(session);
+  await access.sessions.replace(session);
   return session;
 }
 

@@ -37,7 +37,9 @@ export async function approveWithDevice(
     const script = scriptOf(await api.read("requests.get", { id }));
     const channel = channelFor(await api.read("requests.deviceChallenge", { id }), publicKey);
     await vault.openSession({ ...channel, script });
-    device.log.line("Device: read the request on the device, and confirm or decline it there.");
+    device.runtime.log.line(
+      "Device: read the request on the device, and confirm or decline it there.",
+    );
     return { publicKey, signature: await sign(vault, channel) };
   });
   const signature = Buffer.from(signed.signature).toString("base64");

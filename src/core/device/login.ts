@@ -4,10 +4,10 @@
  */
 import { CliError } from "../../errors.ts";
 import { type Exact, value } from "../../io/json.ts";
+import type { Access } from "../api/access.ts";
 import { Client } from "../api/client.ts";
 import { FIELDS, LOGIN } from "../api/device.ts";
 import { type ApiVersion, chooseVersion, dialectOf } from "../api/dialect.ts";
-import type { ApiHost } from "../api/host.ts";
 import { readTokens } from "../api/tokens.ts";
 import { checkingVersion } from "../api/version.ts";
 import { checkWorkspaceClaim, readClaims } from "../auth/claims.ts";
@@ -29,31 +29,32 @@ export interface DeviceLogin extends LoginOptions, DeviceOptions {
  * and network codes; on each of them the session that was there is untouched.
  */
 export async function loginWithDevice(
-  api: ApiHost,
+  access: Access,
   device: DeviceHost,
   request: DeviceLogin,
 ): Promise<Session> {
-  const { endpoint, workspace } = api.config.target(request);
+  const { endpoint, workspace } = access.config.target(request);
   const dialect = dialectOf(chooseVersion(endpoint, request.apiVersion));
-  const client = new Client(endpoint, api);
+  const client = new Client(endpoint, access.runtime);
   const headers = dialect.login.headers(workspace);
   const { publicKey, authentication } = await withVault(device, request, async (vault) => {
     const key = Buffer.from(await vault.publicKey())
       .toString("hex")
       .toUpperCase();
-    const answer = await checkingVersion({ client, chosen: dialect.version, log: api.log }, () =>
-      askChallenge(client, key, headers),
+    const answer = await checkingVersion(
+      { client, chosen: dialect.version, log: access.runtime.log },
+      () => askChallenge(client, key, headers),
     );
     const challenge = readChallenge(answer, workspace);
-    device.log.line("Device: check the login on the device and confirm it there.");
+    device.runtime.log.line("Device: check the login on the device and confirm it there.");
     return { publicKey: key, authentication: await vault.authenticate(challenge) };
   });
   const body = LOGIN.answerBody(authentication);
   const answer = await client.send({ method: "POST", path: LOGIN.answerPath, headers, body });
-  const tokens = tokensOf(answer, api.now());
+  const tokens = tokensOf(answer, access.runtime.now());
   checkWorkspaceClaim(tokens.access, workspace);
   requireOwnKey(tokens, publicKey);
-  const user = { ...(await identify(api, client, dialect, { workspace, tokens })), publicKey };
+  const user = { ...(await identify(access, client, dialect, { workspace, tokens })), publicKey };
   const session: Session = {
     version: 1,
     kind: "device",
@@ -63,7 +64,7 @@ export async function loginWithDevice(
     tokens,
     user,
   };
-  await api.sessions.replace(session);
+  await access.sessions.replace(session);
   return session;
 }
 

@@ -145,20 +145,22 @@ class Way {
       app = await this.appAfter((found) => isVault(found) || isDashboard(found), ABSENCE_MS);
     }
     if (!isVault(app)) app = await this.open();
-    this.host.log.debug("device application", { name: app.name, version: app.version });
+    this.host.runtime.log.debug("device application", { name: app.name, version: app.version });
     return this.connect();
   }
 
   /** From the dashboard. The order is given once: a second one would be a second prompt (DEV-4). */
   private async open(): Promise<App> {
-    this.host.log.line("Device: confirm on the device that the Vault application is opened.");
+    this.host.runtime.log.line(
+      "Device: confirm on the device that the Vault application is opened.",
+    );
     const opening = await openVault(await this.connect()).catch((cause: unknown): Opening => {
       requireGone(cause);
       return "opened";
     });
     await this.end();
     if (opening === "opened") return this.appAfter(isVault, ABSENCE_MS);
-    this.host.log.line("Device: open the Vault application on the device.");
+    this.host.runtime.log.line("Device: open the Vault application on the device.");
     return this.host.patiently(() => this.appAfter(isVault, this.patienceMs));
   }
 
@@ -181,18 +183,18 @@ class Way {
     } catch (cause) {
       if (!isLocked(cause)) throw cause;
     }
-    this.host.log.line("Device: unlock the device with its PIN.");
+    this.host.runtime.log.line("Device: unlock the device with its PIN.");
     return this.host.patiently(() => this.untilUnlocked(connection));
   }
 
   private async untilUnlocked(connection: Connection): Promise<App> {
-    const end = this.host.now() + this.patienceMs;
+    const end = this.host.runtime.now() + this.patienceMs;
     for (;;) {
       await this.pause();
       try {
         return await askApp(connection);
       } catch (cause) {
-        if (!isLocked(cause) || this.host.now() >= end) throw cause;
+        if (!isLocked(cause) || this.host.runtime.now() >= end) throw cause;
       }
     }
   }
@@ -201,7 +203,7 @@ class Way {
    * Asks again and again, on whatever path the device comes back, until what runs there is `right`.
    */
   private async appAfter(right: (app: App) => boolean, limitMs: number): Promise<App> {
-    const end = this.host.now() + limitMs;
+    const end = this.host.runtime.now() + limitMs;
     let failure = new CliError("DEVICE_DISCONNECTED", {
       message: "The device did not come back; nothing was sent.",
     });
@@ -213,7 +215,7 @@ class Way {
       } catch (cause) {
         failure = requireGone(cause);
       }
-      if (this.host.now() >= end) throw failure;
+      if (this.host.runtime.now() >= end) throw failure;
       await this.pause();
     }
   }
@@ -251,7 +253,7 @@ class Way {
 
   private async pause(): Promise<void> {
     try {
-      await this.host.sleep(POLL_MS, this.host.stop);
+      await this.host.runtime.sleep(POLL_MS, this.host.runtime.stop);
     } catch (cause) {
       throw new CliError("DEVICE_TIMEOUT", {
         message: "The command ended before the device was ready.",

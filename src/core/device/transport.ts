@@ -4,7 +4,7 @@
  * something.
  */
 import { CliError } from "../../errors.ts";
-import type { Log } from "../../io/log.ts";
+import type { Runtime } from "../../io/runtime.ts";
 import { OK, statusError } from "./status.ts";
 
 /** A device as the system lists it. */
@@ -29,15 +29,10 @@ export interface Usb {
   open(path: string): Promise<Wire>;
 }
 
-/** What device work needs of the outside world. */
+/** What device work needs beside clock and log. */
 export interface DeviceHost {
+  readonly runtime: Pick<Runtime, "now" | "sleep" | "stop" | "log">;
   usb(): Promise<Usb>;
-  now(): number;
-  /** Rejects when the signal fires. */
-  sleep(ms: number, signal?: AbortSignal): Promise<void>;
-  readonly log: Pick<Log, "line" | "debug">;
-  /** The user's interrupt, and the end of the command's time. */
-  readonly stop: AbortSignal;
   /** Runs what waits for a person; the command's own time stands still meanwhile. */
   patiently<T>(work: () => Promise<T>): Promise<T>;
   /** Runs what uses a device; throws DEVICE_BUSY when another process of ours does (DEV-2). */
@@ -69,14 +64,14 @@ export class Connection {
    */
   async exchange(name: string, command: Uint8Array, person = false): Promise<Answer> {
     if (!this.isUsable) throw new Error("A connection that failed was used again.");
-    const startedAt = this.host.now();
+    const startedAt = this.host.runtime.now();
     const limitMs = person ? this.patienceMs : QUICK_MS;
     const raw = await (person
       ? this.host.patiently(() => this.inTime(command, limitMs))
       : this.inTime(command, limitMs));
     const status = ((raw.at(-2) ?? 0) << 8) | (raw.at(-1) ?? 0);
-    const ms = this.host.now() - startedAt;
-    this.host.log.debug(`device ${name}`, {
+    const ms = this.host.runtime.now() - startedAt;
+    this.host.runtime.log.debug(`device ${name}`, {
       status: `0x${status.toString(16).padStart(4, "0")}`,
       bytes: raw.length,
       ms,
@@ -107,8 +102,8 @@ export class Connection {
 
   private async inTime(command: Uint8Array, limitMs: number): Promise<Uint8Array> {
     const answered = new AbortController();
-    const { stop } = this.host;
-    const over = this.host.sleep(limitMs, AbortSignal.any([answered.signal, stop])).then(
+    const { stop, sleep } = this.host.runtime;
+    const over = sleep(limitMs, AbortSignal.any([answered.signal, stop])).then(
       () => undefined,
       () => undefined,
     );

@@ -4,9 +4,9 @@
  */
 import { CliError } from "../../errors.ts";
 import { type Exact, value } from "../../io/json.ts";
+import type { Access } from "../api/access.ts";
 import { Client } from "../api/client.ts";
 import { type ApiVersion, chooseVersion, dialectOf } from "../api/dialect.ts";
-import type { ApiHost } from "../api/host.ts";
 import type { Dialect } from "../api/operation.ts";
 import { askTokens } from "../api/tokens.ts";
 import { checkingVersion } from "../api/version.ts";
@@ -23,14 +23,19 @@ export interface LoginRequest extends LoginOptions {
  * CONFIG_CONFLICT, UNAUTHORIZED, SESSION_MISMATCH, SESSION_IO and the network codes; on each of
  * them the session that was there is untouched.
  */
-export async function loginWithApiKey(host: ApiHost, request: LoginRequest): Promise<Session> {
-  const { endpoint, workspace, apiKeyId, apiKeySecret } = await host.config.apiCredentials(request);
+export async function loginWithApiKey(access: Access, request: LoginRequest): Promise<Session> {
+  const { endpoint, workspace, apiKeyId, apiKeySecret } =
+    await access.config.apiCredentials(request);
   const dialect = dialectOf(chooseVersion(endpoint, request.apiVersion));
-  const client = new Client(endpoint, host);
-  const tokens = await checkingVersion({ client, chosen: dialect.version, log: host.log }, () =>
-    askTokens(client, dialect.login, { workspace, apiKeyId, apiKeySecret }, () => host.now()),
+  const client = new Client(endpoint, access.runtime);
+  const tokens = await checkingVersion(
+    { client, chosen: dialect.version, log: access.runtime.log },
+    () =>
+      askTokens(client, dialect.login, { workspace, apiKeyId, apiKeySecret }, () =>
+        access.runtime.now(),
+      ),
   );
-  const user = await identify(host, client, dialect, { workspace, tokens });
+  const user = await identify(access, client, dialect, { workspace, tokens });
   const session: Session = {
     version: 1,
     kind: "api",
@@ -40,24 +45,24 @@ export async function loginWithApiKey(host: ApiHost, request: LoginRequest): Pro
     tokens,
     ...(user === undefined ? {} : { user }),
   };
-  await host.sessions.replace(session);
+  await access.sessions.replace(session);
   return session;
 }
 
 /** Who logged in: V2 is asked, of V1 only the token tells. */
 export async function identify(
-  host: ApiHost,
+  access: Access,
   client: Client,
   dialect: Dialect,
   { workspace, tokens }: { readonly workspace: string; readonly tokens: TokenSet },
 ): Promise<Session["user"]> {
   if (dialect.version === "v1") return userOfClaims(tokens);
-  return currentUser(host, client, dialect.authorize({ workspace, accessToken: tokens.access }));
+  return currentUser(access, client, dialect.authorize({ workspace, accessToken: tokens.access }));
 }
 
 /** Who logged in, as far as the server tells; a refusal does not fail the login (SPEC §4). */
 async function currentUser(
-  { stop }: ApiHost,
+  { runtime: { stop } }: Access,
   client: Client,
   headers: Record<string, string>,
 ): Promise<Session["user"]> {

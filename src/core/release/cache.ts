@@ -4,7 +4,7 @@
  * that cannot be read, written or believed is as good as none (N11).
  */
 import { CliError } from "../../errors.ts";
-import { ensurePrivateDirectory, readPrivateFile, writePrivateFile } from "../../io/files.ts";
+import type { StateFolder } from "../state/folder.ts";
 import type { Addresses, Answers, Published } from "./sources.ts";
 import { stableVersion } from "./verdict.ts";
 
@@ -15,30 +15,24 @@ export interface Memory extends Answers {
   readonly answeredAt: number | undefined;
 }
 
-export interface MemoryHost {
-  /** Throws where there is no state folder. */
-  directory(): string;
-  readonly uid: number | undefined;
-  now(): number;
-}
-
 const FILE = "versions.json";
 const FORMAT = 1;
 const MAX_BYTES = 8 * 1024;
 
 /**
  * What is remembered of these very addresses; undefined when nothing is, or its times lie in the
- * future.
+ * future. `state` may throw where there is no folder.
  */
-export async function recall(addresses: Addresses, host: MemoryHost): Promise<Memory | undefined> {
+export async function recall(
+  addresses: Addresses,
+  state: () => StateFolder,
+  now: number,
+): Promise<Memory | undefined> {
   try {
-    const bytes = await readPrivateFile(`${host.directory()}/${FILE}`, {
-      maxBytes: MAX_BYTES,
-      uid: host.uid,
-    });
+    const bytes = await state().read(FILE, MAX_BYTES);
     if (bytes === undefined) return undefined;
     const found: unknown = JSON.parse(Buffer.from(bytes).toString("utf8"));
-    return isRecord(found) ? readMemory(found, addresses, host.now()) : undefined;
+    return isRecord(found) ? readMemory(found, addresses, now) : undefined;
   } catch (cause) {
     if (cause instanceof CliError || cause instanceof SyntaxError) return undefined;
     throw cause;
@@ -79,16 +73,14 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
 export async function remember(
   memory: Memory,
   addresses: Addresses,
-  host: MemoryHost,
+  state: () => StateFolder,
 ): Promise<void> {
   const { registry, releases: releasesUrl } = addresses;
   const text = JSON.stringify({ format: FORMAT, registry, releasesUrl, ...memory });
   try {
-    const directory = host.directory();
-    await ensurePrivateDirectory(directory, host.uid);
-    await writePrivateFile(`${directory}/${FILE}`, new TextEncoder().encode(`${text}\n`), {
-      mode: 0o600,
-    });
+    const folder = state();
+    await folder.prepare();
+    await folder.write(FILE, new TextEncoder().encode(`${text}\n`));
   } catch (cause) {
     if (!(cause instanceof CliError)) throw cause;
   }

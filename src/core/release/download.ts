@@ -4,9 +4,12 @@
  * GitHub's (VER-1).
  */
 import { CliError } from "../../errors.ts";
+import type { Runtime } from "../../io/runtime.ts";
 import { classify } from "../api/failure.ts";
 import { DOWNLOAD_HOSTS } from "./names.ts";
-import type { SourceHost } from "./sources.ts";
+
+/** The network, and the end of the command. */
+type Line = Pick<Runtime, "fetch" | "userAgent" | "stop">;
 
 const SILENCE_MS = 30_000;
 const REDIRECTS = 5;
@@ -22,14 +25,14 @@ export interface Download {
 /**
  * Throws UPGRADE_FAILED with the kind of failure in `details.reason`; what `take` throws goes on.
  */
-export async function download({ url, maxBytes, take }: Download, host: SourceHost): Promise<void> {
+export async function download({ url, maxBytes, take }: Download, line: Line): Promise<void> {
   const silence = new Silence();
-  const signal = AbortSignal.any([silence.signal, host.stop]);
+  const signal = AbortSignal.any([silence.signal, line.stop]);
   const step = async <T>(work: Promise<T>): Promise<T> => {
     try {
       return await work;
     } catch (cause) {
-      const reason = host.stop.aborted
+      const reason = line.stop.aborted
         ? "INTERRUPTED"
         : silence.signal.aborted
           ? "TIMEOUT"
@@ -40,7 +43,7 @@ export async function download({ url, maxBytes, take }: Download, host: SourceHo
     }
   };
   try {
-    const response = await step(open(url, { ...host, stop: signal }));
+    const response = await step(open(url, { ...line, stop: signal }));
     const reader = response.body?.getReader();
     let size = 0;
     for (;;) {
@@ -58,13 +61,13 @@ export async function download({ url, maxBytes, take }: Download, host: SourceHo
 }
 
 /** A small file as a whole. Throws as above. */
-export async function downloadSmall(url: string, host: SourceHost): Promise<Uint8Array> {
+export async function downloadSmall(url: string, line: Line): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
-  await download({ url, maxBytes: MEBIBYTE, take: (chunk) => void chunks.push(chunk) }, host);
+  await download({ url, maxBytes: MEBIBYTE, take: (chunk) => void chunks.push(chunk) }, line);
   return Buffer.concat(chunks);
 }
 
-async function open(url: string, { fetch, userAgent, stop }: SourceHost): Promise<Response> {
+async function open(url: string, { fetch, userAgent, stop }: Line): Promise<Response> {
   let at = new URL(url);
   for (let hop = 0; hop <= REDIRECTS; hop += 1) {
     const headers = { accept: "application/octet-stream", "user-agent": userAgent };

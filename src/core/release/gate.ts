@@ -4,19 +4,25 @@
  * are asked.
  */
 import { CliError } from "../../errors.ts";
+import type { Runtime } from "../../io/runtime.ts";
 import type { Channel } from "../../version.ts";
-import { type Memory, type MemoryHost, recall, remember } from "./cache.ts";
+import type { StateFolder } from "../state/folder.ts";
+import { type Memory, recall, remember } from "./cache.ts";
 import { UPGRADE_COMMANDS } from "./names.ts";
-import type { Addresses, askSources, SourceHost } from "./sources.ts";
+import type { Addresses, askSources } from "./sources.ts";
 import { decide, FRESH_MS, type Verdict } from "./verdict.ts";
 
-export interface FreshnessHost extends MemoryHost, SourceHost {
+/** What the gate looks at: this program, and how newer ones are found. */
+export interface Gate {
   readonly version: string;
   readonly channel: Channel;
   /** Throws INVALID_URL, INSECURE_URL for a mirror that cannot be used. */
   addresses(): Addresses;
   /** Loads what asks; throws INVALID_PROXY before anything is sent. */
   sources(): Promise<{ readonly askSources: typeof askSources }>;
+  /** Throws where there is no state folder. */
+  state(): StateFolder;
+  readonly runtime: Runtime;
 }
 
 /** A build that comes from no release is never outdated. */
@@ -26,65 +32,68 @@ const RETRY_MS = 10 * 60 * 1000;
 
 /**
  * Returns when the command may run, perhaps after a warning. Throws VERSION_OUTDATED, and what the
- * host's members throw.
+ * gate's members throw.
  */
-export async function requireCurrent(host: FreshnessHost): Promise<void> {
-  if (host.version === DEVELOPMENT) return;
-  const addresses = host.addresses();
-  const known = await recall(addresses, host);
-  const isDue = known === undefined || !isWithin(known.answeredAt, FRESH_MS, host);
-  const asks = isDue && !isWithin(known?.askedAt, RETRY_MS, host);
-  const memory = asks ? await ask(addresses, known, host) : known;
+export async function requireCurrent(gate: Gate): Promise<void> {
+  if (gate.version === DEVELOPMENT) return;
+  const addresses = gate.addresses();
+  const known = await recall(addresses, gate.state, gate.runtime.now());
+  const isDue = known === undefined || !isWithin(known.answeredAt, FRESH_MS, gate);
+  const asks = isDue && !isWithin(known?.askedAt, RETRY_MS, gate);
+  const memory = asks ? await ask(addresses, known, gate) : known;
   // Who interrupts has learned nothing about the sources.
-  if (asks && memory !== undefined && (memory.answeredAt === memory.askedAt || !host.stop.aborted))
-    await remember(memory, addresses, host);
-  const verdict = judge(memory, host);
-  if (asks || verdict.kind !== "unchecked") act(verdict, host);
+  if (
+    asks &&
+    memory !== undefined &&
+    (memory.answeredAt === memory.askedAt || !gate.runtime.stop.aborted)
+  )
+    await remember(memory, addresses, gate.state);
+  const verdict = judge(memory, gate);
+  if (asks || verdict.kind !== "unchecked") act(verdict, gate);
 }
 
 /**
  * What the sources say now; keeps nothing. Undefined for a build that comes from no release. Throws
- * what the host's members throw.
+ * what the gate's members throw.
  */
-export async function inspectVersion(host: FreshnessHost): Promise<Verdict | undefined> {
-  if (host.version === DEVELOPMENT) return undefined;
-  const addresses = host.addresses();
-  return judge(await ask(addresses, await recall(addresses, host), host), host);
+export async function inspectVersion(gate: Gate): Promise<Verdict | undefined> {
+  if (gate.version === DEVELOPMENT) return undefined;
+  const addresses = gate.addresses();
+  return judge(
+    await ask(addresses, await recall(addresses, gate.state, gate.runtime.now()), gate),
+    gate,
+  );
 }
 
-function judge(memory: Memory | undefined, { version, now }: FreshnessHost): Verdict {
+function judge(memory: Memory | undefined, { version, runtime }: Gate): Verdict {
   return decide({
     version,
     npm: memory?.npm?.version,
     releases: memory?.releases?.version,
-    ageMs: memory?.answeredAt === undefined ? undefined : now() - memory.answeredAt,
+    ageMs: memory?.answeredAt === undefined ? undefined : runtime.now() - memory.answeredAt,
   });
 }
 
-function isWithin(at: number | undefined, ms: number, host: FreshnessHost): boolean {
-  return at !== undefined && host.now() - at < ms;
+function isWithin(at: number | undefined, ms: number, gate: Gate): boolean {
+  return at !== undefined && gate.runtime.now() - at < ms;
 }
 
 /**
  * Earlier answers count on while no source gives a new one; once one does, only what was said now
  * counts.
  */
-async function ask(
-  addresses: Addresses,
-  known: Memory | undefined,
-  host: FreshnessHost,
-): Promise<Memory> {
-  const { askSources } = await host.sources();
+async function ask(addresses: Addresses, known: Memory | undefined, gate: Gate): Promise<Memory> {
+  const { askSources } = await gate.sources();
   const before = { npm: known?.npm, releases: known?.releases };
-  const answers = await askSources(addresses, before, host);
-  const askedAt = host.now();
+  const answers = await askSources(addresses, before, gate.runtime);
+  const askedAt = gate.runtime.now();
   const isAnswered = answers.npm !== undefined || answers.releases !== undefined;
   return isAnswered
     ? { ...answers, askedAt, answeredAt: askedAt }
     : { ...before, askedAt, answeredAt: known?.answeredAt };
 }
 
-function act(verdict: Verdict, { version, channel, log }: FreshnessHost): void {
+function act(verdict: Verdict, { version, channel, runtime: { log } }: Gate): void {
   switch (verdict.kind) {
     case "current":
       return;
@@ -109,7 +118,7 @@ function act(verdict: Verdict, { version, channel, log }: FreshnessHost): void {
 /** The refusal of an old version, or of one that has not learned for a week whether it is one. */
 export function outdated(
   verdict: Extract<Verdict, { kind: "outdated" | "frozen" }>,
-  { version, channel }: Pick<FreshnessHost, "version" | "channel">,
+  { version, channel }: Pick<Gate, "version" | "channel">,
 ): CliError {
   if (verdict.kind === "frozen") {
     return new CliError("VERSION_OUTDATED", {

@@ -4,6 +4,7 @@
  * each answer one version is taken; nothing else is kept or shown (VER-2).
  */
 import type { Log } from "../../io/log.ts";
+import type { Runtime } from "../../io/runtime.ts";
 import { PACKAGE } from "./names.ts";
 import { parseVersion, stableVersion } from "./verdict.ts";
 
@@ -26,13 +27,8 @@ export interface Answers {
   readonly releases: Published | undefined;
 }
 
-export interface SourceHost {
-  readonly fetch: typeof globalThis.fetch;
-  readonly userAgent: string;
-  /** The end of the command's time, and the user's interrupt. */
-  readonly stop: AbortSignal;
-  readonly log: Log;
-}
+/** The network, and the end of the asking. */
+type Asking = Pick<Runtime, "fetch" | "userAgent" | "stop">;
 
 const BUDGET_MS = 3000;
 const ANSWER_MAX_BYTES = 1024 * 1024;
@@ -42,24 +38,24 @@ const ETAG = /^(W\/)?"[\x21\x23-\x7e]{0,128}"$/;
 export async function askSources(
   addresses: Addresses,
   known: Answers,
-  host: SourceHost,
+  runtime: Asking & Pick<Runtime, "log">,
 ): Promise<Answers> {
   const budget = new AbortController();
   const timer = setTimeout(() => budget.abort(), BUDGET_MS);
-  const signal = AbortSignal.any([budget.signal, host.stop]);
+  const signal = AbortSignal.any([budget.signal, runtime.stop]);
   try {
     const [npm, releases] = await Promise.all([
       guarded(
         "npm",
-        askRegistry(addresses.registry, known.npm, { ...host, stop: signal }),
+        askRegistry(addresses.registry, known.npm, { ...runtime, stop: signal }),
         signal,
-        host.log,
+        runtime.log,
       ),
       guarded(
         "releases",
-        askReleases(addresses.releases, { ...host, stop: signal }),
+        askReleases(addresses.releases, { ...runtime, stop: signal }),
         signal,
-        host.log,
+        runtime.log,
       ),
     ]);
     return { npm, releases };
@@ -89,7 +85,7 @@ async function guarded(
 async function askRegistry(
   registry: string,
   known: Published | undefined,
-  { fetch, userAgent, stop }: SourceHost,
+  { fetch, userAgent, stop }: Asking,
 ): Promise<Published | undefined> {
   const response = await fetch(`${registry}/-/package/${PACKAGE}/dist-tags`, {
     redirect: "manual",
@@ -119,7 +115,7 @@ async function askRegistry(
  */
 async function askReleases(
   releases: string,
-  { fetch, userAgent, stop }: SourceHost,
+  { fetch, userAgent, stop }: Asking,
 ): Promise<Published | undefined> {
   const url = `${releases}/latest`;
   const headers = { accept: "*/*", "user-agent": userAgent };

@@ -11,15 +11,18 @@ import { CliError } from "../../errors.ts";
 import { sweepLeftovers } from "../../io/files.ts";
 import { errnoOf } from "../../io/ioerror.ts";
 import { randomName } from "../../io/random.ts";
+import type { Runtime } from "../../io/runtime.ts";
 import type { Channel } from "../../version.ts";
 import { download, downloadSmall } from "./download.ts";
 import { assetName, assetUrl, SIGNATURE, SUMS, UPGRADE_COMMANDS } from "./names.ts";
 import { signedChecksum } from "./signature.ts";
-import { type Addresses, type Answers, askSources, type SourceHost } from "./sources.ts";
+import { type Addresses, type Answers, askSources } from "./sources.ts";
 import { versionOf } from "./trial.ts";
 import { decide, isNewer, type Verdict } from "./verdict.ts";
 
-export interface UpgradeHost extends SourceHost {
+/** The program that may be replaced, and where newer ones are. */
+export interface Installation {
+  readonly runtime: Runtime;
   readonly version: string;
   readonly channel: Channel;
   /**
@@ -33,7 +36,6 @@ export interface UpgradeHost extends SourceHost {
   readonly releaseKey: string | undefined;
   readonly platform: string;
   readonly addresses: Addresses;
-  now(): number;
 }
 
 export interface Check {
@@ -56,12 +58,16 @@ export interface Upgraded {
 }
 
 /** Asks both sources; changes nothing. Throws UPGRADE_FAILED when neither answers. */
-export async function check(host: UpgradeHost): Promise<Check> {
-  return toCheck(await ask(host), host);
+export async function check(installation: Installation): Promise<Check> {
+  return toCheck(await ask(installation), installation);
 }
 
-async function ask(host: UpgradeHost): Promise<Answers> {
-  const answers = await askSources(host.addresses, { npm: undefined, releases: undefined }, host);
+async function ask(installation: Installation): Promise<Answers> {
+  const answers = await askSources(
+    installation.addresses,
+    { npm: undefined, releases: undefined },
+    installation.runtime,
+  );
   if (answers.npm !== undefined || answers.releases !== undefined) return answers;
   throw new CliError("UPGRADE_FAILED", {
     message: "Neither npm nor the releases page says which version is the newest.",
@@ -69,7 +75,7 @@ async function ask(host: UpgradeHost): Promise<Answers> {
   });
 }
 
-function toCheck({ npm, releases }: Answers, { version, channel }: UpgradeHost): Check {
+function toCheck({ npm, releases }: Answers, { version, channel }: Installation): Check {
   const { kind } = decide({ version, npm: npm?.version, releases: releases?.version, ageMs: 0 });
   const published = { npm: npm?.version ?? null, releases: releases?.version ?? null };
   return {
@@ -85,40 +91,52 @@ function toCheck({ npm, releases }: Answers, { version, channel }: UpgradeHost):
  * Replaces the running executable when the releases page publishes a newer version; otherwise, and
  * for other channels, only says how things stand. Throws UPGRADE_FAILED.
  */
-export async function upgrade(host: UpgradeHost): Promise<Check | Upgraded> {
-  const answers = await ask(host);
-  if (host.channel !== "binary" || host.target === undefined) return toCheck(answers, host);
+export async function upgrade(installation: Installation): Promise<Check | Upgraded> {
+  const answers = await ask(installation);
+  if (installation.channel !== "binary" || installation.target === undefined)
+    return toCheck(answers, installation);
   const latest = answers.releases?.version ?? undefined;
   if (answers.releases === undefined) throw refused("The releases page did not answer.", {});
-  if (latest === undefined || !isNewer(latest, host.version)) {
-    return { changed: false, current: host.version, version: host.version, path: host.executable };
+  if (latest === undefined || !isNewer(latest, installation.version)) {
+    return {
+      changed: false,
+      current: installation.version,
+      version: installation.version,
+      path: installation.executable,
+    };
   }
-  await replace(latest, host.target, host);
-  return { changed: true, current: host.version, version: latest, path: host.executable };
+  await replace(latest, installation.target, installation);
+  return {
+    changed: true,
+    current: installation.version,
+    version: latest,
+    path: installation.executable,
+  };
 }
 
-async function replace(version: string, target: string, host: UpgradeHost): Promise<void> {
-  const { executable, releaseKey } = host;
+async function replace(version: string, target: string, installation: Installation): Promise<void> {
+  const { executable, releaseKey } = installation;
   if (releaseKey === undefined) {
     throw refused("This build knows no release key, so no download could be verified.", {
       hint: "Install the new version with install.sh and --key.",
     });
   }
-  const mode = await inspect(host);
+  const mode = await inspect(installation);
   const name = assetName(version, target);
-  const address = (file: string): string => assetUrl(host.addresses.releases, version, file);
+  const address = (file: string): string =>
+    assetUrl(installation.addresses.releases, version, file);
   const [list, signature] = [
-    await downloadSmall(address(SUMS), host),
-    await downloadSmall(address(SIGNATURE), host),
+    await downloadSmall(address(SUMS), installation.runtime),
+    await downloadSmall(address(SIGNATURE), installation.runtime),
   ];
   const checksum = signedChecksum(list, signature, { key: releaseKey, name });
-  await sweepLeftovers(dirname(executable), host.now, undefined, isLeftover);
+  await sweepLeftovers(dirname(executable), installation.runtime.now, undefined, isLeftover);
   const candidate = besides(executable, "new");
   try {
-    await fetchExecutable({ url: address(name), checksum, path: candidate }, host);
+    await fetchExecutable({ url: address(name), checksum, path: candidate }, installation);
     await guardFiles(chmod(candidate, mode), candidate);
-    await tryOut(candidate, version, host.stop);
-    await swap(candidate, version, host);
+    await tryOut(candidate, version, installation.runtime.stop);
+    await swap(candidate, version, installation);
   } finally {
     await unlink(candidate).catch(() => undefined);
   }
@@ -128,9 +146,9 @@ async function replace(version: string, target: string, host: UpgradeHost): Prom
  * The rights of the running program's file. Whether that file is this program is asked of it:
  * without /proc a runtime may not know its path.
  */
-async function inspect({ executable, version, stop }: UpgradeHost): Promise<number> {
+async function inspect({ executable, version, runtime }: Installation): Promise<number> {
   const stats = await lstat(executable).catch(() => undefined);
-  if (stats?.isFile() !== true || (await versionOf(executable, stop)) !== version) {
+  if (stats?.isFile() !== true || (await versionOf(executable, runtime.stop)) !== version) {
     throw refused("The file of the running program was not found.", { path: executable });
   }
   return stats.mode & 0o777;
@@ -147,7 +165,7 @@ async function fetchExecutable(
     checksum,
     path,
   }: { readonly url: string; readonly checksum: string; readonly path: string },
-  host: UpgradeHost,
+  installation: Installation,
 ): Promise<void> {
   const flags =
     constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0);
@@ -158,7 +176,7 @@ async function fetchExecutable(
       hash.update(chunk);
       await guardFiles(file.writeFile(chunk), path);
     };
-    await download({ url, maxBytes: LARGEST, take }, host);
+    await download({ url, maxBytes: LARGEST, take }, installation.runtime);
     await guardFiles(file.sync(), path);
   } finally {
     await file.close().catch(() => undefined);
@@ -182,7 +200,7 @@ async function tryOut(path: string, version: string, stop: AbortSignal): Promise
 async function swap(
   candidate: string,
   version: string,
-  { executable, platform, stop }: UpgradeHost,
+  { executable, platform, runtime }: Installation,
 ): Promise<void> {
   const kept = besides(executable, "old");
   // Windows does not let a running program's file be replaced, but lets it be renamed.
@@ -190,7 +208,7 @@ async function swap(
   else await guardFiles(keep(executable, kept), kept);
   try {
     await guardFiles(rename(candidate, executable), executable);
-    await tryOut(executable, version, stop);
+    await tryOut(executable, version, runtime.stop);
   } catch (cause) {
     await guardFiles(rename(kept, executable), executable);
     throw cause;

@@ -24,18 +24,19 @@ import {
 import { CliError } from "../../errors.ts";
 import { errnoOf, ioError } from "../../io/ioerror.ts";
 import { randomName } from "../../io/random.ts";
+import type { Runtime } from "../../io/runtime.ts";
+
+/** Which process this is, in the eyes of the others. */
+export interface Process {
+  readonly pid: number;
+  readonly hostname: string;
+  isAlive(pid: number): boolean;
+}
 
 /** Who wants the lock, by which clock, and how long it may take; times in ms. */
-export interface LockOptions {
-  /** Milliseconds since 1970. */
-  clock(): number;
-  /** Rejects when the signal fires. */
-  sleep(ms: number, signal?: AbortSignal): Promise<void>;
-  readonly pid: number;
-  readonly host: string;
-  isAlive(pid: number): boolean;
+export interface LockOptions extends Process, Pick<Runtime, "now" | "sleep"> {
   /** Ends the waiting: TIMEOUT. */
-  readonly signal?: AbortSignal;
+  readonly stop?: AbortSignal;
   readonly timeoutMs?: number;
   readonly staleMs?: number;
   readonly beatMs?: number;
@@ -148,7 +149,7 @@ function timeout(holder: Holder, timeoutMs: number): CliError {
 
 async function pause(ms: number, options: LockOptions): Promise<void> {
   try {
-    await options.sleep(ms, options.signal);
+    await options.sleep(ms, options.stop);
   } catch (cause) {
     throw new CliError("TIMEOUT", {
       message: "The command's time was over while it waited for another process.",
@@ -163,14 +164,14 @@ function isStale(holder: Holder, options: LockOptions, isConfirmed: boolean): bo
   if (holder.pid !== undefined && (holder.pid === options.pid || !options.isAlive(holder.pid)))
     return true;
   const { staleMs = STALE_MS } = options;
-  const ageMs = Math.abs(options.clock() - holder.aliveAt);
+  const ageMs = Math.abs(options.now() - holder.aliveAt);
   return ageMs > staleMs && (isConfirmed || ageMs > staleMs * LONG_GONE);
 }
 
 /** Makes the lock file and begins to show life; undefined when somebody else's is there. */
 function create(path: string, options: LockOptions): Held | undefined {
   const token = randomName(8);
-  const startedAt = options.clock();
+  const startedAt = options.now();
   const descriptor = makeFile(path, token, options, startedAt);
   if (descriptor === undefined) return undefined;
   const beat = setInterval(
@@ -242,7 +243,7 @@ function discard(path: string): void {
 function takeClaim(claim: string, options: LockOptions): boolean {
   for (let isRetry = false; ; isRetry = true) {
     const token = randomName(8);
-    const descriptor = makeFile(claim, token, options, options.clock());
+    const descriptor = makeFile(claim, token, options, options.now());
     if (descriptor !== undefined) {
       closeSync(descriptor);
       return true;
@@ -317,14 +318,14 @@ function describe(
   options: LockOptions,
   startedAt: number,
 ): void {
-  const { pid, host } = options;
+  const { pid, hostname: host } = options;
   const holder = {
     pid,
     host,
     namespace: processNamespace(),
     token,
     startedAt,
-    aliveAt: options.clock(),
+    aliveAt: options.now(),
   };
   writeSync(descriptor, `${JSON.stringify(holder)}\n`, 0);
 }
@@ -372,7 +373,8 @@ function parseHolder(text: string, options: LockOptions): Holder | undefined {
     typeof aliveAt !== "number"
   )
     return undefined;
-  const isHere = host === options.host && (namespace === null || namespace === processNamespace());
+  const isHere =
+    host === options.hostname && (namespace === null || namespace === processNamespace());
   const isPid = typeof pid === "number" && Number.isSafeInteger(pid) && pid > 0;
   return { token, pid: isHere && isPid ? pid : undefined, aliveAt };
 }
@@ -394,7 +396,7 @@ function processNamespace(): string | null {
 function lockError(path: string, cause: unknown): CliError {
   return ioError(
     "SESSION_IO",
-    "The lock file in the state directory could not be made, read or removed.",
+    "The lock file in the state folder could not be made, read or removed.",
     path,
     cause,
   );

@@ -1,20 +1,15 @@
 /**
  * What this program remembers between commands so that what is signed is what was meant (SIG-6,
  * SIG-7): the requests it created, and the digests, never the content, of the challenges it
- * received. Private files in the state directory, one fact each, so that processes cannot overwrite
+ * received. Private files in the state folder, one fact each, so that processes cannot overwrite
  * each other's.
  */
 import { createHash } from "node:crypto";
 import * as v from "valibot";
 import { CliError } from "../../errors.ts";
-import {
-  ensurePrivateDirectory,
-  readPrivateFile,
-  sweepLeftovers,
-  writePrivateFile,
-} from "../../io/files.ts";
 import { type Exact, encode, exact, parsePlain } from "../../io/json.ts";
-import type { Log } from "../../io/log.ts";
+import type { Runtime } from "../../io/runtime.ts";
+import type { StateFolder } from "./folder.ts";
 
 /** The workspace a request id belongs to: ids of two workspaces must not meet. */
 export interface Scope {
@@ -40,19 +35,15 @@ const DAY_MS = 24 * 3600 * 1000;
 const CREATED_MS = 30 * DAY_MS;
 const RECORD_MAX_BYTES = 3 * 1024 * 1024;
 
-interface RecordsHost {
-  readonly directory: string;
-  readonly uid: number | undefined;
-  readonly log: Log;
-  now(): number;
-}
-
 /**
- * The records of one state directory. Reading throws SESSION_CORRUPT, SESSION_INSECURE and
+ * The records of one state folder. Reading throws SESSION_CORRUPT, SESSION_INSECURE and
  * SESSION_IO for files that cannot be trusted or read.
  */
 export class Records {
-  constructor(private readonly host: RecordsHost) {}
+  constructor(
+    private readonly folder: StateFolder,
+    private readonly runtime: Pick<Runtime, "now" | "log">,
+  ) {}
 
   /**
    * Keeps what `requests create` sent, for later reviews. Failing to keep it is a warning: the
@@ -74,7 +65,7 @@ export class Records {
 
   /** Remembers that a challenge for `id` was received, as the newest one, for a day. */
   async keepChallenge(scope: Scope, id: string, payloadSha256: string): Promise<void> {
-    const [key, seenAt] = [keyOf(scope, id), this.host.now()];
+    const [key, seenAt] = [keyOf(scope, id), this.runtime.now()];
     await this.write("newest", key, { version: 1, payloadSha256, seenAt }, DAY_MS);
     await this.write("seen", payloadSha256, { version: 1, id, key, seenAt }, DAY_MS);
   }
@@ -114,12 +105,8 @@ export class Records {
    * A day, in either direction: neither age nor a clock that was set back may revive a challenge.
    */
   private isRecent(seenAt: number): boolean {
-    const age = this.host.now() - seenAt;
+    const age = this.runtime.now() - seenAt;
     return age < DAY_MS && age > -DAY_MS;
-  }
-
-  private pathOf(kind: string, name: string): string {
-    return `${this.host.directory}/records/${kind}/${name}.json`;
   }
 
   private async write(
@@ -128,22 +115,17 @@ export class Records {
     record: Record<string, unknown>,
     lifeMs: number,
   ): Promise<void> {
-    const directory = `${this.host.directory}/records/${kind}`;
+    const below = `records/${kind}`;
     try {
-      await ensurePrivateDirectory(this.host.directory, this.host.uid);
-      await ensurePrivateDirectory(`${this.host.directory}/records`, this.host.uid);
-      await ensurePrivateDirectory(directory, this.host.uid);
-      await writePrivateFile(
-        this.pathOf(kind, name),
-        new TextEncoder().encode(`${encode(record)}\n`),
-        { mode: 0o600 },
-      );
-      await sweepLeftovers(directory, this.host.now, lifeMs, () => true);
+      await this.folder.prepare(below);
+      const bytes = new TextEncoder().encode(`${encode(record)}\n`);
+      await this.folder.write(`${below}/${name}.json`, bytes);
+      await this.folder.sweep({ below, olderThanMs: lifeMs, everything: true });
     } catch (cause) {
       if (!(cause instanceof CliError)) throw cause;
-      this.host.log.warn(
+      this.runtime.log.warn(
         "RECORD_NOT_KEPT",
-        "What later reviews compare with could not be stored in the state directory.",
+        "What later reviews compare with could not be stored in the state folder.",
       );
     }
   }
@@ -157,16 +139,13 @@ export class Records {
     name: string,
     schema: S,
   ): Promise<v.InferOutput<S> | undefined> {
-    const bytes = await readPrivateFile(this.pathOf(kind, name), {
-      maxBytes: RECORD_MAX_BYTES,
-      uid: this.host.uid,
-    });
+    const bytes = await this.folder.read(`records/${kind}/${name}.json`, RECORD_MAX_BYTES);
     if (bytes === undefined) return undefined;
     const parsed = v.safeParse(schema, parsePlain(bytes));
     if (parsed.success) return parsed.output;
     throw new CliError("SESSION_CORRUPT", {
-      message: "A record in the state directory is not one that this program wrote.",
-      hint: "Remove the folder 'records' in the state directory, then fetch the challenge again.",
+      message: "A record in the state folder is not one that this program wrote.",
+      hint: "Remove the folder 'records' in the state folder, then fetch the challenge again.",
     });
   }
 }

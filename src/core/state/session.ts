@@ -4,10 +4,10 @@
  */
 import * as v from "valibot";
 import { CliError } from "../../errors.ts";
-import { readPrivateFile, removePrivateFile, writePrivateFile } from "../../io/files.ts";
 import { parsePlain } from "../../io/json.ts";
-import type { Redactor } from "../../io/redact.ts";
+import type { Runtime } from "../../io/runtime.ts";
 import type { Endpoint } from "../auth/endpoint.ts";
+import type { StateFolder } from "./folder.ts";
 
 /** What may go into a header or a file (NET-8). */
 export const TOKEN = /^[A-Za-z0-9._~+/=-]{1,16384}$/;
@@ -51,41 +51,26 @@ export type Session = v.InferOutput<typeof SessionFile>;
 /** A token pair with its lives in seconds and the time of its receipt. */
 export type TokenSet = v.InferOutput<typeof Tokens>;
 
+const FILE = "session.json";
+const LOCK = "session";
 const SESSION_MAX_BYTES = 64 * 1024;
 const EARLY_MS = 30_000;
 const RECENT_MS = 1000;
 /** No access token lives longer (SES-7). */
 export const LONGEST_LIFE_SECONDS = 24 * 3600;
 
-/** The file system, clock and lock that a session store works with. */
-export interface SessionHost {
-  readonly directory: string;
-  readonly uid: number | undefined;
-  readonly redactor: Redactor;
-  now(): number;
-  /**
-   * Runs `work` while holding the exclusive session lock (SES-6), or gives what `done` gives while
-   * another holds it.
-   */
-  locked<T>(work: () => Promise<T>, done?: () => Promise<T | undefined>): Promise<T>;
-  prepareDirectory(): Promise<void>;
-}
-
 /** The session on disk. Nothing else reads or writes its file. */
 export class SessionStore {
-  private readonly path: string;
   private latest: { readonly session: Session; readonly readAt: number } | undefined;
 
-  constructor(private readonly host: SessionHost) {
-    this.path = `${host.directory}/session.json`;
-  }
+  constructor(
+    private readonly folder: StateFolder,
+    private readonly runtime: Pick<Runtime, "now" | "redactor">,
+  ) {}
 
   /** The stored session, or undefined. Throws SESSION_INSECURE, SESSION_CORRUPT, SESSION_IO. */
   async read(): Promise<Session | undefined> {
-    const bytes = await readPrivateFile(this.path, {
-      maxBytes: SESSION_MAX_BYTES,
-      uid: this.host.uid,
-    });
+    const bytes = await this.folder.read(FILE, SESSION_MAX_BYTES);
     if (bytes === undefined) return undefined;
     const parsed = v.safeParse(SessionFile, parsePlain(bytes));
     if (!parsed.success) {
@@ -94,7 +79,7 @@ export class SessionStore {
       });
     }
     this.learn(parsed.output.tokens);
-    this.latest = { session: parsed.output, readAt: this.host.now() };
+    this.latest = { session: parsed.output, readAt: this.runtime.now() };
     return parsed.output;
   }
 
@@ -103,7 +88,7 @@ export class SessionStore {
    * for each. Throws what `require` throws.
    */
   async recent(): Promise<Session> {
-    const ageMs = this.host.now() - (this.latest?.readAt ?? Number.NEGATIVE_INFINITY);
+    const ageMs = this.runtime.now() - (this.latest?.readAt ?? Number.NEGATIVE_INFINITY);
     return this.latest !== undefined && ageMs >= 0 && ageMs < RECENT_MS
       ? this.latest.session
       : this.require();
@@ -122,8 +107,9 @@ export class SessionStore {
    */
   async replace(session: Session): Promise<void> {
     this.learn(session.tokens);
-    await this.host.prepareDirectory();
-    await this.host.locked(() => this.write(session));
+    await this.folder.prepare();
+    await this.folder.sweep();
+    await this.folder.lock(LOCK, () => this.write(session));
   }
 
   /**
@@ -133,7 +119,7 @@ export class SessionStore {
    */
   async remove(): Promise<boolean> {
     try {
-      return await this.host.locked(() => this.discard());
+      return await this.folder.lock(LOCK, () => this.discard());
     } catch (cause) {
       if (!(cause instanceof CliError)) throw cause;
       return this.discard();
@@ -157,14 +143,15 @@ export class SessionStore {
     };
     const session = await this.recent();
     if (session.tokens === undefined || this.usable(session.tokens, refused)) return session;
-    return this.host.locked(async () => {
+    const renewOnce = async (): Promise<Session> => {
       const current = await this.require();
       if (current.tokens === undefined || this.usable(current.tokens, refused)) return current;
       // Whether a refresh token is over is for the server to say: the clock here may be hours or
       // years off (SES-7, I19).
       if (current.tokens.refresh === undefined) throw await this.expired();
       return this.renew(current, refresh);
-    }, ready);
+    };
+    return this.folder.lock(LOCK, renewOnce, { done: ready });
   }
 
   /** Inside the lock: one refresh, and the new pair stored together (SES-5). */
@@ -198,14 +185,12 @@ export class SessionStore {
 
   private discard(): Promise<boolean> {
     this.latest = undefined;
-    return removePrivateFile(this.path);
+    return this.folder.remove(FILE);
   }
 
   private async write(session: Session): Promise<void> {
-    await writePrivateFile(this.path, new TextEncoder().encode(`${JSON.stringify(session)}\n`), {
-      mode: 0o600,
-    });
-    this.latest = { session, readAt: this.host.now() };
+    await this.folder.write(FILE, new TextEncoder().encode(`${JSON.stringify(session)}\n`));
+    this.latest = { session, readAt: this.runtime.now() };
   }
 
   /** SES-7: a receipt in the future, or a life over a day, counts as over. */
@@ -217,15 +202,15 @@ export class SessionStore {
   }
 
   private alive(receivedAt: number, lifeSeconds: number, earlyMs: number): boolean {
-    const now = this.host.now();
+    const now = this.runtime.now();
     if (receivedAt > now || lifeSeconds > LONGEST_LIFE_SECONDS) return false;
     return now < receivedAt + lifeSeconds * 1000 - earlyMs;
   }
 
   private learn(tokens: TokenSet | undefined): void {
     if (tokens === undefined) return;
-    this.host.redactor.learn(tokens.access);
-    if (tokens.refresh !== undefined) this.host.redactor.learn(tokens.refresh);
+    this.runtime.redactor.learn(tokens.access);
+    if (tokens.refresh !== undefined) this.runtime.redactor.learn(tokens.refresh);
   }
 }
 

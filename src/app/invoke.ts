@@ -1,0 +1,180 @@
+/**
+ * One command and its values → its result, apart from how it was asked for: a command line, an MCP
+ * client and a guard all come through here. Nothing assumes that a process runs one command: each
+ * run has its own settings, secrets, clock, session and signer.
+ */
+import type { InputReader } from "../cli/argument.ts";
+import type { Command, Group } from "../cli/command.ts";
+import { changes } from "../cli/effect.ts";
+import type { Acts, Deed } from "../core/acts.ts";
+import type { Access } from "../core/api/access.ts";
+import { Config, stateDirectory } from "../core/auth/config.ts";
+import type { ProgramHost } from "../core/auth/program.ts";
+import type { KeyHolder } from "../core/signing/keyring.ts";
+import { StateFolder } from "../core/state/folder.ts";
+import { SessionStore } from "../core/state/session.ts";
+import { CliError } from "../errors.ts";
+import { readInputFile, readStdin } from "../io/input.ts";
+import type { Log } from "../io/log.ts";
+import type { Redactor } from "../io/redact.ts";
+import type { Runtime } from "../io/runtime.ts";
+import { PROGRAM, VERSION } from "../version.ts";
+import type { Context } from "../world.ts";
+import { openActs, openKey, provide } from "./capabilities.ts";
+import { Deadline } from "./deadline.ts";
+import { passGate } from "./gate.ts";
+
+/** What a command with a time of its own may still ask when that is over. */
+const LAST_LOOK_MS = 5_000;
+
+/** What a run is made of. */
+export interface Occasion {
+  readonly context: Context;
+  /** The command in words, such as `requests create`. */
+  readonly name: string;
+  readonly redactor: Redactor;
+  readonly log: Log;
+  /** Gets each write that is carried out. */
+  readonly deeds: Deed[];
+  /** Every command of the program, for what describes it. */
+  registry(): Promise<Group>;
+  /** Ends this run alone, beside the process's own interrupt. */
+  readonly interrupt?: AbortSignal;
+}
+
+/** One run of one command; what several capabilities need is made once in it. */
+export interface Run extends Occasion {
+  readonly config: Config;
+  readonly deadline: Deadline;
+  readonly runtime: Runtime;
+  /** Reads `@file` and `-` of arguments. */
+  readonly input: InputReader;
+  /** Throws INVALID_PATH, and SESSION_IO without a home folder. */
+  state(): StateFolder;
+  sessions(): SessionStore;
+  /** Throws INVALID_PROXY. */
+  access(): Access;
+  /** Starts programs of the user's, whose time is their own. */
+  readonly program: ProgramHost;
+  /** What each write and signature passes. */
+  acts(): Promise<Acts>;
+  /** What holds the operator's key. */
+  key(): Promise<KeyHolder>;
+}
+
+/** Makes a run; its time starts when `invoke` knows it. The caller clears `run.deadline`. */
+export function openRun(occasion: Occasion): Run {
+  const { context, redactor, log } = occasion;
+  const own = occasion.interrupt === undefined ? [] : [occasion.interrupt];
+  const deadline = new Deadline(undefined, AbortSignal.any([context.interrupt, ...own]));
+  const config = new Config({
+    env: context.env,
+    readFile: (path, maxBytes) => readInputFile(path, maxBytes),
+    learn: (secret) => redactor.learn(secret),
+  });
+  const { now, sleep, fetch } = context;
+  const userAgent = `${PROGRAM}/${VERSION}`;
+  const runtime = { now, sleep, fetch, log, redactor, userAgent, stop: deadline.signal };
+  const state = once(() => openState(context, runtime));
+  const sessions = once(() => new SessionStore(state(), runtime));
+  const access = once(() => {
+    config.checkProxies();
+    return { runtime, config, sessions: sessions() };
+  });
+  const input = openInput(context, config, runtime);
+  const acts = once(() => openActs(occasion));
+  const program: ProgramHost = {
+    uid: context.uid,
+    stop: runtime.stop,
+    clean: (text) => redactor.clean(text),
+    patiently: (work) => deadline.pausedDuring(work),
+  };
+  config.secretCommand = async (text, field, environment) => {
+    const [{ parseProgram, withEnvironment }, { secretFrom }] = await Promise.all([
+      import("../core/auth/program.ts"),
+      import("../core/auth/secretcommand.ts"),
+    ]);
+    return secretFrom(withEnvironment(parseProgram(text, field), environment), field, program);
+  };
+  const key = once(() => openKey({ config, redactor, program }));
+  const made = { config, deadline, runtime, input, program };
+  return { ...occasion, ...made, state, sessions, access, acts, key };
+}
+
+/** Makes a value at its first use, and gives the same one ever after. */
+export function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}
+
+function openState(context: Context, runtime: Runtime): StateFolder {
+  const { uid, pid, hostname, isAlive, env, home, platform } = context;
+  const path = stateDirectory(env, home, platform);
+  return new StateFolder({ path, uid, pid, hostname, isAlive }, runtime);
+}
+
+/** Never reads a file that holds a configured secret; standard input once, never a terminal (C19). */
+function openInput(context: Context, config: Config, { redactor, stop }: Runtime): InputReader {
+  let used = false;
+  return {
+    mayQuote: (text) => redactor.clean(text) === text,
+    file: (path, maxBytes) => readInputFile(path, maxBytes, config.secretFiles()),
+    stdin(maxBytes) {
+      if (used)
+        throw new CliError("INVALID_ARGUMENT", {
+          message: "Standard input can be read by one option only.",
+        });
+      used = true;
+      return readStdin(context.stdin, maxBytes, stop);
+    },
+  };
+}
+
+/** The command as it was asked for. */
+export interface Asked {
+  readonly command: Command;
+  /** The time for the whole command; one with a time of its own has it from its values. */
+  readonly timeoutMs: number;
+  /** Its values; what reading them waits for is part of its time. */
+  values(input: InputReader): Promise<Values> | Values;
+}
+
+type Values = Readonly<Record<string, unknown>>;
+
+/**
+ * Refuses what may not run, bounds its time, passes the version gate, makes what the command needs,
+ * and runs it, or its dry run. Gives what the command returns. Throws READ_ONLY, VERSION_OUTDATED,
+ * and the codes of the command. Nothing of the command happens before all of that is decided.
+ */
+export async function invoke(asked: Asked, run: Run): Promise<unknown> {
+  const { command } = asked;
+  if (run.config.isInsideHelper) {
+    throw new CliError("NOT_SUPPORTED", {
+      message: "A signer or secret command of this program started this program.",
+      hint: "Name a program in LEDGER_ENTERPRISE_SIGNER and the _COMMAND variables that does not start this one.",
+    });
+  }
+  if (run.config.readOnly && changes(command.effect)) {
+    throw new CliError("READ_ONLY", {
+      message: `'${run.name}' would ${command.effect}, which is switched off.`,
+    });
+  }
+  run.deadline.limitTo(asked.timeoutMs);
+  const values = await asked.values(run.input);
+  if (hasOwnTime(command)) run.deadline.limitTo(ownTimeMs(values));
+  if (!command.ungated) await passGate(run);
+  const acting = values.dryRun === true && command.dryRun !== undefined ? command.dryRun : command;
+  const capabilities = await provide(acting.needs, run);
+  return await acting.run(capabilities as never, values as never);
+}
+
+function hasOwnTime({ args, effect }: Command): boolean {
+  return Object.hasOwn(args, "timeout") || effect === "local";
+}
+
+function ownTimeMs({ timeout }: Values): number | undefined {
+  return typeof timeout === "number" ? timeout * 1000 + LAST_LOOK_MS : undefined;
+}

@@ -1,0 +1,19 @@
+/** What work of any kind needs of the outside world while one command runs. */
+import type { Log } from "./log.ts";
+import type { Redactor } from "./redact.ts";
+
+/** Clock, network and log of one run. */
+export interface Runtime {
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Waits; rejects with the signal's reason when it fires first. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Fires at the end of the command's time, and when the user interrupts it. */
+  readonly stop: AbortSignal;
+  readonly fetch: typeof globalThis.fetch;
+  readonly log: Log;
+  /** Knows this run's secrets; masks them in what is printed. */
+  readonly redactor: Redactor;
+  /** How this program names itself to servers. */
+  readonly userAgent: string;
+}
