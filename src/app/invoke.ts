@@ -34,6 +34,7 @@ export interface Occasion {
   readonly name: string;
   readonly redactor: Redactor;
   readonly log: Log;
+  readonly config: Config;
   /** Gets each write that is carried out. */
   readonly deeds: Deed[];
   /** Every command of the program, for what describes it. */
@@ -42,9 +43,17 @@ export interface Occasion {
   readonly interrupt?: AbortSignal;
 }
 
+/** The settings of a run; the redactor knows each secret of the environment from here on. */
+export function openConfig(context: Context, redactor: Redactor): Config {
+  return new Config({
+    env: context.env,
+    readFile: (path, maxBytes) => readInputFile(path, maxBytes),
+    learn: (secret) => redactor.learn(secret),
+  });
+}
+
 /** One run of one command; what several capabilities need is made once in it. */
 export interface Run extends Occasion {
-  readonly config: Config;
   readonly deadline: Deadline;
   readonly runtime: Runtime;
   /** Reads `@file` and `-` of arguments. */
@@ -64,14 +73,9 @@ export interface Run extends Occasion {
 
 /** Makes a run; its time starts when `invoke` knows it. The caller clears `run.deadline`. */
 export function openRun(occasion: Occasion): Run {
-  const { context, redactor, log } = occasion;
+  const { context, redactor, log, config } = occasion;
   const own = occasion.interrupt === undefined ? [] : [occasion.interrupt];
   const deadline = new Deadline(undefined, AbortSignal.any([context.interrupt, ...own]));
-  const config = new Config({
-    env: context.env,
-    readFile: (path, maxBytes) => readInputFile(path, maxBytes),
-    learn: (secret) => redactor.learn(secret),
-  });
   const { now, sleep, fetch } = context;
   const userAgent = `${PROGRAM}/${VERSION}`;
   const runtime = { now, sleep, fetch, log, redactor, userAgent, stop: deadline.signal };
@@ -97,7 +101,7 @@ export function openRun(occasion: Occasion): Run {
     return secretFrom(withEnvironment(parseProgram(text, field), environment), field, program);
   };
   const key = once(() => openKey({ config, redactor, program }));
-  const made = { config, deadline, runtime, input, program };
+  const made = { deadline, runtime, input, program };
   return { ...occasion, ...made, state, sessions, access, acts, key };
 }
 

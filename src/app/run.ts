@@ -18,7 +18,7 @@ import { List, Serving, Text } from "../result.ts";
 import { PROGRAM, VERSION } from "../version.ts";
 import type { Context } from "../world.ts";
 import { FACTS } from "./capabilities.ts";
-import { invoke, openRun } from "./invoke.ts";
+import { invoke, openConfig, openRun } from "./invoke.ts";
 
 /**
  * Runs one command line; never throws and never exits. 130 or 143 are left to main.ts, which knows
@@ -55,6 +55,8 @@ interface Parts {
 }
 
 async function execute(argv: readonly string[], context: Context, parts: Parts): Promise<number> {
+  // Before anything of the command line can be quoted back.
+  const config = openConfig(context, parts.redactor);
   const invocation = parse(argv, await openRegistry(argv[0]));
   const { target, words } = invocation;
   if (invocation.asks === "version") return text(parts.output, `${VERSION}\n`);
@@ -64,7 +66,7 @@ async function execute(argv: readonly string[], context: Context, parts: Parts):
   }
   if (target.kind === "group") throw missingCommand(target, words);
   const timeoutMs = interpretGlobals(invocation).timeout * 1000;
-  const run = openRun({ ...parts, context, name: words.join(" "), registry: openRegistry });
+  const run = openRun({ ...parts, context, config, name: words.join(" "), registry: openRegistry });
   let projection: Projection | undefined;
   const values = async (input: InputReader) => {
     const read = await interpret(invocation, target, input);
