@@ -34,9 +34,9 @@ async function violationsWith(file: string, text: string): Promise<string[]> {
 
 test.each([
   [
-    "core/spoilt.ts",
-    'import { run } from "../app/run.ts";',
-    "core/spoilt.ts may not import app/run.ts.",
+    "core/doctor/spoilt.ts",
+    'import { run } from "../../app/run.ts";',
+    "core/doctor/spoilt.ts may not import app/run.ts.",
   ],
   [
     "core/api/spoilt.ts",
@@ -44,9 +44,30 @@ test.each([
     "core/api/spoilt.ts may not import cli/command.ts.",
   ],
   [
-    "core/spoilt.ts",
-    'export * from "../commands/registry.ts";',
-    "core/spoilt.ts may not import commands/registry.ts.",
+    "core/doctor/spoilt.ts",
+    'export * from "../../commands/registry.ts";',
+    "core/doctor/spoilt.ts may not import commands/registry.ts.",
+  ],
+  [
+    "core/auth/spoilt.ts",
+    'import type { Session } from "../state/session.ts";',
+    "core/auth/spoilt.ts may not import core/state/session.ts.",
+  ],
+  [
+    "core/api/spoilt.ts",
+    'import { requireKind } from "../signing/approval.ts";',
+    "core/api/spoilt.ts may not import core/signing/approval.ts.",
+  ],
+  ["core/odds/spoilt.ts", "export {};", "core/odds/spoilt.ts is on no rung of core/."],
+  [
+    "mcp/spoilt.ts",
+    'import { createReader } from "../core/api/api.ts";',
+    "mcp/spoilt.ts may not import core/api/api.ts.",
+  ],
+  [
+    "guard/spoilt.ts",
+    'import { run } from "../app/run.ts";',
+    "guard/spoilt.ts may not import app/run.ts.",
   ],
   [
     "io/spoilt.ts",
@@ -89,18 +110,25 @@ test.each([
     "commands/spoilt.ts may not import() ../core/api/client.ts.",
   ],
   [
-    "core/spoilt.ts",
+    "core/doctor/spoilt.ts",
     "export const read = (env: Env) => env.HOME;",
-    "core/spoilt.ts may not reach for the environment.",
+    "core/doctor/spoilt.ts may not reach for the environment.",
   ],
   [
-    "core/spoilt.ts",
+    "core/doctor/spoilt.ts",
     "export const ask = globalThis.fetch;",
-    "core/spoilt.ts may not reach for a global.",
+    "core/doctor/spoilt.ts may not reach for a global.",
   ],
   ["helpers/spoilt.ts", "export {};", "helpers/spoilt.ts lies outside the house."],
 ])("a violation in %s is named", async (file, text, expected) => {
   expect(await violationsWith(file, text)).toEqual([expected]);
+});
+
+test("a part that outgrows its budget is named", async () => {
+  const found = await withFile("cli/spoilt.ts", "\n".repeat(2_000), () =>
+    findViolations(join(copy, "src")),
+  );
+  expect(found).toEqual([expect.stringMatching(/^cli\/ has \d+ lines; 1900 are allowed\.$/)]);
 });
 
 test("types may come down where values may not", async () => {
@@ -118,12 +146,16 @@ function lint(file: string): { exitCode: number; report: string } {
 }
 
 test.each([
-  ["core/spoilt.ts", "export const id = process.pid;", "noRestrictedGlobals"],
-  ["core/spoilt.ts", 'export { pid } from "node:process";', "noRestrictedImports"],
-  ["core/spoilt.ts", "export const path = process.env.PATH;", "noProcessEnv"],
-  ["core/spoilt.ts", 'export const answer = fetch("https://example.org");', "noRestrictedGlobals"],
+  ["core/doctor/spoilt.ts", "export const id = process.pid;", "noRestrictedGlobals"],
+  ["core/doctor/spoilt.ts", 'export { pid } from "node:process";', "noRestrictedImports"],
+  ["core/doctor/spoilt.ts", "export const path = process.env.PATH;", "noProcessEnv"],
   [
-    "core/spoilt.ts",
+    "core/doctor/spoilt.ts",
+    'export const answer = fetch("https://example.org");',
+    "noRestrictedGlobals",
+  ],
+  [
+    "core/doctor/spoilt.ts",
     'import { request } from "node:https";\nexport { request };',
     "noRestrictedImports",
   ],

@@ -123,7 +123,7 @@ const CAPABILITIES = {
     make: ({ access }) => {
       const known = access();
       return async (request: LoginRequest) =>
-        (await import("../core/auth/reporting.ts")).loginWithReportingKey(known, request);
+        (await import("../core/login/reporting.ts")).loginWithReportingKey(known, request);
     },
   },
   /** Logs in, and approves, with a Ledger device by USB. */

@@ -10,7 +10,6 @@ import { checkSession, createReader } from "./api/api.ts";
 import { Client } from "./api/client.ts";
 import { type ApiVersion, chooseVersion } from "./api/dialect.ts";
 import { doubt, remedy, spokenVersion } from "./api/version.ts";
-import { registeredKeys } from "./auth/claims.ts";
 import type { Config } from "./auth/config.ts";
 import { fingerprint } from "./auth/key.ts";
 import type { DeviceState } from "./device/reach.ts";
@@ -18,6 +17,7 @@ import { outdated } from "./release/gate.ts";
 import { UPGRADE_COMMANDS } from "./release/names.ts";
 import type { Verdict } from "./release/verdict.ts";
 import type { Inspection } from "./skill/install.ts";
+import { registeredKeys } from "./state/claims.ts";
 import type { StateFolder } from "./state/folder.ts";
 import { endpointOf, type Session, type SessionStore } from "./state/session.ts";
 

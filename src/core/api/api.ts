@@ -251,7 +251,7 @@ class Connection {
     const { authorize } = dialectOf(session.apiVersion);
     const headers =
       session.kind === "reporting"
-        ? await (await import("../auth/reporting.ts")).reportingHeaders(this.access.config, session)
+        ? await (await import("./reporting.ts")).reportingHeaders(this.access.config, session)
         : authorize({ workspace: session.workspace, accessToken: session.tokens?.access ?? "" });
     return new Client(endpointOf(session), this.access.runtime).send({
       ...request,

@@ -1,7 +1,7 @@
 /** Asking for tokens and reading them: the only place where a secret enters a request body. */
 import { CliError } from "../../errors.ts";
 import { Exact, encode, value } from "../../io/json.ts";
-import { checkWorkspaceClaim } from "../auth/claims.ts";
+import { checkWorkspaceClaim } from "../state/claims.ts";
 import { LONGEST_LIFE_SECONDS, TOKEN, type TokenSet } from "../state/session.ts";
 import type { Client } from "./client.ts";
 import type { TokenCall } from "./operation.ts";

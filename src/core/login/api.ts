@@ -10,8 +10,8 @@ import { type ApiVersion, chooseVersion, dialectOf } from "../api/dialect.ts";
 import type { Dialect } from "../api/operation.ts";
 import { askTokens } from "../api/tokens.ts";
 import { checkingVersion } from "../api/version.ts";
-import { readClaims } from "../auth/claims.ts";
 import type { LoginOptions } from "../auth/config.ts";
+import { readClaims } from "../state/claims.ts";
 import type { Session, TokenSet } from "../state/session.ts";
 
 export interface LoginRequest extends LoginOptions {

@@ -3,7 +3,7 @@
  * never trust (SPEC §2).
  */
 import { CliError } from "../../errors.ts";
-import type { Session } from "../state/session.ts";
+import type { Session } from "./session.ts";
 
 /** What a token says of itself; each claim is absent when it is no usable text. */
 export interface Claims {
