@@ -83,13 +83,17 @@ const MOST_BYTES = 128 * 1024;
 const MOST_NESTED = 5;
 const MOST_INNER = 100;
 
-/** Decodes a call and the calls inside it; never throws for hostile bytes. */
+/**
+ * Decodes a call and the calls inside it; never throws for hostile bytes. `own` is the function of
+ * the request's own ABI, used where the table does not have the selector.
+ */
 export function readCall(
   { to, value }: { readonly to: string | null; readonly value: string },
   calldata: Uint8Array,
   facts: CallFacts,
+  own?: Signature,
 ): Call {
-  return new Reading(facts).read({ to, value, operation: "call" }, calldata, 0);
+  return new Reading(facts, own).read({ to, value, operation: "call" }, calldata, 0);
 }
 
 /** The terms of ERC-8213 for calldata, as `0x…`. */
@@ -109,7 +113,10 @@ interface Match {
 class Reading {
   private inner = 0;
 
-  constructor(private readonly facts: CallFacts) {}
+  constructor(
+    private readonly facts: CallFacts,
+    private readonly own: Signature | undefined,
+  ) {}
 
   read(target: Target, calldata: Uint8Array, depth: number): Call {
     this.inner += depth === 0 ? 0 : 1;
@@ -165,7 +172,9 @@ class Reading {
   /** Readings whose arguments fit, the exact ones first; a known token is read as ERC-20 only. */
   private matchesOf({ to, operation }: Target, calldata: Uint8Array): Match[] {
     const selector = `0x${hex(calldata.subarray(0, 4))}`;
-    const rows = FUNCTIONS.filter(([known]) => known === selector);
+    const table = FUNCTIONS.filter(([known]) => known === selector);
+    const isOwn = table.length === 0 && this.own?.selector === selector;
+    const rows = isOwn ? [[selector, "the request's ABI", this.own.text] as const] : table;
     const isToken =
       to !== null &&
       operation === "call" &&

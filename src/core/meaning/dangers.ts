@@ -1,0 +1,128 @@
+/** What is dangerous about a call or a message, in sentences. */
+import type { Call, Danger } from "./evm/call.ts";
+import type { Message, MessageDanger } from "./evm/message.ts";
+import type { Warning } from "./summary.ts";
+import { plain, quote } from "./words.ts";
+
+type Sentence = readonly [code: string, grave: boolean, sentence: (call: Call) => string];
+
+const target = ({ to }: Call): string => (to === null ? "no contract" : plain(to));
+
+const CALL_DANGERS: Readonly<Record<Danger, Sentence>> = {
+  DELEGATECALL: [
+    "DELEGATECALL",
+    true,
+    (call) => `Code at ${target(call)} runs with all rights of this contract (delegatecall).`,
+  ],
+  UNLIMITED_APPROVAL: [
+    "UNLIMITED_APPROVAL",
+    true,
+    (call) => `An approval without a limit at ${target(call)}: the spender can take every token.`,
+  ],
+  APPROVAL_FOR_ALL: [
+    "APPROVAL_FOR_ALL",
+    true,
+    (call) => `An operator may move every item of ${target(call)} from now on.`,
+  ],
+  ADMIN_CHANGE: [
+    "ADMIN_CHANGE",
+    true,
+    (call) => `A change of who controls ${target(call)}, or of its code.`,
+  ],
+  NOT_DECODED: [
+    "CALL_NOT_DECODED",
+    true,
+    (call) => `A call to ${target(call)} cannot be read: ${call.notDecoded ?? "unknown"}.`,
+  ],
+  UNREAD_BYTES: [
+    "UNREAD_BYTES",
+    false,
+    (call) => `${call.unreadBytes} bytes of the call to ${target(call)} belong to no argument.`,
+  ],
+  GUESSED: [
+    "LOOKS_LIKE_TRANSFER",
+    false,
+    (call) =>
+      `The call looks like a transfer, but ${target(call)} is not a token of the workspace.`,
+  ],
+};
+
+/** Warnings of a call and of all calls in it; `at` is its path in the summary. */
+export function callWarnings(call: Call, at: string): Warning[] {
+  const own = call.danger.map((danger): Warning => {
+    const [code, grave, sentence] = CALL_DANGERS[danger];
+    return { code, grave, at, message: sentence(call) };
+  });
+  return [...own, ...call.calls.flatMap((inner, n) => callWarnings(inner, `${at}.calls[${n}]`))];
+}
+
+const MESSAGE_DANGERS: Readonly<Record<MessageDanger, readonly [code: string, sentence: string]>> =
+  {
+    ONLY_A_HASH: ["ONLY_A_HASH", "The message is only a hash: what it stands for cannot be seen."],
+    TYPED_DATA_AS_TEXT: [
+      "TYPED_DATA_AS_TEXT",
+      "The message is typed data, to be signed as plain text: that is not how it is meant.",
+    ],
+    NOT_DECODED: ["MESSAGE_NOT_DECODED", "The message cannot be read"],
+    UNLIMITED_APPROVAL: [
+      "UNLIMITED_APPROVAL",
+      "The message is a permit without a limit: the spender can take every token.",
+    ],
+    DELEGATECALL: ["DELEGATECALL", "The message lets other code run with all rights of the Safe."],
+  };
+
+/** Warnings of a message and of the call in it. */
+export function messageWarnings({ danger, notDecoded, call }: Message): Warning[] {
+  const own = danger.map((one): Warning => {
+    const [code, sentence] = MESSAGE_DANGERS[one];
+    const message = one === "NOT_DECODED" ? `${sentence}: ${notDecoded ?? "unknown"}.` : sentence;
+    return { code, grave: true, at: "message", message };
+  });
+  return [...own, ...(call === undefined ? [] : callWarnings(call, "message"))];
+}
+
+const MOST_LINES = 20;
+
+/** A line for each call, inner ones after the outer one. */
+export function callLines(call: Call): string[] {
+  const lines = linesOf(call, "Call");
+  return lines.length > MOST_LINES
+    ? [...lines.slice(0, MOST_LINES), `… and ${lines.length - MOST_LINES} more calls`]
+    : lines;
+}
+
+function linesOf(call: Call, word: string): string[] {
+  const { calls, operation, guess, arguments: given, value } = call;
+  const verb = operation === "delegatecall" ? `${word}, as a delegatecall,` : word;
+  const name = call.function ?? (call.selector === null ? "nothing" : `selector ${call.selector}`);
+  const looks = guess && call.function !== null ? "what looks like " : "";
+  const sent = value === "0" ? "" : ` with ${plain(value)} base units`;
+  const line = `${verb} ${looks}${name} of ${target(call)}${sent}`;
+  const shown = given.map((one) => `${plain(one.name)} ${argumentText(one)}`).join(", ");
+  return [
+    `${line}${shown === "" ? "" : `: ${shown}`}`,
+    ...calls.flatMap((inner) => linesOf(inner, "Inside it, call")),
+  ];
+}
+
+function argumentText({ value, readable }: Call["arguments"][number]): string {
+  if (readable !== undefined) return plainReadable(readable);
+  return typeof value === "string" ? plain(value) : quote(JSON.stringify(value));
+}
+
+function plainReadable(text: string): string {
+  return /^[ -~]{1,100}$/.test(text) ? text : quote(text);
+}
+
+/** What a message says, and the digests that a second device can compare. */
+export function messageLines(message: Message["content"]): string[] {
+  if (message === null) return [];
+  if (message.kind === "EIP-191")
+    return [`The text ${quote(message.text)}`, `ERC-191 Digest ${message["ERC-191 Digest"]}`];
+  return [
+    `Typed data ${quote(message.primaryType)}`,
+    ...(["EIP-712 Digest", "Domain Hash", "Message Hash"] as const).map(
+      (name) => `${name} ${message[name]}`,
+    ),
+  ];
+}

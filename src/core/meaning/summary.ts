@@ -1,0 +1,510 @@
+/**
+ * What a request or a challenge means, for the person who decides. Pure: content and facts in,
+ * summary out.
+ *
+ * What flows where: a document or a decoded challenge is read with the catalogue (content.ts) into
+ * values with a kind. The workspace's answers become facts (facts.ts): units, whitelists, accounts.
+ * Each part of the summary is made of values and facts, and notes which values it has shown. A
+ * value that nothing has shown makes the summary incomplete. Of a challenge only the challenge's own
+ * values are shown; facts add names and units, and never replace a value.
+ */
+import { checkAddress } from "./address.ts";
+import { type Amount, isPlain, isTenthOrMore, percentOf } from "./amount.ts";
+import { type Asset, type AssetLists, amountOf, coinOf, isSameContract, tokenOf } from "./asset.ts";
+import { type Content, leavesOf, membersOf, onlyValue, textOf, type Value } from "./content.ts";
+import { callLines, callWarnings, messageLines, messageWarnings } from "./dangers.ts";
+import type { Call, CallFacts } from "./evm/call.ts";
+import type { Message } from "./evm/message.ts";
+import { type Anchor, type Lookalike, lookalikesOf } from "./lookalike.ts";
+import { type Network, networkOf } from "./network.ts";
+import { type Entry, type Listing, listingsOf, type WhitelistsRead } from "./recipient.ts";
+import type { Kind } from "./requests.ts";
+import { isPlainAscii, plain, quote } from "./words.ts";
+
+/** What a person must know. A grave one stops an approval until a person confirms the digest. */
+export interface Warning {
+  readonly code: string;
+  readonly grave: boolean;
+  /** Path in the summary. */
+  readonly at: string;
+  readonly message: string;
+}
+
+/** The account that the request is about, as the workspace describes it. */
+export interface AccountFacts {
+  readonly id: string;
+  readonly name: string;
+  readonly currency: string;
+  /** Contract or mint of a token account. */
+  readonly contract: string | null;
+}
+
+/** What is known around a content. Nothing of it is needed; what is missing is said. */
+export interface SummaryFacts {
+  readonly account: AccountFacts | undefined;
+  readonly lists: AssetLists;
+  readonly entries: readonly Entry[];
+  readonly whitelistsRead: WhitelistsRead;
+  readonly anchors: readonly Anchor[];
+  /** The server's estimate of the fee, in base units. */
+  readonly estimate?: string;
+}
+
+/** Facts of somebody who asked nobody. */
+export const NO_FACTS: SummaryFacts = {
+  account: undefined,
+  lists: { currencies: undefined, tokens: undefined },
+  entries: [],
+  whitelistsRead: "none",
+  anchors: [],
+};
+
+/** The decoders of calls and messages; only contents that have one need them. */
+export interface Evm {
+  callOf(content: Content, facts: CallFacts): Call;
+  messageOf(content: Content, facts: CallFacts): Message;
+}
+
+type AmountPart = Amount & { readonly contract: string | null };
+
+interface FeePart extends Amount {
+  readonly kind: "limit" | "priorityLimit";
+  readonly percentOfAmount: string | null;
+  readonly percentReason: string | null;
+}
+
+interface RecipientPart {
+  readonly address: string;
+  readonly checksum: "valid" | "none" | "invalid" | "notChecked";
+  readonly form: string | null;
+  readonly tag: string | null;
+  readonly memo: string | null;
+  readonly whitelists: readonly Listing[];
+  readonly whitelistsRead: WhitelistsRead;
+  readonly lookalikeOf: readonly Lookalike[];
+}
+
+/** The summary, in the order in which a person reads it. */
+export interface Summary {
+  readonly version: 1;
+  readonly of: "draft" | "request" | "challenge";
+  /** False when a value of the content has no place in the summary. */
+  readonly complete: boolean;
+  /** `SEND`, `EXECUTE_CONTRACT`, `MESSAGE_SIGNING`, …; null for an unknown shape. */
+  readonly action: string | null;
+  /** Sentences for a person; words of others are JSON strings inside them. */
+  readonly text: readonly string[];
+  readonly account: {
+    readonly name: string | null;
+    readonly id: string | null;
+    readonly nameSource: string;
+  } | null;
+  readonly network: {
+    readonly id: string;
+    readonly testnet: boolean | null;
+    readonly chainId: number | null;
+  } | null;
+  readonly amount: AmountPart | null;
+  readonly fee: FeePart | null;
+  readonly recipient: RecipientPart | null;
+  readonly call: Call | null;
+  readonly message: Message["content"];
+  /** Values that no other part shows: speed, note, payee, names. */
+  readonly others: readonly { readonly name: string; readonly value: string }[];
+  readonly warnings: readonly Warning[];
+  /** Paths of values without a place; absent when the summary is complete. */
+  readonly notExplained?: readonly string[];
+}
+
+/** Makes a summary. `evm` is needed where `needsEvm` says so. */
+export function summarize(
+  content: Content,
+  of: Summary["of"],
+  facts: SummaryFacts,
+  evm: Evm | undefined,
+): Summary {
+  return new Making(content, of, facts, evm).summary();
+}
+
+/** Whether the content has a call or a message, so that the decoders must be loaded. */
+export function needsEvm({ shape, values }: Content): boolean {
+  const isCall = shape?.transactionType === "ETHEREUM_LIKE_EXECUTE_CONTRACT";
+  return isCall || values.some(({ kind }) => kind === "call" || kind === "message");
+}
+
+/** Kinds that `others` lists one by one. */
+const LISTED: ReadonlySet<Kind> = new Set(["text", "choice", "id", "gas", "gasPrice", "feeRate"]);
+
+class Making {
+  private readonly shown = new Set<Value>();
+  private readonly warnings: Warning[] = [];
+  private readonly text: string[] = [];
+  private readonly network: Network | undefined;
+  private readonly currency: string | undefined;
+  private readonly contract: string | null;
+
+  constructor(
+    private readonly content: Content,
+    private readonly of: Summary["of"],
+    private readonly facts: SummaryFacts,
+    private readonly evm: Evm | undefined,
+  ) {
+    this.currency = this.take("currency")?.text;
+    this.network = this.currency === undefined ? undefined : networkOf(this.currency);
+    const named = this.take("contract")?.text ?? this.take("mint")?.text ?? null;
+    const own = facts.account?.contract ?? null;
+    this.contract = named ?? own;
+    if (named !== null && own !== null && !isSameContract(named, own)) {
+      const message = `The account is for the token ${plain(own)}, not for ${plain(named)}.`;
+      this.warn("ASSET_CONFLICT", true, "amount", message);
+    }
+  }
+
+  summary(): Summary {
+    const { shape, type, transactionType } = this.content;
+    const account = this.account();
+    const amount = this.amount();
+    const fee = this.fee(amount);
+    const recipient = this.recipient();
+    const call = this.call();
+    const message = this.message();
+    this.testnet();
+    const others = this.others();
+    const notExplained = this.leftOver();
+    this.say({ account, amount, fee, recipient, call, message: message.content, others });
+    const isComplete = notExplained.length === 0 && shape !== undefined;
+    return {
+      version: 1,
+      of: this.of,
+      complete: isComplete,
+      action: shape === undefined ? null : actionOf(type ?? "", transactionType),
+      text: this.text,
+      account,
+      network: this.networkPart(),
+      ...{ amount, fee, recipient, call },
+      message: message.content,
+      others,
+      warnings: this.warnings,
+      ...(isComplete ? {} : { notExplained }),
+    };
+  }
+
+  /** The only value of a kind, which counts as shown from now on. */
+  private take(kind: Kind): Value | undefined {
+    const value = onlyValue(this.content, kind);
+    if (value !== undefined) this.shown.add(value);
+    return value;
+  }
+
+  private warn(code: string, grave: boolean, at: string, message: string): void {
+    this.warnings.push({ code, grave, at, message });
+  }
+
+  private checkName(name: string, at: string): void {
+    if (isPlainAscii(name)) return;
+    const message = `The name ${quote(name)} has a character outside printable ASCII: it may look like another.`;
+    this.warn("NAME_NOT_ASCII", false, at, message);
+  }
+
+  private account(): Summary["account"] {
+    const name = this.take("accountName")?.text ?? null;
+    const given = this.take("accountId")?.text ?? null;
+    const known = this.facts.account;
+    const isKnown = known !== undefined && (name === null || known.name === name);
+    if (name !== null) this.checkName(name, "account.name");
+    if (name === null && given === null && known === undefined) return null;
+    const nameSource = isKnown ? "account" : this.of === "challenge" ? "challenge" : "request";
+    return { name: name ?? known?.name ?? null, id: given ?? known?.id ?? null, nameSource };
+  }
+
+  private networkPart(): Summary["network"] {
+    if (this.currency === undefined) return null;
+    const { id, isTestnet = null, chainId = null } = this.network ?? {};
+    return { id: id ?? this.currency, testnet: isTestnet, chainId };
+  }
+
+  private testnet(): void {
+    if (this.network?.isTestnet === true)
+      this.warn("TESTNET", false, "network", "This is a testnet: its coins are worth nothing.");
+  }
+
+  private coin(): Asset | undefined {
+    return this.currency === undefined ? undefined : coinOf(this.currency, this.facts.lists);
+  }
+
+  private amount(): AmountPart | null {
+    const value = this.take("amount") ?? this.take("signedAmount");
+    if (value?.text === undefined) return null;
+    const isToken = this.contract !== null && this.content.shape?.family !== undefined;
+    const asset =
+      this.contract === null
+        ? this.coin()
+        : tokenOf(this.currency ?? "", this.contract, this.facts.lists);
+    // A contract call sends the network's coin, whatever token the account is for.
+    const paid = isToken && this.isCall() ? this.coin() : asset;
+    return this.measure(value, paid, "amount");
+  }
+
+  private isCall(): boolean {
+    return needsEvm(this.content);
+  }
+
+  private measure(value: Value, asset: Asset | undefined, at: string): AmountPart {
+    const base = value.text ?? "";
+    if (!isPlain(base.replace(/^-/, value.kind === "signedAmount" ? "" : "-")))
+      this.shown.delete(value);
+    if (asset?.conflict !== undefined) this.warn("DECIMALS_CONFLICT", true, at, asset.conflict);
+    else if (asset?.decimals === undefined) {
+      const message = "The decimals of this asset are not known: the amount is in base units only.";
+      this.warn("DECIMALS_UNKNOWN", false, at, message);
+    }
+    const nothing = { decimal: null, unit: null, text: null, decimals: null, decimalsSource: null };
+    return asset === undefined ? { base, ...nothing, contract: null } : amountOf(base, asset);
+  }
+
+  private fee(amount: AmountPart | null): FeePart | null {
+    const value = this.take("fee");
+    if (value?.text === undefined) return null;
+    const kind = value.name === "max_fees" ? "limit" : "priorityLimit";
+    const { contract: _, ...measured } = this.measure(value, this.coin(), "fee");
+    this.checkEstimate(measured.base);
+    const why = this.whyNoPercent(measured, amount);
+    const percent = why === null ? percentOf(measured.base, amount?.base ?? "0") : undefined;
+    if (why === null && isTenthOrMore(measured.base, amount?.base ?? "0")) {
+      const message = `The fee may be ${percent} % of the amount.`;
+      this.warn("HIGH_FEE", false, "fee", message);
+    }
+    return { kind, ...measured, percentOfAmount: percent ?? null, percentReason: why };
+  }
+
+  private checkEstimate(limit: string): void {
+    const { estimate } = this.facts;
+    if (estimate === undefined || !isPlain(estimate) || !isPlain(limit)) return;
+    if (BigInt(limit) > 2n * BigInt(estimate))
+      this.warn(
+        "FEE_ABOVE_ESTIMATE",
+        false,
+        "fee",
+        "The fee limit is more than twice the estimate.",
+      );
+  }
+
+  private whyNoPercent(fee: Amount, amount: AmountPart | null): string | null {
+    if (amount === null) return "nothing else moves";
+    if (amount.contract !== null) return "fee and amount are different assets";
+    if (!isPlain(fee.base) || !isPlain(amount.base)) return "the digits are not plain";
+    return amount.base === "0" ? "the amount is zero" : null;
+  }
+
+  private recipient(): RecipientPart | null {
+    const value = this.take("address");
+    if (value?.text === undefined) return null;
+    const address = value.text;
+    const { checksum, form, reason, tag: own } = checkAddress(address, this.network);
+    const tag = this.take("tag")?.text ?? own ?? null;
+    const memo = memoOf(this.take("memo")?.node);
+    if (checksum === "invalid")
+      this.warn("INVALID_ADDRESS", true, "recipient", `The address is not valid: ${reason}.`);
+    if (checksum === "notChecked") {
+      const message = "Addresses of this network cannot be checked offline.";
+      this.warn("ADDRESS_NOT_CHECKED", false, "recipient", message);
+    }
+    const { entries, whitelistsRead, anchors } = this.facts;
+    const whitelists = listingsOf(entries, this.currency ?? "", address, tag);
+    const family = this.network?.family;
+    const lookalikeOf = family === undefined ? [] : lookalikesOf(address, family, anchors);
+    this.checkRecipient(whitelists, lookalikeOf);
+    return { address, checksum, form, tag, memo, whitelists, whitelistsRead, lookalikeOf };
+  }
+
+  private checkRecipient(listings: readonly Listing[], lookalikes: readonly Lookalike[]): void {
+    const { whitelistsRead } = this.facts;
+    for (const { address, of, firstDifference } of lookalikes) {
+      const message = `The address looks like ${address} (${of}) but differs from character ${firstDifference + 1} on.`;
+      this.warn("LOOKALIKE_ADDRESS", true, "recipient.lookalikeOf", message);
+    }
+    for (const { name, entry } of listings) {
+      this.checkName(name, "recipient.whitelists");
+      this.checkName(entry, "recipient.whitelists");
+    }
+    if (listings.some(({ status }) => status === undefined)) return;
+    const [code, message] =
+      whitelistsRead === "none"
+        ? ["WHITELISTS_UNREADABLE", "The whitelists could not be read."]
+        : whitelistsRead === "some"
+          ? [
+              "WHITELISTS_UNREADABLE",
+              "Not all whitelists could be read; none of those read has the address.",
+            ]
+          : ["NOT_WHITELISTED", "The address is not on any active whitelist that you can read."];
+    this.warn(code, false, "recipient.whitelists", message);
+  }
+
+  private callFacts(): CallFacts {
+    const token = (address: string): Asset | undefined => {
+      const found = tokenOf(this.currency ?? "", address, this.facts.lists);
+      return found.source === undefined ? undefined : found;
+    };
+    return {
+      tokenAt: (address) => token(address),
+      readable: (base, { unit, decimals }) => {
+        const asset = { network: "", contract: null, name: undefined, unit, decimals };
+        return (
+          amountOf(base, { ...asset, units: [], source: undefined, conflict: undefined }).text ??
+          undefined
+        );
+      },
+    };
+  }
+
+  private call(): Call | null {
+    if (this.content.shape?.transactionType !== "ETHEREUM_LIKE_EXECUTE_CONTRACT") return null;
+    if (this.evm === undefined) return null;
+    for (const value of this.content.values)
+      if (value.kind === "call" || value.name === "encoded_contract_data") this.shown.add(value);
+    const call = this.evm.callOf(this.content, this.callFacts());
+    this.warnings.push(...callWarnings(call, "call"));
+    return call;
+  }
+
+  private message(): Message | { readonly content: null } {
+    const isMessage = this.content.shape?.type === "CREATE_MESSAGE_SIGNING";
+    if (!isMessage || this.evm === undefined) return { content: null };
+    this.take("message");
+    const message = this.evm.messageOf(this.content, this.callFacts());
+    this.warnings.push(...messageWarnings(message));
+    return message;
+  }
+
+  /** Values of plain kinds that no other part has shown, and the bytecode of a deployment. */
+  private others(): Summary["others"] {
+    const found: { name: string; value: string }[] = [];
+    for (const value of this.content.values) {
+      if (this.shown.has(value) || value.text === undefined) continue;
+      const isBytecode = value.name === "encoded_contract_bytecode";
+      if (!LISTED.has(value.kind) && !isBytecode) continue;
+      this.shown.add(value);
+      if (value.name === "transaction_type") continue;
+      if (isBytecode) this.bytecode();
+      found.push({ name: value.name, value: value.text });
+    }
+    return found;
+  }
+
+  private bytecode(): void {
+    const message = "The code of a new contract cannot be read here.";
+    this.warn("CALL_NOT_DECODED", true, "others", message);
+  }
+
+  private leftOver(): string[] {
+    const values = this.content.values.filter((value) => !this.shown.has(value));
+    return [
+      ...values.flatMap(({ node, path }) => leavesOf(node, path)),
+      ...this.content.unexplained,
+    ];
+  }
+
+  private say(parts: Omit<Parts, "text" | "means">): void {
+    const { shape } = this.content;
+    const grave = this.warnings
+      .filter((one) => one.grave)
+      .map(({ message }) => `WARNING: ${message}`);
+    this.text.push(
+      ...grave,
+      ...textOfParts({ ...parts, means: shape?.means }),
+      ...this.networkLine(),
+    );
+    if (shape === undefined)
+      this.text.push("The program does not know this kind of request: read `decoded` itself.");
+  }
+
+  private networkLine(): string[] {
+    if (this.currency === undefined) return [];
+    const { id, isTestnet, chainId } = this.network ?? { id: plain(this.currency) };
+    const chain = chainId == null ? "" : ` (chain ${chainId})`;
+    return [`Network ${id}${chain}${isTestnet === true ? ": TESTNET" : ""}`];
+  }
+}
+
+/** `SEND` of `BITCOIN_LIKE_SEND`, else the type without what it decides. */
+function actionOf(type: string, transactionType: string | undefined): string {
+  const bare = type.replace(/^(CREATE|APPROVE|REJECT|ABORT)_/, "");
+  return transactionType === undefined ? bare : transactionType.replace(/^[A-Z]+_LIKE_/, "");
+}
+
+/** `TEXT:invoice 42`, as `--memo` takes it. */
+function memoOf(node: Value["node"] | undefined): string | null {
+  const [first, ...others] = membersOf(node);
+  const text = first === undefined ? undefined : textOf(first[1]);
+  if (first === undefined || text === undefined) return null;
+  return others.length > 0 ? null : `${first[0].replace(/^MEMO_/, "")}:${text}`;
+}
+
+interface Parts {
+  readonly means: string | undefined;
+  readonly account: Summary["account"];
+  readonly amount: AmountPart | null;
+  readonly fee: FeePart | null;
+  readonly recipient: RecipientPart | null;
+  readonly call: Call | null;
+  readonly message: Message["content"];
+  readonly others: Summary["others"];
+}
+
+function textOfParts(parts: Parts): string[] {
+  const { means, account, amount, fee, recipient, call, message, others } = parts;
+  const from = account?.name == null ? "" : ` from account ${quote(account.name)}`;
+  const what = amount === null ? "" : `${amountText(amount)}`;
+  const isSend = means?.startsWith("send") === true && amount !== null;
+  const first = isSend
+    ? `Send ${what}${from}`
+    : `${capital(means ?? "do something unknown")}${what === "" ? "" : `: ${what}`}${from}`;
+  return [
+    first,
+    ...(recipient === null ? [] : [recipientLine(recipient)]),
+    ...(fee === null ? [] : [feeLine(fee)]),
+    ...(call === null ? [] : callLines(call)),
+    ...messageLines(message),
+    ...others.map(({ name, value }) => `${capital(name.replaceAll("_", " "))} ${quote(value)}`),
+  ];
+}
+
+function capital(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
+}
+
+function amountText({ base, text, contract }: AmountPart): string {
+  const of = contract === null ? "" : ` of token ${plain(contract)}`;
+  return text === null
+    ? `${plain(base)} base units${of}`
+    : `${plainAmount(text)} (${base} base units)${of}`;
+}
+
+/** The unit is a server's word. */
+function plainAmount(text: string): string {
+  const [number = "", ...unit] = text.split(" ");
+  return `${number} ${plain(unit.join(" "))}`;
+}
+
+function recipientLine({ address, tag, memo, whitelists, whitelistsRead }: RecipientPart): string {
+  const beside = [
+    tag === null ? "" : ` with tag ${plain(tag)}`,
+    memo === null ? "" : ` with memo ${quote(memo)}`,
+  ].join("");
+  const named = whitelists.map(({ name, entry, status }) => {
+    const state = status === undefined ? "" : ` (${plain(status)}, so it vouches for nothing)`;
+    return `whitelist ${quote(name)}, entry ${quote(entry)}${state}`;
+  });
+  const unnamed = {
+    all: "not on any whitelist you can read",
+    some: "not on the whitelists that could be read; others could not",
+    none: "whitelists could not be read",
+  }[whitelistsRead];
+  return `To ${plain(address)}${beside}: ${named.length === 0 ? unnamed : named.join("; ")}`;
+}
+
+function feeLine({ kind, base, text, percentOfAmount }: FeePart): string {
+  const what = kind === "limit" ? "Fee at most" : "Priority fee at most";
+  const percent = percentOfAmount === null ? "" : `, ${percentOfAmount} % of the amount`;
+  return `${what} ${text === null ? `${plain(base)} base units` : plainAmount(text)}${percent}`;
+}
