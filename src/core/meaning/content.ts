@@ -76,15 +76,42 @@ export function readContent(document: Exact): Content {
   const values: Value[] = [];
   const unexplained: string[] = [];
   const found = { values, unexplained };
+  const isOlder = root.some(([name]) => name === OLDER);
   for (const [name, node] of root) {
-    if (name === "type" || name === NONCE) continue;
-    if (name === "data" && shape !== undefined)
+    if (name === "type" || name === NONCE || (isOlder && name === "challenge")) continue;
+    if (name === OLDER) readLabels(membersOf(node), found);
+    else if (name === "data" && shape !== undefined)
       readMembers(membersOf(node), shape.data, "data", found);
     else if (name === "note" && NOTE.members !== undefined)
       readMembers(membersOf(node), NOTE.members, "note", found);
     else unexplained.push(...leavesOf(node, name));
   }
   return { type, transactionType, shape, values, unexplained };
+}
+
+/** The member of the older form of a challenge, which names neither account, network nor type. */
+const OLDER = "Transaction properties";
+
+const LABELS: ReadonlyMap<string, readonly [kind: Kind, name: string]> = new Map([
+  ["Amount", ["amount", "amount"]],
+  ["Recipient address", ["address", "recipient"]],
+  ["Max total fees", ["fee", "max_fees"]],
+  ["Max gas price", ["gasPrice", "gas_price"]],
+  ["Gas limit", ["gas", "gas_limit"]],
+]);
+
+/** Words for a base unit that may precede the digits. */
+const UNIT_WORDS = "swei|wei|sat|satoshi|lamport|drop|stroop|sun|mutez|lovelace";
+
+function readLabels(members: Members, found: Found): void {
+  for (const [label, node] of members) {
+    const path = `${OLDER}.${label}`;
+    const [kind, name] = LABELS.get(label) ?? [];
+    const text = textOf(node)?.replace(new RegExp(`^(?:${UNIT_WORDS}) (?=[0-9]+$)`), "");
+    if (kind === undefined || name === undefined || text === undefined)
+      found.unexplained.push(...leavesOf(node, path));
+    else found.values.push({ kind, name, path, text, node });
+  }
 }
 
 /** A challenge of a message may lack the prefix that its request has. */

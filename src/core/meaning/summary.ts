@@ -384,7 +384,8 @@ class Making {
       const isBytecode = value.name === "encoded_contract_bytecode";
       if (!LISTED.has(value.kind) && !isBytecode) continue;
       this.shown.add(value);
-      if (value.name === "transaction_type") continue;
+      // Said by the action, and by the members that each fee strategy has.
+      if (value.name === "transaction_type" || value.name === "type") continue;
       if (isBytecode) this.bytecode();
       found.push({ name: value.name, value: value.text });
     }
@@ -414,8 +415,15 @@ class Making {
       ...textOfParts({ ...parts, means: shape?.means }),
       ...this.networkLine(),
     );
-    if (shape === undefined)
-      this.text.push("The program does not know this kind of request: read `decoded` itself.");
+    if (shape === undefined) this.text.push(this.unknown());
+  }
+
+  private unknown(): string {
+    const { type, transactionType } = this.content;
+    const name = transactionType ?? type;
+    const of = name === undefined ? "of this form" : `of type ${quote(name)}`;
+    const where = this.of === "challenge" ? "`decoded`" : "the request";
+    return `The program does not know the data of requests ${of}: read ${where} itself.`;
   }
 
   private networkLine(): string[] {
@@ -456,11 +464,10 @@ function textOfParts(parts: Parts): string[] {
   const from = account?.name == null ? "" : ` from account ${quote(account.name)}`;
   const what = amount === null ? "" : `${amountText(amount)}`;
   const isSend = means?.startsWith("send") === true && amount !== null;
-  const first = isSend
-    ? `Send ${what}${from}`
-    : `${capital(means ?? "do something unknown")}${what === "" ? "" : `: ${what}`}${from}`;
+  const doing = `${capital(means ?? "move")}${what === "" ? "" : `: ${what}`}`;
+  const isSaid = means !== undefined || what !== "";
   return [
-    first,
+    ...(isSaid ? [`${isSend ? `Send ${what}` : doing}${from}`] : []),
     ...(recipient === null ? [] : [recipientLine(recipient)]),
     ...(fee === null ? [] : [feeLine(fee)]),
     ...(call === null ? [] : callLines(call)),

@@ -1,6 +1,6 @@
 /** Messages to sign: EIP-191 text, and EIP-712 typed data. */
 import { keccak_256 } from "@noble/hashes/sha3.js";
-import { exact, JsonError, type Node, tree } from "../../../io/json.ts";
+import { Exact, exact, JsonError, type Node, print, tree } from "../../../io/json.ts";
 import { membersOf, textOf } from "../content.ts";
 import { type Call, type CallFacts, isUnlimited, readCall } from "./call.ts";
 import { bytesOf, hex } from "./calldata.ts";
@@ -21,9 +21,16 @@ export interface TextMessage {
   readonly "ERC-191 Digest": string;
 }
 
+/** Typed data, its domain and message token by token. */
+export interface TypedContent extends Omit<TypedMessage, "domain" | "message"> {
+  readonly kind: "EIP-712";
+  readonly domain: Exact;
+  readonly message: Exact;
+}
+
 /** What a message says. */
 export interface Message {
-  readonly content: TextMessage | ({ readonly kind: "EIP-712" } & TypedMessage) | null;
+  readonly content: TextMessage | TypedContent | null;
   readonly danger: readonly MessageDanger[];
   /** Why it was not decoded. */
   readonly notDecoded?: string;
@@ -85,8 +92,10 @@ function readTypedMessage(document: Node, facts: CallFacts): Message {
   try {
     const typed = readTyped(document);
     const call = safeCallOf(typed, facts);
+    const domain = new Exact(print(typed.domain));
+    const message = new Exact(print(typed.message));
     return {
-      content: { kind: "EIP-712", ...typed },
+      content: { kind: "EIP-712", ...typed, domain, message },
       danger: [
         ...(isUnlimitedPermit(typed, facts) ? (["UNLIMITED_APPROVAL"] as const) : []),
         ...(call?.operation === "delegatecall" ? (["DELEGATECALL"] as const) : []),

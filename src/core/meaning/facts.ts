@@ -1,0 +1,198 @@
+/**
+ * What the workspace says around a request: units, whitelists, accounts. Reads only. A read that
+ * fails costs its own part; the summary then says that it is missing.
+ */
+import { CliError } from "../../errors.ts";
+import { type Exact, tree } from "../../io/json.ts";
+import type { Reader } from "../api/api.ts";
+import type { OperationName } from "../api/dialect.ts";
+import type { Parameters } from "../api/operation.ts";
+import { walkPages } from "../api/pages.ts";
+import { resultsOf } from "./asset.ts";
+import { type Content, membersOf, named, onlyValue, textOf } from "./content.ts";
+import type { Anchor } from "./lookalike.ts";
+import { networkOf } from "./network.ts";
+import { anchorsOf, entriesOf, type WhitelistsRead } from "./recipient.ts";
+import type { AccountFacts, SummaryFacts } from "./summary.ts";
+import { quote } from "./words.ts";
+
+/** An account as far as a summary or a draft needs it. */
+export interface Account extends AccountFacts {
+  readonly status: string;
+  readonly address: string | null;
+}
+
+const PAGE_SIZE = 30;
+/** Ten pages of a list; what is beyond was not read, and the summary says so. */
+const MOST_RESULTS = 10 * PAGE_SIZE;
+
+interface Read {
+  readonly items: readonly Exact[];
+  readonly state: WhitelistsRead;
+}
+
+/** The first ten pages of a list. */
+async function readList(
+  reader: Reader,
+  name: OperationName,
+  parameters: Parameters = {},
+): Promise<Read> {
+  const items: Exact[] = [];
+  try {
+    const pages = walkPages(
+      (position) => reader.read(name, { ...parameters, pageSize: PAGE_SIZE, ...position }),
+      "pages",
+      MOST_RESULTS,
+    );
+    for (;;) {
+      const { done, value } = await pages.next();
+      if (done === true) return { items, state: value.complete === true ? "all" : "some" };
+      items.push(...value);
+    }
+  } catch (cause) {
+    if (!(cause instanceof CliError)) throw cause;
+    return { items, state: items.length > 0 ? "some" : "none" };
+  }
+}
+
+/** The results of an answer that has no pages; undefined when it could not be read. */
+async function readAll(reader: Reader, name: OperationName): Promise<readonly Exact[] | undefined> {
+  try {
+    return resultsOf(await reader.read(name));
+  } catch (cause) {
+    if (cause instanceof CliError) return undefined;
+    throw cause;
+  }
+}
+
+/** Everything that is read for any request. */
+export interface Workspace extends Omit<SummaryFacts, "account" | "estimate"> {
+  readonly accounts: readonly Account[];
+  readonly accountsRead: WhitelistsRead;
+}
+
+/** Reads lists at once. Tokens are read only where a network has them. */
+export async function readWorkspace(reader: Reader, hasTokens: boolean): Promise<Workspace> {
+  const [currencies, tokens, whitelists, accounts] = await Promise.all([
+    readAll(reader, "assets.currencies"),
+    hasTokens ? readAll(reader, "assets.tokens") : undefined,
+    readList(reader, "whitelists.list"),
+    readList(reader, "accounts.list"),
+  ]);
+  const entries = whitelists.items.flatMap(entriesOf);
+  const known = accounts.items.map(accountOf);
+  return {
+    lists: { currencies, tokens },
+    entries,
+    whitelistsRead: whitelists.state,
+    accounts: known,
+    accountsRead: accounts.state,
+    anchors: [...anchorsOf(entries), ...known.flatMap(anchorOf)],
+  };
+}
+
+/** An account of a list, of either API version. */
+export function accountOf(account: Exact): Account {
+  const members = membersOf(tree(account));
+  const asset = named(members, "asset")[0]?.[1];
+  const text = (name: string, among = members): string | null =>
+    textOf(named(among, name)[0]?.[1]) ?? null;
+  return {
+    id: text("id") ?? "",
+    name: text("name") ?? "",
+    currency: text("currency") ?? text("network") ?? "",
+    contract: text("contract_address"),
+    status: text("status") ?? "",
+    address: text("address") ?? text("address", membersOf(asset)),
+  };
+}
+
+function anchorOf({ address, currency, name }: Account): Anchor[] {
+  const family = networkOf(currency)?.family;
+  return address === null || family === undefined
+    ? []
+    : [{ address, family, of: `own account ${quote(name)}` }];
+}
+
+/** Networks whose requests can name a token. */
+const WITH_TOKENS: ReadonlySet<string | undefined> = new Set(["evm", "solana", "tron"]);
+
+/** Whether requests on this network can be about a token. */
+export function hasTokens(currency: string | undefined): boolean {
+  return WITH_TOKENS.has(currency === undefined ? undefined : networkOf(currency)?.family);
+}
+
+/** What is known around a content: everything that a summary of it may say beside its own values. */
+export async function factsFor(reader: Reader, content: Content): Promise<SummaryFacts> {
+  const currency = onlyValue(content, "currency")?.text;
+  const workspace = await readWorkspace(reader, hasTokens(currency));
+  const account = await accountFor(reader, content, workspace);
+  const sent = account === undefined ? [] : await recipientsOf(reader, account);
+  const { lists, entries, whitelistsRead, anchors } = workspace;
+  return { account, lists, entries, whitelistsRead, anchors: [...anchors, ...sent] };
+}
+
+/** The account that a content names, by its id, else by a name that only one account has. */
+async function accountFor(
+  reader: Reader,
+  content: Content,
+  { accounts, accountsRead }: Workspace,
+): Promise<Account | undefined> {
+  const id = onlyValue(content, "accountId")?.text;
+  const name = onlyValue(content, "accountName")?.text;
+  if (id !== undefined)
+    return accounts.find((one) => one.id === id) ?? (await readAccount(reader, id));
+  const [first, ...others] = accounts.filter((one) => one.name === name);
+  return accountsRead === "all" && others.length === 0 ? first : undefined;
+}
+
+/** One account; undefined when it cannot be read. */
+export async function readAccount(reader: Reader, id: string): Promise<Account | undefined> {
+  try {
+    return accountOf(await reader.read("accounts.get", { id }));
+  } catch (cause) {
+    if (cause instanceof CliError) return undefined;
+    throw cause;
+  }
+}
+
+/** Pages of own transactions that are looked through for former recipients. */
+const MOST_TRANSACTION_PAGES = 3;
+
+/**
+ * Recipients of own outgoing confirmed transactions, on V1. Incoming ones never count: whoever
+ * plants a look-alike sends a little from it first.
+ */
+export async function recipientsOf(
+  reader: Reader,
+  { id, currency, name }: Account,
+): Promise<Anchor[]> {
+  const family = networkOf(currency)?.family;
+  if (family === undefined || (await reader.session()).apiVersion !== "v1") return [];
+  const found: Anchor[] = [];
+  let cursor: string | undefined;
+  try {
+    for (let page = 0; page < MOST_TRANSACTION_PAGES; page += 1) {
+      const answer = await reader.read("transactions.list", {
+        accountId: id,
+        ...(cursor === undefined ? {} : { cursor }),
+      });
+      for (const transaction of resultsOf(answer)) {
+        const address = confirmedRecipient(transaction);
+        const of = `a recipient of account ${quote(name)}`;
+        if (address !== undefined) found.push({ address, family, of });
+      }
+      cursor = textOf(named(membersOf(tree(answer)), "next")[0]?.[1]);
+      if (cursor === undefined) break;
+    }
+  } catch (cause) {
+    if (!(cause instanceof CliError)) throw cause;
+  }
+  return found;
+}
+
+function confirmedRecipient(transaction: Exact): string | undefined {
+  const members = membersOf(tree(transaction));
+  const text = (name: string): string | undefined => textOf(named(members, name)[0]?.[1]);
+  return text("type") === "SEND" && text("status") === "CONFIRMED" ? text("recipient") : undefined;
+}
