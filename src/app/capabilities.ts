@@ -190,7 +190,7 @@ const CAPABILITIES = {
     make: () => async (schema: GenericSchema) =>
       (await import("../cli/jsonschema.ts")).toJsonSchema(schema),
   },
-  completion: { make: async () => (await import("../cli/completion/shells.ts")).SHELLS },
+  completion: { make: async () => (await import("../cli/shells.ts")).SHELLS },
   skills: { make: ({ context }) => skillsOf(context.home) },
   /** Looks at everything that a command will need. */
   diagnosis: { make: (run) => (scope: Scope) => diagnose(run, scope) },

@@ -55,6 +55,10 @@ interface Parts {
 }
 
 async function execute(argv: readonly string[], context: Context, parts: Parts): Promise<number> {
+  if (argv[0] === "__complete") {
+    const { completionText } = await import("../cli/complete.ts");
+    return text(parts.output, await completionText(argv.slice(1), openRegistry));
+  }
   // Before anything of the command line can be quoted back.
   const config = openConfig(context, parts.redactor);
   const invocation = parse(argv, await openRegistry(argv[0]));

@@ -14,10 +14,10 @@ const shell = required(oneOf(`Shell to complete in: ${SHELL_NAMES.join(", ")}.`,
 export const completion = command({
   summary: "Print a completion script for a shell.",
   notes: [
-    "The script is static: it starts no program and reads no configuration. Print it again after an upgrade.",
+    "The script starts the program at each Tab, which reads no configuration and sends nothing.",
   ],
   effect: "local",
-  needs: ["completion", "registry"],
+  needs: ["completion"],
   args: {},
   operands: { ...shell, placeholder: "<shell>", fallback: undefined, parse: shell.parse },
   ungated: true,
@@ -30,7 +30,6 @@ export const completion = command({
     },
     { line: "completion powershell", means: "Dot-source it from the profile" },
   ],
-  run: async ({ completion: shells, registry }, { operands = [] }) => {
-    return new Text(shells[operands[0] as (typeof SHELL_NAMES)[number]](PROGRAM, registry));
-  },
+  run: ({ completion: shells }, { operands = [] }) =>
+    new Text(shells[operands[0] as (typeof SHELL_NAMES)[number]](PROGRAM)),
 });
