@@ -72,7 +72,14 @@ read_options() {
     [ -n "${HOME:-}" ] || fail 'there is no HOME; name a folder with --dir.' 2
     dir=$HOME/.local/bin
   fi
-  case $dir in /*) ;; *) dir=$PWD/$dir ;; esac
+  # A folder that is named '~' is not what anybody means.
+  # shellcheck disable=SC2088
+  case $dir in
+    '~' | '~'/*) fail "the shell does not expand '~' in quotes; write \$HOME, or the whole path." 2 ;;
+    /*) ;;
+    *) dir=$PWD/${dir#./} ;;
+  esac
+  while [ "$dir" != / ] && [ "${dir%/}" != "$dir" ]; do dir=${dir%/}; done
   is_version "$wanted" || fail "'$wanted' is no version such as $VERSION." 2
 }
 
@@ -197,16 +204,30 @@ fetch() {
   esac
 }
 
+# Puts the file at address $1 into the file $2. What is downloaded goes through a pipe: a confined
+# curl (snap) may not write below a folder whose name begins with a dot.
 download() {
-  if has curl; then
-    curl --proto '=https' --tlsv1.2 -fsSL --connect-timeout 30 --speed-limit 1 --speed-time 60 -o "$2" -- "$1" && return
-  elif has wget && wget --help 2>&1 | grep -q -- '--https-only'; then
-    # --https-only does not keep wget from following a redirect to http; a proxy for http that is none does.
-    http_proxy=http://127.0.0.1:9 wget --https-only --secure-protocol=TLSv1_2 -q --timeout=60 --tries=2 -O "$2" -- "$1" && return
-  else
+  if ! has curl && ! has_wget; then
     fail 'neither curl nor GNU wget is here; install one, or name a folder with --from.'
   fi
-  fail "$1 could not be downloaded."
+  rm -f -- "$work/complete"
+  { request "$1" && : >"$work/complete"; } | cat >"$2" || fail "$2 cannot be written."
+  [ -e "$work/complete" ] || fail "$1 could not be downloaded."
+}
+
+# Writes what is at address $1 to standard output. A ~/.curlrc does not count; wget takes a private authority only from ~/.wgetrc.
+request() {
+  if has curl; then
+    curl -q --proto '=https' --tlsv1.2 -fsSL --connect-timeout 30 --speed-limit 1 --speed-time 60 -- "$1"
+  else
+    # --https-only does not keep wget from following a redirect to http; a proxy for http that is none does.
+    http_proxy=http://127.0.0.1:9 wget --https-only --secure-protocol=TLSv1_2 -q --timeout=60 --tries=2 -O - -- "$1"
+  fi
+}
+
+# GNU wget; others cannot insist on https.
+has_wget() {
+  has wget && wget --help 2>&1 | grep -q -- '--https-only'
 }
 
 # Sets checksum from the signed list. Nothing in the list counts before its signature does.
@@ -218,8 +239,15 @@ read_signed_list() {
   else
     printf '%s\n%s\n%s\n' '-----BEGIN PUBLIC KEY-----' "$RELEASE_KEY" '-----END PUBLIC KEY-----' >"$work/key"
   fi
-  openssl dgst -sha256 -verify "$work/key" -signature "$work/$SIGNATURE" "$work/$SUMS" >/dev/null 2>&1 ||
+  if ! openssl dgst -sha256 -verify "$work/key" -signature "$work/$SIGNATURE" "$work/$SUMS" >/dev/null 2>&1; then
+    # A signature is called wrong only by an openssl that reads the key and computes a checksum.
+    if ! openssl pkey -pubin -in "$work/key" -noout 2>"$work/complaint" ||
+      ! openssl dgst -sha256 "$work/$SUMS" >/dev/null 2>"$work/complaint"; then
+      cat "$work/complaint" >&2
+      fail 'openssl could not check the signature, so nothing is installed. Is the key a public key in PEM, and OPENSSL_CONF right?'
+    fi
     fail "the release's list of checksums is not signed with the release key. Use nothing from this source."
+  fi
   checksum=
   while read -r sum name; do
     [ "${name#\*}" = "$asset" ] || continue
@@ -262,10 +290,20 @@ main() {
   put_in_place
   printf '%s %s (%s) is installed: %s\n' "$PROGRAM" "$wanted" "$target" "$place"
   # shellcheck disable=SC2016
-  case :${PATH:-}: in
-    *:"$dir":*) ;;
-    *) printf 'That folder is not in PATH. For this shell: export PATH="%s:$PATH"\n' "$dir" ;;
-  esac
+  is_in_path || printf 'That folder is not in PATH. For this shell: export PATH="%s:$PATH"\n' "$dir"
+}
+
+# Whether a folder of PATH is dir, however either is written.
+is_in_path() {
+  wanted_folder=$(cd -- "$dir" && pwd -P) || return 1
+  left=${PATH:-}:
+  while [ -n "$left" ]; do
+    entry=${left%%:*}
+    left=${left#*:}
+    case $entry in /*) ;; *) continue ;; esac
+    if [ "$(cd -- "$entry" 2>/dev/null && pwd -P)" = "$wanted_folder" ]; then return 0; fi
+  done
+  return 1
 }
 
 { main "$@"; exit; }

@@ -275,7 +275,7 @@ export const ERRORS = {
   FORBIDDEN: {
     exit: 3,
     retryable: false,
-    hint: "This user may not do that; an administrator of the workspace decides.",
+    hint: "Either this user lacks a permission, or a policy of the workspace forbids it: 'permissions allowedActions' and 'policies list' show both. An administrator of the workspace decides.",
   },
   NOT_FOUND: {
     exit: 4,

@@ -47,7 +47,8 @@ export interface Occasion {
 export function openConfig(context: Context, redactor: Redactor): Config {
   return new Config({
     env: context.env,
-    readFile: (path, maxBytes) => readInputFile(path, maxBytes),
+    uid: context.uid,
+    readFile: readInputFile,
     learn: (secret) => redactor.learn(secret),
   });
 }
@@ -93,6 +94,7 @@ export function openRun(occasion: Occasion): Run {
     clean: (text) => redactor.clean(text),
     patiently: (work) => deadline.pausedDuring(work),
   };
+  config.runtime = runtime;
   config.secretCommand = async (text, field, environment) => {
     const [{ parseProgram, withEnvironment }, { secretFrom }] = await Promise.all([
       import("../core/auth/program.ts"),
@@ -125,7 +127,8 @@ function openInput(context: Context, config: Config, { redactor, stop }: Runtime
   let used = false;
   return {
     mayQuote: (text) => redactor.clean(text) === text,
-    file: (path, maxBytes) => readInputFile(path, maxBytes, config.secretFiles()),
+    file: (path, maxBytes) =>
+      readInputFile(path, maxBytes, { secretFiles: config.secretFiles(), stop }),
     stdin(maxBytes) {
       if (used)
         throw new CliError("INVALID_ARGUMENT", {

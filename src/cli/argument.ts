@@ -244,20 +244,39 @@ export function json(description: string): Argument<Exact | undefined> {
         return readObject(await readText(raw, reader, DOCUMENT_MAX_BYTES), option);
       } catch (cause) {
         if (!(cause instanceof JsonError)) throw cause;
-        const isQuoted = cause.found !== "" && isInline(raw) && reader.mayQuote(raw);
-        throw new CliError(cause.reason === "duplicate" ? "JSON_DUPLICATE_KEY" : "INVALID_JSON", {
-          message: `${option} is not acceptable JSON.`,
-          field: option,
-          details: {
-            reason: isQuoted ? `${cause.message}, found: ${cause.found}` : cause.message,
-            position: cause.position,
-            ...(cause.path === "" ? {} : { path: cause.path }),
-          },
-        });
+        throw unreadable(cause, option, isInline(raw) && reader.mayQuote(raw));
       }
     },
   );
 }
+
+/** A key path that may appear in a sentence of ours: nothing in it reads like an instruction. */
+const PLAIN_PATH = /^(\/[A-Za-z0-9_]{1,40}){1,10}$/;
+
+/** Why a text is not the document that `option` takes; `mayQuote` says that its words may be shown. */
+function unreadable(cause: JsonError, option: string, mayQuote: boolean): CliError {
+  const where = PLAIN_PATH.test(cause.path) ? `, at ${cause.path}` : "";
+  const reason = cause.message.replace(/\.$/, "");
+  const isQuoted = cause.found !== "" && mayQuote;
+  const hint = HINTS[cause.reason];
+  return new CliError(cause.reason === "duplicate" ? "JSON_DUPLICATE_KEY" : "INVALID_JSON", {
+    message: `${option} is not valid JSON: ${reason.charAt(0).toLowerCase()}${reason.slice(1)}${where}.`,
+    ...(hint === undefined ? {} : { hint }),
+    field: option,
+    details: {
+      reason: isQuoted ? `${cause.message}, found: ${cause.found}` : cause.message,
+      position: cause.position,
+      ...(cause.path === "" ? {} : { path: cause.path }),
+    },
+  });
+}
+
+/** What to do about a text that fails for another reason than its syntax. */
+const HINTS: Readonly<Partial<Record<JsonError["reason"], string>>> = {
+  depth: "Send a document that is nested less deeply.",
+  utf8: "Save the file as UTF-8.",
+  bom: "Save the file as UTF-8 without a byte order mark.",
+};
 
 /**
  * A challenge or signature: one text, inline, `@file` or `-`. Its own reader decides what it must
@@ -275,7 +294,7 @@ export function material(description: string): Argument<string | undefined> {
         return await readText(raw, reader, MATERIAL_MAX_BYTES);
       } catch (cause) {
         if (!(cause instanceof JsonError)) throw cause;
-        throw invalid(option, "is not UTF-8 text");
+        throw invalid(option, "is not UTF-8", cause.message);
       }
     },
   );
@@ -289,7 +308,7 @@ export function bytes(description: string): Argument<Uint8Array | undefined> {
   const limits = { maxBytes: DOCUMENT_MAX_BYTES };
   return optional("material", description, "<@file|->", limits, async (raw, option, reader) => {
     if (raw === "-") return reader.stdin(DOCUMENT_MAX_BYTES);
-    if (raw.startsWith("@")) return reader.file(raw.slice(1), DOCUMENT_MAX_BYTES);
+    if (raw.startsWith("@")) return readNamed(raw, reader, DOCUMENT_MAX_BYTES);
     throw invalid(option, "takes @file, or - for standard input: a shell would change the bytes");
   });
 }
@@ -308,9 +327,22 @@ async function readText(raw: string, reader: InputReader, maxBytes: number): Pro
       throw new CliError("PAYLOAD_TOO_LARGE", { message: "The value is too large." });
     return raw;
   }
-  const bytes =
-    raw === "-" ? await reader.stdin(maxBytes) : await reader.file(raw.slice(1), maxBytes);
+  const bytes = raw === "-" ? await reader.stdin(maxBytes) : await readNamed(raw, reader, maxBytes);
   return decodeUtf8(bytes, { bom: "refuse" });
+}
+
+/** How standard input is often written where only `-` names it for certain. */
+const STDIN_NAMES = new Set(["@-", "@/dev/stdin", "@/dev/fd/0", "@/proc/self/fd/0"]);
+
+/** The bytes of `@file`. A name of standard input that cannot be read as a file says so. */
+async function readNamed(raw: string, reader: InputReader, maxBytes: number): Promise<Uint8Array> {
+  try {
+    return await reader.file(raw.slice(1), maxBytes);
+  } catch (cause) {
+    if (!(cause instanceof CliError) || !STDIN_NAMES.has(raw)) throw cause;
+    const hint = "Use - for standard input.";
+    throw new CliError(cause.code, { ...cause.facts, hint, cause });
+  }
 }
 
 function readObject(source: string, option: string): Exact {

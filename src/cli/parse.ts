@@ -50,14 +50,15 @@ export function parse(argv: readonly string[], root: Group): Invocation {
       const token = argv[at] ?? "";
       checkCharacters(token);
       if (token === "--") {
-        if (at + 1 < argv.length) throw surplus(argv[at + 1] ?? "");
+        if (at + 1 < argv.length) throw surplus(argv[at + 1] ?? "", state.target, raw);
       } else if (token.startsWith("-") && token !== "-") {
         at += readOption(token, argv[at + 1], state.target, raw);
       } else if (state.target.kind === "group") {
         Object.assign(state, descend(state.target, state.words, token));
       } else {
         const { operands: taken } = state.target;
-        if (taken === undefined || (operands.length > 0 && !taken.many)) throw surplus(token);
+        if (taken === undefined || (operands.length > 0 && !taken.many))
+          throw surplus(token, state.target, raw);
         operands.push(token);
       }
     }
@@ -84,15 +85,38 @@ function checkCharacters(token: string): void {
   }
 }
 
-function surplus(token: string): CliError {
+type RawValues = ReadonlyMap<string, readonly string[]>;
+
+function surplus(
+  token: string,
+  target?: Command | Group,
+  raw: RawValues = new Map<string, readonly string[]>(),
+): CliError {
   const dash = /^[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]/.test(token);
+  const hint = dash
+    ? "Type the options with two plain hyphens: '--'."
+    : target?.kind === "command"
+      ? placeOfValue(token, target, raw)
+      : undefined;
   return new CliError("UNEXPECTED_ARGUMENT", {
     message: dash
       ? "An argument begins with a dash that is not '-'."
       : "There is an argument that belongs to no option.",
     details: { argument: shorten(token) },
-    ...(dash ? { hint: "Type the options with two plain hyphens: '--'." } : {}),
+    ...(hint === undefined ? {} : { hint }),
   });
+}
+
+/** What a value without an option was probably meant to be: a part of a document, or an id. */
+function placeOfValue(token: string, { args }: Command, raw: RawValues): string | undefined {
+  const documents = Object.keys(args).filter((name) => args[name]?.kind === "json");
+  const isSplit = documents.some((name) => raw.get(name)?.some((text) => /^['"]?[{[]/.test(text)));
+  const name = documents.find((one) => raw.has(one)) ?? documents[0];
+  if (name !== undefined && (isSplit || /[{}[\]"]/.test(token)))
+    return `The shell split the document: put it in quotes, or write it to a file and give --${name} @file.`;
+  const id = ["id", "accountId"].find((one) => args[one] !== undefined);
+  const looksLikeId = /^[A-Za-z0-9._~-]{1,128}$/.test(token);
+  return id !== undefined && looksLikeId ? `Give an id as --${id}.` : undefined;
 }
 
 /**
@@ -137,8 +161,16 @@ function descend(
       ...(guess === undefined ? {} : { nearest: [...words, guess].join(" ") }),
       commands: names,
     },
-    ...(guess === undefined ? {} : { hint: `Did you mean '${[...words, guess].join(" ")}'?` }),
+    hint: hintOf(words, guess, names),
   });
+}
+
+/** The nearest name, and all that there are. */
+function hintOf(words: readonly string[], guess: string | undefined, names: string[]): string {
+  const meant = guess === undefined ? "" : `Did you mean '${[...words, guess].join(" ")}'?`;
+  if (words.length === 0 && meant !== "") return meant;
+  const group = words.length === 0 ? "The commands" : `The commands of '${words.join(" ")}'`;
+  return `${meant} ${group} are: ${names.join(", ")}.`.trimStart();
 }
 
 /** Gives how many further tokens the option used. */

@@ -10,6 +10,7 @@ export const entities = group("Entities: groupings of accounts.", {
   list: listOf({
     summary: "List entities.",
     operation: "entities.list",
+    named: true,
     item: Entity,
     examples: [{ line: "entities list --all", means: "Every entity" }],
   }),

@@ -19,6 +19,7 @@ export const groups = group("Groups of users.", {
   list: listOf({
     summary: "List groups.",
     operation: "groups.list",
+    named: true,
     item: Group,
     filters: { status: STATUS },
     examples: [{ line: "groups list", means: "The first page of groups" }],

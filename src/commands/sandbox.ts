@@ -1,10 +1,11 @@
 /** A workspace on loopback, to rehearse against. */
 import * as v from "valibot";
-import { integer, json, seconds } from "../cli/argument.ts";
+
+import { integer, json, path, seconds } from "../cli/argument.ts";
 import { group } from "../cli/command.ts";
 import { value } from "../io/json.ts";
 import { Serving } from "../result.ts";
-import { command } from "./parts/command.ts";
+import { type Capabilities, command } from "./parts/command.ts";
 
 const Description = () =>
   v.looseObject({
@@ -23,6 +24,21 @@ const Description = () =>
     page: v.string(),
   });
 
+/** Writes the lines to source. The sandbox does not serve when they cannot be written. */
+async function keep(
+  files: Capabilities["files"],
+  envFile: string,
+  running: Awaited<ReturnType<Capabilities["sandbox"]>>,
+): Promise<void> {
+  const lines = running.description.environment.map((line) => `${line}\n`).join("");
+  try {
+    await files.writeNew(envFile, new TextEncoder().encode(lines), 0o600);
+  } catch (cause) {
+    await running.close();
+    throw cause;
+  }
+}
+
 export const sandbox = group(
   "A Ledger Enterprise workspace on this machine, in memory, to rehearse against.",
   {
@@ -35,10 +51,13 @@ export const sandbox = group(
         "`environment` holds lines for a shell. `control` is the root of the control path (faults, clock, reviews by others), which SANDBOX.md in the repository describes.",
       ],
       effect: "local",
-      needs: ["sandbox", "clock"],
+      needs: ["sandbox", "clock", "files"],
       args: {
         port: integer("Port to listen on; any free one when absent.", 1, 65_535),
         seed: json("Workspace to serve instead of the built-in one."),
+        envFile: path(
+          "New file for the `export` lines, mode 0600, never overwritten; `. <path>` sets them in a shell.",
+        ),
         autoApprove: seconds("Let the human reviewers approve after this time.", 0, 86_400),
       },
       output: Description,
@@ -48,13 +67,18 @@ export const sandbox = group(
           line: "sandbox start --autoApprove 2",
           means: "A workspace whose people approve after two seconds",
         },
+        {
+          line: "sandbox start --envFile sandbox.env",
+          means: "In another shell, '. ./sandbox.env' then sets what commands need",
+        },
       ],
-      run: async ({ sandbox: start, clock }, { port, seed, autoApprove }) => {
+      run: async ({ sandbox: start, clock, files }, { port, seed, autoApprove, envFile }) => {
         const running = await start({
           ...(port === undefined ? {} : { port }),
           ...(seed === undefined ? {} : { seed: value(seed) }),
           ...(autoApprove === undefined ? {} : { autoApproveSeconds: autoApprove }),
         });
+        if (envFile !== undefined) await keep(files, envFile, running);
         const ended = new Promise<void>((resolve) => {
           if (clock.stop.aborted) resolve();
           clock.stop.addEventListener("abort", () => resolve(), { once: true });

@@ -41,6 +41,9 @@ const accountId = required(id("Id of the account."));
 export const transactions = group("Transactions of an account, and fee estimates.", {
   list: cursorListOf({
     summary: "List transactions of an account.",
+    notes: [
+      "Order: API V1 gives the newest first. For API V2 no order is documented: sort by `createdAt` where it matters.",
+    ],
     operation: "transactions.list",
     item: Transaction,
     filters: { accountId },

@@ -25,6 +25,7 @@ export const users = group("Users of the workspace.", {
   list: listOf({
     summary: "List users.",
     operation: "users.list",
+    named: true,
     item: User,
     filters: {
       role: oneOf("Only users of this role.", ["ADMIN", "OPERATOR", "READ_ONLY_API_KEY"]),

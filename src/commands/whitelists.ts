@@ -18,9 +18,13 @@ export const whitelists = group("Whitelists: addresses that policies allow.", {
   list: listOf({
     summary: "List whitelists.",
     operation: "whitelists.list",
+    named: true,
     item: Whitelist,
     filters: { status: STATUS },
-    examples: [{ line: "whitelists list --status ACTIVE", means: "Whitelists in force" }],
+    examples: [
+      { line: "whitelists list --status ACTIVE", means: "Whitelists in force" },
+      { line: "whitelists list --name exchange --fields id,name", means: "Find one by its name" },
+    ],
   }),
   get: getOf({
     summary: "One whitelist with its addresses.",

@@ -64,6 +64,7 @@ const OFFLINE: readonly (readonly [name: string, check: Check])[] = [
   ["state", checkState],
   ["session", checkSessionFile],
   ["credentials", checkCredentials],
+  ["secretFiles", checkSecretFiles],
   ["key", checkKey],
   ["proxy", checkProxy],
   ["skill", checkSkill],
@@ -224,6 +225,21 @@ async function checkCredentials(patient: Patient): Promise<Finding[]> {
         : { ...found, status: "warn" },
     ];
   }
+}
+
+/** A file that holds a key or a secret is for this user alone. */
+async function checkSecretFiles({ config }: Patient): Promise<Finding[]> {
+  if (config.secretFiles().length === 0) return [];
+  const open = await config.openSecretFiles();
+  if (open.length === 0)
+    return [ok("secretFiles", "Only this user can read the files with keys and secrets.")];
+  return open.map((variable) =>
+    warn(
+      "secretFiles",
+      `Other users can read or change the file that ${variable} names.`,
+      "Make it yours alone with chmod 600; if others may have read it, have an administrator replace the secret.",
+    ),
+  );
 }
 
 async function checkKey(patient: Patient): Promise<Finding[]> {

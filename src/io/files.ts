@@ -2,8 +2,17 @@
  * Writing files: whole or not at all, new ones only where there is none, folders with their rights,
  * and what killed processes left behind.
  */
-import { constants, type Stats } from "node:fs";
-import { lstat, mkdir, open, readdir, rename, stat, unlink } from "node:fs/promises";
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fsyncSync,
+  openSync,
+  type Stats,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
+import { lstat, mkdir, readdir, rename, stat, unlink } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { ErrorCode } from "../errors.ts";
 import { errnoOf, ioError } from "./ioerror.ts";
@@ -56,46 +65,60 @@ export async function replaceFile(
 ): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${randomName(8)}.tmp`);
   try {
-    await createFile(temporary, bytes, mode);
+    createFile(temporary, bytes, mode);
     try {
       await rename(temporary, path);
     } catch (cause) {
-      await unlink(temporary).catch(() => undefined);
+      removeQuietly(temporary);
       throw cause;
     }
   } catch (cause) {
     throw ioError(code, "The file could not be written.", path, cause);
   }
-  await syncDirectory(dirname(path));
+  syncDirectory(dirname(path));
 }
 
 /**
  * Creates a file that must not exist, with exactly these rights whatever the umask; nothing is left
- * behind on failure.
+ * behind on failure. Works on descriptors: the `FileHandle` of Yarn's Plug'n'Play has no `sync`.
  */
-async function createFile(path: string, bytes: Uint8Array, mode: number): Promise<void> {
-  const file = await open(
-    path,
-    constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | NO_FOLLOW,
-    mode,
-  );
+function createFile(path: string, bytes: Uint8Array, mode: number): void {
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | NO_FOLLOW;
+  const file = openSync(path, flags, mode);
   try {
-    await file.chmod(mode);
-    await file.writeFile(bytes);
-    await file.sync();
-    await file.close();
+    try {
+      fchmodSync(file, mode);
+      for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
   } catch (cause) {
-    await file.close().catch(() => undefined);
-    await unlink(path).catch(() => undefined);
+    removeQuietly(path);
     throw cause;
   }
 }
 
+function removeQuietly(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // It is gone, or a later sweep removes it.
+  }
+}
+
 /** Makes a rename last through a power cut, where the system offers it. */
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, constants.O_RDONLY).catch(() => undefined);
-  await handle?.sync().catch(() => undefined);
-  await handle?.close().catch(() => undefined);
+function syncDirectory(directory: string): void {
+  try {
+    const file = openSync(directory, constants.O_RDONLY);
+    try {
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    // Windows and some file systems cannot; the rename itself was carried out.
+  }
 }
 
 /** What killed processes leave: temporary files of `replaceFile`, claims of the lock. */
@@ -139,7 +162,7 @@ const NOT_A_PLACE = new Set([
  */
 export async function writeNewFile(path: string, bytes: Uint8Array, mode: number): Promise<void> {
   try {
-    await createFile(path, bytes, mode);
+    createFile(path, bytes, mode);
   } catch (cause) {
     const errno = errnoOf(cause);
     if (errno === "EEXIST")
@@ -156,5 +179,5 @@ export async function writeNewFile(path: string, bytes: Uint8Array, mode: number
       cause,
     );
   }
-  await syncDirectory(dirname(path));
+  syncDirectory(dirname(path));
 }

@@ -3,7 +3,7 @@
  * and never waits for ever.
  */
 import { constants, type Stats } from "node:fs";
-import { type FileHandle, open, stat } from "node:fs/promises";
+import { type FileHandle, open, realpath, stat } from "node:fs/promises";
 import { CliError } from "../errors.ts";
 import { errnoOf, ioError } from "./ioerror.ts";
 
@@ -21,15 +21,33 @@ const NO_SUCH_FILE = new Set([
   "ERR_INVALID_ARG_VALUE",
 ]);
 
+/** What may not be read as input, and the end of the command's time. */
+interface InputOptions {
+  readonly secretFiles?: readonly string[];
+  readonly stop?: AbortSignal | undefined;
+  /** Told the facts about what was opened. */
+  seen?(stats: Stats): void;
+}
+
+/**
+ * Whether others can read a file that holds a secret of `uid`, or change it. A group may read a file
+ * of root's: that is how container platforms hand out secrets.
+ */
+export function isOpenToOthers(stats: Stats, uid: number | undefined): boolean {
+  if (uid === undefined || !stats.isFile()) return false;
+  return (stats.mode & (stats.uid === uid && uid !== 0 ? 0o077 : 0o027)) !== 0;
+}
+
 /**
  * The bytes of a file or pipe (`<(…)`, /dev/stdin) that the user named. Throws INVALID_PATH when
  * there is none, or it is a directory or device, or one of `secretFiles` under whatever name;
- * PAYLOAD_TOO_LARGE above `maxBytes`; IO_ERROR when the system fails or a pipe is silent for 30 s.
+ * PAYLOAD_TOO_LARGE above `maxBytes`; TIMEOUT when `stop` fires while a pipe is silent; IO_ERROR
+ * when the system fails or a pipe is silent for 30 s. A named pipe may get its writer later.
  */
 export async function readInputFile(
   path: string,
   maxBytes: number,
-  secretFiles: readonly string[] = [],
+  { secretFiles = [], stop, seen }: InputOptions = {},
 ): Promise<Uint8Array> {
   try {
     for (const secret of secretFiles) await refuseSecret(path, secret);
@@ -37,8 +55,11 @@ export async function readInputFile(
     refuseOthers(path, await stat(path));
     const file = await open(path, constants.O_RDONLY | NO_WAIT);
     try {
-      refuseOthers(path, await file.stat());
-      const bytes = await readAtMost(file, maxBytes);
+      const stats = await file.stat();
+      refuseOthers(path, stats);
+      seen?.(stats);
+      const expectsWriter = stats.isFIFO() && (await isNamed(path));
+      const bytes = await readAtMost(file, maxBytes, { expectsWriter, stop });
       if (bytes !== undefined) return bytes;
     } finally {
       await file.close();
@@ -82,16 +103,39 @@ function tooLarge(maxBytes: number): CliError {
   });
 }
 
+/** Whether a pipe has a name by which a writer can still come; `<(…)` has none. */
+async function isNamed(path: string): Promise<boolean> {
+  const target = await realpath(path).catch(() => undefined);
+  if (target === undefined) return false;
+  return stat(target).then(
+    (stats) => stats.isFIFO(),
+    () => false,
+  );
+}
+
+interface Pipe {
+  /** No data and no writer yet is not the end. */
+  readonly expectsWriter: boolean;
+  readonly stop: AbortSignal | undefined;
+}
+
 /**
  * Reads to the end; undefined when there is more than `maxBytes`. A pipe without data is asked
- * again for 30 s (error EAGAIN).
+ * again for 30 s (error EAGAIN), within the command's time (TIMEOUT).
  */
-async function readAtMost(file: FileHandle, maxBytes: number): Promise<Uint8Array | undefined> {
+async function readAtMost(
+  file: FileHandle,
+  maxBytes: number,
+  { expectsWriter, stop }: Pipe,
+): Promise<Uint8Array | undefined> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for (let silentMs = 0; size <= maxBytes; ) {
     const chunk = await readChunk(file, maxBytes + 1 - size, silentMs);
-    if (chunk === undefined) {
+    const isEarly = chunk?.length === 0 && expectsWriter && size === 0;
+    if (chunk === undefined || isEarly) {
+      if (stop?.aborted === true) throw silent("TIMEOUT");
+      if (isEarly && silentMs >= PIPE_SILENCE_MS) throw silent("IO_ERROR");
       silentMs += PIPE_POLL_MS;
       await new Promise((resolve) => setTimeout(resolve, PIPE_POLL_MS));
       continue;
@@ -102,6 +146,13 @@ async function readAtMost(file: FileHandle, maxBytes: number): Promise<Uint8Arra
     size += chunk.length;
   }
   return undefined;
+}
+
+function silent(code: "TIMEOUT" | "IO_ERROR"): CliError {
+  return new CliError(code, {
+    message: "The named pipe was not written to in time.",
+    hint: "Start the program that writes to the pipe, then run the command again.",
+  });
 }
 
 /** The next bytes; none at the end; undefined when a pipe has no data yet. */

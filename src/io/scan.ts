@@ -55,6 +55,7 @@ export function decodeUtf8(
   bytes: Uint8Array,
   options: { readonly bom: "strip" | "refuse" },
 ): string {
+  if (isUtf16(bytes)) throw new JsonError("utf8", "The text is UTF-16, not UTF-8.", 0);
   let text: string;
   try {
     text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -64,6 +65,16 @@ export function decodeUtf8(
   if (text.charCodeAt(0) !== 0xfeff) return text;
   if (options.bom === "refuse") throw byteOrderMark();
   return text.slice(1);
+}
+
+/**
+ * Whether bytes are UTF-16, as some Windows shells write files: they begin with its byte order mark,
+ * or every other of the first bytes is 0, which no text in UTF-8 has.
+ */
+function isUtf16([first, second, third, fourth]: Uint8Array): boolean {
+  if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) return true;
+  const isLittle = first !== 0 && second === 0 && third !== 0 && fourth === 0;
+  return isLittle || (first === 0 && second !== 0 && third === 0 && fourth !== 0);
 }
 
 function byteOrderMark(): JsonError {

@@ -8,7 +8,7 @@
  * the path below the API's base, or the whole path, exactly, or as a prefix when it ends in `*`;
  * `times` defaults to 1, 0 means until cleared; the first fault that fits is used. Actions, one or
  * several:
- *   `latencyMs` wait before the answer · `status`, `headers`, `body` or `bodyBase64`, `contentType`
+ *   `latencyMs` wait before the call takes effect: a client that gives up meanwhile has changed nothing · `status`, `headers`, `body` or `bodyBase64`, `contentType`
  * (empty: none) replace those of the
  *   answer · `redirect` {status, location} · `cutBody` n: announce all, send n bytes, close ·
  * `trickle` {bytes, everyMs} · `reset` the
@@ -18,7 +18,7 @@
  *   `execute` says whether the call takes effect at all: by default not with status, body, raw,
  * redirect, reset and hang.
  * `DELETE /_sandbox/faults` clears them. `GET /_sandbox/log` —
- * `{"requests":[{at,method,path,query,headers,body,status}]}`, oldest first, the last 5000;
+ * `{"requests":[{at,method,path,query,headers,body,status}]}`, oldest first, the last 5000 and at most 16 MiB of them;
  * `DELETE` empties it. `POST /_sandbox/clock` {"advanceSeconds":n} — only when the sandbox has its
  * own clock. `POST /_sandbox/requests/{id}/review` {"userId","decision":"APPROVE"|"REJECT"} —
  * somebody else reviews. `POST /_sandbox/switches` — any of SWITCHES below; the others stay. `GET`
@@ -146,6 +146,7 @@ export type Control = Pick<
 >;
 
 const LONGEST_LOG = 5000;
+const LARGEST_LOG_BYTES = 16 * 1024 * 1024;
 const REVIEW = record({ userId: text(), decision: choice("APPROVE", "REJECT") });
 const CLOCK = record({ advanceSeconds: number(0, 1e10, true) });
 
@@ -158,6 +159,7 @@ export class Controls {
   readonly #faults: { readonly fault: Fault; left: number }[] = [];
   #window = { start: 0, calls: 0 };
   readonly #initial: Readonly<Record<string, string>>;
+  #logBytes = 0;
 
   /**
    * `switches` is shared with whoever obeys them; `advance` is absent when the clock belongs to
@@ -211,11 +213,17 @@ export class Controls {
 
   clearLog(): void {
     this.log.length = 0;
+    this.#logBytes = 0;
   }
 
   record(entry: LogEntry): void {
     this.log.push(entry);
-    if (this.log.length > LONGEST_LOG) this.log.shift();
+    this.#logBytes += sizeOf(entry);
+    while (this.log.length > LONGEST_LOG || this.#logBytes > LARGEST_LOG_BYTES) {
+      const oldest = this.log.shift();
+      if (oldest === undefined) return;
+      this.#logBytes -= sizeOf(oldest);
+    }
   }
 
   advanceClock(seconds: number): void {
@@ -312,6 +320,11 @@ export class Controls {
     if (action === undefined) throw new Refusal(404, "No such control");
     return action() ?? {};
   }
+}
+
+/** Bytes that an entry keeps, to a close estimate; its status comes later and does not count. */
+function sizeOf({ path, query, headers, body }: LogEntry): number {
+  return path.length + query.length + body.length + JSON.stringify(headers).length;
 }
 
 /** Does the call take effect, although its answer is spoilt? */

@@ -80,6 +80,10 @@ async function serve(
     headers,
     bytes: await readBody(request),
   };
+  let isGone = false;
+  response.once("close", () => {
+    isGone = true;
+  });
   if (!isLoopbackName(headers.host)) {
     return send(response, failure(served.dialects, path, new Refusal(403, "Loopback only")));
   }
@@ -95,6 +99,10 @@ async function serve(
   const entry = logEntry(served.world, received);
   served.controls.record(entry);
   const fault = served.controls.takeFault(received.method, [path, path.slice(dialect.base.length)]);
+  if (fault?.latencyMs !== undefined) {
+    await pause(fault.latencyMs, stop);
+    if (isGone) return;
+  }
   const isExecuted = fault === undefined || executes(fault);
   const answer = isExecuted
     ? respond(served, dialect, received)
@@ -272,7 +280,6 @@ async function spoil(
     stop,
   }: { fault: Fault; isExecuted: boolean; entry: LogEntry; stop: AbortSignal },
 ): Promise<void> {
-  if (fault.latencyMs !== undefined) await pause(fault.latencyMs, stop);
   if (fault.hang === "answer") return;
   if (fault.reset === true) return void request.socket.resetAndDestroy();
   if (fault.raw !== undefined) {

@@ -151,7 +151,10 @@ test.each([
 ])("%p is refused with the nearest name", async (argv, code, hint) => {
   const { exit, document } = await run(...argv);
   expect(exit).toBe(2);
-  expect(document.error).toMatchObject({ code, ...(hint === undefined ? {} : { hint }) });
+  expect(document.error).toMatchObject({
+    code,
+    hint: expect.stringMatching(`^${RegExp.escape(hint ?? "")}`),
+  });
 });
 
 describe.each(COMMANDS)("$name", ({ words, command }) => {
@@ -246,7 +249,9 @@ describe.each(GROUPS)("help of $name", ({ words, group }) => {
       expect(() => parse([...words, wrong], commands)).toThrow(
         expect.objectContaining({
           code: "UNKNOWN_COMMAND",
-          facts: expect.objectContaining({ hint: `Did you mean '${[...words, name].join(" ")}'?` }),
+          facts: expect.objectContaining({
+            hint: expect.stringContaining(`Did you mean '${[...words, name].join(" ")}'?`),
+          }),
         }) as unknown as CliError,
       );
     }

@@ -75,3 +75,16 @@ describe("SES-1 state directory", () => {
     },
   );
 });
+
+describe("a place whose name is not UTF-8", () => {
+  test.each([
+    ["LEDGER_ENTERPRISE_STATE_DIR", "linux", { LEDGER_ENTERPRISE_STATE_DIR: "/s/\ufffd" }],
+    ["XDG_STATE_HOME", "linux", { XDG_STATE_HOME: "/x/\ufffd" }],
+    ["LOCALAPPDATA", "win32", { LOCALAPPDATA: "C:\\\ufffd" }],
+    ["HOME", "linux", {}],
+  ])("P4 in %s is refused and the variable named", async (field, platform, env) => {
+    const failure = await failureOf(() => stateDirectory(env, "/home/\ufffd", platform));
+    expect([failure.code, failure.facts.field]).toEqual(["INVALID_PATH", field]);
+    expect(failure.facts.message).toBe(`${field} is not valid UTF-8.`);
+  });
+});

@@ -3,6 +3,7 @@
  * (SIG-6, SIG-7).
  */
 import { afterAll, expect, test } from "bun:test";
+import { existsSync, utimesSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -62,4 +63,26 @@ test.each([
   expect(await records.created(scope, id)).toBeUndefined();
   const owner = await records.ownerOf(DIGEST);
   expect([owner?.isFor(scope, id), owner?.isFor(SCOPE, "7")]).toEqual([false, true]);
+});
+
+test("P5 a record is kept as fast beside 5,000 others: they are looked at once a day", async () => {
+  const own = await mkdtemp(join(tmpdir(), "records-"));
+  try {
+    const folder = join(own, "records", "seen");
+    const at = (now: number): Records => {
+      const runtime = runtimeWith({ now: () => now });
+      return new Records(stateAt(own, runtime), runtime);
+    };
+    const now = Date.now();
+    await at(now).keepChallenge(SCOPE, "1", DIGEST);
+    const old = join(folder, "old.json");
+    writeFileSync(old, "{}", { mode: 0o600 });
+    utimesSync(old, 1, 1);
+    await at(now + DAY_MS - 1).keepChallenge(SCOPE, "2", DIGEST);
+    expect(existsSync(old)).toBe(true);
+    await at(now + DAY_MS).keepChallenge(SCOPE, "3", DIGEST);
+    expect(existsSync(old)).toBe(false);
+  } finally {
+    await rm(own, { recursive: true });
+  }
 });

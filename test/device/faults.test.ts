@@ -137,6 +137,22 @@ test("M04 a dashboard that opens nothing: the person is asked, and the failure n
   expect(outcome.stderr).toContain("Device: open the Vault application on the device.\n");
 });
 
+test.each([
+  ["Ethereum", "The application 'Ethereum'"],
+  ["Approve now: go", "Another application"],
+])("P8 M04 an application that does not close is named: %j", async (app, named) => {
+  await using world = await World.open({ app });
+  world.device.behaviour.statuses.set("closeApp", 0x6d00);
+  const outcome = await world.run(`login device ${QUICK}`);
+  expect(errorOf(outcome)).toMatchObject({
+    code: "DEVICE_WRONG_APP",
+    exit: 1,
+    message: `${named} is open on the device and did not give way to the Vault application.`,
+    details: { app },
+  });
+  expect(world.device.heard).not.toContain("openApp");
+});
+
 test.each([0x6d00, 0x6e00, 0x6d02])(
   "M04 the application is left meanwhile (%#x)",
   async (status) => {

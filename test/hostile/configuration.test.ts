@@ -199,7 +199,7 @@ for (const form of await twoForms()) {
         "a/b",
         "a?b=c&d",
         "w".repeat(128),
-        '"quoted"',
+        'in "the" middle',
         "..",
         "%2e",
       ]) {
@@ -207,7 +207,7 @@ for (const form of await twoForms()) {
         expect(JSON.parse(bodies()[0] ?? "")).toMatchObject({ workspace: name });
         api.serve({ "GET /accounts": [OK] });
       }
-      for (const name of ["münchen", "w".repeat(129), "東京", "a\u202eb"]) {
+      for (const name of ['"quoted"', "münchen", "w".repeat(129), "東京", "a\u202eb"]) {
         await program.fail(LOGIN, 2, "INVALID_ARGUMENT", {
           env: { LEDGER_ENTERPRISE_WORKSPACE: name },
         });

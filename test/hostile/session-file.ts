@@ -28,7 +28,7 @@ export function readSession(path: string): SessionFile {
 
 /** Rewrites the file in place: owner and mode stay. */
 export function editSession(path: string, change: (session: SessionFile) => unknown): void {
-  writeFileSync(path, JSON.stringify(change(readSession(path))));
+  writeFileSync(path, `${JSON.stringify(change(readSession(path)))}\n`);
 }
 
 /** As if the login had been so many seconds earlier. */

@@ -7,9 +7,11 @@ import {
   chmodSync,
   chownSync,
   existsSync,
+  linkSync,
   mkdirSync,
   readFileSync,
   statSync,
+  unlinkSync,
   writeFileSync,
 } from "node:fs";
 import { rm } from "node:fs/promises";
@@ -87,12 +89,16 @@ for (const form of await twoForms()) {
 
     test("I02 SES-2 an expired access token is refreshed, and the file replaced", async () => {
       age(program.sessionFile, 290);
-      const before = statSync(program.sessionFile).ino;
+      const before = bytes();
+      const old = `${program.home}/old-session.json`;
+      linkSync(program.sessionFile, old);
       await program.succeed(LIST);
       expect(api.count(REFRESH)).toBe(1);
       expect(tokenOf("/accounts")).toBe(`Bearer ${ACCESS_TOKEN}-2`);
       const after = statSync(program.sessionFile);
-      expect({ isNew: after.ino !== before, mode: after.mode & 0o777 }).toEqual({
+      const isNew = readFileSync(old, "utf8") === before;
+      unlinkSync(old);
+      expect({ isNew, mode: after.mode & 0o777 }).toEqual({
         isNew: true,
         mode: 0o600,
       });

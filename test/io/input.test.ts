@@ -48,13 +48,15 @@ describe("files", () => {
     symlinkSync(secret, link);
     for (const path of [secret, link, `${folder}/../${basename(folder)}/secret`]) {
       for (const known of [secret, link]) {
-        const failure = await failureOf(() => readInputFile(path, 100, ["/nonexistent", known]));
+        const failure = await failureOf(() =>
+          readInputFile(path, 100, { secretFiles: ["/nonexistent", known] }),
+        );
         expect([failure.code, failure.facts.details]).toEqual(["INVALID_PATH", { path }]);
       }
     }
-    expect(await readInputFile(other, 100, ["/nonexistent", secret, link])).toEqual(
-      Buffer.from("x"),
-    );
+    expect(
+      await readInputFile(other, 100, { secretFiles: ["/nonexistent", secret, link] }),
+    ).toEqual(Buffer.from("x"));
   });
 
   test("larger than one read are put together", async () => {
@@ -116,10 +118,21 @@ describe("pipes", () => {
     expect(await inBash('"$0" -e "$1" <(cat /dev/zero)')).toBe("PAYLOAD_TOO_LARGE");
   });
 
-  test("one that nobody writes to does not hang", async () => {
+  test("a process substitution without any output is empty at once", async () => {
+    expect(await inBash('"$0" -e "$1" <(true)')).toBe("0");
+  });
+
+  test("P4 a named pipe is waited for until its writer comes", async () => {
+    const path = join(makeFolder(), "fifo");
+    const script = `mkfifo ${path}; { sleep 0.3; printf abc >${path}; } & "$0" -e "$1" ${path}`;
+    expect(await inBash(script)).toBe("3");
+  });
+
+  test("P4 one that nobody writes to ends with the command's time", async () => {
     const path = join(makeFolder(), "fifo");
     execFileSync("mkfifo", [path]);
-    expect(await read(path)).toBe("");
+    const stop = AbortSignal.timeout(50);
+    expect((await failureOf(() => readInputFile(path, 100, { stop }))).code).toBe("TIMEOUT");
   });
 });
 

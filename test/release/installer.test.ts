@@ -96,6 +96,54 @@ describe.each(SHELLS.map((shell) => ({ shell })))("INS-3 $shell", ({ shell }) =>
     );
   });
 
+  test("P7 a ~/.curlrc changes nothing", async () => {
+    releases.publish(VERSION, good);
+    machine.without("wget");
+    machine.write(".curlrc", "include\noutput = /nowhere/x\n");
+    const outcome = await install(["--key", key, "--from", `${releases.url}/releases`]);
+    expect({ ...outcome, stdout: "" }).toEqual({ exit: 0, stdout: "", stderr: "" });
+    expect(machine.version()).toBe(VERSION);
+  });
+
+  test("P7 a curl that may not write below a folder whose name begins with a dot", async () => {
+    releases.publish(VERSION, good);
+    machine.without("wget");
+    machine.pretend(
+      "curl",
+      `for word; do case $word in /*/.*) exit 23 ;; esac; done; exec ${Bun.which("curl")} "$@"`,
+    );
+    const outcome = await install(["--key", key, "--from", `${releases.url}/releases`]);
+    expect({ ...outcome, stdout: "" }).toEqual({ exit: 0, stdout: "", stderr: "" });
+    expect(machine.version()).toBe(VERSION);
+  });
+
+  test("P7 an openssl that cannot check does not call the signature wrong", async () => {
+    machine.env.OPENSSL_CONF = machine.write(
+      "openssl.cnf",
+      "openssl_conf = a\n[a]\nproviders = b\n[b]\nx = c\n[c]\nmodule = /nowhere\nactivate = 1\n",
+    );
+    const message = machine.expectRefused(await install(from(good)));
+    expect(message).toStartWith("openssl could not check the signature, so nothing is installed.");
+  });
+
+  test.each(["~", "~/bin"])("P7 --dir '%s' is refused", async (dir) => {
+    const message = machine.expectRefused(await install(from(good, "--dir", dir)), [], 2);
+    expect(message).toContain("the shell does not expand '~' in quotes");
+    expect(existsSync(join(machine.home, "~"))).toBe(false);
+  });
+
+  test.each([
+    ["a slash at the end", ".local/bin/"],
+    ["a relative name", ".local/bin"],
+    ["a relative name with a dot", "./.local/bin//"],
+    ["a way round", ".local/../.local/bin"],
+  ])("P7 a folder of PATH is found in PATH: --dir with %s", async (_what, dir) => {
+    machine.env.PATH = `${machine.toolFolder}:relative::${machine.bin}/`;
+    const { exit, stdout } = await install(from(good, "--dir", dir));
+    expect({ exit, hint: stdout.includes("not in PATH") }).toEqual({ exit: 0, hint: false });
+    expect(machine.version()).toBe(VERSION);
+  });
+
   test("P11 curl, over https", async () => {
     releases.publish(VERSION, good);
     machine.without("wget");
@@ -333,7 +381,7 @@ describe("INS-3 what it is given", () => {
       "a private key",
       () => [...from(good), "--key", machine.write("private.pem", PRIVATE_PEM)],
       1,
-      "the release's list of checksums is not signed with the release key. Use nothing from this source.",
+      "openssl could not check the signature, so nothing is installed. Is the key a public key in PEM, and OPENSSL_CONF right?",
     ],
     [
       "a folder that is not there",

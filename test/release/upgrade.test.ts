@@ -5,8 +5,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import {
   chmodSync,
+  chownSync,
   copyFileSync,
   existsSync,
+  mkdirSync,
   readFileSync,
   renameSync,
   statSync,
@@ -15,12 +17,21 @@ import {
   writeFileSync,
 } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { compile, VERSION } from "../../scripts/build.ts";
 import { hostTarget } from "../../scripts/targets.ts";
+import { managerCommand } from "../../src/core/release/managers.ts";
 import { Program, twoForms } from "../hostile/program.ts";
 import { findArtifacts } from "../support/artifacts.ts";
-import { ASSET, documentOf, type Installation, Installations, NAME, NEXT } from "./installation.ts";
+import {
+  ASSET,
+  documentOf,
+  failureOf,
+  type Installation,
+  Installations,
+  NAME,
+  NEXT,
+} from "./installation.ts";
 import { programOf, RELEASE_KEY, redirect, signRelease } from "./releases.ts";
 
 let all: Installations;
@@ -94,6 +105,80 @@ describe("a release that is right", () => {
       mode: 0o750,
     });
     expect(here.version(name)).toBe(NEXT);
+  });
+
+  /** The program as a file of its own, not the one that all tests share. */
+  const ownCopy = (path: string): void => {
+    mkdirSync(dirname(path), { recursive: true });
+    copyFileSync(all.built, `${path}.copy`);
+    chmodSync(`${path}.copy`, 0o755);
+    renameSync(`${path}.copy`, path);
+  };
+
+  test.if(process.getuid?.() === 0)(
+    "P3 an upgrade by root keeps owner, group and every bit of the mode",
+    async () => {
+      all.releases.publish(NEXT, signRelease({ [ASSET]: programOf(NEXT) }));
+      ownCopy(here.program);
+      chownSync(here.program, 1234, 2345);
+      chmodSync(here.program, 0o2750);
+      expect(documentOf(await here.upgrade())).toMatchObject({ changed: true, version: NEXT });
+      const { uid, gid, mode } = statSync(here.program);
+      expect({ uid, gid, mode: mode & 0o7777, files: here.files }).toEqual({
+        uid: 1234,
+        gid: 2345,
+        mode: 0o2750,
+        files: [NAME],
+      });
+    },
+  );
+
+  test.if(process.getuid?.() === 0)(
+    "P3 a user who may not keep owner and group is refused, and nothing changes",
+    async () => {
+      all.releases.publish(NEXT, signRelease({ [ASSET]: programOf(NEXT) }));
+      ownCopy(here.program);
+      chownSync(here.program, 1234, 2345);
+      for (const folder of [all.folder, here.home, here.place]) chmodSync(folder, 0o777);
+      const user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+      const error = failureOf(await here.upgrade(...user));
+      expect(error.message).toBe(
+        "This user may not give the new file the owner and group of the program's file.",
+      );
+      expect([statSync(here.program).uid, here.version(), here.files]).toEqual([
+        1234,
+        VERSION,
+        [NAME],
+      ]);
+    },
+  );
+
+  test.each([
+    ["opt/homebrew/Cellar/ledger-enterprise-cli/0.3.0/bin", `brew upgrade ${NAME}`],
+    [".local/share/mise/installs/ledger-enterprise-cli/0.3.0", `mise upgrade ${NAME}`],
+    [".asdf/installs/ledger-enterprise-cli/0.3.0/bin", `asdf install ${NAME} latest`],
+    ["lib/node_modules/x/bin", `npm install --global --ignore-scripts ${NAME}@latest`],
+  ])(
+    "P3 in %s the package manager's command is named, and nothing changes",
+    async (folder, command) => {
+      all.releases.publish(NEXT, signRelease({ [ASSET]: programOf(NEXT) }));
+      const program = join(here.home, folder, NAME);
+      ownCopy(program);
+      const link = join(here.home, "linked");
+      symlinkSync(program, link);
+      for (const argv of [["upgrade"], ["upgrade", "--check"]])
+        expect(documentOf(await here.run([link, ...argv]))).toMatchObject({ command });
+      expect(here.version(program)).toBe(VERSION);
+      expect(all.releases.asked.some((path) => path.includes("download"))).toBe(false);
+    },
+  );
+
+  test("P3 a file that dpkg installed is dpkg's", async () => {
+    const dpkg = join(here.home, "info");
+    mkdirSync(dpkg);
+    writeFileSync(join(dpkg, `${NAME}.list`), `/.\n/usr/bin\n${here.program}\n`);
+    expect(await managerCommand(here.program, dpkg)).toBe(`apt-get install --only-upgrade ${NAME}`);
+    expect(await managerCommand(`${here.program}2`, dpkg)).toBeUndefined();
   });
 
   test("a real executable of the next version, which then has nothing to do", async () => {

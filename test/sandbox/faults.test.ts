@@ -355,3 +355,35 @@ test("a port that is taken is the system's error", async () => {
   const error: unknown = await startSandbox({ port }).catch((cause) => cause);
   expect(error).toMatchObject({ code: "EADDRINUSE" });
 });
+
+test("P5 latency delays before the call takes effect: a client that gives up has changed nothing", async () => {
+  await using bench = await openBench();
+  const count = async () => (await bench.get("/requests")).body.total;
+  const before = await count();
+  const match = { method: "POST", path: "/requests" };
+  bench.control.addFault({ match, latencyMs: 150 });
+  const body = JSON.stringify({ request: payment() });
+  const path = new URL(bench.description.baseUrls.v2);
+  const socket = connect(Number(path.port), "127.0.0.1");
+  const token = await bench.login();
+  socket.write(
+    `POST ${path.pathname}/requests HTTP/1.1\r\nHost: ${path.host}\r\nauthorization: Bearer ${token}\r\n` +
+      `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+  while (!bench.control.log.some(({ method }) => method === "POST")) await bench.get("/groups");
+  socket.destroy();
+  bench.control.addFault({ match: { path: "/groups" }, latencyMs: 300 });
+  await bench.get("/groups");
+  expect(await count()).toBe(before);
+});
+
+test("P5 the log is bounded in bytes, and in entries", async () => {
+  await using bench = await openBench();
+  const largest = "x".repeat(1024 * 1024);
+  for (let n = 0; n < 20; n += 1) await bench.send("POST", `/log/${n}`, { body: largest });
+  expect(bench.control.log.length).toBe(15);
+  expect(bench.control.log.at(-1)?.path).toEndWith("/log/19");
+  bench.control.clearLog();
+  await bench.send("POST", "/log/20", { body: largest });
+  expect(bench.control.log.length).toBe(1);
+});

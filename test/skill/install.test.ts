@@ -210,6 +210,19 @@ for (const form of await twoForms()) {
       expect(await readFile(skill("references", "requests.md"), "utf8")).toBe("notes of ours");
     });
 
+    test("P6 a copy whose lines end in CR LF is current, and outdated as any other", async () => {
+      await run("install", "--path", "skills");
+      for (const name of [skill("SKILL.md"), skill("references", "requests.md")])
+        await writeFile(name, (await readFile(name, "utf8")).replaceAll("\n", "\r\n"));
+      expect(await status()).toBe("current");
+      expect(await run("install", "--path", "skills")).toMatchObject({
+        exit: 0,
+        document: { changed: false },
+      });
+      await writeFile(skill("SKILL.md"), `${await readFile(skill("SKILL.md"), "utf8")}\r`);
+      expect(await status()).toBe("modified");
+    });
+
     test("a copy that lost a file is mended", async () => {
       await run("install", "--path", "skills");
       await rm(skill("references", "errors.md"));

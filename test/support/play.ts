@@ -65,7 +65,7 @@ export async function play(
 async function playStep(step: Step, stage: Stage, counterpart: Counterpart): Promise<void> {
   const variables = new Map([...stage.env, ...stage.captured]);
   if (step.kind === "file")
-    await writeFile(join(stage.cwd, step.name), expand(step.content, variables));
+    await writeFile(join(stage.cwd, step.name), expand(step.content, variables), { mode: 0o600 });
   else if (step.kind === "sandbox")
     await counterpart.control(step.verb, expand(step.rest, variables));
   else if (step.kind === "run") await playRun(step, stage, variables);

@@ -14,8 +14,9 @@ import {
 import type { Command, Example, Shape } from "../../cli/command.ts";
 import { missingFrom, type OperationName } from "../../core/api/dialect.ts";
 import type { Parameters } from "../../core/api/operation.ts";
-import { type Walk, walkPages } from "../../core/api/pages.ts";
+import { filterByName, type Position, type Walk, walkPages } from "../../core/api/pages.ts";
 import { CliError } from "../../errors.ts";
+import type { Exact } from "../../io/json.ts";
 import { List } from "../../result.ts";
 import { command } from "./command.ts";
 
@@ -65,8 +66,16 @@ interface ListSpec<A extends ArgumentMap> {
   readonly item: Shape;
   readonly filters?: A;
   readonly notes?: readonly string[];
+  /** Adds `--name`, for lists that the API does not filter by name. */
+  readonly named?: boolean;
   readonly examples: readonly Example[];
 }
+
+const NAME = {
+  name: text(
+    "Only those whose name contains this, in any case. The API has no such filter: every page is read, and the result is that of --all.",
+  ),
+};
 
 /** `… list`: relays one page, or walks all of them. */
 export function listOf<A extends ArgumentMap>(spec: ListSpec<A>): Command {
@@ -92,29 +101,38 @@ function listCommand<A extends ArgumentMap>(
     notes: [...(spec.notes ?? []), ...missingFrom(spec.operation), AllOrLimit],
     effect: "read",
     needs: ["reader"],
-    args: { ...spec.filters, ...paging, ...WALKING },
+    args: { ...spec.filters, ...(spec.named === true ? NAME : {}), ...paging, ...WALKING },
     output: pageOf(spec.item),
     fields: "results",
     examples: spec.examples,
     run: ({ reader }, args) => {
-      const { all, limit, fields: _, ...parameters } = args as Values<typeof WALKING> & Parameters;
-      if (!all && limit === undefined) return reader.read(spec.operation, parameters);
+      const { all, limit, fields: _, ...given } = args as Values<typeof WALKING> & Parameters;
+      const { wanted, parameters } = wantedName(spec, given);
+      if (!all && limit === undefined && wanted === undefined)
+        return reader.read(spec.operation, parameters);
       const start = by === "pages" ? "page" : "cursor";
       if (parameters[start] !== undefined) {
         throw new CliError("INVALID_ARGUMENT", {
-          message: `--${start} names one page; --all and --limit walk them from the first.`,
+          message: `--${start} names one page; ${wanted === undefined ? "--all and --limit walk" : "--name walks"} them from the first.`,
           field: `--${start}`,
         });
       }
-      return new List(
-        walkPages(
-          (position) => reader.read(spec.operation, { ...parameters, ...position }),
-          by,
-          limit,
-        ),
-      );
+      const fetchPage = (position: Position): Promise<Exact> =>
+        reader.read(spec.operation, { ...parameters, ...position });
+      if (wanted === undefined) return new List(walkPages(fetchPage, by, limit));
+      return new List(filterByName(walkPages(fetchPage, by), wanted, limit));
     },
   });
+}
+
+/** The name that our own walk looks for, taken out of what the API is asked with. */
+function wantedName(
+  { named }: { readonly named?: boolean },
+  given: Parameters,
+): { readonly wanted: string | undefined; readonly parameters: Parameters } {
+  const { name, ...others } = given;
+  if (named !== true) return { wanted: undefined, parameters: given };
+  return { wanted: typeof name === "string" ? name : undefined, parameters: others };
 }
 
 interface GetSpec {

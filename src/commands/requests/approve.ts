@@ -22,6 +22,7 @@ function givenSignature({ signature, sign }: ApproveArguments): string | undefin
   if ((signature === undefined) !== sign) {
     throw new CliError("INVALID_ARGUMENT", {
       message: "Give exactly one of --signature and --sign.",
+      hint: "Run 'requests review' first, show a person what it decoded, then run this again with --sign.",
       field: "--signature",
     });
   }

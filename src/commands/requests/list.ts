@@ -1,5 +1,6 @@
 /** `requests list`: by state, type and people. */
 import { id, many, text } from "../../cli/argument.ts";
+import { KNOWN_STATES } from "../../core/api/states.ts";
 import { listOf } from "../parts/resource.ts";
 import { Request } from "../parts/schemas.ts";
 
@@ -11,9 +12,7 @@ export const list = listOf({
   item: Request,
   filters: {
     type: many(text("Only this type.", "<TYPE>", 64)),
-    state: many(
-      text("Only this state, such as PENDING_APPROVAL, APPROVED, REJECTED.", "<STATE>", 64),
-    ),
+    state: many(text(`Only this state. Known ones: ${KNOWN_STATES.join(", ")}.`, "<STATE>", 64)),
     targetId: id("Only requests that act on this object."),
     createdBy: userOrMe("created by this user"),
     reviewedBy: userOrMe("this user has reviewed"),

@@ -1,10 +1,24 @@
 /** `requests wait`: until a request is final, or in a named state. */
 import * as v from "valibot";
 import { many, seconds, text, withDefault } from "../../cli/argument.ts";
+import { nearest } from "../../cli/nearest.ts";
+import { KNOWN_STATES } from "../../core/api/states.ts";
 import { waitForState } from "../../core/api/wait.ts";
+import type { Log } from "../../io/log.ts";
 import { command } from "../parts/command.ts";
 import { Request } from "../parts/schemas.ts";
 import { REQUEST_ID } from "./id.ts";
+
+/** A wait for a misspelled state would only ever run out of time. */
+function warnIfUnknown(state: string, log: Log): void {
+  if (KNOWN_STATES.includes(state.toUpperCase())) return;
+  const guess = nearest(state, KNOWN_STATES);
+  const meant = guess === undefined ? "" : ` Did you mean ${guess}?`;
+  log.warn(
+    "UNKNOWN_STATE",
+    `--state names a state that this program does not know.${meant} Known ones: ${KNOWN_STATES.join(", ")}.`,
+  );
+}
 
 export const wait = command({
   summary: "Wait until a request is final, or in a named state.",
@@ -18,7 +32,9 @@ export const wait = command({
   needs: ["reader", "clock", "log"],
   args: {
     id: REQUEST_ID,
-    state: many(text("Wait for this state.", "<STATE>", 64)),
+    state: many(
+      text(`Wait for this state. Known ones: ${KNOWN_STATES.join(", ")}.`, "<STATE>", 64),
+    ),
     timeout: withDefault(seconds("Seconds to wait.", 1, 604_800), 3600),
     interval: withDefault(seconds("Seconds between two looks.", 0.1, 3600), 5),
   },
@@ -32,6 +48,7 @@ export const wait = command({
   fields: "object",
   examples: [{ line: "requests wait --id REQUEST_ID --timeout 600", means: "Up to ten minutes" }],
   run: async ({ reader, clock, log }, { id: waited, state, timeout, interval }) => {
+    for (const name of state) warnIfUnknown(name, log);
     const plan = { states: state, timeoutMs: timeout * 1000, intervalMs: interval * 1000 };
     const { request, broadcast } = await waitForState({ reader, clock, log }, waited, plan);
     return { reached: true, broadcast, request };

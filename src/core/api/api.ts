@@ -4,7 +4,7 @@
  * do.
  */
 import { CliError } from "../../errors.ts";
-import type { Exact } from "../../io/json.ts";
+import { Exact } from "../../io/json.ts";
 import { masked, maskHeaders } from "../../io/redact.ts";
 import type { Acts, SignedContent } from "../acts.ts";
 import type { Config } from "../auth/config.ts";
@@ -14,6 +14,7 @@ import type { Access } from "./access.ts";
 import { Client, type HttpRequest } from "./client.ts";
 import { chooseVersion, dialectOf, type OperationName } from "./dialect.ts";
 import type { Dialect, Operation, Parameter, Parameters } from "./operation.ts";
+import { refusedFields } from "./refusedfields.ts";
 import { requestIdOf } from "./requestid.ts";
 import { askTokens } from "./tokens.ts";
 
@@ -224,7 +225,7 @@ class Connection {
     try {
       return await this.send(request);
     } catch (cause) {
-      throw naming(cause, name, parameters);
+      throw naming(cause, name, parameters, request.body);
     }
   }
 
@@ -275,8 +276,15 @@ function identityOf({ tokens: _, ...identity }: Session): string {
   return JSON.stringify(identity);
 }
 
-/** An object that is not there is named by kind and id (D02). */
-function naming(cause: unknown, name: OperationName, parameters: Parameters): unknown {
+/** An object that is not there is named by kind and id, with the command that finds it (D02). */
+function naming(
+  cause: unknown,
+  name: OperationName,
+  parameters: Parameters,
+  document: Exact | undefined,
+): unknown {
+  if (cause instanceof CliError && cause.code === "BAD_REQUEST")
+    return namingFields(cause, document);
   const id = parameters.id ?? parameters.accountId;
   if (!(cause instanceof CliError) || cause.code !== "NOT_FOUND" || typeof id !== "string")
     return cause;
@@ -284,7 +292,26 @@ function naming(cause: unknown, name: OperationName, parameters: Parameters): un
   if (cause.facts.api === undefined) return cause;
   const group = parameters.id === undefined ? "accounts" : (name.split(".")[0] ?? "");
   const kind = group.replace(/ies$/, "y").replace(/s$/, "");
-  return new CliError("NOT_FOUND", { ...cause.facts, details: { kind, id }, cause });
+  return new CliError("NOT_FOUND", {
+    ...cause.facts,
+    message: `The API knows no ${kind} with the id '${id}'.`,
+    hint: `Find the id with '${group} list'.`,
+    details: { kind, id, list: `${group} list` },
+    cause,
+  });
+}
+
+/** A refused document: the fields that the API names; its own words stay in `api`. */
+function namingFields(cause: CliError, document: Exact | undefined): CliError {
+  const { api } = cause.facts;
+  const fields = api instanceof Exact ? refusedFields(api, document) : [];
+  if (fields.length === 0) return cause;
+  return new CliError("BAD_REQUEST", {
+    ...cause.facts,
+    message: `The API refused: ${fields.join(", ")}.`,
+    details: { fields },
+    cause,
+  });
 }
 
 function isUnauthorized(cause: unknown): boolean {

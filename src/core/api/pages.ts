@@ -5,7 +5,8 @@ import { type Exact, elements, member, value } from "../../io/json.ts";
 /** V2 has two ways of paging: page numbers, and opaque cursors for data from outside sources. */
 export type Walk = "pages" | "cursors";
 
-interface Position {
+/** Where a page begins. */
+export interface Position {
   readonly page?: number;
   readonly pageSize?: number;
   readonly cursor?: string;
@@ -46,6 +47,35 @@ export async function* walkPages(
     visited.add(key);
     position = next;
   }
+}
+
+/**
+ * Of the walked results those whose `name` or `username` contains `wanted`, in any case. `total`
+ * counts what was found; it is null, and `complete` false, when `limit` left something out.
+ */
+export async function* filterByName(
+  walk: ReturnType<typeof walkPages>,
+  wanted: string,
+  limit = Number.POSITIVE_INFINITY,
+): ReturnType<typeof walkPages> {
+  let count = 0;
+  for (;;) {
+    const batch = await walk.next();
+    if (batch.done === true) return { ...batch.value, total: count };
+    const found = batch.value.filter((item) => hasName(item, wanted.toLowerCase()));
+    const taken = found.slice(0, limit - count);
+    count += taken.length;
+    if (taken.length > 0) yield taken;
+    if (taken.length < found.length) return { total: null, complete: false };
+  }
+}
+
+function hasName(item: Exact, wanted: string): boolean {
+  return ["name", "username"].some((key) => {
+    const found = item.text.startsWith("{") ? member(item, key) : undefined;
+    const name = found === undefined ? undefined : value(found);
+    return typeof name === "string" && name.toLowerCase().includes(wanted);
+  });
 }
 
 function resultsOf(page: Exact): readonly Exact[] {

@@ -3,13 +3,22 @@ import { CliError } from "../../errors.ts";
 
 /**
  * A path below the base path: segments of unreserved characters, no empty or dot segment, nothing
- * that URL parsing treats specially. Throws INVALID_ARGUMENT.
+ * that URL parsing treats specially. A leading `/` may be left out, for shells that change it into
+ * a path of Windows. Throws INVALID_ARGUMENT.
  */
-export function checkPath(path: string): string {
+export function checkPath(given: string): string {
+  const path = given.startsWith("/") ? given : `/${given}`;
   const segments = path.split("/").slice(1);
   const isPlain = (segment: string): boolean =>
     /^[A-Za-z0-9._~:@!$&'()*+,;=-]+$/.test(segment) && !/^\.{1,2}$/.test(segment);
-  if (path.startsWith("/") && segments.length > 0 && segments.every(isPlain)) return path;
+  if (/^[A-Za-z]:[\\/]/.test(given)) {
+    throw new CliError("INVALID_ARGUMENT", {
+      message: "--path arrived as a path of Windows: the shell changed its leading '/'.",
+      field: "--path",
+      hint: "Leave the leading '/' out, as in --path accounts, or set MSYS_NO_PATHCONV=1.",
+    });
+  }
+  if (segments.every(isPlain)) return path;
   throw new CliError("INVALID_ARGUMENT", {
     message: "--path takes a path such as /accounts, without query, '..', '//' or '%'.",
     field: "--path",

@@ -19,6 +19,21 @@ const ON_THE_WAY = ["APPROVED", "SIGNED", "SUBMITTED", "CONFIRMED"];
 const BROADCAST = ["SUBMITTED", "CONFIRMED"];
 const DONE = ["APPROVED", "ACTIVE", "COMPLETED"];
 
+/** States of a request that still waits for somebody or something. Source: as above. */
+const OPEN = [
+  ...["PENDING_FIRST_APPROVAL", "PENDING_APPROVAL", "PENDING_REGISTRATION"],
+  "PENDING_CREATE_IN_HSM",
+];
+
+/** Every state that this program knows; the API may have others. */
+export const KNOWN_STATES: readonly string[] = [
+  ...OPEN,
+  ...ON_THE_WAY,
+  "ACTIVE",
+  "COMPLETED",
+  ...ENDED,
+];
+
 /** The states that count as arrival when nobody names one. On V2 the names are not public. */
 export function arrivalsOf(version: ApiVersion, request: Exact): readonly string[] {
   if (version === "v1") return isTransaction(request) ? BROADCAST : DONE;

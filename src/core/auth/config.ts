@@ -3,8 +3,13 @@
  * the redactor when they are secret; each has exactly one source (CFG-4). Nothing is read before a
  * command asks for it.
  */
+import type { Stats } from "node:fs";
+import { stat } from "node:fs/promises";
 import { posix, win32 } from "node:path";
 import { CliError } from "../../errors.ts";
+import { isOpenToOthers } from "../../io/input.ts";
+import { decodeUtf8, JsonError } from "../../io/json.ts";
+import type { Runtime } from "../../io/runtime.ts";
 import { PROGRAM } from "../../version.ts";
 import { type Endpoint, parseEndpoint } from "./endpoint.ts";
 
@@ -63,7 +68,13 @@ export interface LoginOptions {
 
 interface Sources {
   readonly env: Environment;
-  readFile(path: string, maxBytes: number): Promise<Uint8Array>;
+  /** Whose the secret files should be; absent on Windows. */
+  readonly uid?: number | undefined;
+  readFile(
+    path: string,
+    maxBytes: number,
+    options: { readonly stop?: AbortSignal | undefined; seen(stats: Stats): void },
+  ): Promise<Uint8Array>;
   /** Told each secret before anything can print it (SEC-1). */
   learn(secret: string): void;
 }
@@ -71,7 +82,8 @@ interface Sources {
 /**
  * Where session and records live (SES-1); always absolute. A relative LEDGER_ENTERPRISE_STATE_DIR
  * is INVALID_PATH; a relative XDG_STATE_HOME is ignored, as its specification asks (B15). Without a
- * usable home: SESSION_IO, never the current directory or `/` (B14).
+ * usable home: SESSION_IO, never the current directory or `/` (B14). A place whose name is not UTF-8
+ * is INVALID_PATH and names the variable: another folder would be used in its stead.
  */
 export function stateDirectory(
   env: Environment,
@@ -81,18 +93,33 @@ export function stateDirectory(
   const paths = platform === "win32" ? win32 : posix;
   const own = env.LEDGER_ENTERPRISE_STATE_DIR?.trim() ?? "";
   if (own !== "") {
+    requireUtf8(own, "LEDGER_ENTERPRISE_STATE_DIR");
     if (paths.isAbsolute(own)) return paths.resolve(own);
     const message = "LEDGER_ENTERPRISE_STATE_DIR must be an absolute path.";
     throw new CliError("INVALID_PATH", { message, field: "LEDGER_ENTERPRISE_STATE_DIR" });
   }
   const given = (platform === "win32" ? env.LOCALAPPDATA : env.XDG_STATE_HOME) ?? "";
-  if (paths.isAbsolute(given)) return paths.join(given, PROGRAM);
+  if (paths.isAbsolute(given)) {
+    requireUtf8(given, platform === "win32" ? "LOCALAPPDATA" : "XDG_STATE_HOME");
+    return paths.join(given, PROGRAM);
+  }
   if (home !== undefined && paths.isAbsolute(home) && paths.dirname(home) !== home) {
+    requireUtf8(home, platform === "win32" ? "USERPROFILE" : "HOME");
     return paths.join(home, ...(STATE_BELOW_HOME[platform] ?? [".local", "state"]), PROGRAM);
   }
   throw new CliError("SESSION_IO", {
     message: "There is no home folder to keep the session in.",
     hint: "Set LEDGER_ENTERPRISE_STATE_DIR to an absolute path that this user may write to.",
+  });
+}
+
+/** The runtimes replace bytes that are not UTF-8 by U+FFFD, which is the name of another folder. */
+function requireUtf8(path: string, variable: string): void {
+  if (!path.includes("\ufffd")) return;
+  throw new CliError("INVALID_PATH", {
+    message: `${variable} is not valid UTF-8.`,
+    hint: "Set LEDGER_ENTERPRISE_STATE_DIR to an absolute path in UTF-8.",
+    field: variable,
   });
 }
 
@@ -106,6 +133,9 @@ const STATE_BELOW_HOME: Readonly<Record<string, readonly string[]>> = {
  * for what is set wrongly.
  */
 export class Config {
+  /** Set when the run is open: the end of its time, and where warnings go. */
+  runtime: Pick<Runtime, "stop" | "log"> | undefined;
+  private readonly warned = new Set<string>();
   /** Set as soon as the run knows how long a program may take. */
   secretCommand: SecretCommand | undefined;
   private readonly printed = new Map<SecretName, Promise<string>>();
@@ -253,9 +283,42 @@ export class Config {
     return isSet;
   }
 
+  /**
+   * The variables and options that a login read, for a refusal that names them; never their values.
+   */
+  loginSources(options: LoginOptions): string[] {
+    const secret = `${PREFIX}API_KEY_SECRET`;
+    const forms = { environment: "", unset: "", file: "_FILE", command: "_COMMAND" };
+    return [
+      options.baseUrl === undefined ? `${PREFIX}API_URL` : "--baseUrl",
+      options.workspace === undefined ? `${PREFIX}WORKSPACE` : "--workspace",
+      `${PREFIX}API_KEY_ID`,
+      `${secret}${forms[this.originOf(secret)]}`,
+    ];
+  }
+
   /** Paths of the files that hold secrets; they are nobody's input. */
   secretFiles(): string[] {
-    return SECRETS.flatMap((name) => this.sources.env[`${PREFIX}${name}_FILE`]?.trim() || []);
+    return this.secretFileVariables().map(({ path }) => path);
+  }
+
+  /** The variables that name a file with a secret that others can read or change. */
+  async openSecretFiles(): Promise<string[]> {
+    const open: string[] = [];
+    for (const { variable, path } of this.secretFileVariables()) {
+      const stats = await stat(path).catch(() => undefined);
+      if (stats !== undefined && isOpenToOthers(stats, this.sources.uid)) open.push(variable);
+    }
+    return open;
+  }
+
+  /** The variables that name a file with a secret, and the files. */
+  private secretFileVariables(): { readonly variable: string; readonly path: string }[] {
+    return SECRETS.flatMap((name) => {
+      const variable = `${PREFIX}${name}_FILE`;
+      const path = this.sources.env[variable]?.trim() ?? "";
+      return path === "" ? [] : [{ variable, path }];
+    });
   }
 
   /**
@@ -341,17 +404,37 @@ export class Config {
     linesAllowed: boolean,
   ): Promise<string | undefined> {
     try {
-      const bytes = await this.sources.readFile(path, SECRET_FILE_MAX_BYTES);
-      return clean(new TextDecoder("utf-8", { fatal: true }).decode(bytes), field, linesAllowed);
+      const bytes = await this.sources.readFile(path, SECRET_FILE_MAX_BYTES, {
+        stop: this.runtime?.stop,
+        seen: (stats) => this.warnIfOpen(stats, field),
+      });
+      const value = clean(decodeText(bytes, field), field, linesAllowed);
+      if (value !== undefined) return value;
     } catch (cause) {
-      if (cause instanceof CliError && cause.code === "INVALID_ARGUMENT") throw cause;
+      if (cause instanceof CliError && !FILE_CODES.has(cause.code)) throw cause;
       throw new CliError("MISSING_CREDENTIALS", {
         message: `The file that ${field} names cannot be read.`,
         hint: "Check that the file exists and that this user may read it.",
         field,
+        ...reasonOf(cause),
         cause,
       });
     }
+    throw new CliError("MISSING_CREDENTIALS", {
+      message: `The file that ${field} names is empty.`,
+      hint: "Put the secret into the file, or name another file.",
+      field,
+    });
+  }
+
+  /** A warning, once, about a file with a secret that others can read or change. */
+  private warnIfOpen(stats: Stats, field: string): void {
+    if (this.warned.has(field) || !isOpenToOthers(stats, this.sources.uid)) return;
+    this.warned.add(field);
+    this.runtime?.log.warn(
+      "SECRET_FILE_EXPOSED",
+      `Other users can read or change the file that ${field} names: chmod 600.`,
+    );
   }
 
   private agreed(name: "API_URL", option: string, given: string | undefined): Endpoint | undefined {
@@ -380,6 +463,32 @@ export class Config {
     } catch {
       // Not percent-encoded after all: the form as written is already known.
     }
+  }
+}
+
+/** What reading a file that is not there, or may not be read, ends in. */
+const FILE_CODES: ReadonlySet<string> = new Set(["INVALID_PATH", "IO_ERROR", "PAYLOAD_TOO_LARGE"]);
+
+/** The system's word for a failure. The path is not shown: it may be the secret, set by mistake. */
+function reasonOf(cause: unknown): { details?: { reason: string } } {
+  const details = cause instanceof CliError ? cause.facts.details : undefined;
+  const reason = details instanceof Object && "reason" in details ? details.reason : undefined;
+  return typeof reason === "string" && reason !== "" ? { details: { reason } } : {};
+}
+
+/** Text of a secret's file. Throws MISSING_CREDENTIALS, whose details say when it is in UTF-16. */
+function decodeText(bytes: Uint8Array, field: string): string {
+  try {
+    return decodeUtf8(bytes, { bom: "strip" });
+  } catch (cause) {
+    if (!(cause instanceof JsonError)) throw cause;
+    throw new CliError("MISSING_CREDENTIALS", {
+      message: `The file that ${field} names is not UTF-8.`,
+      hint: "Save the file as UTF-8.",
+      field,
+      details: { reason: cause.message },
+      cause,
+    });
   }
 }
 
@@ -437,6 +546,13 @@ function clean(raw: string | undefined, field: string, linesAllowed: boolean): s
   if ((linesAllowed ? CONTROL_BUT_LINES : CONTROL).test(value)) {
     throw new CliError("INVALID_ARGUMENT", {
       message: `${field} holds a control character.`,
+      field,
+    });
+  }
+  if (/^(["'])[\s\S]*\1$/.test(value) && value.length > 1) {
+    throw new CliError("INVALID_ARGUMENT", {
+      message: `${field} has quotation marks around its value.`,
+      hint: "Remove the quotation marks: only a shell takes them away, an env file does not.",
       field,
     });
   }

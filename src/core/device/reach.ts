@@ -140,13 +140,24 @@ class Way {
     let app = await this.appOf(first);
     if (isVault(app)) return first;
     if (!isDashboard(app)) {
-      await closeApp(first).catch(requireGone);
+      await this.close(first, app);
       await this.end();
       app = await this.appAfter((found) => isVault(found) || isDashboard(found), ABSENCE_MS);
     }
     if (!isVault(app)) app = await this.open();
     this.host.runtime.log.debug("device application", { name: app.name, version: app.version });
     return this.connect();
+  }
+
+  /** Throws DEVICE_WRONG_APP, which names the application, when it does not obey. */
+  private async close(connection: Connection, app: App): Promise<void> {
+    try {
+      await closeApp(connection);
+    } catch (cause) {
+      if (cause instanceof CliError && cause.code === "DEVICE_WRONG_APP")
+        throw wrongApp(app, cause);
+      requireGone(cause);
+    }
   }
 
   /** From the dashboard. The order is given once: a second one would be a second prompt (DEV-4). */
@@ -267,11 +278,24 @@ function isLocked(cause: unknown): boolean {
   return cause instanceof CliError && cause.code === "DEVICE_LOCKED";
 }
 
-function wrongApp({ name, version }: App): CliError {
+/** A name that may appear in a sentence of ours: nothing in it reads like an instruction. */
+const PLAIN_NAME = /^[A-Za-z0-9][A-Za-z0-9 -]{0,31}$/;
+
+function wrongApp(app: App, cause?: unknown): CliError {
+  const { name, version } = app;
   const details = { app: name.slice(0, 64), version: version.slice(0, 64) };
+  if (isDashboard(app)) {
+    return new CliError("DEVICE_WRONG_APP", {
+      message: "The Vault application was not opened.",
+      details,
+    });
+  }
+  const shown = PLAIN_NAME.test(name) ? `The application '${name}'` : "Another application";
   return new CliError("DEVICE_WRONG_APP", {
-    message: "The Vault application was not opened.",
+    message: `${shown} is open on the device and did not give way to the Vault application.`,
+    hint: "Close that application on the device, open the Vault application, then run the command again.",
     details,
+    cause,
   });
 }
 

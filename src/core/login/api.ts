@@ -34,7 +34,9 @@ export async function loginWithApiKey(access: Access, request: LoginRequest): Pr
       askTokens(client, dialect.login, { workspace, apiKeyId, apiKeySecret }, () =>
         access.runtime.now(),
       ),
-  );
+  ).catch((cause: unknown) => {
+    throw namingSources(cause, access.config.loginSources(request));
+  });
   const user = await identify(access, client, dialect, { workspace, tokens });
   const session: Session = {
     version: 1,
@@ -47,6 +49,18 @@ export async function loginWithApiKey(access: Access, request: LoginRequest): Pr
   };
   await access.sessions.replace(session);
   return session;
+}
+
+/** A refused login names what it read: one of these is wrong (F03). */
+function namingSources(cause: unknown, sources: readonly string[]): unknown {
+  if (!(cause instanceof CliError) || cause.code !== "UNAUTHORIZED") return cause;
+  return new CliError("UNAUTHORIZED", {
+    ...cause.facts,
+    message: "The API refused the credentials of the login.",
+    hint: `A person must check ${sources.join(", ")}; the same values are refused again.`,
+    details: { sources },
+    cause,
+  });
 }
 
 /** Who logged in: V2 is asked, of V1 only the token tells. */

@@ -4,9 +4,10 @@
  * old program is there and runs.
  */
 import { createHash } from "node:crypto";
-import { constants } from "node:fs";
-import { chmod, copyFile, link, lstat, open, rename, unlink } from "node:fs/promises";
+import { constants, fsync, type Stats } from "node:fs";
+import { chmod, chown, copyFile, link, lstat, open, rename, unlink } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
+import { promisify } from "node:util";
 import { CliError } from "../../errors.ts";
 import { sweepLeftovers } from "../../io/files.ts";
 import { errnoOf } from "../../io/ioerror.ts";
@@ -14,6 +15,7 @@ import { randomName } from "../../io/random.ts";
 import type { Runtime } from "../../io/runtime.ts";
 import type { Channel } from "../../version.ts";
 import { download, downloadSmall } from "./download.ts";
+import { managerCommand } from "./managers.ts";
 import { assetName, assetUrl, SIGNATURE, SUMS, UPGRADE_COMMANDS } from "./names.ts";
 import { signedChecksum } from "./signature.ts";
 import { type Addresses, type Answers, askSources } from "./sources.ts";
@@ -46,7 +48,10 @@ export interface Check {
   /** What each source publishes; null when that is nothing, or when it did not answer. */
   readonly npm: string | null;
   readonly releases: string | null;
-  /** What brings the newest version; a constant for the channel. */
+  /**
+   * What brings the newest version; a constant for the channel, or for the package manager that owns
+   * the program's folder.
+   */
   readonly command: string;
 }
 
@@ -75,7 +80,10 @@ async function ask(installation: Installation): Promise<Answers> {
   });
 }
 
-function toCheck({ npm, releases }: Answers, { version, channel }: Installation): Check {
+async function toCheck(
+  { npm, releases }: Answers,
+  { version, channel, executable }: Installation,
+): Promise<Check> {
   const { kind } = decide({ version, npm: npm?.version, releases: releases?.version, ageMs: 0 });
   const published = { npm: npm?.version ?? null, releases: releases?.version ?? null };
   return {
@@ -83,17 +91,22 @@ function toCheck({ npm, releases }: Answers, { version, channel }: Installation)
     channel,
     status: kind,
     ...published,
-    command: UPGRADE_COMMANDS[channel],
+    command:
+      (channel === "binary" ? await managerCommand(executable) : undefined) ??
+      UPGRADE_COMMANDS[channel],
   };
 }
 
 /**
- * Replaces the running executable when the releases page publishes a newer version; otherwise, and
- * for other channels, only says how things stand. Throws UPGRADE_FAILED.
+ * Replaces the running executable when the releases page publishes a newer version. For other
+ * channels, and for a file that a package manager owns, only says what is published and which
+ * command upgrades. Throws UPGRADE_FAILED.
  */
 export async function upgrade(installation: Installation): Promise<Check | Upgraded> {
   const answers = await ask(installation);
   if (installation.channel !== "binary" || installation.target === undefined)
+    return toCheck(answers, installation);
+  if ((await managerCommand(installation.executable)) !== undefined)
     return toCheck(answers, installation);
   const latest = answers.releases?.version ?? undefined;
   if (answers.releases === undefined) throw refused("The releases page did not answer.", {});
@@ -121,7 +134,7 @@ async function replace(version: string, target: string, installation: Installati
       hint: "Install the new version with install.sh and --key.",
     });
   }
-  const mode = await inspect(installation);
+  const kept = await inspect(installation);
   const name = assetName(version, target);
   const address = (file: string): string =>
     assetUrl(installation.addresses.releases, version, file);
@@ -134,7 +147,7 @@ async function replace(version: string, target: string, installation: Installati
   const candidate = besides(executable, "new");
   try {
     await fetchExecutable({ url: address(name), checksum, path: candidate }, installation);
-    await guardFiles(chmod(candidate, mode), candidate);
+    await dress(candidate, kept);
     await tryOut(candidate, version, installation.runtime.stop);
     await swap(candidate, version, installation);
   } finally {
@@ -143,15 +156,36 @@ async function replace(version: string, target: string, installation: Installati
 }
 
 /**
- * The rights of the running program's file. Whether that file is this program is asked of it:
+ * Gives the new file owner, group and mode of the old one, so that an upgrade by root neither makes
+ * a user's program root's nor takes it from a group. Throws UPGRADE_FAILED when this user may not.
+ */
+async function dress(path: string, { uid, gid, mode }: Stats): Promise<void> {
+  const made = await guardFiles(lstat(path), path);
+  if (made.uid !== uid || made.gid !== gid) {
+    await chown(path, uid, gid).catch((cause: unknown) => {
+      throw new CliError("UPGRADE_FAILED", {
+        message: "This user may not give the new file the owner and group of the program's file.",
+        hint: `Nothing was changed. Run the upgrade as the owner of the file (uid ${uid}), or as root.`,
+        details: { reason: errnoOf(cause), path, uid, gid },
+        retryable: false,
+        cause,
+      });
+    });
+  }
+  // After chown, which may take rights away.
+  await guardFiles(chmod(path, mode & 0o7777), path);
+}
+
+/**
+ * The facts about the running program's file. Whether that file is this program is asked of it:
  * without /proc a runtime may not know its path.
  */
-async function inspect({ executable, version, runtime }: Installation): Promise<number> {
+async function inspect({ executable, version, runtime }: Installation): Promise<Stats> {
   const stats = await lstat(executable).catch(() => undefined);
   if (stats?.isFile() !== true || (await versionOf(executable, runtime.stop)) !== version) {
     throw refused("The file of the running program was not found.", { path: executable });
   }
-  return stats.mode & 0o777;
+  return stats;
 }
 
 const LARGEST = 512 * 1024 * 1024;
@@ -177,7 +211,8 @@ async function fetchExecutable(
       await guardFiles(file.writeFile(chunk), path);
     };
     await download({ url, maxBytes: LARGEST, take }, installation.runtime);
-    await guardFiles(file.sync(), path);
+    // `FileHandle.sync` does not exist under Yarn's Plug'n'Play.
+    await guardFiles(promisify(fsync)(file.fd), path);
   } finally {
     await file.close().catch(() => undefined);
   }

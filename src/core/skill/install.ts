@@ -61,7 +61,7 @@ export async function inspect(skill: Skill, directory: string): Promise<Inspecti
   const found = new Map<string, string | undefined>();
   for (const name of new Set([...Object.keys(ours), ...Object.keys(record?.files ?? {})])) {
     const bytes = await readOptional(join(path, name));
-    found.set(name, bytes === undefined ? undefined : sha256(bytes));
+    found.set(name, bytes === undefined ? undefined : sha256(withoutCarriageReturns(bytes)));
   }
   const present = [...found].filter(([, hash]) => hash !== undefined);
   const foreign = present
@@ -75,6 +75,11 @@ export async function inspect(skill: Skill, directory: string): Promise<Inspecti
   if (matches(ours) && foreign.length === 0) return { ...standing, status: "current" };
   if (record === undefined || !matches(record.files)) return { ...standing, status: "modified" };
   return { ...standing, status: isNewer(record.version, skill.version) ? "newer" : "outdated" };
+}
+
+/** Version control may write CR before each LF: that is the same text. */
+function withoutCarriageReturns(bytes: Uint8Array): Uint8Array {
+  return bytes.filter((byte, at) => byte !== 0x0d || bytes[at + 1] !== 0x0a);
 }
 
 /** Every known folder of the project and the home folder, also those without a copy. */

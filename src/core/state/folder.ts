@@ -11,6 +11,7 @@ import {
   appendPrivateFile,
   ensurePrivateDirectory,
   isExposed,
+  provePrivateFile,
   readPrivateFile,
   removePrivateFile,
   writePrivateFile,
@@ -60,6 +61,14 @@ export class StateFolder {
   /** Replaces a file whole; its folder must be there. */
   write(name: string, bytes: Uint8Array): Promise<void> {
     return writePrivateFile(this.pathOf(name), bytes);
+  }
+
+  /**
+   * Proves, by the very steps of `write`, that a JSON file can be replaced by a somewhat longer one.
+   * `bytes` are its present content, which it keeps.
+   */
+  prove(name: string, bytes: Uint8Array): Promise<void> {
+    return provePrivateFile(this.pathOf(name), bytes);
   }
 
   /**

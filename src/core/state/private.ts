@@ -15,8 +15,8 @@ import {
   statSync,
   writeSync,
 } from "node:fs";
-import { unlink } from "node:fs/promises";
-import { dirname } from "node:path";
+import { truncate, unlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { CliError } from "../../errors.ts";
 import { makeDirectories, nearest, replaceFile } from "../../io/files.ts";
 import { errnoOf, ioError } from "../../io/ioerror.ts";
@@ -121,6 +121,14 @@ function judgeDirectory(directory: string, uid: number | undefined): void {
 
 function judgeRights(path: string, stats: Stats, uid: number | undefined, mode: string): void {
   if (uid === undefined) return;
+  if (stats.uid === 0 && uid !== 0 && stats.isDirectory()) {
+    // A volume that a container was given: root's, and perhaps writable for everybody.
+    throw new CliError("SESSION_INSECURE", {
+      message: "The state folder belongs to root, not to this user.",
+      hint: `Name a folder below it, which this program then makes: LEDGER_ENTERPRISE_STATE_DIR=${quoted(join(path, "state"))}`,
+      details: { path },
+    });
+  }
   if (stats.uid !== uid)
     throw insecure(path, "It belongs to another user.", `chown ${uid} ${quoted(path)}`);
   if ((stats.mode & OTHERS) !== 0) {
@@ -207,6 +215,23 @@ export async function ensurePrivateDirectory(path: string, uid: number | undefin
  */
 export async function writePrivateFile(path: string, bytes: Uint8Array): Promise<void> {
   await replaceFile(path, bytes, 0o600, "SESSION_IO");
+}
+
+/** How much longer than its present content the next content of a proven file may be. */
+const GROWTH_BYTES = 8 * 1024;
+
+/**
+ * Proves that a JSON file can be replaced, by the very steps of `writePrivateFile`: its present
+ * `bytes` are written again, with white space for a longer content, which is then cut off. Throws
+ * SESSION_IO; the file then still has its content.
+ */
+export async function provePrivateFile(path: string, bytes: Uint8Array): Promise<void> {
+  const padded = new Uint8Array(bytes.length + GROWTH_BYTES).fill(0x20);
+  padded.set(bytes);
+  await writePrivateFile(path, padded);
+  await truncate(path, bytes.length).catch((cause: unknown) => {
+    throw ioError("SESSION_IO", "The file could not be written.", path, cause);
+  });
 }
 
 /** Removes a file (a link itself, not its target); false when there was none. Throws SESSION_IO. */

@@ -120,7 +120,7 @@ export class Records {
       await this.folder.prepare(below);
       const bytes = new TextEncoder().encode(`${encode(record)}\n`);
       await this.folder.write(`${below}/${name}.json`, bytes);
-      await this.folder.sweep({ below, olderThanMs: lifeMs, everything: true });
+      await this.sweep(kind, lifeMs);
     } catch (cause) {
       if (!(cause instanceof CliError)) throw cause;
       this.runtime.log.warn(
@@ -128,6 +128,19 @@ export class Records {
         "What later reviews compare with could not be stored in the state folder.",
       );
     }
+  }
+
+  /**
+   * Removes records whose time is over, at most once a day for each kind: looking at thousands of
+   * files takes longer than the command that keeps one.
+   */
+  private async sweep(kind: string, lifeMs: number): Promise<void> {
+    const marker = `records/${kind}.swept`;
+    const bytes = await this.folder.read(marker, 32);
+    const ageMs = this.runtime.now() - Number(new TextDecoder().decode(bytes ?? new Uint8Array()));
+    if (ageMs >= 0 && ageMs < DAY_MS) return;
+    await this.folder.write(marker, new TextEncoder().encode(`${this.runtime.now()}\n`));
+    await this.folder.sweep({ below: `records/${kind}`, olderThanMs: lifeMs, everything: true });
   }
 
   /**

@@ -154,12 +154,16 @@ export class SessionStore {
     return this.folder.lock(LOCK, renewOnce, { done: ready });
   }
 
-  /** Inside the lock: one refresh, and the new pair stored together (SES-5). */
+  /**
+   * Inside the lock: one refresh, and the new pair stored together (SES-5). A refresh token works
+   * once: it is spent only after a proof that its successor can be stored.
+   */
   private async renew(
     current: Session,
     refresh: (session: Session) => Promise<TokenSet>,
   ): Promise<Session> {
     let tokens: TokenSet;
+    await this.folder.prove(FILE, contentOf(current));
     try {
       tokens = await refresh(current);
     } catch (cause) {
@@ -189,7 +193,7 @@ export class SessionStore {
   }
 
   private async write(session: Session): Promise<void> {
-    await this.folder.write(FILE, new TextEncoder().encode(`${JSON.stringify(session)}\n`));
+    await this.folder.write(FILE, contentOf(session));
     this.latest = { session, readAt: this.runtime.now() };
   }
 
@@ -212,6 +216,10 @@ export class SessionStore {
     this.runtime.redactor.learn(tokens.access);
     if (tokens.refresh !== undefined) this.runtime.redactor.learn(tokens.refresh);
   }
+}
+
+function contentOf(session: Session): Uint8Array {
+  return new TextEncoder().encode(`${JSON.stringify(session)}\n`);
 }
 
 /**

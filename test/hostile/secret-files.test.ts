@@ -1,0 +1,73 @@
+/** F5: a file with a key or a secret that others can read; F2: the file that the sandbox writes. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { builtForms, Program, SECRET } from "./program.ts";
+import { RawApi } from "./raw-api.ts";
+
+for (const form of await builtForms()) {
+  describe(form.name, () => {
+    let api: RawApi;
+    let program: Program;
+    let secret: string;
+
+    beforeAll(async () => {
+      api = await RawApi.start();
+      api.serve({});
+      program = await Program.at(form, { LEDGER_ENTERPRISE_API_URL: api.url });
+      secret = join(program.home, "secret");
+      writeFileSync(secret, SECRET);
+      delete program.env.LEDGER_ENTERPRISE_API_KEY_SECRET;
+      program.env.LEDGER_ENTERPRISE_API_KEY_SECRET_FILE = secret;
+    });
+    afterAll(async () => {
+      await Promise.all([api, program].map((resource) => resource[Symbol.asyncDispose]()));
+    });
+
+    const finding = async (): Promise<unknown> => {
+      const { stdout } = await program.run(["doctor", "--offline"]);
+      const document = JSON.parse(stdout);
+      const { findings } = document.error?.details ?? document;
+      return findings.find(({ check }: { check: string }) => check === "secretFiles");
+    };
+
+    test.each([0o644, 0o604, 0o602])("F5 mode %o is a warning and a finding", async (mode) => {
+      chmodSync(secret, mode);
+      const { exit, stderr } = await program.run(["login", "api"]);
+      expect({ exit, stderr }).toEqual({
+        exit: 0,
+        stderr:
+          "warning: SECRET_FILE_EXPOSED: Other users can read or change the file that LEDGER_ENTERPRISE_API_KEY_SECRET_FILE names: chmod 600.\n",
+      });
+      expect(await finding()).toMatchObject({
+        status: "warn",
+        message:
+          "Other users can read or change the file that LEDGER_ENTERPRISE_API_KEY_SECRET_FILE names.",
+      });
+    });
+
+    test("F5 mode 600 is neither", async () => {
+      chmodSync(secret, 0o600);
+      const { exit, stderr } = await program.run(["login", "api"]);
+      expect({ exit, stderr }).toEqual({ exit: 0, stderr: "" });
+      expect(await finding()).toMatchObject({ status: "ok" });
+    });
+
+    test("F2 the sandbox writes a file that a shell can source, for this user alone", async () => {
+      const file = join(program.home, "sandbox.env");
+      const child = program.start(["sandbox", "start", "--envFile", file]);
+      const { value } = await child.stdout.getReader().read();
+      const { environment } = JSON.parse(new TextDecoder().decode(value));
+      expect(readFileSync(file, "utf8")).toBe(`${environment.join("\n")}\n`);
+      expect(statSync(file).mode & 0o777).toBe(0o600);
+      const { exit, stdout } = await program.shell(
+        `unset LEDGER_ENTERPRISE_API_KEY_SECRET_FILE; . '${file}'; "$@" login api`,
+      );
+      expect({ exit, kind: JSON.parse(stdout).session?.kind }).toEqual({ exit: 0, kind: "api" });
+      await program.fail(["sandbox", "start", "--envFile", file], 2, "FILE_EXISTS");
+      child.kill("SIGTERM");
+      await child.exited;
+      await program.run(["logout"]);
+    });
+  });
+}
