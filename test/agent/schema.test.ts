@@ -151,10 +151,8 @@ test.each([
 ])("%p is refused with the nearest name", async (argv, code, hint) => {
   const { exit, document } = await run(...argv);
   expect(exit).toBe(2);
-  expect(document.error).toMatchObject({
-    code,
-    hint: expect.stringMatching(`^${RegExp.escape(hint ?? "")}`),
-  });
+  const shown = expect.stringContaining(hint ?? "");
+  expect(document.error).toMatchObject({ code, hint: shown });
 });
 
 describe.each(COMMANDS)("$name", ({ words, command }) => {
