@@ -24,487 +24,280 @@ interface ErrorEntry {
   readonly hint: string;
 }
 
+/** The same command fails again until something changes. */
+function fail(exit: ErrorEntry["exit"], hint: string): ErrorEntry {
+  return { exit, retryable: false, hint };
+}
+
+/** The same command may succeed when it is run again. */
+function again(exit: ErrorEntry["exit"], hint: string): ErrorEntry {
+  return { exit, retryable: true, hint };
+}
+
 /** Every code that a failure document can have (SPEC §1); `schema errors` prints this table. */
 export const ERRORS = {
   // Command line
-  UNKNOWN_COMMAND: { exit: 2, retryable: false, hint: "Run with --help to see the commands." },
-  MISSING_COMMAND: {
-    exit: 2,
-    retryable: false,
-    hint: "Name one of the group's commands; --help lists them.",
-  },
-  UNKNOWN_OPTION: {
-    exit: 2,
-    retryable: false,
-    hint: "Run the command with --help to see its options.",
-  },
-  MISSING_OPTION: { exit: 2, retryable: false, hint: "Add the option; --help shows how." },
-  MISSING_OPTION_VALUE: {
-    exit: 2,
-    retryable: false,
-    hint: "Give the option a value; a value that begins with '-' is written with '=', as in --page=-1.",
-  },
-  DUPLICATE_OPTION: { exit: 2, retryable: false, hint: "Give the option once." },
-  UNEXPECTED_ARGUMENT: {
-    exit: 2,
-    retryable: false,
-    hint: "Remove the argument; every value belongs to an option.",
-  },
-  INVALID_ARGUMENT: {
-    exit: 2,
-    retryable: false,
-    hint: "Correct the value; --help shows what is accepted.",
-  },
-  INVALID_PATH: {
-    exit: 2,
-    retryable: false,
-    hint: "Give a file that can be read, or a folder that exists or can be made.",
-  },
+  UNKNOWN_COMMAND: fail(2, "Run with --help to see the commands."),
+  MISSING_COMMAND: fail(2, "Name one of the group's commands; --help lists them."),
+  UNKNOWN_OPTION: fail(2, "Run the command with --help to see its options."),
+  MISSING_OPTION: fail(2, "Add the option; --help shows how."),
+  MISSING_OPTION_VALUE: fail(
+    2,
+    "Give the option a value; a value that begins with '-' is written with '=', as in --page=-1.",
+  ),
+  DUPLICATE_OPTION: fail(2, "Give the option once."),
+  UNEXPECTED_ARGUMENT: fail(2, "Remove the argument; every value belongs to an option."),
+  INVALID_ARGUMENT: fail(2, "Correct the value; --help shows what is accepted."),
+  INVALID_PATH: fail(2, "Give a file that can be read, or a folder that exists or can be made."),
 
   // JSON that the caller gives
-  INVALID_JSON: {
-    exit: 2,
-    retryable: false,
-    hint: "Give one JSON object inline, as @file, or as - for standard input; quote it for your shell.",
-  },
-  JSON_DUPLICATE_KEY: { exit: 2, retryable: false, hint: "Each key may stand once in an object." },
-  INVALID_REQUEST_DATA: {
-    exit: 2,
-    retryable: false,
-    hint: 'The request needs a "type" (a non-empty string) and its "data".',
-  },
-  PAYLOAD_TOO_LARGE: { exit: 2, retryable: false, hint: "Send less: a document may have 1 MiB." },
+  INVALID_JSON: fail(
+    2,
+    "Give one JSON object inline, as @file, or as - for standard input; quote it for your shell.",
+  ),
+  JSON_DUPLICATE_KEY: fail(2, "Each key may stand once in an object."),
+  INVALID_REQUEST_DATA: fail(2, 'The request needs a "type" (a non-empty string) and its "data".'),
+  PAYLOAD_TOO_LARGE: fail(2, "Send less: a document may have 1 MiB."),
 
   // What a payment means
-  INVALID_AMOUNT: {
-    exit: 2,
-    retryable: false,
-    hint: 'Write a number, one space and a unit, such as --amount "0.007 BTC"; whole base units go to --amountBase.',
-  },
-  UNKNOWN_UNIT: {
-    exit: 2,
-    retryable: false,
-    hint: "Use one of the units in error.details.units, spelled exactly so.",
-  },
-  INVALID_ADDRESS: {
-    exit: 2,
-    retryable: false,
-    hint: "Copy the whole address again from its source; never correct one by hand.",
-  },
-  AMBIGUOUS_NAME: {
-    exit: 2,
-    retryable: false,
-    hint: "Name one of error.details.candidates by its id.",
-  },
-  AMBIGUOUS_ASSET: {
-    exit: 2,
-    retryable: false,
-    hint: "Name the contract with --token, or the token's own account; a ticker chooses no contract.",
-  },
-  LOOKALIKE_ADDRESS: {
-    exit: 2,
-    retryable: false,
-    hint: "Do not pay. Show both addresses in error.details to a person, who asks the recipient.",
-  },
-  DECIMALS_CONFLICT: {
-    exit: 2,
-    retryable: false,
-    hint: "Do not pay. Ask a person: the server's decimals for this asset are not the ones that are known.",
-  },
-  MEANING_UNCLEAR: {
-    exit: 2,
-    retryable: false,
-    hint: "Show error.details.summary to a person. Pass the SHA-256 that this person confirms as --expectPayloadSha256.",
-  },
+  INVALID_AMOUNT: fail(
+    2,
+    'Write a number, one space and a unit, such as --amount "0.007 BTC"; whole base units go to --amountBase.',
+  ),
+  UNKNOWN_UNIT: fail(2, "Use one of the units in error.details.units, spelled exactly so."),
+  INVALID_ADDRESS: fail(
+    2,
+    "Copy the whole address again from its source; never correct one by hand.",
+  ),
+  AMBIGUOUS_NAME: fail(2, "Name one of error.details.candidates by its id."),
+  AMBIGUOUS_ASSET: fail(
+    2,
+    "Name the contract with --token, or the token's own account; a ticker chooses no contract.",
+  ),
+  LOOKALIKE_ADDRESS: fail(
+    2,
+    "Do not pay. Show both addresses in error.details to a person, who asks the recipient.",
+  ),
+  DECIMALS_CONFLICT: fail(
+    2,
+    "Do not pay. Ask a person: the server's decimals for this asset are not the ones that are known.",
+  ),
+  MEANING_UNCLEAR: fail(
+    2,
+    "Show error.details.summary to a person. Pass the SHA-256 that this person confirms as --expectPayloadSha256.",
+  ),
 
   // Configuration
-  MISSING_CREDENTIALS: {
-    exit: 2,
-    retryable: false,
-    hint: "Set the named environment variables, then run again.",
-  },
-  CONFIG_CONFLICT: {
-    exit: 2,
-    retryable: false,
-    hint: "Two sources give the same setting; keep one: drop the option, or unset one of the variables.",
-  },
-  INVALID_URL: {
-    exit: 2,
-    retryable: false,
-    hint: "Give the base URL as https://host/path, without user, query or fragment.",
-  },
-  INSECURE_URL: {
-    exit: 2,
-    retryable: false,
-    hint: "Use https; plain http is accepted only for this machine's loopback address.",
-  },
-  INVALID_PROXY: {
-    exit: 2,
-    retryable: false,
-    hint: "Set the proxy variable to http://host:port, or unset it.",
-  },
-  READ_ONLY: {
-    exit: 2,
-    retryable: false,
-    hint: "LEDGER_ENTERPRISE_READ_ONLY is set: commands that write or sign are switched off. Ask the person who set it.",
-  },
-  NOT_SUPPORTED: {
-    exit: 2,
-    retryable: false,
-    hint: "This API version does not offer the operation.",
-  },
+  MISSING_CREDENTIALS: fail(2, "Set the named environment variables, then run again."),
+  CONFIG_CONFLICT: fail(
+    2,
+    "Two sources give the same setting; keep one: drop the option, or unset one of the variables.",
+  ),
+  INVALID_URL: fail(2, "Give the base URL as https://host/path, without user, query or fragment."),
+  INSECURE_URL: fail(
+    2,
+    "Use https; plain http is accepted only for this machine's loopback address.",
+  ),
+  INVALID_PROXY: fail(2, "Set the proxy variable to http://host:port, or unset it."),
+  READ_ONLY: fail(
+    2,
+    "LEDGER_ENTERPRISE_READ_ONLY is set: commands that write or sign are switched off. Ask the person who set it.",
+  ),
+  NOT_SUPPORTED: fail(2, "This API version does not offer the operation."),
 
   // Keys, challenges, signatures
-  INVALID_PRIVATE_KEY: {
-    exit: 2,
-    retryable: false,
-    hint: "Expected: the hexadecimal form of an unencrypted P-256 PEM. Make it with: xxd -p -c 0 key.pem",
-  },
-  UNSUPPORTED_KEY: {
-    exit: 2,
-    retryable: false,
-    hint: "Only P-256 (secp256r1, prime256v1) keys sign here; 'keys generate' makes one.",
-  },
-  ENCRYPTED_PRIVATE_KEY: {
-    exit: 2,
-    retryable: false,
-    hint: "Remove the pass-phrase first: openssl ec -in key.pem -out plain.pem, then give its hexadecimal form.",
-  },
-  KEY_MISMATCH: {
-    exit: 2,
-    retryable: false,
-    hint: "The configured private key is not the one registered for this operator; configure the right key.",
-  },
-  INVALID_CHALLENGE: {
-    exit: 2,
-    retryable: false,
-    hint: "Pass the challenge exactly as 'requests getChallenge' printed it.",
-  },
-  CHALLENGE_MISMATCH: {
-    exit: 2,
-    retryable: false,
-    hint: "Do not approve. Show error.details.differences to a person; the request stays open, and only a person decides what becomes of it.",
-  },
-  INVALID_SIGNATURE: {
-    exit: 2,
-    retryable: false,
-    hint: "Pass the signature exactly as 'requests sign' printed it.",
-  },
+  INVALID_PRIVATE_KEY: fail(
+    2,
+    "Expected: the hexadecimal form of an unencrypted P-256 PEM. Make it with: xxd -p -c 0 key.pem",
+  ),
+  UNSUPPORTED_KEY: fail(
+    2,
+    "Only P-256 (secp256r1, prime256v1) keys sign here; 'keys generate' makes one.",
+  ),
+  ENCRYPTED_PRIVATE_KEY: fail(
+    2,
+    "Remove the pass-phrase first: openssl ec -in key.pem -out plain.pem, then give its hexadecimal form.",
+  ),
+  KEY_MISMATCH: fail(
+    2,
+    "The configured private key is not the one registered for this operator; configure the right key.",
+  ),
+  INVALID_CHALLENGE: fail(2, "Pass the challenge exactly as 'requests getChallenge' printed it."),
+  CHALLENGE_MISMATCH: fail(
+    2,
+    "Do not approve. Show error.details.differences to a person; the request stays open, and only a person decides what becomes of it.",
+  ),
+  INVALID_SIGNATURE: fail(2, "Pass the signature exactly as 'requests sign' printed it."),
 
   // Programs that hold a key or a secret
-  SIGNER_INSECURE: {
-    exit: 2,
-    retryable: false,
-    hint: "Give the path in error.details to root or to this user, and take write access from group and others: chmod go-w.",
-  },
-  SIGNER_REFUSED: {
-    exit: 2,
-    retryable: false,
-    hint: "Nothing was signed. A person must look at error.details and at the key store; do not try again before.",
-  },
-  SIGNER_INVALID: {
-    exit: 5,
-    retryable: false,
-    hint: "Nothing was signed. Compare the signer's key with LEDGER_ENTERPRISE_API_PUBLIC_KEY: run 'doctor --signer'.",
-  },
-  SIGNER_TIMEOUT: {
-    exit: 1,
-    retryable: false,
-    hint: "Nothing was signed. Check the key store; a slow one needs a larger timeoutSeconds in LEDGER_ENTERPRISE_SIGNER.",
-  },
-  SIGNER_UNAVAILABLE: {
-    exit: 1,
-    retryable: false,
-    hint: "Nothing was signed. Look at error.details, correct the signer, then check it with 'doctor --signer'.",
-  },
-  SECRET_COMMAND_FAILED: {
-    exit: 2,
-    retryable: false,
-    hint: "Look at error.details. The program must print the secret alone, on one line, and exit with 0.",
-  },
+  SIGNER_INSECURE: fail(
+    2,
+    "Give the path in error.details to root or to this user, and take write access from group and others: chmod go-w.",
+  ),
+  SIGNER_REFUSED: fail(
+    2,
+    "Nothing was signed. A person must look at error.details and at the key store; do not try again before.",
+  ),
+  SIGNER_INVALID: fail(
+    5,
+    "Nothing was signed. Compare the signer's key with LEDGER_ENTERPRISE_API_PUBLIC_KEY: run 'doctor --signer'.",
+  ),
+  SIGNER_TIMEOUT: fail(
+    1,
+    "Nothing was signed. Check the key store; a slow one needs a larger timeoutSeconds in LEDGER_ENTERPRISE_SIGNER.",
+  ),
+  SIGNER_UNAVAILABLE: fail(
+    1,
+    "Nothing was signed. Look at error.details, correct the signer, then check it with 'doctor --signer'.",
+  ),
+  SECRET_COMMAND_FAILED: fail(
+    2,
+    "Look at error.details. The program must print the secret alone, on one line, and exit with 0.",
+  ),
 
   // Session
-  NOT_LOGGED_IN: {
-    exit: 3,
-    retryable: false,
-    hint: "Log in first: 'login api' or 'login device'.",
-  },
-  SESSION_EXPIRED: {
-    exit: 3,
-    retryable: false,
-    hint: "Log in again: 'login api' or 'login device'.",
-  },
-  SESSION_MISMATCH: {
-    exit: 3,
-    retryable: false,
-    hint: "The session belongs to another server or workspace; log in again for the configured one.",
-  },
-  SESSION_CORRUPT: { exit: 3, retryable: false, hint: "Run 'logout', then log in again." },
-  SESSION_INSECURE: {
-    exit: 3,
-    retryable: false,
-    hint: "Others can read or change the session; correct owner and mode, then log in again.",
-  },
-  SESSION_IO: {
-    exit: 1,
-    retryable: false,
-    hint: "Check that the state directory exists, can be written and has space.",
-  },
-  LOCK_TIMEOUT: {
-    exit: 1,
-    retryable: true,
-    hint: "Another process holds the session; try again when it has ended.",
-  },
-  WRONG_SESSION_KIND: {
-    exit: 3,
-    retryable: false,
-    hint: "This command needs another kind of login.",
-  },
+  NOT_LOGGED_IN: fail(3, "Log in first: 'login api' or 'login device'."),
+  SESSION_EXPIRED: fail(3, "Log in again: 'login api' or 'login device'."),
+  SESSION_MISMATCH: fail(
+    3,
+    "The session belongs to another server or workspace; log in again for the configured one.",
+  ),
+  SESSION_CORRUPT: fail(3, "Run 'logout', then log in again."),
+  SESSION_INSECURE: fail(
+    3,
+    "Others can read or change the session; correct owner and mode, then log in again.",
+  ),
+  SESSION_IO: fail(1, "Check that the state directory exists, can be written and has space."),
+  LOCK_TIMEOUT: again(1, "Another process holds the session; try again when it has ended."),
+  WRONG_SESSION_KIND: fail(3, "This command needs another kind of login."),
 
   // HTTP statuses
-  BAD_REQUEST: {
-    exit: 2,
-    retryable: false,
-    hint: "The API refused the input; error.api says why.",
-  },
-  UNAUTHORIZED: {
-    exit: 3,
-    retryable: false,
-    hint: "The API refused the credentials. A person must check address, workspace, API key id and secret; the same ones are refused again.",
-  },
-  FORBIDDEN: {
-    exit: 3,
-    retryable: false,
-    hint: "Either this user lacks a permission, or a policy of the workspace forbids it: 'permissions allowedActions' and 'policies list' show both. An administrator of the workspace decides.",
-  },
-  NOT_FOUND: {
-    exit: 4,
-    retryable: false,
-    hint: "Check the id, the matching list command shows what exists; where none was given, check base URL and path.",
-  },
-  CONFLICT: {
-    exit: 1,
-    retryable: false,
-    hint: "The object's state changed; read it again before going on.",
-  },
-  HTTP_ERROR: {
-    exit: 1,
-    retryable: false,
-    hint: "The API gave an unexpected status; error.httpStatus shows it.",
-  },
-  RATE_LIMITED: {
-    exit: 1,
-    retryable: true,
-    hint: "Wait, then repeat; error.retryAfterSeconds says how long when it is known.",
-  },
-  SERVER_ERROR: { exit: 5, retryable: true, hint: "The API failed; try again later." },
-  REDIRECT_BLOCKED: {
-    exit: 1,
-    retryable: false,
-    hint: "The server answered with a redirect, which is never followed; check the base URL.",
-  },
-  INVALID_RESPONSE: {
-    exit: 5,
-    retryable: false,
-    hint: "The answer is not what the API promises; check base URL and proxy.",
-  },
-  RESPONSE_TOO_LARGE: { exit: 5, retryable: false, hint: "Ask for less: use pages or filters." },
-  OUTCOME_UNKNOWN: {
-    exit: 1,
-    retryable: false,
-    hint: "Do not repeat. It may have been carried out: look first, with 'requests get --id', or 'requests list --createdBy me --sortOrder desc --pageSize 10' (API V1: 'transactions list --accountId'), and compare account, recipient, amount and note.",
-  },
+  BAD_REQUEST: fail(2, "The API refused the input; error.api says why."),
+  UNAUTHORIZED: fail(
+    3,
+    "The API refused the credentials. A person must check address, workspace, API key id and secret; the same ones are refused again.",
+  ),
+  FORBIDDEN: fail(
+    3,
+    "Either this user lacks a permission, or a policy of the workspace forbids it: 'permissions allowedActions' and 'policies list' show both. An administrator of the workspace decides.",
+  ),
+  NOT_FOUND: fail(
+    4,
+    "Check the id, the matching list command shows what exists; where none was given, check base URL and path.",
+  ),
+  CONFLICT: fail(1, "The object's state changed; read it again before going on."),
+  HTTP_ERROR: fail(1, "The API gave an unexpected status; error.httpStatus shows it."),
+  RATE_LIMITED: again(
+    1,
+    "Wait, then repeat; error.retryAfterSeconds says how long when it is known.",
+  ),
+  SERVER_ERROR: again(5, "The API failed; try again later."),
+  REDIRECT_BLOCKED: fail(
+    1,
+    "The server answered with a redirect, which is never followed; check the base URL.",
+  ),
+  INVALID_RESPONSE: fail(5, "The answer is not what the API promises; check base URL and proxy."),
+  RESPONSE_TOO_LARGE: fail(5, "Ask for less: use pages or filters."),
+  OUTCOME_UNKNOWN: fail(
+    1,
+    "Do not repeat. It may have been carried out: look first, with 'requests get --id', or 'requests list --createdBy me --sortOrder desc --pageSize 10' (API V1: 'transactions list --accountId'), and compare account, recipient, amount and note.",
+  ),
 
   // Journal and audit trail
-  AUDIT_UNAVAILABLE: {
-    exit: 1,
-    retryable: false,
-    hint: "Check that the state folder can be written and has space; 'doctor' shows where it is.",
-  },
-  AUDIT_BROKEN: {
-    exit: 1,
-    retryable: false,
-    hint: "Have a person look at error.details and at the log; 'audit restart --reason' begins a new one.",
-  },
-  DUPLICATE_SUSPECTED: {
-    exit: 2,
-    retryable: false,
-    hint: "Do not repeat. Run 'requests reconcile' with the key in error.details.key; only if a second request is meant, add --again with that key.",
-  },
+  AUDIT_UNAVAILABLE: fail(
+    1,
+    "Check that the state folder can be written and has space; 'doctor' shows where it is.",
+  ),
+  AUDIT_BROKEN: fail(
+    1,
+    "Have a person look at error.details and at the log; 'audit restart --reason' begins a new one.",
+  ),
+  DUPLICATE_SUSPECTED: fail(
+    2,
+    "Do not repeat. Run 'requests reconcile' with the key in error.details.key; only if a second request is meant, add --again with that key.",
+  ),
 
   // Network
-  DNS_ERROR: {
-    exit: 1,
-    retryable: true,
-    hint: "The host name was not found; check base URL, network and proxy.",
-  },
-  NETWORK_ERROR: {
-    exit: 1,
-    retryable: true,
-    hint: "The server could not be reached; check base URL, network and proxy.",
-  },
-  CONNECTION_RESET: {
-    exit: 1,
-    retryable: true,
-    hint: "The connection broke; try again. If it always does, check proxy and base URL, and whether both sides speak https.",
-  },
-  TIMEOUT: {
-    exit: 1,
-    retryable: true,
-    hint: "No complete answer in time; try again, or raise --timeout.",
-  },
-  TLS_ERROR: {
-    exit: 1,
-    retryable: false,
-    hint: "The server's certificate or protocol was not accepted: for a private authority set NODE_EXTRA_CA_CERTS to its PEM file; check this machine's clock; the server must speak TLS 1.2 or newer on this port.",
-  },
-  PROXY_ERROR: {
-    exit: 1,
-    retryable: false,
-    hint: "The proxy refused the connection; check HTTPS_PROXY and NO_PROXY.",
-  },
+  DNS_ERROR: again(1, "The host name was not found; check base URL, network and proxy."),
+  NETWORK_ERROR: again(1, "The server could not be reached; check base URL, network and proxy."),
+  CONNECTION_RESET: again(
+    1,
+    "The connection broke; try again. If it always does, check proxy and base URL, and whether both sides speak https.",
+  ),
+  TIMEOUT: again(1, "No complete answer in time; try again, or raise --timeout."),
+  TLS_ERROR: fail(
+    1,
+    "The server's certificate or protocol was not accepted: for a private authority set NODE_EXTRA_CA_CERTS to its PEM file; check this machine's clock; the server must speak TLS 1.2 or newer on this port.",
+  ),
+  PROXY_ERROR: fail(1, "The proxy refused the connection; check HTTPS_PROXY and NO_PROXY."),
 
   // Waiting
-  WAIT_TIMEOUT: {
-    exit: 1,
-    retryable: true,
-    hint: "The request is still open; reviews in error.details say who has to act. Wait again if somebody will.",
-  },
-  WAIT_OTHER_STATE: {
-    exit: 1,
-    retryable: false,
-    hint: "The request ended in another state; error.details shows it.",
-  },
-  REQUEST_CLOSED: {
-    exit: 1,
-    retryable: false,
-    hint: "The request is already final; nothing can be approved.",
-  },
+  WAIT_TIMEOUT: again(
+    1,
+    "The request is still open; reviews in error.details say who has to act. Wait again if somebody will.",
+  ),
+  WAIT_OTHER_STATE: fail(1, "The request ended in another state; error.details shows it."),
+  REQUEST_CLOSED: fail(1, "The request is already final; nothing can be approved."),
 
   // Device
-  DEVICE_NOT_FOUND: {
-    exit: 1,
-    retryable: true,
-    hint: "Connect the Ledger Stax or Flex by USB and unlock it.",
-  },
-  DEVICE_PERMISSION: {
-    exit: 1,
-    retryable: false,
-    hint: "This user may not open the device; on Linux install the udev rule from the README's part on devices, then reconnect it.",
-  },
-  DEVICE_LOCKED: { exit: 1, retryable: true, hint: "Unlock the device and run the command again." },
-  DEVICE_WRONG_APP: { exit: 1, retryable: true, hint: "Open the Vault application on the device." },
-  DEVICE_APP_MISSING: {
-    exit: 1,
-    retryable: false,
-    hint: "Install the Vault application on the device.",
-  },
-  DEVICE_REFUSED: {
-    exit: 1,
-    retryable: false,
-    hint: "It was declined on the device; nothing was sent.",
-  },
-  DEVICE_TIMEOUT: {
-    exit: 1,
-    retryable: true,
-    hint: "Decline what the device still shows, then run the command again.",
-  },
-  DEVICE_DISCONNECTED: {
-    exit: 1,
-    retryable: true,
-    hint: "Reconnect the device and run the command again.",
-  },
-  DEVICE_AMBIGUOUS: {
-    exit: 2,
-    retryable: false,
-    hint: "Name one device with --device, or disconnect the others.",
-  },
-  DEVICE_BUSY: { exit: 1, retryable: true, hint: "Close the other program that uses the device." },
-  DEVICE_NOT_READY: {
-    exit: 1,
-    retryable: false,
-    hint: "Finish setting up the device, or restart it.",
-  },
-  DEVICE_ERROR: {
-    exit: 1,
-    retryable: false,
-    hint: "The device reported an unknown status; restart it and look at error.details.",
-  },
-  DEVICE_PROTOCOL: {
-    exit: 1,
-    retryable: false,
-    hint: "The device's answer was malformed; reconnect it, and use one program at a time.",
-  },
-  DEVICE_MISMATCH: {
-    exit: 3,
-    retryable: false,
-    hint: "This is not the device of the session; connect the right one or log in with this one.",
-  },
-  DEVICE_UNSUPPORTED: {
-    exit: 1,
-    retryable: false,
-    hint: "USB support is missing; on Debian: apt-get install libudev1 libusb-1.0-0. Other commands work without it.",
-  },
-  DEVICE_SERVER_UNTRUSTED: {
-    exit: 1,
-    retryable: false,
-    hint: "Do not approve. The device does not accept the server's security module; tell your security officer.",
-  },
-  DEVICE_BAD_DATA: {
-    exit: 1,
-    retryable: false,
-    hint: "The device refused the server's data; is it a device of another workspace?",
-  },
-  DEVICE_NOT_REGISTERED: {
-    exit: 3,
-    retryable: false,
-    hint: "This device belongs to no user of the workspace.",
-  },
-  DEVICE_NOT_A_REVIEWER: {
-    exit: 3,
-    retryable: false,
-    hint: "The user of this device may not approve the request now.",
-  },
-  DEVICE_LOGIN_UNSUPPORTED: {
-    exit: 1,
-    retryable: false,
-    hint: "This server offers no device login; use 'login api'.",
-  },
+  DEVICE_NOT_FOUND: again(1, "Connect the Ledger Stax or Flex by USB and unlock it."),
+  DEVICE_PERMISSION: fail(
+    1,
+    "This user may not open the device; on Linux install the udev rule from the README's part on devices, then reconnect it.",
+  ),
+  DEVICE_LOCKED: again(1, "Unlock the device and run the command again."),
+  DEVICE_WRONG_APP: again(1, "Open the Vault application on the device."),
+  DEVICE_APP_MISSING: fail(1, "Install the Vault application on the device."),
+  DEVICE_REFUSED: fail(1, "It was declined on the device; nothing was sent."),
+  DEVICE_TIMEOUT: again(1, "Decline what the device still shows, then run the command again."),
+  DEVICE_DISCONNECTED: again(1, "Reconnect the device and run the command again."),
+  DEVICE_AMBIGUOUS: fail(2, "Name one device with --device, or disconnect the others."),
+  DEVICE_BUSY: again(1, "Close the other program that uses the device."),
+  DEVICE_NOT_READY: fail(1, "Finish setting up the device, or restart it."),
+  DEVICE_ERROR: fail(
+    1,
+    "The device reported an unknown status; restart it and look at error.details.",
+  ),
+  DEVICE_PROTOCOL: fail(
+    1,
+    "The device's answer was malformed; reconnect it, and use one program at a time.",
+  ),
+  DEVICE_MISMATCH: fail(
+    3,
+    "This is not the device of the session; connect the right one or log in with this one.",
+  ),
+  DEVICE_UNSUPPORTED: fail(
+    1,
+    "USB support is missing; on Debian: apt-get install libudev1 libusb-1.0-0. Other commands work without it.",
+  ),
+  DEVICE_SERVER_UNTRUSTED: fail(
+    1,
+    "Do not approve. The device does not accept the server's security module; tell your security officer.",
+  ),
+  DEVICE_BAD_DATA: fail(
+    1,
+    "The device refused the server's data; is it a device of another workspace?",
+  ),
+  DEVICE_NOT_REGISTERED: fail(3, "This device belongs to no user of the workspace."),
+  DEVICE_NOT_A_REVIEWER: fail(3, "The user of this device may not approve the request now."),
+  DEVICE_LOGIN_UNSUPPORTED: fail(1, "This server offers no device login; use 'login api'."),
 
   // Version, files, the program itself
-  VERSION_OUTDATED: { exit: 1, retryable: false, hint: "Upgrade, then run the command again." },
-  FILE_EXISTS: {
-    exit: 2,
-    retryable: false,
-    hint: "Nothing was overwritten; choose another path, or use --force where offered.",
-  },
-  IO_ERROR: {
-    exit: 1,
-    retryable: false,
-    hint: "Check that the path can be read or written and has space.",
-  },
-  RUNTIME_UNSUPPORTED: {
-    exit: 1,
-    retryable: false,
-    hint: "Install a newer Node.js, or use the standalone executable, which needs none.",
-  },
-  OUTPUT_ERROR: { exit: 1, retryable: false, hint: "Standard output could not be written." },
-  UPGRADE_FAILED: {
-    exit: 1,
-    retryable: true,
-    hint: "Nothing was changed; the installed version still works.",
-  },
-  DOCTOR_PROBLEMS: {
-    exit: 1,
-    retryable: false,
-    hint: "error.details.findings lists each problem with its fix.",
-  },
-  INTERNAL: {
-    exit: 1,
-    retryable: false,
-    hint: "This is a defect of the program; run with --debug and report it.",
-  },
-} as const satisfies Record<string, ErrorEntry>;
+  VERSION_OUTDATED: fail(1, "Upgrade, then run the command again."),
+  FILE_EXISTS: fail(
+    2,
+    "Nothing was overwritten; choose another path, or use --force where offered.",
+  ),
+  IO_ERROR: fail(1, "Check that the path can be read or written and has space."),
+  RUNTIME_UNSUPPORTED: fail(
+    1,
+    "Install a newer Node.js, or use the standalone executable, which needs none.",
+  ),
+  OUTPUT_ERROR: fail(1, "Standard output could not be written."),
+  UPGRADE_FAILED: again(1, "Nothing was changed; the installed version still works."),
+  DOCTOR_PROBLEMS: fail(1, "error.details.findings lists each problem with its fix."),
+  INTERNAL: fail(1, "This is a defect of the program; run with --debug and report it."),
+} satisfies Record<string, ErrorEntry>;
 
 /** A code of the table. */
 export type ErrorCode = keyof typeof ERRORS;

@@ -1,7 +1,10 @@
-/** Lists of V2: pages, order, and the pair of routes that most objects have. */
+/**
+ * Lists of V2: pages, order, and the pair of routes that most objects have; and what V1 shares with
+ * it.
+ */
 import type { Call, Route } from "./routes.ts";
 import { type Checks, choice, digits, invalid, Refusal } from "./schema.ts";
-import type { Row } from "./workspace.ts";
+import type { Row, User } from "./workspace.ts";
 
 const LARGEST_PAGE = 30;
 
@@ -69,7 +72,14 @@ function page<T extends Listed>(call: Call, rows: T[], show: Source<T>["show"]):
   };
 }
 
-function compare(a: unknown, b: unknown): number {
+/** Numbers by size, anything else as text. */
+export function compare(a: unknown, b: unknown): number {
   if (typeof a === "number" && typeof b === "number") return a - b;
   return String(a) < String(b) ? -1 : Number(String(a) > String(b));
+}
+
+/** Operators see only themselves, unless legacyViewAll says otherwise. */
+export function visibleUsers({ world, user }: Call): User[] {
+  const users = [...world.workspace.users.values()];
+  return user.role === "ADMIN" || user.legacyViewAll ? users : users.filter((one) => one === user);
 }

@@ -6,6 +6,7 @@
 import { getChannels, loginRoutes } from "./device.ts";
 import type { Decision } from "./governance.ts";
 import { type Json, JsonNumber, type JsonObject, memberAt, textAt } from "./json.ts";
+import { compare, found, visibleUsers } from "./pages.ts";
 import type { Call, Dialect, Headers, Query, Route, World } from "./routes.ts";
 import {
   type Check,
@@ -56,11 +57,6 @@ interface Source<T> {
   rows(call: Call): Iterable<T>;
   fits?(row: T, query: Query, call: Call): boolean;
   show(row: T, world: World): unknown;
-}
-
-function found<T>(row: T | undefined): T {
-  if (row === undefined) throw new Refusal(404, "There is nothing with this id");
-  return row;
 }
 
 /** The number in the path. */
@@ -126,21 +122,10 @@ function page<T extends Listed>(
   };
 }
 
-function compare(a: unknown, b: unknown): number {
-  if (typeof a === "number" && typeof b === "number") return a - b;
-  return String(a) < String(b) ? -1 : Number(String(a) > String(b));
-}
-
 /** True when nothing was asked for, or one of the values that were. */
 function isAsked(query: Query, name: string, found: unknown): boolean {
   const asked = query.all(name);
   return asked.length === 0 || asked.includes(String(found));
-}
-
-/** Operators see only themselves, unless they may view everything. */
-function visibleUsers({ world, user }: Call): User[] {
-  const users = [...world.workspace.users.values()];
-  return user.role === "ADMIN" || user.legacyViewAll ? users : users.filter((one) => one === user);
 }
 
 /** V1's words for a request's data into the engine's: camelCase names, and the ids of numbers. */

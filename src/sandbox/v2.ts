@@ -17,7 +17,7 @@ import {
 } from "./documents.ts";
 import { type Decision, pendingReviews } from "./governance.ts";
 import { type JsonObject, memberAt, textAt } from "./json.ts";
-import { found, resource } from "./pages.ts";
+import { found, resource, visibleUsers } from "./pages.ts";
 import type { Call, Dialect, Route } from "./routes.ts";
 import { choice, invalid, object, Refusal, record, text } from "./schema.ts";
 import { CURRENCIES, estimateFee } from "./transactions.ts";
@@ -39,12 +39,6 @@ function hasStatus(row: Row, { query }: Call): boolean {
 
 function hasName(row: { readonly name: string }, { query }: Call): boolean {
   return row.name.toLowerCase().includes((query.text("name") ?? "").toLowerCase());
-}
-
-/** Operators see only themselves, unless legacyViewAll says otherwise. */
-function visibleUsers({ world, user }: Call): User[] {
-  const users = [...world.workspace.users.values()];
-  return user.role === "ADMIN" || user.legacyViewAll ? users : users.filter((one) => one === user);
 }
 
 function fitsRequest(request: VaultRequest, { query, user }: Call): boolean {

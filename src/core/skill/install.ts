@@ -8,6 +8,7 @@ import { basename, dirname, join, relative, sep } from "node:path";
 import * as v from "valibot";
 import { CliError } from "../../errors.ts";
 import { makeDirectories, writeNewFile } from "../../io/files.ts";
+import { isNewer } from "../release/verdict.ts";
 import { type Skill, sha256 } from "./content.ts";
 import { AGENTS, type Target, targetsOf } from "./targets.ts";
 
@@ -86,15 +87,6 @@ function withoutCarriageReturns(bytes: Uint8Array): Uint8Array {
 export function inspectKnown(skill: Skill, home: string | undefined): Promise<Inspection[]> {
   const targets = targetsOf(AGENTS, ["project", "user"], home);
   return Promise.all(targets.map(({ path }) => inspect(skill, path)));
-}
-
-function isNewer(version: string, other: string): boolean {
-  const [a, b] = [version, other].map((text) => text.split(".").map(Number)) as [
-    number[],
-    number[],
-  ];
-  const at = a.findIndex((part, index) => part !== b[index]);
-  return at >= 0 && (a[at] ?? 0) > (b[at] ?? 0);
 }
 
 /**
