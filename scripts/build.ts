@@ -8,7 +8,17 @@
  */
 
 import { existsSync } from "node:fs";
-import { copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
+import {
+  chmod,
+  copyFile,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { REPOSITORY } from "../src/core/release/names.ts";
@@ -256,6 +266,12 @@ async function layOutPackage(folder: string): Promise<void> {
     await writeFile(join(folder, "bin", file), `"use strict";${shortened.transformSync(source)}`);
   }
   for (const file of ["README.md", "LICENSE"]) await copyFile(join(ROOT, file), join(folder, file));
+  // The rights of a checkout depend on the umask; a helper that its group may change is refused.
+  await mkdir(join(folder, "helpers"));
+  for (const file of await readdir(join(ROOT, "helpers"))) {
+    await copyFile(join(ROOT, "helpers", file), join(folder, "helpers", file));
+    await chmod(join(folder, "helpers", file), 0o755);
+  }
   await writeFile(join(folder, "NOTICES.txt"), await notices());
   await writeFile(
     join(folder, "package.json"),
@@ -274,7 +290,7 @@ async function publishedPackage(): Promise<object> {
     repository: { type: "git", url: `git+https://github.com/${REPOSITORY}.git` },
     type: "module",
     bin: { [PROGRAM]: `bin/${PROGRAM}.cjs` },
-    files: ["bin", "dist", "NOTICES.txt"],
+    files: ["bin", "dist", "helpers", "NOTICES.txt"],
     engines: { node: ">=22" },
     optionalDependencies: { "node-hid": NODE_HID_VERSION },
   };

@@ -3,11 +3,11 @@
  * supports, with and without node-hid (SPEC §9).
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, realpathSync } from "node:fs";
+import { existsSync, readdirSync, realpathSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { packageTarball, VERSION } from "../../scripts/build.ts";
+import { packageTarball, ROOT, VERSION } from "../../scripts/build.ts";
 import { findArtifacts } from "../support/artifacts.ts";
 
 const { nodes, installed } = await findArtifacts();
@@ -70,6 +70,15 @@ describe.each(Object.entries(nodes))(
       };
       expect(["DEVICE_NOT_FOUND", "DEVICE_UNSUPPORTED"]).toContain(error.code);
       expect(error.message).not.toBe(ABSENT);
+    });
+
+    test("the helpers for key stores come with it, executable", () => {
+      const folder = join(prefix, "lib/node_modules/ledger-enterprise-cli/helpers");
+      for (const name of readdirSync(join(ROOT, "helpers"))) {
+        const { exitCode, stdout } = Bun.spawnSync([join(folder, name)]);
+        expect([exitCode, stdout.toString()]).toEqual([1, expect.stringContaining("usage: ")]);
+      }
+      expect(readdirSync(folder).length).toBeGreaterThan(2);
     });
 
     test("REL-4 without node-hid all but the device commands work, and those say what is missing", async () => {

@@ -1,0 +1,79 @@
+/**
+ * A command that uses no external program loads nothing of what starts one. Seen on the npm package:
+ * Node tells a hook about every module.
+ */
+import { afterAll, expect, test } from "bun:test";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { findArtifacts } from "../support/artifacts.ts";
+import { NOTHING_PUBLISHED } from "../support/releases.ts";
+import { openSandbox } from "../support/sandbox.ts";
+import { trustedFolder } from "./place.ts";
+import { orderFor } from "./signed.ts";
+
+const { installed, nodes } = await findArtifacts();
+const folder = trustedFolder();
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const [PRELOAD, SEEN] = [join(folder, "preload.cjs"), join(folder, "seen")];
+writeFileSync(
+  PRELOAD,
+  `const seen = [];
+require("node:module").registerHooks({
+  resolve(specifier, context, next) {
+    const found = next(specifier, context);
+    seen.push(found.url);
+    return found;
+  },
+});
+process.on("exit", () => require("node:fs").writeFileSync(${JSON.stringify(SEEN)}, seen.join("\\n")));
+`,
+);
+
+/** What a command loads: built-in modules by name, and chunks of ours by their text. */
+async function loadedBy(argv: readonly string[], env: Readonly<Record<string, string>>) {
+  const command = [nodes["22"], "--require", PRELOAD, installed, ...argv];
+  const child = Bun.spawn(command, { env: { HOME: folder, ...env }, stdout: "pipe" });
+  const stdout = await new Response(child.stdout).text();
+  await child.exited;
+  const urls = readFileSync(SEEN, "utf8").split("\n");
+  const files = urls.filter((url) => url.startsWith("file:")).map((url) => new URL(url).pathname);
+  const texts = files.map((path) => readFileSync(path, "utf8"));
+  return {
+    stdout,
+    startsPrograms: urls.includes("node:child_process"),
+    knowsSigners: texts.some((text) => text.includes("ledger-enterprise-signer")),
+    knowsSecretCommands: texts.some((text) => text.includes("did not print one line of text")),
+  };
+}
+
+const NOTHING = { startsPrograms: false, knowsSigners: false, knowsSecretCommands: false };
+const CHALLENGE = "eyJhIjoxfQ";
+
+test.each([
+  ["accounts list", ["accounts", "list"]],
+  ["requests sign with a key of this process", ["requests", "sign", "--challenge", CHALLENGE]],
+  ["whoami", ["whoami"]],
+  ["keys public", ["keys", "public"]],
+])("%s loads nothing that starts a program", async (_name, argv) => {
+  await using sandbox = await openSandbox();
+  await loadedBy(["login", "api"], sandbox.environment);
+  const { stdout, ...loaded } = await loadedBy(argv, sandbox.environment);
+  expect([stdout.includes('"error"'), loaded]).toEqual([false, NOTHING]);
+});
+
+test("the hook sees what an external signer and a secret command load", async () => {
+  await using sandbox = await openSandbox();
+  const key = sandbox.environment.LEDGER_ENTERPRISE_API_PRIVATE_KEY ?? "";
+  const signer = {
+    ...NOTHING_PUBLISHED,
+    LEDGER_ENTERPRISE_API_PUBLIC_KEY: orderFor(key).publicKey,
+    LEDGER_ENTERPRISE_SIGNER: "/absent",
+  };
+  const signing = await loadedBy(["requests", "sign", "--challenge", CHALLENGE], signer);
+  expect(signing).toMatchObject({ startsPrograms: true, knowsSigners: true });
+  const { LEDGER_ENTERPRISE_API_KEY_SECRET: _secret, ...rest } = sandbox.environment;
+  const command = { LEDGER_ENTERPRISE_API_KEY_SECRET_COMMAND: "/absent" };
+  const login = await loadedBy(["login", "api"], { ...rest, ...command });
+  expect(login).toMatchObject({ knowsSigners: false, knowsSecretCommands: true });
+});
