@@ -164,7 +164,8 @@ function transactionOf(data: JsonObject): JsonObject {
 }
 
 /**
- * Names in snake_case at every level; names that begin with a capital (MEMO_TEXT) stay. Throws
+ * Names in snake_case at every level but in an ABI and the arguments for it, which are the
+ * contract's own; names that begin with a capital (MEMO_TEXT) stay. Throws
  * Refusal 400 when two become one.
  */
 export function snake(json: Json): Json {
@@ -177,7 +178,8 @@ export function snake(json: Json): Json {
       (_, before: string, capital: string) => `${before}_${capital.toLowerCase()}`,
     );
     if (members.has(renamed)) throw invalid(`Two names are the same in snake_case: ${renamed}`);
-    members.set(renamed, snake(value));
+    const isForeign = renamed === "abi" || renamed === "function_arguments";
+    members.set(renamed, isForeign ? value : snake(value));
   }
   return members;
 }

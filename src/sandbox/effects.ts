@@ -5,6 +5,7 @@
 import { type JsonObject, memberAt, toPlain } from "./json.ts";
 import {
   type Check,
+  choice,
   insist,
   invalid,
   list,
@@ -43,6 +44,12 @@ const addressInput = record({ name: text(), currency: text(), address: text() },
 const described = { description: nullable(text()) };
 const whitelistInput = record({ name: text(), addresses: list(addressInput) }, described, true);
 const groupInput = record({ name: text() }, { ...described, userIds: list(text()) }, true);
+
+const messageInput = record({
+  accountId: text(),
+  messageType: choice("EIP-191"),
+  messageData: record({ accountName: text(), rawMessage: text() }, { address: nullable(text()) }),
+});
 
 const EFFECTS: Readonly<Record<string, (workspace: Workspace, data: JsonObject) => Effect>> = {
   CREATE_ACCOUNT(workspace, data) {
@@ -84,6 +91,16 @@ const EFFECTS: Readonly<Record<string, (workspace: Workspace, data: JsonObject) 
         balance: 0n,
       });
     };
+  },
+  /** What is signed is checked; the signature itself is nobody's here. */
+  CREATE_MESSAGE_SIGNING(workspace, data) {
+    const { accountId, messageData } = read(messageInput, data);
+    const account = workspace.accounts.get(accountId);
+    if (account?.currency !== "ethereum")
+      throw invalid("data.accountId: no account that can sign messages");
+    if (account.name !== messageData.accountName)
+      throw invalid("data.messageData.accountName: not the name of this account");
+    return undefined;
   },
   CREATE_WHITELIST(workspace, data) {
     const { name, addresses, description } = read(whitelistInput, data);

@@ -88,6 +88,8 @@ const SWITCHES = record(
     alterChallenge: nullable(mapOf(anything)),
     /** Path of a member that is written twice. */
     duplicateInChallenge: nullable(text()),
+    /** Decimals of coins and tokens in the lists: as they are, two too few, or left out. */
+    assetDecimals: choice("right", "wrong", "missing"),
     /** Base64 of the whole payload, whatever it is. */
     challengeBytes: nullable(base64),
     /** Tokens that are no JWTs. */
@@ -118,6 +120,7 @@ export function initialSwitches(operator: OperatorSwitches, freshChallenges: boo
   } as const;
   return {
     ...challenge,
+    assetDecimals: "right",
     opaqueTokens: false,
     rateLimit: null,
     isSuspended,

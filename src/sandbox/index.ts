@@ -97,7 +97,10 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   );
   const sessions = new Sessions(workspace, clock, random);
   const [challenges, devices] = [new Challenges(random, switches), new Devices(random, clock)];
-  const world: World = { workspace, governance, sessions, challenges, devices, clock };
+  const world: World = {
+    ...{ workspace, governance, sessions, challenges, devices, clock },
+    switches,
+  };
   const advance = (milliseconds: number) => {
     ahead += milliseconds;
   };

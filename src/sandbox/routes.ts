@@ -1,6 +1,7 @@
 /** What a dialect is made of: a table of routes, checked against strictly, and a way to say no. */
 import type { Challenges } from "./challenge.ts";
 import type { Devices } from "./device.ts";
+import type { Switches } from "./faults.ts";
 import type { Governance } from "./governance.ts";
 import type { Json } from "./json.ts";
 import { type Check, type Checks, checkOf, insist, invalid } from "./schema.ts";
@@ -15,6 +16,8 @@ export interface World {
   readonly challenges: Challenges;
   readonly devices: Devices;
   readonly clock: () => number;
+  /** Switches of the control path that answers depend on. */
+  readonly switches: Pick<Switches, "assetDecimals">;
 }
 
 export interface Call {

@@ -9,6 +9,7 @@ import {
   choice,
   insist,
   invalid,
+  list,
   nullable,
   number,
   object,
@@ -103,6 +104,9 @@ const memo: Check = (value, at) =>
   value instanceof Map && value.size > 1
     ? [`Invalid input at ${at}: expected one memo`]
     : record({}, MEMOS)(value, at);
+const calldata = text(/^0x(?:[0-9a-f]{2})*$/i, "0x and pairs of hexadecimal digits");
+const abiCall = record({ abi: list(object), functionName: text(), functionArguments: object });
+const contractData: Check = (value, at) => (value instanceof Map ? abiCall : calldata)(value, at);
 const move = { amount: integer, recipient: text() };
 const priority = { maxPriorityFee: nullable(integer) };
 
@@ -114,7 +118,11 @@ const KINDS: Readonly<Record<string, Kind>> = {
     required: move,
     optional: { contractAddress: nullable(text()) },
   },
-  ETHEREUM_LIKE_EXECUTE_CONTRACT: { operation: "EXECUTE_CONTRACT", required: move },
+  ETHEREUM_LIKE_EXECUTE_CONTRACT: {
+    operation: "EXECUTE_CONTRACT",
+    required: move,
+    optional: { contractData: nullable(contractData) },
+  },
   ETHEREUM_LIKE_DEPLOY_CONTRACT: {
     operation: "DEPLOY_CONTRACT",
     required: { encodedContractBytecode: text() },

@@ -3,6 +3,7 @@
  * document. It reads V1's words into the engine's (camelCase, opaque ids) and back; what a caller
  * may say is checked here.
  */
+import { currenciesV1, tokensV1 } from "./assets.ts";
 import { getChannels, loginRoutes } from "./device.ts";
 import type { Decision } from "./governance.ts";
 import { type Json, JsonNumber, type JsonObject, memberAt, textAt } from "./json.ts";
@@ -21,7 +22,7 @@ import {
   text,
 } from "./schema.ts";
 import { ACCESS_SECONDS, type TokenPair } from "./sessions.ts";
-import { CURRENCIES, estimateFee } from "./transactions.ts";
+import { estimateFee } from "./transactions.ts";
 import * as show from "./v1documents.ts";
 import type { Account, Row, User, VaultRequest, Workspace } from "./workspace.ts";
 
@@ -133,6 +134,9 @@ function inEngineWords(json: Json, workspace: Workspace): Json {
   if (Array.isArray(json)) return json.map((item: Json) => inEngineWords(item, workspace));
   if (!(json instanceof Map)) return json;
   const members = [...(json as JsonObject)].map(([name, content]): [string, Json] => {
+    // Names in an ABI, and in arguments for it, are the contract's own.
+    if (name === "abi") return [name, content];
+    if (name === "function_arguments") return ["functionArguments", content];
     const renamed = name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
     const isId = name.endsWith("_id") && content instanceof JsonNumber;
     return [renamed, isId ? idBehind(workspace, content.token) : inEngineWords(content, workspace)];
@@ -227,29 +231,12 @@ function accountOf(call: Call): Account {
   return found([...call.world.workspace.accounts.values()].find(({ legacyId }) => legacyId === id));
 }
 
-function showCurrency([name, { ticker, decimals }]: [string, (typeof CURRENCIES)[string]]) {
-  const units = [{ code: ticker, magnitude: decimals }];
-  return { name, family: show.familyName(name), type: "CRYPTO", num_confirmation_needed: 6, units };
+function currencies({ world: { workspace, switches } }: Call): unknown {
+  return { currencies: currenciesV1(workspace, switches, show.familyName) };
 }
 
-function currencies({ world }: Call): unknown {
-  const used = new Set([...world.workspace.accounts.values()].map((account) => account.currency));
-  return {
-    currencies: Object.entries(CURRENCIES)
-      .filter(([id]) => used.has(id))
-      .map(showCurrency),
-  };
-}
-
-function tokenList({ world }: Call): unknown {
-  const tokens = [...world.workspace.accounts.values()].flatMap(
-    ({ contractAddress, currency, name }) => {
-      return contractAddress === undefined
-        ? []
-        : [{ contract_address: contractAddress, name, parent_currency: currency, units: [] }];
-    },
-  );
-  return { tokens };
+function tokenList({ world: { workspace, switches } }: Call): unknown {
+  return { tokens: tokensV1(workspace, switches) };
 }
 
 function tokens(world: World, { accessToken, refreshToken }: TokenPair) {

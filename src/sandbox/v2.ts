@@ -3,6 +3,7 @@
  * which test/sandbox checks both ways.
  */
 
+import { currenciesV2, tokensV2 } from "./assets.ts";
 import { getChannels, loginRoutes } from "./device.ts";
 import {
   showAccount,
@@ -20,7 +21,7 @@ import { type JsonObject, memberAt, textAt } from "./json.ts";
 import { found, resource, visibleUsers } from "./pages.ts";
 import type { Call, Dialect, Route } from "./routes.ts";
 import { choice, invalid, object, Refusal, record, text } from "./schema.ts";
-import { CURRENCIES, estimateFee } from "./transactions.ts";
+import { estimateFee } from "./transactions.ts";
 import type { Account, Group, Policy, Row, User, VaultRequest } from "./workspace.ts";
 
 const CURSOR_PAGE = 20;
@@ -159,23 +160,12 @@ function allowedActions(call: Call): unknown {
   return { userId: subject.id, allowedActions: ACTIONS[subject.role].filter(fits) };
 }
 
-function currencies({ world }: Call): unknown {
-  const used = new Set([...world.workspace.accounts.values()].map((account) => account.currency));
-  const known = Object.entries(CURRENCIES).filter(([id]) => used.has(id));
-  return { results: known.map(([id, currency]) => ({ id, ...currency })) };
+function currencies({ world: { workspace, switches } }: Call): unknown {
+  return { results: currenciesV2(workspace, switches) };
 }
 
-function tokenList({ world }: Call): unknown {
-  const held = [...world.workspace.accounts.values()].filter(
-    (account) => account.contractAddress !== undefined,
-  );
-  const byContract = new Map(
-    held.map(({ contractAddress, currency, name }) => [
-      contractAddress,
-      { contractAddress, network: currency, name },
-    ]),
-  );
-  return { results: [...byContract.values()] };
+function tokenList({ world: { workspace, switches } }: Call): unknown {
+  return { results: tokensV2(workspace, switches) };
 }
 
 const REVIEW = record({ data: record({ challengeType: choice("API", "PSD"), signature: any }) });
