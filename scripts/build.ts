@@ -250,7 +250,7 @@ async function layOutPackage(folder: string): Promise<void> {
     naming: { entry: "[name].mjs", chunk: "chunk-[hash].mjs" },
   });
   await bundle({
-    entrypoints: [join(ROOT, "scripts/npm/version.ts")],
+    entrypoints: ["version.ts", "fetch.ts"].map((file) => join(ROOT, "scripts/npm", file)),
     target: "node",
     format: "cjs",
     splitting: false,
@@ -261,10 +261,9 @@ async function layOutPackage(folder: string): Promise<void> {
   });
   await copyFile(join(ROOT, "scripts/npm/entry.cjs"), join(folder, "bin", `${PROGRAM}.cjs`));
   const shortened = new Bun.Transpiler({ loader: "js", target: "node", minifyWhitespace: true });
-  for (const file of ["start.cjs", "tunnel.cjs"]) {
-    const source = await readFile(join(ROOT, "scripts/npm", file), "utf8");
-    await writeFile(join(folder, "bin", file), `"use strict";${shortened.transformSync(source)}`);
-  }
+  const start = await readFile(join(ROOT, "scripts/npm/start.cjs"), "utf8");
+  const short = shortened.transformSync(start);
+  await writeFile(join(folder, "bin/start.cjs"), `"use strict";${short}`);
   for (const file of ["README.md", "LICENSE"]) await copyFile(join(ROOT, file), join(folder, file));
   // The rights of a checkout depend on the umask; a helper that its group may change is refused.
   await mkdir(join(folder, "helpers"));

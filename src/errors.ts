@@ -283,7 +283,10 @@ export const ERRORS = {
   DEVICE_LOGIN_UNSUPPORTED: fail(1, "This server offers no device login; use 'login api'."),
 
   // Version, files, the program itself
-  VERSION_OUTDATED: fail(1, "Upgrade, then run the command again."),
+  VERSION_OUTDATED: fail(
+    1,
+    "Ask a person to upgrade this program, then run the command again. Do not upgrade it yourself.",
+  ),
   FILE_EXISTS: fail(
     2,
     "Nothing was overwritten; choose another path, or use --force where offered.",

@@ -12,11 +12,20 @@ import type { Context } from "./world.ts";
  * request tracing stays off; plain http goes only to loopback and so never through a proxy, which
  * leaves HTTPS_PROXY and NO_PROXY as the only proxy variables.
  */
-function neutralise(env: NodeJS.ProcessEnv): void {
+async function neutralise(env: NodeJS.ProcessEnv): Promise<void> {
   if (env.NODE_TLS_REJECT_UNAUTHORIZED !== undefined) env.NODE_TLS_REJECT_UNAUTHORIZED = "1";
   if (env.BUN_CONFIG_VERBOSE_FETCH !== undefined) env.BUN_CONFIG_VERBOSE_FETCH = "0";
   for (const name of ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]) delete env[name];
-  for (const name of ["HTTPS_PROXY", "https_proxy"]) if (env[name]?.trim() === "") delete env[name];
+  for (const name of ["HTTPS_PROXY", "https_proxy"]) {
+    const value = env[name]?.trim();
+    if (value === "") delete env[name];
+    // The runtime drops credentials that are not spelled as it likes.
+    else if (value?.includes("@")) {
+      const { parseProxy, spellProxy } = await import("./io/proxy.ts");
+      const proxy = parseProxy(value);
+      if (proxy !== undefined) env[name] = spellProxy(proxy);
+    }
+  }
 }
 
 /** The home folder; the password database answers when HOME is unset (B14). */
@@ -60,7 +69,7 @@ function dieBy(signal: NodeJS.Signals): void {
 }
 
 async function main(): Promise<void> {
-  neutralise(process.env);
+  await neutralise(process.env);
   const [{ hostname }, { descriptorSink }, { releaseAllSync }, { streamSink }, { run }] =
     await Promise.all([
       import("node:os"),

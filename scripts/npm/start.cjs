@@ -1,51 +1,21 @@
-/**
- * Makes Node's fetch behave like the executable's before the program is loaded: HTTPS_PROXY and
- * NO_PROXY are honoured (NET-10) and the system's certificate authorities are trusted beside Node's
- * own. Both are set up when they are needed; reading the system's store takes some 60 ms.
- */
+/** Starts the npm package's program on Node, with a `fetch` that behaves like the executable's. */
 "use strict";
 
 const LINGER_MS = 100;
 
-/** The first of these variables that is not blank. */
-function first(env, ...names) {
-  return names
-    .map((name) => env[name]?.trim())
-    .find((value) => value !== undefined && value !== "");
-}
-
-/** What is no proxy URL is left to the program, which names the variable (B20). */
-function readProxy(env) {
-  const proxy = first(env, "https_proxy", "HTTPS_PROXY");
-  return proxy !== undefined && /^https?:\/\//i.test(proxy) && URL.canParse(proxy)
-    ? new URL(proxy)
-    : undefined;
-}
-
-function trustSystemAuthorities() {
-  const tls = require("node:tls");
-  if (tls.setDefaultCACertificates === undefined) return;
-  tls.setDefaultCACertificates([
-    ...tls.getCACertificates("default"),
-    ...tls.getCACertificates("system"),
-  ]);
-}
-
-function prepareFetch(env) {
-  const isProxied =
-    first(env, "https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY") !== undefined;
-  const noProxy = first(env, "no_proxy", "NO_PROXY") ?? "";
-  let made = isProxied ? undefined : globalThis.fetch;
-  let isTrusting = false;
-  globalThis.fetch = (resource, init) => {
-    const url = resource instanceof Request ? resource.url : resource;
-    if (!isTrusting && new URL(url).protocol === "https:") {
-      isTrusting = true;
-      trustSystemAuthorities();
-    }
-    made ??= require("./tunnel.cjs").makeFetch(readProxy(env), noProxy);
-    return made(resource, init);
+/**
+ * Replaces what would load Node's own fetch, which takes as long as Node's start. Plain assignment
+ * does not load it; reading does.
+ */
+function replaceFetch(env) {
+  const { HeaderList, makeFetch } = require("./fetch.cjs");
+  let made;
+  globalThis.fetch = (url, init) => {
+    made ??= makeFetch(env);
+    return made(url, init);
   };
+  globalThis.Headers = HeaderList;
+  globalThis.FormData = class FormData {};
 }
 
 /**
@@ -69,7 +39,7 @@ exports.start = () => {
   }
   // Node's remarks about settings such as NODE_USE_ENV_PROXY; standard error is silent on success.
   process.removeAllListeners("warning");
-  prepareFetch(process.env);
+  replaceFetch(process.env);
   // All output is written when the program is done; the timer itself keeps nothing waiting.
   import("../dist/main.mjs").then(() => setTimeout(leave, LINGER_MS).unref());
 };

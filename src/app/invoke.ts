@@ -79,7 +79,8 @@ export function openRun(occasion: Occasion): Run {
   const deadline = new Deadline(undefined, AbortSignal.any([context.interrupt, ...own]));
   const { now, sleep, fetch } = context;
   const userAgent = `${PROGRAM}/${VERSION}`;
-  const runtime = { now, sleep, fetch, log, redactor, userAgent, stop: deadline.signal };
+  const proxyOf = (url: URL) => config.proxyOf(url);
+  const runtime = { now, sleep, fetch, proxyOf, log, redactor, userAgent, stop: deadline.signal };
   const state = once(() => openState(context, runtime));
   const sessions = once(() => new SessionStore(state(), runtime));
   const access = once(() => {

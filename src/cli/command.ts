@@ -58,6 +58,8 @@ export interface Command {
   readonly fields: "results" | "object" | undefined;
   /** Works while the version gate refuses (VER-5). */
   readonly ungated: boolean;
+  /** A person agrees before an agent runs it. */
+  readonly needsConfirmation: boolean;
   readonly examples: readonly Example[];
   /** Facts for `schema` beyond the options, as they are. */
   readonly reference: Readonly<Record<string, unknown>> | undefined;

@@ -83,12 +83,12 @@ export function manifest(root: Group, facts: Facts): Manifest {
 
 /** One command as plain facts; `name` is the words that lead to it. */
 export function factsOf(name: string, command: Command, facts: Facts): CommandFacts {
-  const { summary, effect, notes, examples, operands } = command;
+  const { summary, effect, needsConfirmation, notes, examples, operands } = command;
   return {
     name,
     summary,
     effect,
-    needsConfirmation: changes(effect),
+    needsConfirmation,
     needs: needsOf(command, facts),
     dryRun: command.dryRun !== undefined,
     ...(operands === undefined

@@ -7,7 +7,7 @@ const Channel = v.picklist(["binary", "npm", "source"]);
 const Check = v.looseObject({
   current: v.string(),
   channel: Channel,
-  status: v.picklist(["current", "ahead", "outdated", "unchecked", "frozen"]),
+  status: v.picklist(["current", "ahead", "outdated", "unchecked"]),
   npm: v.nullable(v.string()),
   releases: v.nullable(v.string()),
   command: v.string(),
@@ -24,13 +24,15 @@ export const upgrade = command({
     "Replace this program by the newest release; for an npm package, show the command that does.",
   notes: [
     "A download is used only when its signature and checksum are right and it answers in place of the old program; otherwise the old one stays.",
-    "`status` is what the version gate makes of both sources: `outdated` stops commands, `ahead` (one source alone) only warns.",
+    "`status` is what the version gate makes of both sources: `outdated` stops commands, after 24 hours where this version was current before; `ahead` (one source alone) only warns.",
+    "An agent runs `upgrade --check` by itself; that the program is replaced is for a person to decide.",
   ],
   effect: "local",
   needs: ["upgrades"],
   args: { check: flag("Only say which version is the newest; change nothing.") },
   output: () => v.union([Check, Upgraded]),
   ungated: true,
+  needsConfirmation: true,
   examples: [
     { line: "upgrade --check", means: "Is there a newer version?" },
     { line: "upgrade", means: "Replace this program by it" },

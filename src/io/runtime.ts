@@ -1,5 +1,6 @@
 /** What work of any kind needs of the outside world while one command runs. */
 import type { Log } from "./log.ts";
+import type { ProxyName } from "./proxy.ts";
 import type { Redactor } from "./redact.ts";
 
 /** Clock, network and log of one run. */
@@ -11,6 +12,8 @@ export interface Runtime {
   /** Fires at the end of the command's time, and when the user interrupts it. */
   readonly stop: AbortSignal;
   readonly fetch: typeof globalThis.fetch;
+  /** The proxy through which `fetch` reaches a URL, or undefined. */
+  proxyOf(url: URL): ProxyName | undefined;
   readonly log: Log;
   /** Knows this run's secrets; masks them in what is printed. */
   readonly redactor: Redactor;

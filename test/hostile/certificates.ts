@@ -17,7 +17,9 @@ interface Leaf {
   readonly names: string;
   readonly notBefore?: string;
   readonly notAfter?: string;
-  readonly issuer?: "authority" | "intermediate";
+  readonly issuer?: "authority" | "intermediate" | "narrow" | "deep";
+  /** A line of OpenSSL's for `-addext`. */
+  readonly extension?: string;
 }
 
 const HERE = "DNS:localhost,IP:127.0.0.1,IP:::1";
@@ -28,6 +30,11 @@ const LEAVES = {
   future: { names: HERE, notBefore: "21000101000000Z", notAfter: "21000201000000Z" },
   elsewhere: { names: "DNS:other.example.test" },
   intermediate: { names: HERE, issuer: "intermediate" },
+  /** Its issuer may only speak for another domain. */
+  outside: { names: HERE, issuer: "narrow" },
+  /** An authority below one that may have none below it. */
+  tooDeep: { names: HERE, issuer: "deep" },
+  critical: { names: HERE, extension: "1.2.3.4.5.6=critical,ASN1:UTF8String:unknown" },
 } as const satisfies Record<string, Leaf>;
 
 const CONFIG = `
@@ -50,7 +57,20 @@ commonName = supplied
 [issuer]
 basicConstraints = critical,CA:TRUE
 keyUsage = critical,keyCertSign,cRLSign
+[narrow]
+basicConstraints = critical,CA:TRUE
+nameConstraints = critical,permitted;DNS:narrow.example.test
+[leaves]
+basicConstraints = critical,CA:TRUE,pathlen:0
 `;
+
+/** Intermediate authorities: who issued each, and what it may do (a section above). */
+const CHAINS = {
+  intermediate: { from: "authority", extensions: "issuer" },
+  narrow: { from: "authority", extensions: "narrow" },
+  last: { from: "authority", extensions: "leaves" },
+  deep: { from: "last", extensions: "issuer" },
+} as const;
 
 export class Certificates implements AsyncDisposable {
   private constructor(private readonly folder: string) {}
@@ -62,7 +82,11 @@ export class Certificates implements AsyncDisposable {
     await writeFile(join(made.folder, "serial"), "1000\n");
     made.selfSign("authority", ["-subj", "/CN=Test authority", "-extensions", "issuer"]);
     made.selfSign("self", ["-subj", "/CN=localhost", "-addext", `subjectAltName=${HERE}`]);
-    made.issue("chain", "authority", ["-subj", "/CN=Test intermediate"], ["-extensions", "issuer"]);
+    for (const [name, { from, extensions }] of Object.entries(CHAINS)) {
+      const issuer = from === "authority" ? from : `chain-${from}`;
+      const subject = ["-subj", `/CN=Test ${name}`];
+      made.issue(`chain-${name}`, issuer, subject, ["-extensions", extensions]);
+    }
     for (const [name, leaf] of Object.entries<Leaf>(LEAVES)) made.issueLeaf(name, leaf);
     return made;
   }
@@ -76,12 +100,14 @@ export class Certificates implements AsyncDisposable {
   async identity(name: keyof typeof LEAVES | "self" | "full"): Promise<Identity> {
     const read = (file: string): Promise<string> => readFile(join(this.folder, file), "utf8");
     const leaf = name === "full" ? "intermediate" : name;
-    const [key, cert, chain] = await Promise.all([
-      read(`${leaf}.key`),
-      read(`${leaf}.pem`),
-      name === "full" ? read("chain.pem") : "",
-    ]);
-    return { key, cert: `${cert}${chain}` };
+    const above: Partial<Record<string, readonly string[]>> = {
+      full: ["intermediate"],
+      outside: ["narrow"],
+      tooDeep: ["deep", "last"],
+    };
+    const chain = (above[name] ?? []).map((issuer) => read(`chain-${issuer}.pem`));
+    const [key, ...certs] = await Promise.all([read(`${leaf}.key`), read(`${leaf}.pem`), ...chain]);
+    return { key, cert: certs.join("") };
   }
 
   /** Paths of a certificate and its key, for a server that is not ours. */
@@ -95,12 +121,14 @@ export class Certificates implements AsyncDisposable {
 
   private issueLeaf(
     name: string,
-    { names, notBefore, notAfter, issuer = "authority" }: Leaf,
+    { names, notBefore, notAfter, issuer = "authority", extension }: Leaf,
   ): void {
     const dates =
       notBefore === undefined ? [] : ["-startdate", notBefore, "-enddate", notAfter ?? notBefore];
     const subject = ["-subj", `/CN=${name}`, "-addext", `subjectAltName=${names}`];
-    this.issue(name, issuer === "authority" ? "authority" : "chain", subject, dates);
+    const more = extension === undefined ? [] : ["-addext", extension];
+    const from = issuer === "authority" ? issuer : `chain-${issuer}`;
+    this.issue(name, from, [...subject, ...more], dates);
   }
 
   private selfSign(name: string, more: readonly string[]): void {

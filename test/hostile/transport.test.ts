@@ -230,7 +230,7 @@ for (const form of await builtForms()) {
       await closed[Symbol.asyncDispose]();
       await using fresh = await Program.at(form, { LEDGER_ENTERPRISE_API_URL: closed.url });
       const failure = await fresh.fail(["login", "api"], 1, "NETWORK_ERROR");
-      expect(failure.details).toEqual({ host: new URL(closed.url).host });
+      expect(failure.details).toEqual({ host: new URL(closed.url).host, reason: "ECONNREFUSED" });
       expect(failure.hint).toContain("base URL");
     });
 

@@ -18,6 +18,7 @@ export function runtimeWith(changes: Partial<Runtime> = {}): Runtime {
     log: new Log({ sink, redactor, debug: false, timestamps: false, clock: now }),
     redactor,
     userAgent: "test",
+    proxyOf: () => undefined,
     ...changes,
   };
 }

@@ -25,6 +25,8 @@ interface Spec<N extends Need, A extends ArgumentMap, R extends Need> {
   readonly output?: Shape;
   readonly fields?: "results" | "object";
   readonly ungated?: boolean;
+  /** For a command without dry run that changes what a person answers for. */
+  readonly needsConfirmation?: boolean;
   readonly examples: readonly Example[];
   readonly reference?: Command["reference"];
   /** Codes of its own, beyond those that follow from what it needs, takes and changes. */
@@ -84,6 +86,7 @@ export function command<const N extends Need, A extends ArgumentMap, const R ext
     output: spec.output,
     fields: spec.fields,
     ungated: spec.ungated ?? false,
+    needsConfirmation: spec.needsConfirmation ?? hasEffect,
     examples: spec.examples,
     reference: spec.reference,
     dryRun: spec.dryRun as Command["dryRun"],

@@ -8,10 +8,12 @@ import { CliError } from "../../errors.ts";
 import { decodeUtf8, Exact, exact, JsonError } from "../../io/json.ts";
 import { masked, type Redactor } from "../../io/redact.ts";
 import type { Runtime } from "../../io/runtime.ts";
+import { ACCEPTED_ENCODINGS, requireKnownEncoding, tooLarge, unpack } from "../../io/unpack.ts";
 import type { WriteKind } from "../acts.ts";
 import type { Endpoint } from "../auth/endpoint.ts";
-import { classify, codeOfStatus, retryAfter, type TransportFailure } from "./failure.ts";
+import { codeOfStatus, retryAfter } from "./failure.ts";
 import { isDefiniteRefusal, saysNothing } from "./outcome.ts";
+import { explain, type TransportFailure } from "./transport.ts";
 
 const ANSWER_MAX_BYTES = 32 * 1024 * 1024;
 /** What Node's own parser allows; Bun's allows far more (H20). */
@@ -19,8 +21,9 @@ const HEADERS_MAX_BYTES = 16 * 1024;
 const REQUEST_MS = 30_000;
 const SILENCE_MS = 15_000;
 const REPEATS = 2;
+/** The base URL of API V1, which has no path. */
+const V1_ORIGIN = "https://api.vault.ledger.com";
 const LONGEST_WAIT_SECONDS = 30;
-const ENCODINGS = new Set(["", "identity", "gzip", "x-gzip", "deflate", "br", "zstd"]);
 
 /** One request, before anybody's credentials are in it. */
 export interface HttpRequest {
@@ -86,12 +89,14 @@ export class Client {
    */
   async probe(path: string): Promise<{ readonly status: number; readonly date: string | null }> {
     const guard = new Guard(this.runtime.stop);
+    const message = messageOf(undefined);
+    const url = this.urlOf({ path });
     try {
-      const response = await this.exchange({ method: "GET", path }, this.urlOf({ path }), guard);
+      const response = await this.exchange({ method: "GET", path }, url, message, guard);
       void response.body?.cancel().catch(() => undefined);
       return { status: response.status, date: response.headers.get("date") };
     } catch (cause) {
-      throw this.lost(guard.failure() ?? classify(cause, false), cause);
+      throw this.lost(this.explain(cause, url, message, guard, undefined), cause);
     } finally {
       guard.release();
     }
@@ -112,34 +117,69 @@ export class Client {
   private async attempt(request: HttpRequest, url: URL, attempt: number): Promise<Exact | Failure> {
     const guard = new Guard(this.runtime.stop);
     const startedAt = this.runtime.now();
+    const message = messageOf(request.body);
     let response: Response | undefined;
     try {
-      response = await this.exchange(request, url, guard);
+      response = await this.exchange(request, url, message, guard);
       const bytes = await readBody(response, guard);
       this.logAnswer(request, url, response, bytes.length, startedAt);
       return response.ok
-        ? answerTo(request, readAnswer(response, bytes))
+        ? answerTo(request, readAnswer(response, bytes, this.baseUrlHint()))
         : this.refused(request, response, bytes, attempt);
     } catch (cause) {
-      const failure = this.broken(request, cause, guard, response, attempt);
+      const failure = this.explain(cause, url, message, guard, response);
+      const broken = this.broken(request, cause, failure, response, attempt);
+      const { stopped } = guard;
       guard.abandon();
-      return failure;
+      return stopped ? { ...broken, waitMs: undefined } : broken;
     } finally {
       guard.release();
     }
   }
 
-  /** The one call of `fetch`: once, following nothing, the body unread (NET-1). */
-  private exchange(request: HttpRequest, url: URL, guard: Guard): Promise<Response> {
-    return this.request(url.href, {
+  /**
+   * The one call of `fetch`: once, following nothing, the body unread and as it came (NET-1,
+   * NET-4).
+   */
+  private exchange(
+    request: HttpRequest,
+    url: URL,
+    message: Message,
+    guard: Guard,
+  ): Promise<Response> {
+    const headers = { ...this.headersOf(request), "accept-encoding": ACCEPTED_ENCODINGS };
+    const options = {
+      ...message.init,
       method: request.method,
-      ...messageOf(this.headersOf(request), request.body),
-      retry: 0,
-      redirect: "manual",
-      responseType: "stream",
+      headers: { ...headers, ...message.headers },
+      retry: 0 as const,
+      redirect: "manual" as const,
+      decompress: false,
+      responseType: "stream" as const,
       ignoreResponseError: true,
       signal: guard.signal,
-    });
+    };
+    return this.request(url.href, options);
+  }
+
+  /** Whose time was over, what was refused here, or what the connection says. */
+  private explain(
+    cause: unknown,
+    url: URL,
+    message: Message,
+    guard: Guard,
+    response: Response | undefined,
+  ): TransportFailure {
+    const evidence = {
+      answered: response !== undefined,
+      handedOver: message.handedOver(),
+      host: url.host,
+      proxy: this.runtime.proxyOf(url),
+    };
+    const failure = guard.failure() ?? (cause instanceof CliError ? known(cause) : undefined);
+    const explained = explain(cause, evidence);
+    const { facts, notSent } = explained;
+    return failure === undefined ? explained : { ...failure, facts, notSent };
   }
 
   /** All headers that we set, the request's own last. */
@@ -189,7 +229,7 @@ export class Client {
       ...apiErrorOf(bytes, code, this.runtime.redactor),
       ...(code === "REDIRECT_BLOCKED" ? { details: { location: this.locationOf(headers) } } : {}),
       ...(status === 404 && !isJson(headers)
-        ? { hint: "The answer is not from the API: check the base URL." }
+        ? { hint: `The answer is not from the API. ${this.baseUrlHint()}` }
         : {}),
     });
     return { error, waitMs: this.waitMs(code, status, wait, attempt) };
@@ -206,6 +246,13 @@ export class Client {
       ...requestIdOf(headers),
       ...apiErrorOf(bytes, reason, this.runtime.redactor),
     });
+  }
+
+  /** What to check when something else than the API answers. */
+  private baseUrlHint(): string {
+    const { origin, basePath } = this.endpoint;
+    if (basePath.endsWith("/v1/rest") || origin === V1_ORIGIN) return "Check the base URL.";
+    return `Check the base URL: it does not end in /v1/rest, as that of API V2 does (${origin}/v1/rest).`;
   }
 
   private locationOf(headers: Headers): string | null {
@@ -228,13 +275,12 @@ export class Client {
   private broken(
     request: HttpRequest,
     cause: unknown,
-    guard: Guard,
+    failure: TransportFailure,
     response: Response | undefined,
     attempt: number,
   ): Failure {
+    const { code, notSent } = failure;
     const answered = response !== undefined;
-    const { code, message, notSent } =
-      guard.failure() ?? (cause instanceof CliError ? known(cause) : classify(cause, answered));
     this.runtime.log.debug("the exchange failed", { code, answered });
     if (request.writes !== undefined && !notSent) {
       const facts = { reason: code, ...(answered ? { httpStatus: response.status } : {}) };
@@ -244,50 +290,60 @@ export class Client {
         waitMs: undefined,
       };
     }
-    const error = cause instanceof CliError ? cause : this.lost({ code, message }, cause);
-    const repeatable =
-      code === "CONNECTION_RESET" ||
-      code === "NETWORK_ERROR" ||
-      code === "DNS_ERROR" ||
-      code === "TIMEOUT";
-    return { error, waitMs: repeatable && !guard.stopped ? backoffMs(attempt) : undefined };
+    const error = cause instanceof CliError ? cause : this.lost(failure, cause);
+    const isPassing = REPEATABLE.includes(code);
+    return { error, waitMs: isPassing ? backoffMs(attempt) : undefined };
   }
 
-  /** H01: which host it was; a proxy may stand between. */
-  private lost(
-    { code, message }: Pick<TransportFailure, "code" | "message">,
-    cause: unknown,
-  ): CliError {
+  /** H01: which host it was, and which proxy is on the way. */
+  private lost({ code, message, hint, facts }: TransportFailure, cause: unknown): CliError {
     return new CliError(code, {
       message,
-      details: { host: new URL(this.endpoint.origin).host },
+      ...(hint === undefined ? {} : { hint }),
+      details: { host: new URL(this.endpoint.origin).host, ...facts },
       cause,
     });
   }
 }
 
+const REPEATABLE: readonly string[] = ["CONNECTION_RESET", "NETWORK_ERROR", "DNS_ERROR", "TIMEOUT"];
+
+/** The body of a request, and whether it left. */
+interface Message {
+  readonly init: { readonly body?: ReadableStream<Uint8Array>; readonly duplex?: "half" };
+  readonly headers: Readonly<Record<string, string>>;
+  /** True once an open connection took the body; undefined when there is none. */
+  handedOver(): boolean | undefined;
+}
+
 /**
- * A body that can be read once: after status 421 Node's fetch would send any other a second time by
- * itself (NET-6).
+ * A body that is read once, and not before there is a connection to write it to: that it was read
+ * is the evidence that the server may act (NET-6). After status 421, and on a connection that
+ * breaks, a runtime's fetch could send any other body a second time by itself.
  */
-function messageOf(headers: Record<string, string>, document: Exact | undefined) {
-  if (document === undefined) return { headers };
+function messageOf(document: Exact | undefined): Message {
+  if (document === undefined) return { init: {}, headers: {}, handedOver: () => undefined };
   const bytes = new TextEncoder().encode(document.text);
-  const body = new ReadableStream<Uint8Array>({
-    start(controller) {
-      controller.enqueue(bytes);
-      controller.close();
+  let isTaken = false;
+  const body = new ReadableStream<Uint8Array>(
+    {
+      pull(controller) {
+        isTaken = true;
+        controller.enqueue(bytes);
+        controller.close();
+      },
     },
-  });
+    { highWaterMark: 0 },
+  );
   return {
-    headers: { ...headers, "content-length": String(bytes.length) },
-    body,
-    duplex: "half" as const,
+    init: { body, duplex: "half" },
+    headers: { "content-length": String(bytes.length) },
+    handedOver: () => isTaken,
   };
 }
 
-function known(error: CliError): { code: CliError["code"]; message: string; notSent: boolean } {
-  return { code: error.code, message: error.message, notSent: false };
+function known(error: CliError): Pick<TransportFailure, "code" | "message"> {
+  return { code: error.code, message: error.message };
 }
 
 /** 250 ms, 500 ms, … with jitter, so that a fleet does not return in step. */
@@ -325,12 +381,12 @@ class Guard {
     this.silence = setTimeout(() => this.trip("silence"), SILENCE_MS);
   }
 
-  failure(): { code: "TIMEOUT"; message: string; notSent: boolean } | undefined {
+  failure(): { code: "TIMEOUT"; message: string } | undefined {
     if (this.tripped === undefined) return undefined;
     const seconds = this.tripped === "silence" ? SILENCE_MS / 1000 : REQUEST_MS / 1000;
     const why =
       this.tripped === "stop" ? "before the command's time was over" : `within ${seconds} seconds`;
-    return { code: "TIMEOUT", message: `The API gave no complete answer ${why}.`, notSent: false };
+    return { code: "TIMEOUT", message: `The API gave no complete answer ${why}.` };
   }
 
   release(): void {
@@ -352,8 +408,8 @@ class Guard {
 
 async function readBody(response: Response, guard: Guard): Promise<Uint8Array> {
   guard.touch();
-  const encoding = response.headers.get("content-encoding")?.trim().toLowerCase() ?? "";
-  if (!ENCODINGS.has(encoding)) throw invalid("The answer has an unknown content encoding.");
+  const encoding = response.headers.get("content-encoding");
+  requireKnownEncoding(encoding);
   if (sizeOf(response.headers) > HEADERS_MAX_BYTES)
     throw invalid("The answer's headers are too long.");
   const chunks: Uint8Array[] = [];
@@ -366,45 +422,25 @@ async function readBody(response: Response, guard: Guard): Promise<Uint8Array> {
     size += value.length;
     if (size > ANSWER_MAX_BYTES) {
       void reader?.cancel().catch(() => undefined);
-      throw tooLarge();
+      throw tooLarge(ANSWER_MAX_BYTES);
     }
     chunks.push(value);
   }
   const bytes = chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
-  return encoding === "zstd" ? unpackZstd(bytes) : bytes;
+  return unpack(bytes, encoding, ANSWER_MAX_BYTES);
 }
 
 function sizeOf(headers: Headers): number {
   return [...headers].reduce((size, [name, value]) => size + name.length + value.length, 0);
 }
 
-/**
- * Some runtimes' fetch leaves zstd packed; its frames begin with bytes that no JSON begins with.
- */
-async function unpackZstd(bytes: Uint8Array): Promise<Uint8Array> {
-  const isPacked = bytes[0] === 0x28 && bytes[1] === 0xb5 && bytes[2] === 0x2f && bytes[3] === 0xfd;
-  if (!isPacked) return bytes;
-  const zlib = await import("node:zlib");
-  try {
-    return zlib.zstdDecompressSync(bytes, { maxOutputLength: ANSWER_MAX_BYTES });
-  } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "ERR_BUFFER_TOO_LARGE")
-      throw tooLarge();
-    throw invalid("The answer could not be decompressed.");
-  }
-}
-
-function tooLarge(): CliError {
-  return new CliError("RESPONSE_TOO_LARGE", { message: "The answer has more than 32 MiB." });
-}
-
 /** NET-8: 2xx is not enough. */
-function readAnswer(response: Response, bytes: Uint8Array): Exact {
+function readAnswer(response: Response, bytes: Uint8Array, baseUrlHint: string): Exact {
   if (response.status === 206) throw invalid("The answer is only a part.");
   if (!isJson(response.headers))
     throw invalid(
       "The answer is not JSON.",
-      "Is a proxy or a login page in the way? Check the base URL.",
+      `Is a proxy or a login page in the way? ${baseUrlHint}`,
     );
   const charset = /charset\s*=\s*"?([^";\s]+)/i.exec(
     response.headers.get("content-type") ?? "",

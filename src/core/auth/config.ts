@@ -9,6 +9,7 @@ import { posix, win32 } from "node:path";
 import { CliError } from "../../errors.ts";
 import { isOpenToOthers } from "../../io/input.ts";
 import { decodeUtf8, JsonError } from "../../io/json.ts";
+import { bypasses, nameProxy, type ProxyName, parseProxy } from "../../io/proxy.ts";
 import type { Runtime } from "../../io/runtime.ts";
 import { PROGRAM } from "../../version.ts";
 import { type Endpoint, parseEndpoint } from "./endpoint.ts";
@@ -271,14 +272,19 @@ export class Config {
       const value = this.sources.env[name]?.trim();
       if (value === undefined || value === "") continue;
       isSet = true;
-      if (!/^https?:\/\/[\x21-\x2e\x30-\x7e][\x21-\x7e]*$/i.test(value) || !URL.canParse(value)) {
+      const proxy = parseProxy(value);
+      if (proxy === undefined) {
         throw new CliError("INVALID_PROXY", {
           message: `${name} is not a proxy URL.`,
           field: name,
         });
       }
       const { username, password } = new URL(value);
-      for (const part of [username, password]) if (part !== "") this.learnBoth(part);
+      const decoded = Object.values(proxy.credentials ?? {}).map((bytes) =>
+        Buffer.from(bytes, "latin1").toString("utf8"),
+      );
+      for (const part of new Set([username, password, ...decoded]))
+        if (part !== "") this.sources.learn(part);
     }
     return isSet;
   }
@@ -295,6 +301,20 @@ export class Config {
       `${PREFIX}API_KEY_ID`,
       `${secret}${forms[this.originOf(secret)]}`,
     ];
+  }
+
+  /** The proxy that requests to `url` go through, or undefined (NET-10). */
+  proxyOf(url: URL): ProxyName | undefined {
+    if (url.protocol !== "https:") return undefined;
+    const read = (names: readonly string[]) =>
+      names
+        .map((name) => [name, this.sources.env[name]?.trim() ?? ""] as const)
+        .find(([, value]) => value !== "");
+    const [variable, text] = read(["https_proxy", "HTTPS_PROXY"]) ?? [];
+    const proxy = text === undefined ? undefined : parseProxy(text);
+    if (variable === undefined || proxy === undefined) return undefined;
+    if (bypasses(read(["no_proxy", "NO_PROXY"])?.[1] ?? "", url)) return undefined;
+    return { variable, host: nameProxy(proxy), isSecure: proxy.protocol === "https:" };
   }
 
   /** Paths of the files that hold secrets; they are nobody's input. */
@@ -454,15 +474,6 @@ export class Config {
     if (workspace !== undefined && asked !== undefined && workspace !== asked)
       throw conflict("--workspace", "WORKSPACE");
     return asked ?? workspace;
-  }
-
-  private learnBoth(part: string): void {
-    this.sources.learn(part);
-    try {
-      this.sources.learn(decodeURIComponent(part));
-    } catch {
-      // Not percent-encoded after all: the form as written is already known.
-    }
   }
 }
 

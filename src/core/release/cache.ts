@@ -13,6 +13,12 @@ export interface Memory extends Answers {
   readonly askedAt: number;
   /** Undefined when neither source ever answered. */
   readonly answeredAt: number | undefined;
+  /** The version that the latest good answer called current. */
+  readonly current?: string | undefined;
+  /** When a version above that one was first seen (ms since 1970). */
+  readonly newerSeenAt?: number | undefined;
+  /** The last warning, and when it was said. */
+  readonly warned?: { readonly kind: string; readonly at: number } | undefined;
 }
 
 const FILE = "versions.json";
@@ -44,17 +50,28 @@ function readMemory(
   addresses: Addresses,
   now: number,
 ): Memory | undefined {
-  const { format, registry, releasesUrl, askedAt, answeredAt } = found;
+  const { format, registry, releasesUrl, askedAt, answeredAt, current, newerSeenAt } = found;
   if (format !== FORMAT || registry !== addresses.registry || releasesUrl !== addresses.releases)
     return undefined;
   const isPast = (at: unknown): at is number => typeof at === "number" && at > 0 && at <= now;
   if (!isPast(askedAt) || (answeredAt !== undefined && !isPast(answeredAt))) return undefined;
+  if (newerSeenAt !== undefined && !isPast(newerSeenAt)) return undefined;
   return {
     askedAt,
     answeredAt,
     npm: readPublished(found.npm),
     releases: readPublished(found.releases),
+    current: typeof current === "string" ? current : undefined,
+    newerSeenAt,
+    warned: readWarned(found.warned, now),
   };
+}
+
+function readWarned(found: unknown, now: number): Memory["warned"] {
+  if (!isRecord(found)) return undefined;
+  const { kind, at } = found;
+  const isSaid = typeof kind === "string" && typeof at === "number" && at <= now;
+  return isSaid ? { kind, at } : undefined;
 }
 
 function readPublished(found: unknown): Published | undefined {

@@ -5,7 +5,7 @@
  */
 import { CliError } from "../../errors.ts";
 import type { Runtime } from "../../io/runtime.ts";
-import { classify } from "../api/failure.ts";
+import { explain } from "../api/transport.ts";
 import { DOWNLOAD_HOSTS } from "./names.ts";
 
 /** The network, and the end of the command. */
@@ -28,6 +28,7 @@ export interface Download {
 export async function download({ url, maxBytes, take }: Download, line: Line): Promise<void> {
   const silence = new Silence();
   const signal = AbortSignal.any([silence.signal, line.stop]);
+  let isAnswered = false;
   const step = async <T>(work: Promise<T>): Promise<T> => {
     try {
       return await work;
@@ -36,7 +37,12 @@ export async function download({ url, maxBytes, take }: Download, line: Line): P
         ? "INTERRUPTED"
         : silence.signal.aborted
           ? "TIMEOUT"
-          : classify(cause, true).code;
+          : explain(cause, {
+              answered: isAnswered,
+              handedOver: undefined,
+              host: new URL(url).host,
+              proxy: undefined,
+            }).code;
       throw failed(url, reason, cause);
     } finally {
       silence.touch();
@@ -44,6 +50,8 @@ export async function download({ url, maxBytes, take }: Download, line: Line): P
   };
   try {
     const response = await step(open(url, { ...line, stop: signal }));
+    isAnswered = true;
+    if (!isAsItIs(response)) throw failed(url, "INVALID_RESPONSE");
     const reader = response.body?.getReader();
     let size = 0;
     for (;;) {
@@ -70,8 +78,13 @@ export async function downloadSmall(url: string, line: Line): Promise<Uint8Array
 async function open(url: string, { fetch, userAgent, stop }: Line): Promise<Response> {
   let at = new URL(url);
   for (let hop = 0; hop <= REDIRECTS; hop += 1) {
-    const headers = { accept: "application/octet-stream", "user-agent": userAgent };
-    const response = await fetch(at.href, { redirect: "manual", signal: stop, headers });
+    const headers = {
+      accept: "application/octet-stream",
+      "accept-encoding": "identity",
+      "user-agent": userAgent,
+    };
+    const options = { redirect: "manual", decompress: false, signal: stop, headers } as const;
+    const response = await fetch(at.href, options);
     if (response.status === 200) return response;
     void response.body?.cancel().catch(() => undefined);
     const next = isRedirect(response)
@@ -84,6 +97,11 @@ async function open(url: string, { fetch, userAgent, stop }: Line): Promise<Resp
     at = next;
   }
   throw failed(url, "REDIRECT_BLOCKED");
+}
+
+/** What is signed is never packed on the way: nothing here unpacks, so nothing can swell. */
+function isAsItIs({ headers }: Response): boolean {
+  return /^(identity)?$/i.test(headers.get("content-encoding")?.trim() ?? "");
 }
 
 function isRedirect({ status }: Response): boolean {

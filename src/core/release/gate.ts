@@ -8,7 +8,7 @@ import type { Runtime } from "../../io/runtime.ts";
 import type { Channel } from "../../version.ts";
 import type { StateFolder } from "../state/folder.ts";
 import { type Memory, recall, remember } from "./cache.ts";
-import { UPGRADE_COMMANDS } from "./names.ts";
+import { OWN_SOURCES, UPGRADE_COMMANDS } from "./names.ts";
 import type { Addresses, askSources } from "./sources.ts";
 import { decide, FRESH_MS, type Verdict } from "./verdict.ts";
 
@@ -29,6 +29,9 @@ export interface Gate {
 const DEVELOPMENT = "0.0.0-dev";
 /** So long nobody waits again for sources that did not answer. */
 const RETRY_MS = 10 * 60 * 1000;
+const HOUR_MS = 3600 * 1000;
+/** So long a version that was current goes on working once a newer one was seen. */
+const GRACE_MS = 24 * HOUR_MS;
 
 /**
  * Returns when the command may run, perhaps after a warning. Throws VERSION_OUTDATED, and what the
@@ -40,16 +43,18 @@ export async function requireCurrent(gate: Gate): Promise<void> {
   const known = await recall(addresses, gate.state, gate.runtime.now());
   const isDue = known === undefined || !isWithin(known.answeredAt, FRESH_MS, gate);
   const asks = isDue && !isWithin(known?.askedAt, RETRY_MS, gate);
-  const memory = asks ? await ask(addresses, known, gate) : known;
-  // Who interrupts has learned nothing about the sources.
-  if (
-    asks &&
-    memory !== undefined &&
-    (memory.answeredAt === memory.askedAt || !gate.runtime.stop.aborted)
-  )
-    await remember(memory, addresses, gate.state);
+  const memory = asks || known === undefined ? await ask(addresses, known, gate) : known;
   const verdict = judge(memory, gate);
-  if (asks || verdict.kind !== "unchecked") act(verdict, gate);
+  const watched = watch(memory, verdict, gate);
+  const remark = remarkOn(verdict, watched, gate);
+  const warned = { kind: verdict.kind, at: gate.runtime.now() };
+  const isSaid = remark === undefined || !isNews(watched, verdict, gate);
+  const kept: Memory = isSaid ? watched : { ...watched, warned };
+  // Who interrupts has learned nothing about the sources.
+  const isInterrupted = gate.runtime.stop.aborted && memory.answeredAt !== memory.askedAt;
+  if ((asks || !isSaid) && !isInterrupted) await remember(kept, addresses, gate.state);
+  if (remark instanceof CliError) throw remark;
+  if (!isSaid) gate.runtime.log.warn(remark.code, remark.message);
 }
 
 /**
@@ -65,12 +70,13 @@ export async function inspectVersion(gate: Gate): Promise<Verdict | undefined> {
   );
 }
 
-function judge(memory: Memory | undefined, { version, runtime }: Gate): Verdict {
+function judge(memory: Memory, { version, channel, runtime: { now } }: Gate): Verdict {
   return decide({
     version,
-    npm: memory?.npm?.version,
-    releases: memory?.releases?.version,
-    ageMs: memory?.answeredAt === undefined ? undefined : runtime.now() - memory.answeredAt,
+    own: OWN_SOURCES[channel],
+    npm: memory.npm?.version,
+    releases: memory.releases?.version,
+    ageMs: memory.answeredAt === undefined ? undefined : now() - memory.answeredAt,
   });
 }
 
@@ -89,48 +95,69 @@ async function ask(addresses: Addresses, known: Memory | undefined, gate: Gate):
   const askedAt = gate.runtime.now();
   const isAnswered = answers.npm !== undefined || answers.releases !== undefined;
   return isAnswered
-    ? { ...answers, askedAt, answeredAt: askedAt }
-    : { ...before, askedAt, answeredAt: known?.answeredAt };
+    ? { ...known, ...answers, askedAt, answeredAt: askedAt }
+    : { ...known, ...before, askedAt, answeredAt: known?.answeredAt };
 }
 
-function act(verdict: Verdict, { version, channel, runtime: { log } }: Gate): void {
+/** Notes by which answers this version was current, and when a newer one was first seen. */
+function watch(memory: Memory, { kind }: Verdict, { version, runtime: { now } }: Gate): Memory {
+  if (kind === "unchecked") return memory;
+  if (kind === "current") return { ...memory, current: version, newerSeenAt: undefined };
+  return { ...memory, newerSeenAt: memory.newerSeenAt ?? now() };
+}
+
+/** How long this version still works; 0 for one that no answer ever called current. */
+function graceOf({ current, newerSeenAt }: Memory, { version, runtime: { now } }: Gate): number {
+  if (current !== version || newerSeenAt === undefined) return 0;
+  return Math.max(0, newerSeenAt + GRACE_MS - now());
+}
+
+/** A warning is said once an hour, and when it changes. */
+function isNews({ warned }: Memory, { kind }: Verdict, gate: Gate): boolean {
+  return warned?.kind !== kind || !isWithin(warned.at, HOUR_MS, gate);
+}
+
+interface Remark {
+  readonly code: string;
+  readonly message: string;
+}
+
+/** What there is to say: nothing, a warning, or the refusal. */
+function remarkOn(verdict: Verdict, memory: Memory, gate: Gate): Remark | CliError | undefined {
+  const { version, channel } = gate;
   switch (verdict.kind) {
     case "current":
-      return;
+      return undefined;
     case "unchecked":
-      log.warn(
-        "VERSION_UNCHECKED",
-        "Neither npm nor the releases page says whether there is a newer version.",
-      );
-      return;
+      return {
+        code: "VERSION_UNCHECKED",
+        message: "Neither npm nor the releases page says whether there is a newer version.",
+      };
     case "ahead":
-      log.warn(
-        "VERSION_AHEAD",
-        `Only one of two sources publishes ${verdict.latest}; this is ${version}.`,
-      );
-      return;
-    case "outdated":
-    case "frozen":
-      throw outdated(verdict, { version, channel });
+      return {
+        code: "VERSION_AHEAD",
+        message: `Only one of two sources publishes ${verdict.latest}; this is ${version}.`,
+      };
+    case "outdated": {
+      const hours = Math.ceil(graceOf(memory, gate) / HOUR_MS);
+      if (hours === 0) return outdated(verdict, { version, channel });
+      return {
+        code: "VERSION_OUTDATED",
+        message: `Version ${verdict.latest} is published; this is ${version}, which stops working in ${hours} ${hours === 1 ? "hour" : "hours"}. Ask a person to upgrade.`,
+      };
+    }
   }
 }
 
-/** The refusal of an old version, or of one that has not learned for a week whether it is one. */
+/** The refusal of an old version. The program that signs is a person's to replace. */
 export function outdated(
-  verdict: Extract<Verdict, { kind: "outdated" | "frozen" }>,
+  { latest }: Extract<Verdict, { kind: "outdated" }>,
   { version, channel }: Pick<Gate, "version" | "channel">,
 ): CliError {
-  if (verdict.kind === "frozen") {
-    return new CliError("VERSION_OUTDATED", {
-      message: "For more than seven days nothing could be learned about newer versions.",
-      hint: "Let this machine reach npm or GitHub, or name mirrors with LEDGER_ENTERPRISE_NPM_REGISTRY and LEDGER_ENTERPRISE_RELEASES_URL.",
-      details: { current: version },
-    });
-  }
   const command = UPGRADE_COMMANDS[channel];
   return new CliError("VERSION_OUTDATED", {
-    message: `Version ${verdict.latest} is published; this is ${version}.`,
-    hint: `Upgrade, then run the command again: ${command}`,
-    details: { current: version, latest: verdict.latest, command },
+    message: `Version ${latest} is published; this is ${version}.`,
+    hint: `Ask a person to upgrade this program with '${command}', then run the command again. Do not upgrade it yourself.`,
+    details: { current: version, latest, command },
   });
 }

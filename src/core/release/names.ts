@@ -61,3 +61,6 @@ export const UPGRADE_COMMANDS: Readonly<Record<Channel, string>> = {
   npm: `npm install --global --ignore-scripts ${PACKAGE}@latest`,
   source: "git pull && npm ci && npm run build",
 };
+
+/** The source of each install channel, which decides alone while the other is silent (SPEC §5). */
+export const OWN_SOURCES = { npm: "npm", binary: "releases", source: undefined } as const;

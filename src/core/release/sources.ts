@@ -3,8 +3,10 @@
  * are asked side by side, once, within three seconds in all, and told nothing about the user. From
  * each answer one version is taken; nothing else is kept or shown (VER-2).
  */
+import { decodeUtf8 } from "../../io/json.ts";
 import type { Log } from "../../io/log.ts";
 import type { Runtime } from "../../io/runtime.ts";
+import { ACCEPTED_ENCODINGS, tooLarge, unpack } from "../../io/unpack.ts";
 import { PACKAGE } from "./names.ts";
 import { parseVersion, stableVersion } from "./verdict.ts";
 
@@ -31,7 +33,8 @@ export interface Answers {
 type Asking = Pick<Runtime, "fetch" | "userAgent" | "stop">;
 
 const BUDGET_MS = 3000;
-const ANSWER_MAX_BYTES = 1024 * 1024;
+/** Of the registry's answer, packed and unpacked; it has some hundred bytes. */
+const ANSWER_MAX_BYTES = 64 * 1024;
 const ETAG = /^(W\/)?"[\x21\x23-\x7e]{0,128}"$/;
 
 /** Asks both; `known` are earlier answers, which a source may confirm. Never throws. */
@@ -82,21 +85,25 @@ async function guarded(
   return answer;
 }
 
+/** What every request to a source says: nothing is followed, and nothing unpacked on the way. */
+const AS_IT_COMES = { redirect: "manual", decompress: false } as const;
+
 async function askRegistry(
   registry: string,
   known: Published | undefined,
   { fetch, userAgent, stop }: Asking,
 ): Promise<Published | undefined> {
   const response = await fetch(`${registry}/-/package/${PACKAGE}/dist-tags`, {
-    redirect: "manual",
+    ...AS_IT_COMES,
     signal: stop,
     headers: {
       accept: "application/json",
+      "accept-encoding": ACCEPTED_ENCODINGS,
       "user-agent": userAgent,
       ...(known?.etag === undefined ? {} : { "if-none-match": known.etag }),
     },
   });
-  if (response.status !== 200) void response.body?.cancel().catch(() => undefined);
+  if (response.status !== 200) drop(response);
   if (response.status === 304) return known;
   if (response.status === 404) return { version: null, etag: undefined };
   if (response.status !== 200) return undefined;
@@ -109,25 +116,41 @@ async function askRegistry(
     : undefined;
 }
 
+/** Leaves the rest of an answer on the way. */
+function drop(response: Response): void {
+  void response.body?.cancel().catch(() => undefined);
+}
+
 /**
  * The redirect of `releases/latest`, which is not rate-limited as the API is; it is read, not
- * followed. GitHub sends a repository without releases back to the list.
+ * followed, and its body is not read at all.
  */
 async function askReleases(
   releases: string,
   { fetch, userAgent, stop }: Asking,
 ): Promise<Published | undefined> {
   const url = `${releases}/latest`;
-  const headers = { accept: "*/*", "user-agent": userAgent };
-  const response = await fetch(url, { redirect: "manual", signal: stop, headers });
-  void response.body?.cancel().catch(() => undefined);
+  const headers = { accept: "*/*", "accept-encoding": "identity", "user-agent": userAgent };
+  const response = await fetch(url, { ...AS_IT_COMES, signal: stop, headers });
+  drop(response);
   if (response.status === 404) return { version: null, etag: undefined };
   const location = response.headers.get("location") ?? "";
-  if (![301, 302, 303, 307, 308].includes(response.status) || !URL.canParse(location, url))
-    return undefined;
-  const { pathname } = new URL(location, url);
-  if (pathname === new URL(releases).pathname) return { version: null, etag: undefined };
-  const [, tag] = /\/tag\/v?([^/]{1,128})$/.exec(pathname) ?? [];
+  const isRedirect = [301, 302, 303, 307, 308].includes(response.status);
+  if (!isRedirect || !URL.canParse(location, url)) return undefined;
+  return releaseAt(new URL(location, url), new URL(releases));
+}
+
+/**
+ * What the target of the redirect names: only one on the asked origin and below the releases page
+ * counts. GitHub sends a repository without releases back to the page itself.
+ */
+function releaseAt(target: URL, page: URL): Published | undefined {
+  if (target.origin !== page.origin) return undefined;
+  const path = page.pathname.replace(/\/$/, "");
+  if (target.pathname.replace(/\/$/, "") === path) return { version: null, etag: undefined };
+  const below = `${path}/tag/`;
+  if (!target.pathname.startsWith(below)) return undefined;
+  const tag = /^v?([^/]{1,128})$/.exec(target.pathname.slice(below.length))?.[1];
   return tag === undefined ? undefined : toPublished(decodeURIComponent(tag), undefined);
 }
 
@@ -138,14 +161,23 @@ function toPublished(text: string, etag: string | undefined): Published | undefi
     : { version: stableVersion(text) ?? null, etag };
 }
 
-/** Counted after decompression (NET-4). Throws above 1 MiB. */
+/** Throws above 64 KiB, before and after unpacking (NET-4). */
 async function readText(response: Response): Promise<string> {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of response.body ?? []) {
-    size += chunk.length;
-    if (size > ANSWER_MAX_BYTES) throw new Error("The answer is too large.");
-    chunks.push(chunk);
+  const reader = response.body?.getReader();
+  for (;;) {
+    const { done, value } = (await reader?.read()) ?? { done: true, value: undefined };
+    if (done || value === undefined) break;
+    size += value.length;
+    if (size > ANSWER_MAX_BYTES) {
+      drop(response);
+      throw tooLarge(ANSWER_MAX_BYTES);
+    }
+    chunks.push(value);
   }
-  return Buffer.concat(chunks).toString("utf8");
+  const encoding = response.headers.get("content-encoding");
+  return decodeUtf8(await unpack(Buffer.concat(chunks), encoding, ANSWER_MAX_BYTES), {
+    bom: "strip",
+  });
 }

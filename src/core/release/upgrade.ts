@@ -16,7 +16,7 @@ import type { Runtime } from "../../io/runtime.ts";
 import type { Channel } from "../../version.ts";
 import { download, downloadSmall } from "./download.ts";
 import { managerCommand } from "./managers.ts";
-import { assetName, assetUrl, SIGNATURE, SUMS, UPGRADE_COMMANDS } from "./names.ts";
+import { assetName, assetUrl, OWN_SOURCES, SIGNATURE, SUMS, UPGRADE_COMMANDS } from "./names.ts";
 import { signedChecksum } from "./signature.ts";
 import { type Addresses, type Answers, askSources } from "./sources.ts";
 import { versionOf } from "./trial.ts";
@@ -43,7 +43,7 @@ export interface Installation {
 export interface Check {
   readonly current: string;
   readonly channel: Channel;
-  /** As the version gate would say it; "frozen" never comes of a fresh question. */
+  /** As the version gate would say it, without its grace. */
   readonly status: Verdict["kind"];
   /** What each source publishes; null when that is nothing, or when it did not answer. */
   readonly npm: string | null;
@@ -84,7 +84,13 @@ async function toCheck(
   { npm, releases }: Answers,
   { version, channel, executable }: Installation,
 ): Promise<Check> {
-  const { kind } = decide({ version, npm: npm?.version, releases: releases?.version, ageMs: 0 });
+  const { kind } = decide({
+    version,
+    own: OWN_SOURCES[channel],
+    npm: npm?.version,
+    releases: releases?.version,
+    ageMs: 0,
+  });
   const published = { npm: npm?.version ?? null, releases: releases?.version ?? null };
   return {
     current: version,

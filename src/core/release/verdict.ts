@@ -9,10 +9,12 @@
  */
 export type Answer = string | null | undefined;
 
-/** What is known of newer versions, and since when. */
+/** What is known of newer versions. */
 export interface Knowledge {
   /** The running version. */
   readonly version: string;
+  /** The source of the own install channel; undefined for a build from source. */
+  readonly own: "npm" | "releases" | undefined;
   readonly npm: Answer;
   readonly releases: Answer;
   /** How old the answers are; undefined when no source ever answered. */
@@ -22,29 +24,30 @@ export interface Knowledge {
 /** What follows for this run; `latest` is a stable version. */
 export type Verdict =
   | { readonly kind: "current" }
-  /** No source can be reached, and what is known is older than an hour. */
+  /** No source can be reached, and what is known is older than an hour. This never blocks. */
   | { readonly kind: "unchecked" }
-  /** One source alone is ahead while the other answers (VER-3). */
+  /** One source alone is ahead, and this does not block (VER-3). */
   | { readonly kind: "ahead"; readonly latest: string }
-  | { readonly kind: "outdated"; readonly latest: string }
-  /** Nothing was learned for seven days: a bound on keeping a machine from knowing (VER-4). */
-  | { readonly kind: "frozen" };
+  | { readonly kind: "outdated"; readonly latest: string };
 
 /** Answers are asked for again after an hour. */
 export const FRESH_MS = 3600 * 1000;
-const FREEZE_MS = 7 * 24 * 3600 * 1000;
 
-/** The verdict, from nothing but what is known. */
-export function decide({ version, npm, releases, ageMs }: Knowledge): Verdict {
-  const answers = [npm, releases].filter((answer) => answer !== undefined);
-  if (ageMs === undefined || answers.length === 0) return { kind: "unchecked" };
-  const newer = answers
-    .filter((answer) => answer !== null)
-    .filter((answer) => isNewer(answer, version));
-  if (newer.length === answers.length) return { kind: "outdated", latest: lowest(newer) };
-  if (ageMs > FREEZE_MS) return { kind: "frozen" };
-  if (newer.length > 0) return { kind: "ahead", latest: lowest(newer) };
-  return ageMs > FRESH_MS ? { kind: "unchecked" } : { kind: "current" };
+/**
+ * The verdict, from nothing but what is known. Outdated: both sources publish a newer version, or
+ * the own channel's does while the other cannot be reached.
+ */
+export function decide({ version, own, npm, releases, ageMs }: Knowledge): Verdict {
+  if (ageMs === undefined || ageMs > FRESH_MS) return { kind: "unchecked" };
+  if (npm === undefined && releases === undefined) return { kind: "unchecked" };
+  const newer = (answer: Answer): string[] =>
+    typeof answer === "string" && isNewer(answer, version) ? [answer] : [];
+  const found = [...newer(npm), ...newer(releases)];
+  if (found.length === 0) return { kind: "current" };
+  const other = own === "npm" ? releases : npm;
+  const ownDecides = own !== undefined && other === undefined;
+  const isOutdated = found.length === 2 || ownDecides;
+  return { kind: isOutdated ? "outdated" : "ahead", latest: lowest(found) };
 }
 
 /** What both sources confirm: one of them alone cannot make up a higher number. */
