@@ -39,6 +39,7 @@ async function startSandbox(
   folder: string,
 ): Promise<{ description: Description; stop(): Promise<void> }> {
   const command = [hostExecutable(), "sandbox", "start", "--autoApprove", "1"];
+  say("# Serve a practice workspace on this machine. Its people approve after one second.");
   say(`$ ${PROGRAM} ${command.slice(1).join(" ")} &`);
   const child = Bun.spawn(command, {
     cwd: folder,
@@ -70,6 +71,7 @@ function environmentOf(
     LEDGER_ENTERPRISE_API_KEY_SECRET: operator.apiKeySecret,
     LEDGER_ENTERPRISE_API_PRIVATE_KEY: operator.privateKey,
   };
+  say("\n# What commands read. 'sandbox start --envFile <path>' writes these lines for you.");
   for (const [name, value] of Object.entries(shown)) say(`$ export ${name}=${value}`);
   for (const name of Object.keys(secret)) say(`$ export ${name}=********`);
   // The demo needs no network: newer versions are looked for on the sandbox, which publishes none.
@@ -81,10 +83,18 @@ function environmentOf(
   return { HOME: home, ...shown, ...secret, ...releases };
 }
 
-/** Runs one command and shows it and its result. Throws StepFailed unless it exits with 0. */
-async function runStep(stage: Stage, ...argv: string[]): Promise<Record<string, unknown>> {
+/**
+ * Runs one command and shows what it is for, the command and its result. Throws StepFailed unless it
+ * exits with 0.
+ */
+async function runStep(
+  stage: Stage,
+  purpose: string,
+  ...argv: string[]
+): Promise<Record<string, unknown>> {
+  say(`\n# ${purpose}`);
   say(
-    `\n$ ${PROGRAM} ${argv.map((word) => (/^[\w@:.,/-]+$/.test(word) ? word : `'${word}'`)).join(" ")} --pretty`,
+    `$ ${PROGRAM} ${argv.map((word) => (/^[\w@:.,/-]+$/.test(word) ? word : `'${word}'`)).join(" ")} --pretty`,
   );
   const child = Bun.spawn([hostExecutable(), ...argv, "--pretty"], {
     cwd: stage.folder,
@@ -111,9 +121,15 @@ async function playFlow(stage: Stage): Promise<string> {
       join(stage.folder, name),
       typeof content === "string" ? content : JSON.stringify(content),
     );
-  await runStep(stage, "login", "api");
+  await runStep(
+    stage,
+    "Log in. The session stays on this machine; later commands use it.",
+    "login",
+    "api",
+  );
   const list = await runStep(
     stage,
+    "Which accounts are there? Every list takes --all, --limit and --fields.",
     "accounts",
     "list",
     "--pageSize",
@@ -123,7 +139,14 @@ async function playFlow(stage: Stage): Promise<string> {
   );
   const account = (list.results as { id: string; name: string }[])[0];
   if (account === undefined) throw new StepFailed("The sandbox has no account.");
-  await runStep(stage, "accounts", "getBalance", "--id", account.id);
+  await runStep(
+    stage,
+    "How much is in the first one? Amounts are in the smallest unit, here satoshi.",
+    "accounts",
+    "getBalance",
+    "--id",
+    account.id,
+  );
   const transaction = {
     accountId: account.id,
     transactionType: "BITCOIN_LIKE_SEND",
@@ -140,6 +163,7 @@ async function playFlow(stage: Stage): Promise<string> {
   await keep("request.json", { type: "CREATE_TRANSACTION", data: transaction });
   await runStep(
     stage,
+    "What would a payment cost? This creates nothing.",
     "transactions",
     "estimate",
     "--accountId",
@@ -148,16 +172,43 @@ async function playFlow(stage: Stage): Promise<string> {
     "@transaction.json",
   );
   const id = textOf(
-    await runStep(stage, "requests", "create", "--requestData", "@request.json"),
+    await runStep(
+      stage,
+      "Ask for the payment. It takes effect only when enough people approved it.",
+      "requests",
+      "create",
+      "--requestData",
+      "@request.json",
+    ),
     "id",
   );
   await keep(
     "challenge.txt",
-    textOf(await runStep(stage, "requests", "getChallenge", "--id", id), "challenge"),
+    textOf(
+      await runStep(
+        stage,
+        "Now the approval, step by step. The normal way is one command: requests approve api --id ID --sign. First: fetch what has to be signed.",
+        "requests",
+        "getChallenge",
+        "--id",
+        id,
+      ),
+      "challenge",
+    ),
   );
-  await runStep(stage, "requests", "review", "--id", id, "--challenge", "@challenge.txt");
+  await runStep(
+    stage,
+    "Second: does it say what was asked for? Compared field by field, also with what was sent from here.",
+    "requests",
+    "review",
+    "--id",
+    id,
+    "--challenge",
+    "@challenge.txt",
+  );
   const signed = await runStep(
     stage,
+    "Third: sign it with the operator's key, on this machine.",
     "requests",
     "sign",
     "--id",
@@ -166,9 +217,20 @@ async function playFlow(stage: Stage): Promise<string> {
     "@challenge.txt",
   );
   await keep("signature.txt", textOf(signed, "signature"));
-  await runStep(stage, "requests", "approve", "api", "--id", id, "--signature", "@signature.txt");
+  await runStep(
+    stage,
+    "Fourth: send the signature.",
+    "requests",
+    "approve",
+    "api",
+    "--id",
+    id,
+    "--signature",
+    "@signature.txt",
+  );
   const { request } = await runStep(
     stage,
+    "Wait until the people have approved, too.",
     "requests",
     "wait",
     "--id",
@@ -178,7 +240,7 @@ async function playFlow(stage: Stage): Promise<string> {
     "--timeout",
     "30",
   );
-  await runStep(stage, "logout");
+  await runStep(stage, "End the session on this machine.", "logout");
   return `request ${id} is ${textOf(request as Record<string, unknown>, "state")}`;
 }
 

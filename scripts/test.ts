@@ -4,10 +4,11 @@
  * no test is a failure: a test that ends the process would otherwise pass for success.
  */
 import { existsSync, readFileSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeArtifacts, READY } from "../test/support/artifacts.ts";
+import { adviceFor, MISSING_PACKAGES } from "../test/support/programs.ts";
 import { ROOT } from "./build.ts";
 
 export interface Tally {
@@ -51,9 +52,11 @@ function cleanEnvironment(): Record<string, string> {
   } as Record<string, string>;
 }
 
-async function runTests(args: readonly string[]): Promise<Tally> {
+/** The tally, and what to install for tests that were skipped. */
+async function runTests(args: readonly string[]): Promise<Tally & { readonly advice: string }> {
   const folder = await mkdtemp(join(tmpdir(), "report-"));
-  const report = join(folder, "junit.xml");
+  const [report, missing] = [join(folder, "junit.xml"), join(folder, "missing")];
+  await writeFile(missing, "");
   try {
     const workers = Math.min(4, Math.max(2, availableParallelism()));
     const flags = [
@@ -64,24 +67,31 @@ async function runTests(args: readonly string[]): Promise<Tally> {
     ];
     const run = Bun.spawn([process.execPath, "test", ...flags, ...args], {
       cwd: ROOT,
-      env: cleanEnvironment(),
+      env: { ...cleanEnvironment(), [MISSING_PACKAGES]: missing },
       stdio: ["ignore", "inherit", "inherit"],
     });
     const exitCode = await run.exited;
-    return judge(
+    const tally = judge(
       existsSync(report) ? readReport(readFileSync(report, "utf8")) : undefined,
       exitCode,
     );
+    return { ...tally, advice: adviceFor(readFileSync(missing, "utf8")) };
   } finally {
     await rm(folder, { recursive: true });
   }
 }
 
 if (import.meta.main) {
+  const args = process.argv.slice(2);
+  process.stdout.write(
+    args.length > 0
+      ? "The programs are built first, which takes about half a minute.\n"
+      : "The whole suite takes 10 to 20 minutes on two cores; 'npm test -- <file>' runs one file.\n",
+  );
   await makeArtifacts();
-  const { passed, failed, skipped } = await runTests(process.argv.slice(2));
+  const { passed, failed, skipped, advice } = await runTests(args);
   process.exitCode = failed === 0 ? 0 : 1;
   process.stdout.write(
-    `${passed} passed, ${failed} failed${skipped === 0 ? "" : `, ${skipped} skipped`}\n`,
+    `${advice}${passed} passed, ${failed} failed${skipped === 0 ? "" : `, ${skipped} skipped`}\n`,
   );
 }

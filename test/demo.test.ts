@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { ROOT } from "../scripts/build.ts";
 import { defaultSeed } from "../src/sandbox/index.ts";
 
-test("the demo walks through a whole approval, shows no secret and leaves nothing behind", async () => {
+test("F3 the demo walks through a whole approval, shows no secret and leaves nothing behind", async () => {
   const folder = await mkdtemp(join(tmpdir(), "demo-"));
   const [home, temporary] = [join(folder, "home"), join(folder, "tmp")];
   for (const path of [home, temporary]) await mkdir(path);
@@ -43,6 +43,10 @@ test("the demo walks through a whole approval, shows no secret and leaves nothin
     "requests wait",
     "logout",
   ]);
+  // F3: one plain line before each command says what it is for, and which way is the normal one.
+  for (const [line] of text.matchAll(/^.*\n\$ ledger-enterprise-cli .*$/gm))
+    expect(line).toMatch(/^# [A-Z][^\n]+[.?]\n/);
+  expect(text).toContain("The normal way is one command: requests approve api --id ID --sign.");
   expect(text).toMatch(
     /\nDemo complete: 11 commands in \d+\.\d s, request \S+ is APPROVED; nothing is left behind\.\n$/,
   );

@@ -1,12 +1,15 @@
 /** The instruments themselves: each must see what it is there to see. */
 import { expect, test } from "bun:test";
-import { writeFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { commandTable, replaceBetween } from "../scripts/generate.ts";
 import { judge, readReport } from "../scripts/test.ts";
 import { difference, indent, tokensOf } from "./support/document.ts";
 import type { Form, Input, Outcome } from "./support/forms.ts";
 import { type Counterpart, play } from "./support/play.ts";
+import { adviceFor, MISSING_PACKAGES } from "./support/programs.ts";
 import { parseScript, splitCommand } from "./support/script.ts";
 
 const SECRET = "canary-secret-0123456789";
@@ -209,4 +212,67 @@ test("the command table has a row for each command and keeps its cells apart", (
   expect(commandTable([facts as unknown as Parameters<typeof commandTable>[0][number]])).toContain(
     "| `a b` | **signs** | One \\| two. |",
   );
+});
+
+/** Runs a test file whose one test needs fish, on a machine without it. */
+async function runWithoutFish(env: Readonly<Record<string, string>>) {
+  const folder = await mkdtemp(join(tmpdir(), "programs-"));
+  try {
+    const [file, list] = [join(folder, "one.test.ts"), join(folder, "missing")];
+    const support = JSON.stringify(join(import.meta.dir, "support/programs.ts"));
+    await writeFile(
+      file,
+      `import { test } from "bun:test"; import { lacks } from ${support};
+       test.skipIf(lacks("fish"))("needs fish", () => { throw new Error("ran"); });
+       test.skipIf(lacks("bash"))("needs bash", () => {});`,
+    );
+    await writeFile(list, "");
+    const child = Bun.spawn([process.execPath, "test", file], {
+      env: {
+        PATH: "/usr/bin:/bin",
+        TESTS_WITHOUT_PROGRAMS: "fish",
+        [MISSING_PACKAGES]: list,
+        ...env,
+      },
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    const text = await new Response(child.stderr).text();
+    return { exit: await child.exited, text, list: readFileSync(list, "utf8") };
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+test("F1 a test that lacks a program is skipped, counted, and the package named", async () => {
+  const { exit, text, list } = await runWithoutFish({});
+  expect({ exit, list }).toEqual({ exit: 0, list: "fish\n" });
+  expect(text).toMatch(/^ 1 pass\n 1 skip\n 0 fail$/m);
+});
+
+test("F1 in CI a missing program is a failure", async () => {
+  const { exit, text } = await runWithoutFish({ CI: "true" });
+  expect(exit).not.toBe(0);
+  expect(text).toContain("Missing in CI: fish; install fish.");
+});
+
+test("F1 the one command that installs what is missing", () => {
+  expect(adviceFor("zsh\nfish\nzsh\n")).toBe(
+    "Tests were skipped because this machine lacks: fish, zsh. Install them with:\n  sudo apt-get install --yes fish zsh\n",
+  );
+  expect(adviceFor("")).toBe("");
+});
+
+test("F1 every package that tests can lack is installed by .ci/run", async () => {
+  const [ci, programs] = await Promise.all([
+    Bun.file(join(import.meta.dir, "../.ci/run")).text(),
+    Bun.file(join(import.meta.dir, "support/programs.ts")).text(),
+  ]);
+  const essential = ["bash", "dash", "python3", "util-linux"];
+  const table = programs.slice(programs.indexOf("PACKAGES ="), programs.indexOf("} as const"));
+  const packages = [...table.matchAll(/: "([a-z0-9-]+)"/g)].map(([, name]) => name ?? "");
+  expect(packages.length).toBeGreaterThan(10);
+  const list = ci.slice(ci.indexOf("packages=("), ci.indexOf("\n)"));
+  const words = new Set(list.split(/\s+/));
+  expect(packages.filter((name) => !words.has(name) && !essential.includes(name))).toEqual([]);
+  expect(ci).toContain("export CI=true");
 });

@@ -3,14 +3,18 @@
  * node, a simulated device, the sandbox. Each test also holds the rule that nothing is posted
  * without a complete signature (DEV-4), and that the device had nothing to complain about.
  */
-import { expect, test } from "bun:test";
+import { test as bunTest, expect } from "bun:test";
 import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findArtifacts } from "../support/artifacts.ts";
+import { lacks } from "../support/programs.ts";
 import { type Outcome, SOURCE_COMMAND, UNPRIVILEGED } from "./machine.ts";
 import { type Behaviour, frame, type Person, SimulatedDevice } from "./simulator.ts";
 import { ALICE, KEYS, OTHER_KEYS, World } from "./world.ts";
+
+/** The emulated devices need umockdev. */
+const test = lacks("/usr/bin/umockdev-wrapper") ? bunTest.skip : bunTest;
 
 const QUICK = "--deviceTimeout 1";
 

@@ -2,10 +2,14 @@
  * The whole way with a device in every form of the program: native node-hid on an emulated hidraw
  * node, the sandbox at the other end.
  */
-import { expect, test } from "bun:test";
+import { test as bunTest, expect } from "bun:test";
 import { findArtifacts } from "../support/artifacts.ts";
+import { lacks } from "../support/programs.ts";
 import { SOURCE_COMMAND } from "./machine.ts";
 import { World } from "./world.ts";
+
+/** The emulated devices need umockdev. */
+const test = lacks("/usr/bin/umockdev-wrapper") ? bunTest.skip : bunTest;
 
 const { executable, installed, nodes } = await findArtifacts();
 

@@ -16,6 +16,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { ROOT } from "../../scripts/build.ts";
+import { lacks } from "../support/programs.ts";
 import { Program, twoForms } from "./program.ts";
 import { ACCESS_TOKEN, http, type RawAnswer, RawApi } from "./raw-api.ts";
 import { age, readSession } from "./session-file.ts";
@@ -367,7 +368,7 @@ for (const form of await twoForms()) {
       else expect({ exit, code: codeOf(stdout) }).toEqual({ exit: 0, code: "OK" });
     });
 
-    test("K17 ordinary commands stay below 256 MiB", async () => {
+    test.skipIf(lacks("/usr/bin/time"))("K17 ordinary commands stay below 256 MiB", async () => {
       for (const argv of [
         ["login", "api"],
         LIST,

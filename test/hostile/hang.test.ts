@@ -8,6 +8,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Command, walk } from "../../src/cli/command.ts";
+import { lacks } from "../support/programs.ts";
 import { commands } from "../support/registry.ts";
 import { splitCommand } from "../support/script.ts";
 import { FAR, Namespace } from "./namespace.ts";
@@ -183,18 +184,23 @@ function isDocument(stdout: string): boolean {
 const { privateKey } = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
 const PRIVATE_KEY = Buffer.from(privateKey.export({ type: "sec1", format: "pem" })).toString("hex");
 
+/** Networks of a test's own are made with `ip`. */
+const hasNoNetwork = lacks("ip");
+
 let nowhere: Namespace;
 let noRoutes: Namespace;
 let api: RawApi;
-beforeAll(async () => {
-  nowhere = await Namespace.make({ hosts: [`${FAR.void4} void.far.test`] });
-  noRoutes = await Namespace.make({ hosts: [`${FAR.void4} void.far.test`], link: false });
-  api = await RawApi.start();
-  api.serve({});
-});
-afterAll(async () => {
-  for (const part of [nowhere, noRoutes, api]) await part[Symbol.asyncDispose]();
-});
+if (!hasNoNetwork)
+  beforeAll(async () => {
+    nowhere = await Namespace.make({ hosts: [`${FAR.void4} void.far.test`] });
+    noRoutes = await Namespace.make({ hosts: [`${FAR.void4} void.far.test`], link: false });
+    api = await RawApi.start();
+    api.serve({});
+  });
+if (!hasNoNetwork)
+  afterAll(async () => {
+    for (const part of [nowhere, noRoutes, api]) await part[Symbol.asyncDispose]();
+  });
 
 test("the lines cover every command, and every document that can come from standard input", () => {
   const names = new Set(CASES.map(({ words }) => words));
@@ -219,7 +225,7 @@ const NPM_ROWS: readonly Row[] = [
 ];
 
 for (const form of await twoForms()) {
-  describe(form.name, () => {
+  describe.skipIf(hasNoNetwork)(form.name, () => {
     test.each(form.name === "executable" ? ROWS : NPM_ROWS)(
       "nothing hangs: %s, standard input is %s",
       async (network, input) => {

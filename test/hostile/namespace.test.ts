@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
+import { lacks } from "../support/programs.ts";
 import { Certificates } from "./certificates.ts";
 import { FAR, Namespace } from "./namespace.ts";
 import { builtForms, Program, twoForms } from "./program.ts";
@@ -39,34 +40,39 @@ const REACHED: readonly [name: string, host: string, server: Server][] = [
 ];
 
 let certificates: Certificates;
+/** Networks of a test's own are made with `ip`. */
+const hasNoNetwork = lacks("ip");
+
 let network: Namespace;
 let server: Bun.Subprocess<"ignore", "pipe", "inherit">;
 let ports: Record<Server, number>;
 
-beforeAll(async () => {
-  certificates = await Certificates.make();
-  const hosts = Object.entries(HOSTS).flatMap(([name, addresses]) =>
-    addresses.map((address) => `${address} ${name}`),
-  );
-  network = await Namespace.make({ hosts });
-  const { key, cert } = certificates.files("good");
-  server = Bun.spawn(
-    [...network.prefix, process.execPath, join(import.meta.dir, "far-api.ts"), key, cert],
-    {
-      stdio: ["ignore", "pipe", "inherit"],
-    },
-  );
-  const { value } = await server.stdout.getReader().read();
-  ports = JSON.parse(new TextDecoder().decode(value));
-});
-afterAll(async () => {
-  server.kill();
-  await server.exited;
-  for (const part of [network, certificates]) await part[Symbol.asyncDispose]();
-});
+if (!hasNoNetwork)
+  beforeAll(async () => {
+    certificates = await Certificates.make();
+    const hosts = Object.entries(HOSTS).flatMap(([name, addresses]) =>
+      addresses.map((address) => `${address} ${name}`),
+    );
+    network = await Namespace.make({ hosts });
+    const { key, cert } = certificates.files("good");
+    server = Bun.spawn(
+      [...network.prefix, process.execPath, join(import.meta.dir, "far-api.ts"), key, cert],
+      {
+        stdio: ["ignore", "pipe", "inherit"],
+      },
+    );
+    const { value } = await server.stdout.getReader().read();
+    ports = JSON.parse(new TextDecoder().decode(value));
+  });
+if (!hasNoNetwork)
+  afterAll(async () => {
+    server.kill();
+    await server.exited;
+    for (const part of [network, certificates]) await part[Symbol.asyncDispose]();
+  });
 
 for (const form of await builtForms()) {
-  describe(form.name, () => {
+  describe.skipIf(hasNoNetwork)(form.name, () => {
     const at = (url: string): Promise<Program> =>
       Program.at(network.inside(form), {
         LEDGER_ENTERPRISE_API_URL: url,
@@ -140,51 +146,59 @@ const CLOCKS: readonly [name: string, url: (apis: readonly RawApi[]) => string, 
     ],
   ];
 
-test("NET-3 H03 H04 15 seconds of silence, 30 seconds in all: executable, npm package", async () => {
-  const forms = await twoForms();
-  await using silent = await RawApi.start();
-  await using trickling = await RawApi.start();
-  silent.serve({ "POST /auth/token": [() => undefined] });
-  trickling.serve({ "POST /auth/token": [trickle] });
-  const runs = forms.flatMap((form) =>
-    CLOCKS.map(async ([name, urlOf, wanted]) => {
-      const url = urlOf([silent, trickling]);
-      const place = url.startsWith("https") ? network.inside(form) : form;
-      await using program = await Program.at(place, { LEDGER_ENTERPRISE_API_URL: url });
-      const failure = await program.fail([...LOGIN, "--timeout", "100"], 1, "TIMEOUT");
-      expect({ form: form.name, name, message: failure.message }).toEqual({
-        form: form.name,
-        name,
-        message: expect.stringMatching(wanted),
-      });
-    }),
-  );
-  await Promise.all(runs);
-  for (const api of [silent, trickling]) expect(api.count("POST /auth/token")).toBe(forms.length);
-}, 100_000);
+test.skipIf(hasNoNetwork)(
+  "NET-3 H03 H04 15 seconds of silence, 30 seconds in all: executable, npm package",
+  async () => {
+    const forms = await twoForms();
+    await using silent = await RawApi.start();
+    await using trickling = await RawApi.start();
+    silent.serve({ "POST /auth/token": [() => undefined] });
+    trickling.serve({ "POST /auth/token": [trickle] });
+    const runs = forms.flatMap((form) =>
+      CLOCKS.map(async ([name, urlOf, wanted]) => {
+        const url = urlOf([silent, trickling]);
+        const place = url.startsWith("https") ? network.inside(form) : form;
+        await using program = await Program.at(place, { LEDGER_ENTERPRISE_API_URL: url });
+        const failure = await program.fail([...LOGIN, "--timeout", "100"], 1, "TIMEOUT");
+        expect({ form: form.name, name, message: failure.message }).toEqual({
+          form: form.name,
+          name,
+          message: expect.stringMatching(wanted),
+        });
+      }),
+    );
+    await Promise.all(runs);
+    for (const api of [silent, trickling]) expect(api.count("POST /auth/token")).toBe(forms.length);
+  },
+  100_000,
+);
 
-test("NET-3 H04 waiting for a request ends with its own time, whether or not there was an answer: executable, npm package", async () => {
-  const forms = await twoForms();
-  const open = http("200 OK", '{"id":"7","state":"WAITING"}');
-  const never: RawAnswer = () => undefined;
-  const cases = [
-    [[never], "TIMEOUT", { host: expect.any(String) }],
-    [[open, never], "WAIT_TIMEOUT", { reached: false, request: { id: "7", state: "WAITING" } }],
-  ] as const;
-  const runs = forms.flatMap((form) =>
-    cases.map(async ([answers, code, details]) => {
-      await using api = await RawApi.start();
-      api.serve({ "GET /requests/7": answers });
-      await using program = await Program.at(form, { LEDGER_ENTERPRISE_API_URL: api.url });
-      await program.succeed(LOGIN);
-      const failure = await program.fail(
-        ["requests", "wait", "--id=7", "--timeout=1", "--interval=0.1"],
-        1,
-        code,
-      );
-      expect(failure.details).toEqual(details);
-      expect(api.count("GET /requests/7")).toBe(answers.length);
-    }),
-  );
-  await Promise.all(runs);
-}, 60_000);
+test.skipIf(hasNoNetwork)(
+  "NET-3 H04 waiting for a request ends with its own time, whether or not there was an answer: executable, npm package",
+  async () => {
+    const forms = await twoForms();
+    const open = http("200 OK", '{"id":"7","state":"WAITING"}');
+    const never: RawAnswer = () => undefined;
+    const cases = [
+      [[never], "TIMEOUT", { host: expect.any(String) }],
+      [[open, never], "WAIT_TIMEOUT", { reached: false, request: { id: "7", state: "WAITING" } }],
+    ] as const;
+    const runs = forms.flatMap((form) =>
+      cases.map(async ([answers, code, details]) => {
+        await using api = await RawApi.start();
+        api.serve({ "GET /requests/7": answers });
+        await using program = await Program.at(form, { LEDGER_ENTERPRISE_API_URL: api.url });
+        await program.succeed(LOGIN);
+        const failure = await program.fail(
+          ["requests", "wait", "--id=7", "--timeout=1", "--interval=0.1"],
+          1,
+          code,
+        );
+        expect(failure.details).toEqual(details);
+        expect(api.count("GET /requests/7")).toBe(answers.length);
+      }),
+    );
+    await Promise.all(runs);
+  },
+  60_000,
+);

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { brotliCompressSync, constants, deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { walk } from "../../src/cli/command.ts";
 import { type Sandbox, startSandbox } from "../../src/sandbox/index.ts";
+import { lacks } from "../support/programs.ts";
 import { commands } from "../support/registry.ts";
 import { splitCommand } from "../support/script.ts";
 import lossless from "../vectors/lossless_json.json";
@@ -162,36 +163,42 @@ for (const form of await twoForms()) {
       expect(error.message.length).toBeLessThan(400);
     });
 
-    test("G19 NET-4 33 MiB, also packed into a few kilobytes, and bombs of 400 MiB: refused, below 150 MiB of memory", async () => {
-      for (const [name, answer] of BOMBS) {
-        api.serve({ "GET /accounts": [answer] });
-        const { exit, stdout, peakMiB } = await program.measure(LIST);
-        expect({ name, exit, code: JSON.parse(stdout).error.code }).toEqual({
-          name,
-          exit: 5,
-          code: "RESPONSE_TOO_LARGE",
-        });
-        expect({ name, isBounded: peakMiB < 150, peakMiB }).toEqual({
-          name,
-          isBounded: true,
-          peakMiB,
-        });
-      }
-    });
+    test.skipIf(lacks("/usr/bin/time"))(
+      "G19 NET-4 33 MiB, also packed into a few kilobytes, and bombs of 400 MiB: refused, below 150 MiB of memory",
+      async () => {
+        for (const [name, answer] of BOMBS) {
+          api.serve({ "GET /accounts": [answer] });
+          const { exit, stdout, peakMiB } = await program.measure(LIST);
+          expect({ name, exit, code: JSON.parse(stdout).error.code }).toEqual({
+            name,
+            exit: 5,
+            code: "RESPONSE_TOO_LARGE",
+          });
+          expect({ name, isBounded: peakMiB < 150, peakMiB }).toEqual({
+            name,
+            isBounded: true,
+            peakMiB,
+          });
+        }
+      },
+    );
 
-    test("G24 NET-4 100,000 entries pass whole, within 20 MB and 256 MiB of memory", async () => {
-      const results = Array.from(
-        { length: 100_000 },
-        (_, at) => `{"id":"${at}","name":"${"n".repeat(150)}","balance":1.0${at}}`,
-      ).join(",");
-      api.serve({ "GET /accounts": [http("200 OK", `{"results":[${results}]}`)] });
-      const { exit, stdout, peakMiB } = await program.measure(LIST);
-      expect({ exit, isSame: stdout === `{"results":[${results}]}\n` }).toEqual({
-        exit: 0,
-        isSame: true,
-      });
-      expect(peakMiB).toBeLessThan(256);
-    });
+    test.skipIf(lacks("/usr/bin/time"))(
+      "G24 NET-4 100,000 entries pass whole, within 20 MB and 256 MiB of memory",
+      async () => {
+        const results = Array.from(
+          { length: 100_000 },
+          (_, at) => `{"id":"${at}","name":"${"n".repeat(150)}","balance":1.0${at}}`,
+        ).join(",");
+        api.serve({ "GET /accounts": [http("200 OK", `{"results":[${results}]}`)] });
+        const { exit, stdout, peakMiB } = await program.measure(LIST);
+        expect({ exit, isSame: stdout === `{"results":[${results}]}\n` }).toEqual({
+          exit: 0,
+          isSame: true,
+        });
+        expect(peakMiB).toBeLessThan(256);
+      },
+    );
 
     test("SEC-1 secrets that a server sends back are masked in every spelling, in answers and in failures", async () => {
       const spelled = [
@@ -371,24 +378,27 @@ for (const form of await twoForms()) {
       await run("logout");
     });
 
-    test("SEC-5 NET-11 nothing but the configured server is contacted, and nothing about this machine is told", async () => {
-      await program.succeed(["login", "api"]);
-      sandbox.control.clearLog();
-      const script = `exec strace -f -qq -e trace=connect -o "$HOME/connections" "$@" accounts list`;
-      expect((await program.shell(script)).exit).toBe(0);
-      const seen = await Bun.file(`${program.home}/connections`).text();
-      const ports = [...seen.matchAll(/sin6?_port=htons\((\d+)\)/g)].map(([, port]) => port);
-      expect(new Set(ports)).toEqual(new Set([new URL(sandbox.description.baseUrls.v2).port]));
-      const { headers } = sandbox.control.log.at(-1) ?? { headers: {} as Record<string, string> };
-      expect(headers["user-agent"]).toMatch(/^ledger-enterprise-cli\/\d+\.\d+\.\d+$/);
-      expect(
-        Object.keys(headers).filter(
-          (name) =>
-            !/^(host|connection|accept|accept-encoding|accept-language|sec-fetch-mode|user-agent|content-type|authorization)$/.test(
-              name,
-            ),
-        ),
-      ).toEqual([]);
-    });
+    test.skipIf(lacks("strace"))(
+      "SEC-5 NET-11 nothing but the configured server is contacted, and nothing about this machine is told",
+      async () => {
+        await program.succeed(["login", "api"]);
+        sandbox.control.clearLog();
+        const script = `exec strace -f -qq -e trace=connect -o "$HOME/connections" "$@" accounts list`;
+        expect((await program.shell(script)).exit).toBe(0);
+        const seen = await Bun.file(`${program.home}/connections`).text();
+        const ports = [...seen.matchAll(/sin6?_port=htons\((\d+)\)/g)].map(([, port]) => port);
+        expect(new Set(ports)).toEqual(new Set([new URL(sandbox.description.baseUrls.v2).port]));
+        const { headers } = sandbox.control.log.at(-1) ?? { headers: {} as Record<string, string> };
+        expect(headers["user-agent"]).toMatch(/^ledger-enterprise-cli\/\d+\.\d+\.\d+$/);
+        expect(
+          Object.keys(headers).filter(
+            (name) =>
+              !/^(host|connection|accept|accept-encoding|accept-language|sec-fetch-mode|user-agent|content-type|authorization)$/.test(
+                name,
+              ),
+          ),
+        ).toEqual([]);
+      },
+    );
   });
 }

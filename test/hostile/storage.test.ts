@@ -7,6 +7,7 @@ import { writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { lacks } from "../support/programs.ts";
 import { builtForms, Program } from "./program.ts";
 import { http, RawApi } from "./raw-api.ts";
 import { age, readSession, tokenAnswer } from "./session-file.ts";
@@ -49,7 +50,7 @@ for (const form of await builtForms()) {
       expect(readSession(program.sessionFile).tokens.access).toEndWith("-2");
     }
 
-    test.each([
+    (lacks("strace") ? test.skip : test).each([
       ["change the mode of", "fchmod", "EPERM"],
       ["sync", "fsync", "EIO"],
       ["rename", "rename,renameat,renameat2", "EPERM"],

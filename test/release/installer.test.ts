@@ -9,6 +9,7 @@ import { VERSION } from "../../scripts/build.ts";
 import { stampInstaller } from "../../scripts/generate.ts";
 import { hostTarget } from "../../scripts/targets.ts";
 import { Certificates } from "../hostile/certificates.ts";
+import { lacks } from "../support/programs.ts";
 import { INSTALLER, Machine, SHELLS } from "./machine.ts";
 import {
   type Files,
@@ -58,181 +59,185 @@ const from = (files: Files, ...more: readonly string[]): string[] => [
   ...more,
 ];
 
-describe.each(SHELLS.map((shell) => ({ shell })))("INS-3 $shell", ({ shell }) => {
-  const install = (args: readonly string[]) => machine.run(shell, args);
-  const said = (version: string, place = machine.program): string =>
-    `${NAME} ${version} (${TARGET}) is installed: ${place}\n`;
+for (const shell of SHELLS) {
+  describe.skipIf(lacks(shell[0]))(`INS-3 ${shell.join(" ")}`, () => {
+    const install = (args: readonly string[]) => machine.run(shell, args);
+    const said = (version: string, place = machine.program): string =>
+      `${NAME} ${version} (${TARGET}) is installed: ${place}\n`;
 
-  test("P15 a folder with a release, spaces in HOME, no tool that is not needed", async () => {
-    machine.env.PATH = `${machine.toolFolder}:${machine.bin}`;
-    machine.without("curl", "wget");
-    expect(await install(from(good))).toEqual({ exit: 0, stdout: said(VERSION), stderr: "" });
-    expect({ version: machine.version(), files: readdirSync(machine.bin) }).toEqual({
-      version: VERSION,
-      files: [NAME],
+    test("P15 a folder with a release, spaces in HOME, no tool that is not needed", async () => {
+      machine.env.PATH = `${machine.toolFolder}:${machine.bin}`;
+      machine.without("curl", "wget");
+      expect(await install(from(good))).toEqual({ exit: 0, stdout: said(VERSION), stderr: "" });
+      expect({ version: machine.version(), files: readdirSync(machine.bin) }).toEqual({
+        version: VERSION,
+        files: [NAME],
+      });
+      expect(statSync(machine.program).mode & 0o777).toBe(0o755);
+      expect(statSync(machine.bin).mode & 0o777).toBe(0o755);
     });
-    expect(statSync(machine.program).mode & 0o777).toBe(0o755);
-    expect(statSync(machine.bin).mode & 0o777).toBe(0o755);
-  });
 
-  test("P13 a folder that is missing is made; one that is not in PATH is told", async () => {
-    const dir = join(machine.home, "some where", "programs");
-    const { exit, stdout } = await install(from(good, "--dir", dir));
-    expect({ exit, stdout }).toEqual({
-      exit: 0,
-      stdout: `${said(VERSION, join(dir, NAME))}That folder is not in PATH. For this shell: export PATH="${dir}:$PATH"\n`,
+    test("P13 a folder that is missing is made; one that is not in PATH is told", async () => {
+      const dir = join(machine.home, "some where", "programs");
+      const { exit, stdout } = await install(from(good, "--dir", dir));
+      expect({ exit, stdout }).toEqual({
+        exit: 0,
+        stdout: `${said(VERSION, join(dir, NAME))}That folder is not in PATH. For this shell: export PATH="${dir}:$PATH"\n`,
+      });
+      expect(machine.version(join(dir, NAME))).toBe(VERSION);
+      expect(existsSync(join(machine.home, ".profile"))).toBe(false);
     });
-    expect(machine.version(join(dir, NAME))).toBe(VERSION);
-    expect(existsSync(join(machine.home, ".profile"))).toBe(false);
-  });
 
-  test("P13 a folder that this user may not write to", async () => {
-    mkdirSync(machine.bin, { recursive: true });
-    chmodSync(machine.bin, 0o555);
-    const through = [Bun.which("setpriv") ?? "", "--bounding-set=-dac_override,-dac_read_search"];
-    const message = machine.expectRefused(await machine.run(shell, from(good), { through }));
-    expect(message).toContain(
-      `this user may not write to ${machine.bin}; name another folder with --dir`,
-    );
-  });
-
-  test("P7 a ~/.curlrc changes nothing", async () => {
-    releases.publish(VERSION, good);
-    machine.without("wget");
-    machine.write(".curlrc", "include\noutput = /nowhere/x\n");
-    const outcome = await install(["--key", key, "--from", `${releases.url}/releases`]);
-    expect({ ...outcome, stdout: "" }).toEqual({ exit: 0, stdout: "", stderr: "" });
-    expect(machine.version()).toBe(VERSION);
-  });
-
-  test("P7 a curl that may not write below a folder whose name begins with a dot", async () => {
-    releases.publish(VERSION, good);
-    machine.without("wget");
-    machine.pretend(
-      "curl",
-      `for word; do case $word in /*/.*) exit 23 ;; esac; done; exec ${Bun.which("curl")} "$@"`,
-    );
-    const outcome = await install(["--key", key, "--from", `${releases.url}/releases`]);
-    expect({ ...outcome, stdout: "" }).toEqual({ exit: 0, stdout: "", stderr: "" });
-    expect(machine.version()).toBe(VERSION);
-  });
-
-  test("P7 an openssl that cannot check does not call the signature wrong", async () => {
-    machine.env.OPENSSL_CONF = machine.write(
-      "openssl.cnf",
-      "openssl_conf = a\n[a]\nproviders = b\n[b]\nx = c\n[c]\nmodule = /nowhere\nactivate = 1\n",
-    );
-    const message = machine.expectRefused(await install(from(good)));
-    expect(message).toStartWith("openssl could not check the signature, so nothing is installed.");
-  });
-
-  test.each(["~", "~/bin"])("P7 --dir '%s' is refused", async (dir) => {
-    const message = machine.expectRefused(await install(from(good, "--dir", dir)), [], 2);
-    expect(message).toContain("the shell does not expand '~' in quotes");
-    expect(existsSync(join(machine.home, "~"))).toBe(false);
-  });
-
-  test.each([
-    ["a slash at the end", ".local/bin/"],
-    ["a relative name", ".local/bin"],
-    ["a relative name with a dot", "./.local/bin//"],
-    ["a way round", ".local/../.local/bin"],
-  ])("P7 a folder of PATH is found in PATH: --dir with %s", async (_what, dir) => {
-    machine.env.PATH = `${machine.toolFolder}:relative::${machine.bin}/`;
-    const { exit, stdout } = await install(from(good, "--dir", dir));
-    expect({ exit, hint: stdout.includes("not in PATH") }).toEqual({ exit: 0, hint: false });
-    expect(machine.version()).toBe(VERSION);
-  });
-
-  test("P11 curl, over https", async () => {
-    releases.publish(VERSION, good);
-    machine.without("wget");
-    const outcome = await install(["--key", key, "--from", `${releases.url}/releases`]);
-    expect({ ...outcome, version: machine.version() }).toMatchObject({
-      exit: 0,
-      stderr: "",
-      version: VERSION,
-    });
-    expect(releases.asked).toEqual(
-      ["SHA256SUMS", "SHA256SUMS.sig", ASSET].map(
-        (name) => `/releases/download/v${VERSION}/${name}`,
-      ),
-    );
-  });
-
-  test("P11 wget, from the mirror that the environment names, and another version", async () => {
-    releases.publish(NEXT, good);
-    machine.without("curl");
-    machine.env.LEDGER_ENTERPRISE_RELEASES_URL = `${releases.url}/releases`;
-    const outcome = await install(["--key", key, "--version", `v${NEXT}`]);
-    expect({ ...outcome, version: machine.version() }).toMatchObject({
-      exit: 0,
-      stderr: "",
-      version: NEXT,
-    });
-  });
-
-  test("P11 neither, or a wget that cannot insist on https", async () => {
-    machine.without("curl", "wget");
-    const sentence =
-      "neither curl nor GNU wget is here; install one, or name a folder with --from.";
-    expect(machine.expectRefused(await install(["--key", key]))).toBe(sentence);
-    machine.pretend("wget", 'echo "Usage: wget [-cqS] [-O FILE] URL"');
-    expect(machine.expectRefused(await install(["--key", key]))).toBe(sentence);
-  });
-
-  test("P10 the program is another than the signed list names", async () => {
-    const program = Uint8Array.from(good[ASSET] ?? []);
-    program[20] = (program[20] ?? 0) ^ 1;
-    const sentence = `${ASSET} is not what the release's signed list names: it was cut short or altered.`;
-    for (const bytes of [program, program.subarray(0, 30), new Uint8Array()]) {
-      expect(machine.expectRefused(await install(from({ ...good, [ASSET]: bytes })))).toBe(
-        sentence,
+    test("P13 a folder that this user may not write to", async () => {
+      mkdirSync(machine.bin, { recursive: true });
+      chmodSync(machine.bin, 0o555);
+      const through = [Bun.which("setpriv") ?? "", "--bounding-set=-dac_override,-dac_read_search"];
+      const message = machine.expectRefused(await machine.run(shell, from(good), { through }));
+      expect(message).toContain(
+        `this user may not write to ${machine.bin}; name another folder with --dir`,
       );
-    }
-  });
+    });
 
-  test("P14 a release without the asset, or without anything", async () => {
-    const other = signRelease({ [assetOf(VERSION, "linux-riscv")]: programOf(VERSION) });
-    expect(machine.expectRefused(await install(from(other)))).toBe(
-      `the release holds no executable of version ${VERSION} for ${TARGET}.`,
-    );
-    releases.publish(VERSION, {});
-    const message = machine.expectRefused(
-      await install(["--key", key, "--from", `${releases.url}/releases`]),
-    );
-    expect(message).toBe(
-      `${releases.url}/releases/download/v${VERSION}/SHA256SUMS could not be downloaded.`,
-    );
-  });
+    test("P7 a ~/.curlrc changes nothing", async () => {
+      releases.publish(VERSION, good);
+      machine.without("wget");
+      machine.write(".curlrc", "include\noutput = /nowhere/x\n");
+      const outcome = await install(["--key", key, "--from", `${releases.url}/releases`]);
+      expect({ ...outcome, stdout: "" }).toEqual({ exit: 0, stdout: "", stderr: "" });
+      expect(machine.version()).toBe(VERSION);
+    });
 
-  test("P09 cut anywhere, the script does nothing", async () => {
-    // With all that it needs to install without an argument.
-    const script = stampInstaller(readFileSync(INSTALLER, "utf8"), RELEASE_KEY);
-    machine.env.LEDGER_ENTERPRISE_RELEASES_URL = machine.store("a release", good);
-    const ends = [...script.matchAll(/\n/g)].map(({ index }) => index);
-    const last = script.trimEnd().lastIndexOf("\n");
-    // Each line's end, each place in the last line but its own end, and some in the middle of
-    // lines.
-    const cuts = [
-      ...ends.slice(0, -1),
-      ...ends.map((end) => end - 7),
-      ...range(last, script.trimEnd().length - 1),
-    ];
-    const args = from(good);
-    const before = readdirSync(machine.home).toSorted();
-    const harm: number[] = [];
-    for (const cut of new Set(cuts.filter((at) => at > 0))) {
-      const path = machine.write("cut.sh", script.slice(0, cut));
-      const { stdout } = await machine.run(shell, args, { path });
-      if (stdout !== "" || existsSync(machine.bin)) harm.push(cut);
-    }
-    expect(harm).toEqual([]);
-    expect(readdirSync(machine.home).toSorted()).toEqual([...before, "cut.sh"].toSorted());
-    const path = machine.write("whole.sh", script);
-    expect((await machine.run(shell, args, { path })).exit).toBe(0);
-  }, 60_000);
-});
+    test("P7 a curl that may not write below a folder whose name begins with a dot", async () => {
+      releases.publish(VERSION, good);
+      machine.without("wget");
+      machine.pretend(
+        "curl",
+        `for word; do case $word in /*/.*) exit 23 ;; esac; done; exec ${Bun.which("curl")} "$@"`,
+      );
+      const outcome = await install(["--key", key, "--from", `${releases.url}/releases`]);
+      expect({ ...outcome, stdout: "" }).toEqual({ exit: 0, stdout: "", stderr: "" });
+      expect(machine.version()).toBe(VERSION);
+    });
+
+    test("P7 an openssl that cannot check does not call the signature wrong", async () => {
+      machine.env.OPENSSL_CONF = machine.write(
+        "openssl.cnf",
+        "openssl_conf = a\n[a]\nproviders = b\n[b]\nx = c\n[c]\nmodule = /nowhere\nactivate = 1\n",
+      );
+      const message = machine.expectRefused(await install(from(good)));
+      expect(message).toStartWith(
+        "openssl could not check the signature, so nothing is installed.",
+      );
+    });
+
+    test.each(["~", "~/bin"])("P7 --dir '%s' is refused", async (dir) => {
+      const message = machine.expectRefused(await install(from(good, "--dir", dir)), [], 2);
+      expect(message).toContain("the shell does not expand '~' in quotes");
+      expect(existsSync(join(machine.home, "~"))).toBe(false);
+    });
+
+    test.each([
+      ["a slash at the end", ".local/bin/"],
+      ["a relative name", ".local/bin"],
+      ["a relative name with a dot", "./.local/bin//"],
+      ["a way round", ".local/../.local/bin"],
+    ])("P7 a folder of PATH is found in PATH: --dir with %s", async (_what, dir) => {
+      machine.env.PATH = `${machine.toolFolder}:relative::${machine.bin}/`;
+      const { exit, stdout } = await install(from(good, "--dir", dir));
+      expect({ exit, hint: stdout.includes("not in PATH") }).toEqual({ exit: 0, hint: false });
+      expect(machine.version()).toBe(VERSION);
+    });
+
+    test("P11 curl, over https", async () => {
+      releases.publish(VERSION, good);
+      machine.without("wget");
+      const outcome = await install(["--key", key, "--from", `${releases.url}/releases`]);
+      expect({ ...outcome, version: machine.version() }).toMatchObject({
+        exit: 0,
+        stderr: "",
+        version: VERSION,
+      });
+      expect(releases.asked).toEqual(
+        ["SHA256SUMS", "SHA256SUMS.sig", ASSET].map(
+          (name) => `/releases/download/v${VERSION}/${name}`,
+        ),
+      );
+    });
+
+    test("P11 wget, from the mirror that the environment names, and another version", async () => {
+      releases.publish(NEXT, good);
+      machine.without("curl");
+      machine.env.LEDGER_ENTERPRISE_RELEASES_URL = `${releases.url}/releases`;
+      const outcome = await install(["--key", key, "--version", `v${NEXT}`]);
+      expect({ ...outcome, version: machine.version() }).toMatchObject({
+        exit: 0,
+        stderr: "",
+        version: NEXT,
+      });
+    });
+
+    test("P11 neither, or a wget that cannot insist on https", async () => {
+      machine.without("curl", "wget");
+      const sentence =
+        "neither curl nor GNU wget is here; install one, or name a folder with --from.";
+      expect(machine.expectRefused(await install(["--key", key]))).toBe(sentence);
+      machine.pretend("wget", 'echo "Usage: wget [-cqS] [-O FILE] URL"');
+      expect(machine.expectRefused(await install(["--key", key]))).toBe(sentence);
+    });
+
+    test("P10 the program is another than the signed list names", async () => {
+      const program = Uint8Array.from(good[ASSET] ?? []);
+      program[20] = (program[20] ?? 0) ^ 1;
+      const sentence = `${ASSET} is not what the release's signed list names: it was cut short or altered.`;
+      for (const bytes of [program, program.subarray(0, 30), new Uint8Array()]) {
+        expect(machine.expectRefused(await install(from({ ...good, [ASSET]: bytes })))).toBe(
+          sentence,
+        );
+      }
+    });
+
+    test("P14 a release without the asset, or without anything", async () => {
+      const other = signRelease({ [assetOf(VERSION, "linux-riscv")]: programOf(VERSION) });
+      expect(machine.expectRefused(await install(from(other)))).toBe(
+        `the release holds no executable of version ${VERSION} for ${TARGET}.`,
+      );
+      releases.publish(VERSION, {});
+      const message = machine.expectRefused(
+        await install(["--key", key, "--from", `${releases.url}/releases`]),
+      );
+      expect(message).toBe(
+        `${releases.url}/releases/download/v${VERSION}/SHA256SUMS could not be downloaded.`,
+      );
+    });
+
+    test("P09 cut anywhere, the script does nothing", async () => {
+      // With all that it needs to install without an argument.
+      const script = stampInstaller(readFileSync(INSTALLER, "utf8"), RELEASE_KEY);
+      machine.env.LEDGER_ENTERPRISE_RELEASES_URL = machine.store("a release", good);
+      const ends = [...script.matchAll(/\n/g)].map(({ index }) => index);
+      const last = script.trimEnd().lastIndexOf("\n");
+      // Each line's end, each place in the last line but its own end, and some in the middle of
+      // lines.
+      const cuts = [
+        ...ends.slice(0, -1),
+        ...ends.map((end) => end - 7),
+        ...range(last, script.trimEnd().length - 1),
+      ];
+      const args = from(good);
+      const before = readdirSync(machine.home).toSorted();
+      const harm: number[] = [];
+      for (const cut of new Set(cuts.filter((at) => at > 0))) {
+        const path = machine.write("cut.sh", script.slice(0, cut));
+        const { stdout } = await machine.run(shell, args, { path });
+        if (stdout !== "" || existsSync(machine.bin)) harm.push(cut);
+      }
+      expect(harm).toEqual([]);
+      expect(readdirSync(machine.home).toSorted()).toEqual([...before, "cut.sh"].toSorted());
+      const path = machine.write("whole.sh", script);
+      expect((await machine.run(shell, args, { path })).exit).toBe(0);
+    }, 60_000);
+  });
+}
 
 function range(start: number, end: number): number[] {
   return Array.from({ length: end - start }, (_, at) => start + at);

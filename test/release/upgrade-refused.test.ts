@@ -7,6 +7,7 @@ import { chmodSync, readFileSync, rmSync, statSync, writeFileSync } from "node:f
 import { VERSION } from "../../scripts/build.ts";
 import { hostTarget } from "../../scripts/targets.ts";
 import { http, RawApi } from "../hostile/raw-api.ts";
+import { lacks } from "../support/programs.ts";
 import {
   ASSET,
   documentOf,
@@ -297,7 +298,7 @@ describe("an end in the middle", () => {
   });
 
   // Each step that changes the folder, in their order; strace kills the program as it takes it.
-  test.each([
+  (lacks("strace") ? test.skip : test).each([
     ["fsync", VERSION],
     ["chmod,fchmodat", VERSION],
     ["link,linkat", VERSION],

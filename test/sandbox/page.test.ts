@@ -1,12 +1,12 @@
 /** The sandbox's page in a real browser, and what its server refuses. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { ROOT } from "../../scripts/build.ts";
 import { type Sandbox, startSandbox } from "../../src/sandbox/index.ts";
+import { lacks } from "../support/programs.ts";
 
 const CHROMIUM = "/usr/bin/chromium";
 /** Without a network of its own, the browser must not look for one. */
@@ -83,8 +83,7 @@ describe("the page's server", () => {
   });
 });
 
-const isHere = existsSync(CHROMIUM);
-describe.skipIf(!isHere)("the page in Chromium", () => {
+describe.skipIf(lacks(CHROMIUM))("the page in Chromium", () => {
   let browser: Browser;
   let profile: string;
 
