@@ -71,9 +71,9 @@ afterAll(async () => {
 /** Runs the commands one after the other in one container; `%` in them is the program. */
 async function contain(
   commands: string,
-  { prepare = "mount -t proc proc proc" } = {},
+  { prepare = "mount -t proc proc proc", volume = "mode=0700,uid=65532,gid=65532" } = {},
 ): Promise<Outcome> {
-  const mounts = `cd "$0"; mount --bind . .; cd "$0"; mount -t tmpfs -o mode=0700,uid=65532,gid=65532,noexec tmpfs state
+  const mounts = `cd "$0"; mount --bind . .; cd "$0"; mount -t tmpfs -o ${volume},noexec tmpfs state
     mount --bind "$1" run/secrets; mount -o remount,bind,ro run/secrets; ${prepare}; mount -o remount,bind,ro .`;
   const inside = `chroot --userspec=${USER} --groups= . ${ENTRYPOINT}`;
   const child = Bun.spawn(
@@ -128,13 +128,34 @@ test("the image holds the program and nothing else that could be run", () => {
 });
 
 test("an unprivileged user on a read-only root logs in with a secret from a file and reads", async () => {
-  const { exit, stdout, stderr } = await contain("% login api; % accounts list; ls -A state >&2");
+  const { exit, stdout, stderr } = await contain("% login api; % accounts list; ls -A state/* >&2");
   expect({ exit, stderr }).toEqual({ exit: 0, stderr: "session.json\nversions.json\n" });
   const [login = "", list = ""] = stdout.trimEnd().split("\n");
   expect(JSON.parse(login)).toMatchObject({ session: { kind: "api", workspace: "minivault" } });
   expect(JSON.parse(list)).toMatchObject({ total: 0, results: [] });
   expect(api.requests.find(({ path }) => path === "/auth/token")?.body).toContain(SECRET);
   expect(readdirSync(join(root, "state"))).toEqual([]);
+});
+
+test("W a volume that belongs to root, as an emptyDir does, will do: the state lies in a folder below it", async () => {
+  const volume = "mode=0777";
+  const { exit, stderr } = await contain(
+    "% login api >/dev/null; % accounts list >/dev/null; stat -c %u:%a state/ledger-enterprise-cli >&2",
+    { volume },
+  );
+  expect({ exit, stderr }).toEqual({ exit: 0, stderr: "65532:700\n" });
+});
+
+test("W a state folder that is such a volume itself is refused with the place that works", async () => {
+  const { exit, stdout } = await contain("export LEDGER_ENTERPRISE_STATE_DIR=/state; % login api", {
+    volume: "mode=0777",
+  });
+  expect({ exit, ...JSON.parse(stdout).error }).toMatchObject({
+    exit: 3,
+    code: "SESSION_INSECURE",
+    message: "The state folder belongs to root, not to this user.",
+    hint: "Name a folder below it, which this program then makes: LEDGER_ENTERPRISE_STATE_DIR=/state/state",
+  });
 });
 
 test("its process has no rights, and of the places only the state can be written to", async () => {
