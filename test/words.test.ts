@@ -136,6 +136,14 @@ const OFFLINE: readonly Refusal[] = [
     hint: QUOTES,
   })),
   {
+    what: "quotes round the state folder",
+    argv: ["whoami"],
+    env: { LEDGER_ENTERPRISE_STATE_DIR: '"/var/lib/state"' },
+    code: "INVALID_PATH",
+    message: "LEDGER_ENTERPRISE_STATE_DIR has quotation marks around its value.",
+    hint: QUOTES,
+  },
+  {
     what: "quotes round the private key",
     argv: ["keys", "public"],
     env: { LEDGER_ENTERPRISE_API_PRIVATE_KEY: "'2d2d'" },

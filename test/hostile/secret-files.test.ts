@@ -1,6 +1,6 @@
-/** F5: a file with a key or a secret that others can read; F2: the file that the sandbox writes. */
+/** P4: places and pipes; F5: a file with a key or a secret that others can read; F2: the file that the sandbox writes. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { builtForms, Program, SECRET } from "./program.ts";
 import { RawApi } from "./raw-api.ts";
@@ -51,6 +51,48 @@ for (const form of await builtForms()) {
       const { exit, stderr } = await program.run(["login", "api"]);
       expect({ exit, stderr }).toEqual({ exit: 0, stderr: "" });
       expect(await finding()).toMatchObject({ status: "ok" });
+    });
+
+    test.each(["HOME", "XDG_STATE_HOME", "LEDGER_ENTERPRISE_STATE_DIR"])(
+      "P4 %s whose name is not UTF-8 is refused, named, and nothing is made",
+      async (variable) => {
+        const { exit, stdout } = await program.shell(
+          `mkdir -p "$HOME/places"; cd "$HOME/places"; export ${variable}="$PWD"/$'h\\xe9'; exec "$@" login api`,
+        );
+        expect({ exit, ...JSON.parse(stdout).error }).toMatchObject({
+          exit: 2,
+          code: "INVALID_PATH",
+          message: `${variable} is not valid UTF-8.`,
+          field: variable,
+        });
+        expect(readdirSync(join(program.home, "places"))).toEqual([]);
+      },
+    );
+
+    const FIFO = 'mkfifo "$HOME/pipe"; export LEDGER_ENTERPRISE_API_KEY_SECRET_FILE="$HOME/pipe"';
+
+    test("P4 a secret from a named pipe whose writer comes later", async () => {
+      const { exit } = await program.shell(
+        `${FIFO}; { sleep 0.7; cat '${secret}' >"$HOME/pipe"; } & "$@" login api; code=$?; rm "$HOME/pipe"; exit $code`,
+      );
+      expect(exit).toBe(0);
+    });
+
+    test("P4 a named pipe that nobody writes to ends with the command's time", async () => {
+      const { exit, stdout } = await program.shell(
+        `${FIFO}; "$@" login api --timeout 1; code=$?; rm "$HOME/pipe"; exit $code`,
+      );
+      expect({ exit, code: JSON.parse(stdout).error.code }).toEqual({ exit: 1, code: "TIMEOUT" });
+    });
+
+    test("P4 a variable that names an empty file is not called unset", async () => {
+      const empty = join(program.home, "empty");
+      writeFileSync(empty, "\n", { mode: 0o600 });
+      const env = { LEDGER_ENTERPRISE_API_KEY_SECRET_FILE: empty };
+      const failure = await program.fail(["login", "api"], 2, "MISSING_CREDENTIALS", { env });
+      expect(failure.message).toBe(
+        "The file that LEDGER_ENTERPRISE_API_KEY_SECRET_FILE names is empty.",
+      );
     });
 
     test("F2 the sandbox writes a file that a shell can source, for this user alone", async () => {

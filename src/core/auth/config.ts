@@ -116,6 +116,7 @@ export function stateDirectory(
 
 /** The runtimes replace bytes that are not UTF-8 by U+FFFD, which is the name of another folder. */
 function requireUtf8(path: string, variable: string): void {
+  if (isQuoted(path)) throw quoted("INVALID_PATH", variable);
   if (!path.includes("\ufffd")) return;
   throw new CliError("INVALID_PATH", {
     message: `${variable} is not valid UTF-8.`,
@@ -550,6 +551,19 @@ const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the same, for values that may have several lines
 const CONTROL_BUT_LINES = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/;
 
+/** Quotation marks that a shell would have taken away. */
+function isQuoted(value: string): boolean {
+  return value.length > 1 && /^(["'])[\s\S]*\1$/.test(value);
+}
+
+function quoted(code: "INVALID_ARGUMENT" | "INVALID_PATH", field: string): CliError {
+  return new CliError(code, {
+    message: `${field} has quotation marks around its value.`,
+    hint: "Remove the quotation marks: only a shell takes them away, an env file does not.",
+    field,
+  });
+}
+
 /** Trims, and treats an empty value as unset. The value is never quoted back (CFG-5). */
 function clean(raw: string | undefined, field: string, linesAllowed: boolean): string | undefined {
   const value = raw?.trim();
@@ -560,13 +574,7 @@ function clean(raw: string | undefined, field: string, linesAllowed: boolean): s
       field,
     });
   }
-  if (/^(["'])[\s\S]*\1$/.test(value) && value.length > 1) {
-    throw new CliError("INVALID_ARGUMENT", {
-      message: `${field} has quotation marks around its value.`,
-      hint: "Remove the quotation marks: only a shell takes them away, an env file does not.",
-      field,
-    });
-  }
+  if (isQuoted(value)) throw quoted("INVALID_ARGUMENT", field);
   return value;
 }
 
