@@ -190,6 +190,16 @@ const ONLINE: readonly Refusal[] = [
   },
 ];
 
+const V1_ONLINE: readonly Refusal[] = [
+  {
+    what: "F03 a refused reporting key is named by its variable",
+    argv: ["login", "reporting", "--apiVersion", "v1"],
+    env: { LEDGER_ENTERPRISE_REPORTING_API_KEY: "not-the-key" },
+    code: "UNAUTHORIZED",
+    hint: "A person must check LEDGER_ENTERPRISE_API_URL, LEDGER_ENTERPRISE_WORKSPACE, LEDGER_ENTERPRISE_REPORTING_API_KEY; the same values are refused again.",
+  },
+];
+
 describe.each(await allForms())("$name", (form: Form) => {
   let sandbox: Counterpart;
   let home: string;
@@ -224,6 +234,13 @@ describe.each(await allForms())("$name", (form: Form) => {
       hint: row.hint ?? hint,
       stderr: "",
     });
+  });
+
+  test.each(V1_ONLINE)("W on API V1: $what", async (row) => {
+    const env = { ...row.env, LEDGER_ENTERPRISE_API_URL: `${sandbox.environment.ORIGIN}/vault` };
+    const { stdout } = await run(row.argv, { ...row, env });
+    const { code, hint } = JSON.parse(stdout).error;
+    expect({ code, hint }).toEqual({ code: row.code, hint: row.hint ?? "" });
   });
 
   test("W a path of the API may come without its leading slash", async () => {

@@ -293,14 +293,15 @@ export class Config {
   /**
    * The variables and options that a login read, for a refusal that names them; never their values.
    */
-  loginSources(options: LoginOptions): string[] {
-    const secret = `${PREFIX}API_KEY_SECRET`;
+  loginSources(
+    options: LoginOptions,
+    credentials: readonly ("API_KEY_ID" | "API_KEY_SECRET" | "REPORTING_API_KEY")[],
+  ): string[] {
     const forms = { environment: "", unset: "", file: "_FILE", command: "_COMMAND" };
     return [
       options.baseUrl === undefined ? `${PREFIX}API_URL` : "--baseUrl",
       options.workspace === undefined ? `${PREFIX}WORKSPACE` : "--workspace",
-      `${PREFIX}API_KEY_ID`,
-      `${secret}${forms[this.originOf(secret)]}`,
+      ...credentials.map((name) => `${PREFIX}${name}${forms[this.originOf(`${PREFIX}${name}`)]}`),
     ];
   }
 

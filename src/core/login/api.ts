@@ -35,7 +35,8 @@ export async function loginWithApiKey(access: Access, request: LoginRequest): Pr
         access.runtime.now(),
       ),
   ).catch((cause: unknown) => {
-    throw namingSources(cause, access.config.loginSources(request));
+    const credentials = ["API_KEY_ID", "API_KEY_SECRET"] as const;
+    throw namingSources(cause, access.config.loginSources(request, credentials));
   });
   const user = await identify(access, client, dialect, { workspace, tokens });
   const session: Session = {
@@ -52,7 +53,7 @@ export async function loginWithApiKey(access: Access, request: LoginRequest): Pr
 }
 
 /** A refused login names what it read: one of these is wrong (F03). */
-function namingSources(cause: unknown, sources: readonly string[]): unknown {
+export function namingSources(cause: unknown, sources: readonly string[]): unknown {
   if (!(cause instanceof CliError) || cause.code !== "UNAUTHORIZED") return cause;
   return new CliError("UNAUTHORIZED", {
     ...cause.facts,

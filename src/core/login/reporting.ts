@@ -6,7 +6,7 @@ import { chooseVersion, dialectOf } from "../api/dialect.ts";
 import { fingerprintOf, readReportingKey } from "../api/reporting.ts";
 import { checkingVersion } from "../api/version.ts";
 import type { Session } from "../state/session.ts";
-import type { LoginRequest } from "./api.ts";
+import { type LoginRequest, namingSources } from "./api.ts";
 
 /**
  * Tries the key with one read, then stores a session without tokens. Throws MISSING_CREDENTIALS,
@@ -32,7 +32,9 @@ export async function loginWithReportingKey(
   const client = new Client(endpoint, access.runtime);
   await checkingVersion({ client, chosen: apiVersion, log: access.runtime.log }, () =>
     client.send({ method: "GET", path: "/accounts", query, headers }),
-  );
+  ).catch((cause: unknown) => {
+    throw namingSources(cause, access.config.loginSources(request, ["REPORTING_API_KEY"]));
+  });
   const session: Session = {
     version: 1,
     kind: "reporting",
