@@ -29,7 +29,10 @@ const REQUIREMENTS = {
     thing: "the API's address and the workspace",
     how: ", in the environment or as options",
   },
-  privateKey: { thing: "the operator's private key in the environment", how: "" },
+  privateKey: {
+    thing: "the operator's key",
+    how: ", in the environment or behind LEDGER_ENTERPRISE_SIGNER",
+  },
   device: { thing: "a Ledger device", how: "" },
 };
 

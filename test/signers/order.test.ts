@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { at, openWorld, type World } from "../agent/world.ts";
 import { allForms, type Form } from "../support/forms.ts";
 import { PAYOUT } from "../support/payout.ts";
+import { lacks } from "../support/programs.ts";
 import { survivorsOf } from "../support/survivors.ts";
 import { trustedFolder } from "./place.ts";
 import { orderFor } from "./signed.ts";
@@ -144,7 +145,7 @@ describe.each(built)("$name", (form) => {
     expect(starts().length).toBe(1);
   });
 
-  test("a helper cannot open the terminal of the command", async () => {
+  test.skipIf(lacks("script"))("a helper cannot open the terminal of the command", async () => {
     const { world } = await prepare(form);
     await using _ = world;
     const seen = join(folder, "tty");

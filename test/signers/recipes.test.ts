@@ -8,9 +8,10 @@ import { chmodSync, copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync 
 import { join } from "node:path";
 import { ROOT } from "../../scripts/build.ts";
 import { findArtifacts } from "../support/artifacts.ts";
+import { lacks } from "../support/programs.ts";
 import { NOTHING_PUBLISHED } from "../support/releases.ts";
 import { trustedFolder } from "./place.ts";
-import { missingProgram, openKms, startTpm } from "./stores.ts";
+import { openKms, startTpm } from "./stores.ts";
 
 const text = await Bun.file(join(ROOT, "docs/operator-keys.md")).text();
 const { executable } = await findArtifacts();
@@ -80,7 +81,7 @@ function expectSignature(documents: Record<string, unknown>[]): void {
 }
 
 describe("docs/operator-keys.md", () => {
-  test.skipIf(missingProgram("softhsm2-util", "pkcs11-tool") !== undefined)("PKCS#11", async () => {
+  test.skipIf(lacks("softhsm2-util", "pkcs11-tool"))("PKCS#11", async () => {
     const at = (name: string): string => join(folder, name);
     mkdirSync(at("tokens"));
     writeFileSync(
@@ -93,16 +94,13 @@ describe("docs/operator-keys.md", () => {
     );
   });
 
-  test.skipIf(missingProgram("swtpm", "swtpm_setup", "tpm2_sign") !== undefined)(
-    "TPM 2.0",
-    async () => {
-      mkdirSync(join(folder, "tpm"));
-      await using tpm = await startTpm(join(folder, "tpm"));
-      expectSignature(await play("tpm2", tpm.env));
-    },
-  );
+  test.skipIf(lacks("swtpm", "swtpm_setup", "tpm2_sign"))("TPM 2.0", async () => {
+    mkdirSync(join(folder, "tpm"));
+    await using tpm = await startTpm(join(folder, "tpm"));
+    expectSignature(await play("tpm2", tpm.env));
+  });
 
-  test.skipIf(missingProgram("aws", "openssl") !== undefined)("AWS KMS", async () => {
+  test.skipIf(lacks("aws", "openssl"))("AWS KMS", async () => {
     mkdirSync(join(folder, "kms"));
     const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
     const spki = publicKey.export({ format: "der", type: "spki" });

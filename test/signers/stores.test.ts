@@ -18,11 +18,11 @@ import { ROOT } from "../../scripts/build.ts";
 import { at, openWorld, type World } from "../agent/world.ts";
 import { allForms, type Form, SOURCE } from "../support/forms.ts";
 import { PAYOUT } from "../support/payout.ts";
+import { lacks } from "../support/programs.ts";
 import { trustedFolder } from "./place.ts";
 import { orderFor } from "./signed.ts";
 import {
   type KmsDouble,
-  missingProgram,
   openKms,
   openToken,
   openTpm,
@@ -44,19 +44,19 @@ const STORES = [
   {
     name: "PKCS#11",
     helper: "signer-pkcs11",
-    missing: missingProgram("softhsm2-util", "pkcs11-tool", "flock"),
+    isMissing: lacks("softhsm2-util", "pkcs11-tool", "flock", "busybox"),
     open: openToken,
   },
   {
     name: "TPM 2.0",
     helper: "signer-tpm2",
-    missing: missingProgram("swtpm", "swtpm_setup", "tpm2_sign"),
+    isMissing: lacks("swtpm", "swtpm_setup", "tpm2_sign"),
     open: openTpm,
   },
   {
     name: "AWS KMS",
     helper: "signer-aws-kms",
-    missing: missingProgram("aws", "openssl"),
+    isMissing: lacks("aws", "openssl"),
     open: openKms,
   },
 ] as const;
@@ -106,8 +106,7 @@ async function createPayment({ cwd, run }: World): Promise<string> {
 }
 
 for (const store of STORES) {
-  const reason = store.missing === undefined ? "" : ` (skipped: ${store.missing} is missing)`;
-  describe.skipIf(store.missing !== undefined)(`${store.name}${reason}`, () => {
+  describe.skipIf(store.isMissing)(store.name, () => {
     test.each(forms)(
       "a request is approved with a key that never leaves the store: $name",
       async (form) => {
@@ -192,37 +191,35 @@ function argument(position: number, value: string): (world: World) => void {
   };
 }
 
-test
-  .skipIf(PKCS11.missing !== undefined)
-  .each<[string, (world: World) => void, string, string | undefined]>([
-    [
-      "a wrong PIN",
-      ({ env }) => writeFileSync(env.PIN_FILE ?? "", "0000\n"),
-      "SIGNER_REFUSED",
-      "ACCESS_DENIED",
-    ],
-    ["another id", argument(3, "02"), "SIGNER_UNAVAILABLE", "KEY_NOT_FOUND"],
-    ["another token", argument(2, "nobody"), "SIGNER_UNAVAILABLE", "UNAVAILABLE"],
-    ["another module", argument(1, "/absent.so"), "SIGNER_UNAVAILABLE", "FAILED"],
-    ["a missing argument", argument(4, "surplus"), "SIGNER_UNAVAILABLE", "FAILED"],
-    [
-      "a PIN that is not passed on",
-      ({ env }) => {
-        env.LEDGER_ENTERPRISE_SIGNER = (env.LEDGER_ENTERPRISE_SIGNER ?? "").replace(
-          ',"PIN_FILE"',
-          "",
-        );
-      },
-      "SIGNER_UNAVAILABLE",
-      "FAILED",
-    ],
-  ])("PKCS#11 with %s", async (_name, spoil, code, signerCode) => {
+test.skipIf(PKCS11.isMissing).each<[string, (world: World) => void, string, string | undefined]>([
+  [
+    "a wrong PIN",
+    ({ env }) => writeFileSync(env.PIN_FILE ?? "", "0000\n"),
+    "SIGNER_REFUSED",
+    "ACCESS_DENIED",
+  ],
+  ["another id", argument(3, "02"), "SIGNER_UNAVAILABLE", "KEY_NOT_FOUND"],
+  ["another token", argument(2, "nobody"), "SIGNER_UNAVAILABLE", "UNAVAILABLE"],
+  ["another module", argument(1, "/absent.so"), "SIGNER_UNAVAILABLE", "FAILED"],
+  ["a missing argument", argument(4, "surplus"), "SIGNER_UNAVAILABLE", "FAILED"],
+  [
+    "a PIN that is not passed on",
+    ({ env }) => {
+      env.LEDGER_ENTERPRISE_SIGNER = (env.LEDGER_ENTERPRISE_SIGNER ?? "").replace(
+        ',"PIN_FILE"',
+        "",
+      );
+    },
+    "SIGNER_UNAVAILABLE",
+    "FAILED",
+  ],
+])("PKCS#11 with %s", async (_name, spoil, code, signerCode) => {
   const { error } = await failureWith(PKCS11, spoil);
   expect(error).toMatchObject({ code, details: { signerCode, exitCode: 1 } });
   expect(JSON.stringify(error)).not.toContain("canary-pin");
 });
 
-test.skipIf(PKCS11.missing !== undefined)(
+test.skipIf(PKCS11.isMissing)(
   "SIGNER_INVALID: the token holds another key than the configured one",
   async () => {
     const { error } = await failureWith(PKCS11, ({ env }) => {
@@ -232,7 +229,7 @@ test.skipIf(PKCS11.missing !== undefined)(
   },
 );
 
-test.skipIf(TPM.missing !== undefined).each<[string, (world: World) => void, string]>([
+test.skipIf(TPM.isMissing).each<[string, (world: World) => void, string]>([
   ["another handle", argument(1, "0x81000099"), "KEY_NOT_FOUND"],
   [
     "no TPM",
@@ -246,7 +243,7 @@ test.skipIf(TPM.missing !== undefined).each<[string, (world: World) => void, str
   expect(error).toMatchObject({ code: "SIGNER_UNAVAILABLE", details: { signerCode } });
 });
 
-test.skipIf(KMS.missing !== undefined).each([
+test.skipIf(KMS.isMissing).each([
   ["AccessDeniedException", "SIGNER_REFUSED", "ACCESS_DENIED"],
   ["ThrottlingException", "SIGNER_UNAVAILABLE", "THROTTLED"],
   ["DisabledException", "SIGNER_UNAVAILABLE", "UNAVAILABLE"],
@@ -261,16 +258,13 @@ test.skipIf(KMS.missing !== undefined).each([
   expect(JSON.stringify(error)).not.toContain("canary-aws-secret");
 });
 
-test.skipIf(missingProgram("shellcheck") !== undefined).each(HELPERS)(
-  "%s is clean under shellcheck",
-  (name) => {
-    const path = join(ROOT, "helpers", name);
-    const { exitCode, stdout } = Bun.spawnSync(["shellcheck", "-s", "sh", path]);
-    expect([exitCode, stdout.toString()]).toEqual([0, ""]);
-  },
-);
+test.skipIf(lacks("shellcheck")).each(HELPERS)("%s is clean under shellcheck", (name) => {
+  const path = join(ROOT, "helpers", name);
+  const { exitCode, stdout } = Bun.spawnSync(["shellcheck", "-s", "sh", path]);
+  expect([exitCode, stdout.toString()]).toEqual([0, ""]);
+});
 
 test("there is a module of SoftHSM where its package is installed", () => {
-  expect(PKCS11.missing !== undefined || existsSync(SOFTHSM_MODULE ?? "")).toBe(true);
+  expect(PKCS11.isMissing || existsSync(SOFTHSM_MODULE ?? "")).toBe(true);
   expect(readFileSync(join(ROOT, "helpers", "signer-pkcs11"), "utf8")).toStartWith("#!/bin/sh\n");
 });

@@ -23,14 +23,6 @@ export interface Store extends AsyncDisposable {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** The first of the programs that is missing here, as the reason to skip a test. */
-export function missingProgram(...names: readonly string[]): string | undefined {
-  const absent = names.find((name) => Bun.which(name) === null);
-  // What the full check installs must be there: its absence is a failure, not a skip.
-  if (absent !== undefined && process.env.CI === "true") throw new Error(`${absent} is missing.`);
-  return absent;
-}
-
 /** Runs a program to its end. Throws with its output unless it succeeds. */
 export function must(
   command: readonly string[],

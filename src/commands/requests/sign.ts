@@ -98,10 +98,10 @@ const Signed = () => ({
 });
 
 export const sign = command({
-  summary: "Sign a challenge with the configured private key; sends nothing.",
+  summary: "Sign a challenge with the configured key; sends nothing.",
   notes: [
     "Offline, and without a session, unless --id is given. With --id, or when the challenge was fetched here for a request created here, it is reviewed first.",
-    "`review` says whether that happened: matched, or none. The key comes from LEDGER_ENTERPRISE_API_PRIVATE_KEY.",
+    "`review` says whether that happened: matched, or none. The key comes from LEDGER_ENTERPRISE_API_PRIVATE_KEY, or a program signs: LEDGER_ENTERPRISE_SIGNER.",
   ],
   effect: "sign",
   needs: ["approval", "reader", "records", "sessions", "log", "keyring"],
