@@ -31,6 +31,17 @@ export function readReport(xml: string): Tally | undefined {
   return { passed: tests - failed - skipped, failed, skipped };
 }
 
+/** Seconds of each test file of a JUnit report, the slowest first. */
+export function slowestFiles(xml: string, count: number): readonly (readonly [string, number])[] {
+  const seconds = new Map<string, number>();
+  for (const [suite] of xml.matchAll(/<testsuite\b[^>]*>/g)) {
+    const name = /\sname="([^"]+\.test\.ts)"/.exec(suite)?.[1];
+    const time = Number(/\stime="([\d.]+)"/.exec(suite)?.[1]);
+    if (name !== undefined && time > 0) seconds.set(name, (seconds.get(name) ?? 0) + time);
+  }
+  return [...seconds].sort((a, b) => b[1] - a[1]).slice(0, count);
+}
+
 /**
  * What the run amounts to: a failed exit without a failed test (a crash, an error outside a test)
  * counts as one failure.
@@ -52,8 +63,14 @@ function cleanEnvironment(): Record<string, string> {
   } as Record<string, string>;
 }
 
-/** The tally, and what to install for tests that were skipped. */
-async function runTests(args: readonly string[]): Promise<Tally & { readonly advice: string }> {
+/** What a run came to, what to install for skipped tests, and where the time went. */
+interface Result {
+  readonly tally: Tally;
+  readonly advice: string;
+  readonly slowest: ReturnType<typeof slowestFiles>;
+}
+
+async function runTests(args: readonly string[]): Promise<Result> {
   const folder = await mkdtemp(join(tmpdir(), "report-"));
   const [report, missing] = [join(folder, "junit.xml"), join(folder, "missing")];
   await writeFile(missing, "");
@@ -71,11 +88,12 @@ async function runTests(args: readonly string[]): Promise<Tally & { readonly adv
       stdio: ["ignore", "inherit", "inherit"],
     });
     const exitCode = await run.exited;
-    const tally = judge(
-      existsSync(report) ? readReport(readFileSync(report, "utf8")) : undefined,
-      exitCode,
-    );
-    return { ...tally, advice: adviceFor(readFileSync(missing, "utf8")) };
+    const xml = existsSync(report) ? readFileSync(report, "utf8") : "";
+    return {
+      tally: judge(readReport(xml), exitCode),
+      advice: adviceFor(readFileSync(missing, "utf8")),
+      slowest: slowestFiles(xml, 10),
+    };
   } finally {
     await rm(folder, { recursive: true });
   }
@@ -86,10 +104,13 @@ if (import.meta.main) {
   process.stdout.write(
     args.length > 0
       ? "The programs are built first, which takes about half a minute.\n"
-      : "The whole suite takes 10 to 20 minutes on two cores; 'npm test -- <file>' runs one file.\n",
+      : "The whole suite takes 10 to 20 minutes on two cores; 'npm test -- <file>' runs one file, 'npm run test:unit' what needs no build.\n",
   );
   await makeArtifacts();
-  const { passed, failed, skipped, advice } = await runTests(args);
+  const { tally, advice, slowest } = await runTests(args);
+  const { passed, failed, skipped } = tally;
+  const rows = slowest.map(([file, seconds]) => `${seconds.toFixed(1).padStart(7)} s  ${file}\n`);
+  if (rows.length > 1) process.stdout.write(`\nThe slowest files:\n${rows.join("")}\n`);
   process.exitCode = failed === 0 ? 0 : 1;
   process.stdout.write(
     `${advice}${passed} passed, ${failed} failed${skipped === 0 ? "" : `, ${skipped} skipped`}\n`,

@@ -5,7 +5,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { commandTable, replaceBetween } from "../scripts/generate.ts";
-import { judge, readReport } from "../scripts/test.ts";
+import { judge, readReport, slowestFiles } from "../scripts/test.ts";
 import { difference, indent, tokensOf } from "./support/document.ts";
 import type { Form, Input, Outcome } from "./support/forms.ts";
 import { type Counterpart, play } from "./support/play.ts";
@@ -184,6 +184,14 @@ test("the last line of a test run is counted from the report", () => {
     skipped: 1,
   });
   expect(readReport("")).toBeUndefined();
+  const suites = ["a 0.5", "b 12", "a 1", "c 0"].map((row) => {
+    const [name, time] = row.split(" ");
+    return `<testsuite name="test/${name}.test.ts" file="x" time="${time}">`;
+  });
+  expect(slowestFiles(`${suites.join("")}<testsuite name="a describe" time="99">`, 2)).toEqual([
+    ["test/b.test.ts", 12],
+    ["test/a.test.ts", 1.5],
+  ]);
   expect(judge({ passed: 3, failed: 0, skipped: 0 }, 0).failed).toBe(0);
   expect(judge({ passed: 3, failed: 0, skipped: 0 }, 1).failed).toBe(1);
   expect(judge({ passed: 0, failed: 0, skipped: 2 }, 0).failed).toBe(1);

@@ -27,9 +27,9 @@ import {
   writePrivateFile,
 } from "../../src/core/state/private.ts";
 import { replaceFile, sweepLeftovers, writeNewFile } from "../../src/io/files.ts";
+import { failureLater } from "../support/failure.ts";
 import {
   endOf,
-  failureOf,
   IS_ROOT,
   makeFolder,
   removeFolders,
@@ -71,7 +71,7 @@ describe("SES-3 reading", () => {
     "I15 mode %o is refused with the command that helps",
     async (mode) => {
       const path = fileIn(makeFolder(), "x", mode);
-      const failure = await failureOf(() => read(path));
+      const failure = await failureLater(() => read(path));
       expect(failure.code).toBe("SESSION_INSECURE");
       expect(failure.facts.hint).toContain(`chmod 600 ${path}`);
       execFileSync("/bin/sh", ["-c", failure.facts.hint?.split(": ")[1] ?? "false"]);
@@ -89,7 +89,7 @@ describe("SES-3 reading", () => {
       const folder = makeFolder();
       const path = fileIn(folder);
       chmodSync(folder, mode);
-      const failure = await failureOf(() => read(path));
+      const failure = await failureLater(() => read(path));
       expect([failure.code, failure.facts.hint?.includes(`chmod 700 ${folder}`)]).toEqual([
         "SESSION_INSECURE",
         true,
@@ -101,7 +101,7 @@ describe("SES-3 reading", () => {
     const path = fileIn(makeFolder());
     const other = UID + 1000;
     if (IS_ROOT) chownSync(path, other, other);
-    const failure = await failureOf(() => read(path, 64, IS_ROOT ? UID : other));
+    const failure = await failureLater(() => read(path, 64, IS_ROOT ? UID : other));
     expect([failure.code, failure.facts.hint?.includes("chown")]).toEqual([
       "SESSION_INSECURE",
       true,
@@ -124,7 +124,7 @@ describe("SES-3 reading", () => {
     const folder = makeFolder();
     const path = fileIn(folder);
     chownSync(folder, 1000, 1000);
-    expect((await failureOf(() => read(path))).code).toBe("SESSION_INSECURE");
+    expect((await failureLater(() => read(path))).code).toBe("SESSION_INSECURE");
   });
 
   test("a symbolic link is refused, also to a good file and to nowhere", async () => {
@@ -136,7 +136,7 @@ describe("SES-3 reading", () => {
     ] as const) {
       const path = join(folder, name);
       symlinkSync(to, path);
-      const failure = await failureOf(() => read(path));
+      const failure = await failureLater(() => read(path));
       expect([failure.code, failure.facts.hint?.includes(`rm ${path}`)]).toEqual([
         "SESSION_INSECURE",
         true,
@@ -147,33 +147,33 @@ describe("SES-3 reading", () => {
   test("K05 a FIFO is refused and does not hang", async () => {
     const path = join(makeFolder(), "session.json");
     execFileSync("mkfifo", ["-m", "600", path]);
-    expect((await failureOf(() => read(path))).code).toBe("SESSION_INSECURE");
+    expect((await failureLater(() => read(path))).code).toBe("SESSION_INSECURE");
   });
 
   test("K05 a device and a socket are refused", async () => {
-    expect((await failureOf(() => read("/dev/null"))).code).toBe("SESSION_INSECURE");
+    expect((await failureLater(() => read("/dev/null"))).code).toBe("SESSION_INSECURE");
     const path = join(makeFolder(), "socket");
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(path, resolve));
-    expect((await failureOf(() => read(path))).code).toBe("SESSION_INSECURE");
+    expect((await failureLater(() => read(path))).code).toBe("SESSION_INSECURE");
     await new Promise((resolve) => server.close(resolve));
   });
 
   test("K04 a directory in its place is SESSION_IO", async () => {
     const path = join(makeFolder(), "session.json");
     mkdirSync(path, { mode: 0o700 });
-    expect((await failureOf(() => read(path))).code).toBe("SESSION_IO");
+    expect((await failureLater(() => read(path))).code).toBe("SESSION_IO");
   });
 
   test("a file where a folder belongs is SESSION_IO", async () => {
     const path = fileIn(makeFolder());
-    expect((await failureOf(() => read(join(path, "session.json")))).code).toBe("SESSION_IO");
+    expect((await failureLater(() => read(join(path, "session.json")))).code).toBe("SESSION_IO");
   });
 
   test("SES-3 the size limit is exact", async () => {
     const folder = makeFolder();
     expect((await read(fileIn(folder, "x".repeat(64))))?.length).toBe(64);
-    expect((await failureOf(() => read(fileIn(folder, "x".repeat(65))))).code).toBe(
+    expect((await failureLater(() => read(fileIn(folder, "x".repeat(65))))).code).toBe(
       "SESSION_CORRUPT",
     );
     expect((await read(fileIn(folder, "")))?.length).toBe(0);
@@ -183,7 +183,7 @@ describe("SES-3 reading", () => {
   test("K13 a path with spaces, quotes and control characters is a safe shell word in the hint", async () => {
     const folder = join(makeFolder(), "a 'b'\u001b[31m é");
     mkdirSync(folder, { mode: 0o700 });
-    const failure = await failureOf(() => read(fileIn(folder, "x", 0o644)));
+    const failure = await failureLater(() => read(fileIn(folder, "x", 0o644)));
     expect(failure.facts.hint).toEndWith("/a '\\''b'\\''<U+001B>[31m é/session.json'");
   });
 
@@ -243,12 +243,12 @@ describe("SES-2 writing", () => {
   test("K04 a directory in its place stays, is SESSION_IO, and no temporary file is left", async () => {
     const folder = makeFolder();
     mkdirSync(join(folder, "f"));
-    const failure = await failureOf(() => writePrivateFile(join(folder, "f"), bytes("x")));
+    const failure = await failureLater(() => writePrivateFile(join(folder, "f"), bytes("x")));
     expect([failure.code, readdirSync(folder)]).toEqual(["SESSION_IO", ["f"]]);
   });
 
   test("a missing folder is SESSION_IO with the system's reason", async () => {
-    const failure = await failureOf(() =>
+    const failure = await failureLater(() =>
       writePrivateFile(join(makeFolder(), "no", "f"), bytes("x")),
     );
     expect([failure.code, failure.facts.details]).toMatchObject([
@@ -262,8 +262,11 @@ describe("SES-2 writing", () => {
     await replaceFile(join(folder, "skill"), bytes("x"), 0o644, "IO_ERROR");
     expect(modeOf(join(folder, "skill"))).toBe(0o644);
     expect(
-      (await failureOf(() => replaceFile(join(folder, "no", "f"), bytes("x"), 0o644, "IO_ERROR")))
-        .code,
+      (
+        await failureLater(() =>
+          replaceFile(join(folder, "no", "f"), bytes("x"), 0o644, "IO_ERROR"),
+        )
+      ).code,
     ).toBe("IO_ERROR");
   });
 
@@ -355,7 +358,7 @@ describe("directories", () => {
     async (mode) => {
       const folder = makeFolder();
       chmodSync(folder, mode);
-      expect((await failureOf(() => ensurePrivateDirectory(folder, UID))).code).toBe(
+      expect((await failureLater(() => ensurePrivateDirectory(folder, UID))).code).toBe(
         "SESSION_INSECURE",
       );
       expect(modeOf(folder)).toBe(mode);
@@ -367,14 +370,14 @@ describe("directories", () => {
     const owner = IS_ROOT ? 1000 : UID;
     if (IS_ROOT) chownSync(folder, owner, owner);
     for (const uid of [owner + 1, ...(IS_ROOT ? [0] : [])]) {
-      const failure = await failureOf(() =>
+      const failure = await failureLater(() =>
         ensurePrivateDirectory(join(folder, ".local", "state", "x"), uid),
       );
       expect([failure.code, existsSync(join(folder, ".local"))]).toEqual([
         "SESSION_INSECURE",
         false,
       ]);
-      expect((await failureOf(() => ensurePrivateDirectory(folder, uid))).code).toBe(
+      expect((await failureLater(() => ensurePrivateDirectory(folder, uid))).code).toBe(
         "SESSION_INSECURE",
       );
     }
@@ -383,8 +386,8 @@ describe("directories", () => {
   test("a file in its place, or on the way, is SESSION_IO", async () => {
     const path = join(makeFolder(), "f");
     writeFileSync(path, "");
-    expect((await failureOf(() => ensurePrivateDirectory(path, UID))).code).toBe("SESSION_IO");
-    expect((await failureOf(() => ensurePrivateDirectory(join(path, "sub"), UID))).code).toBe(
+    expect((await failureLater(() => ensurePrivateDirectory(path, UID))).code).toBe("SESSION_IO");
+    expect((await failureLater(() => ensurePrivateDirectory(join(path, "sub"), UID))).code).toBe(
       "SESSION_IO",
     );
   });
@@ -403,7 +406,7 @@ describe("removing", () => {
   });
 
   test("K04 a directory is SESSION_IO", async () => {
-    expect((await failureOf(() => removePrivateFile(makeFolder()))).code).toBe("SESSION_IO");
+    expect((await failureLater(() => removePrivateFile(makeFolder()))).code).toBe("SESSION_IO");
   });
 });
 
@@ -463,7 +466,7 @@ describe("a new file", () => {
     symlinkSync(join(folder, "nowhere"), join(folder, "link"));
     for (const name of ["file", "directory", "link"]) {
       expect(
-        (await failureOf(() => writeNewFile(join(folder, name), bytes("x"), 0o600))).code,
+        (await failureLater(() => writeNewFile(join(folder, name), bytes("x"), 0o600))).code,
       ).toBe("FILE_EXISTS");
     }
     expect(readFileSync(join(folder, "file"), "utf8")).toBe("old");
@@ -474,7 +477,7 @@ describe("a new file", () => {
     "path %j is INVALID_PATH",
     async (name) => {
       const path = name === "" ? "" : join(makeFolder(), name);
-      expect((await failureOf(() => writeNewFile(path, bytes("x"), 0o600))).code).toBe(
+      expect((await failureLater(() => writeNewFile(path, bytes("x"), 0o600))).code).toBe(
         "INVALID_PATH",
       );
     },

@@ -5,9 +5,9 @@ import { symlinkSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { Readable } from "node:stream";
 import { readInputFile, readStdin } from "../../src/io/input.ts";
+import { failureLater } from "../support/failure.ts";
 import {
   endOf,
-  failureOf,
   IS_ROOT,
   makeFolder,
   removeFolders,
@@ -33,7 +33,7 @@ describe("files", () => {
     symlinkSync(path, join(folder, "link"));
     expect((await read(path)).length).toBe(100);
     expect((await read(join(folder, "link"))).length).toBe(100);
-    const failure = await failureOf(() => read(path, 99));
+    const failure = await failureLater(() => read(path, 99));
     expect([failure.code, failure.facts.details]).toEqual(["PAYLOAD_TOO_LARGE", { maxBytes: 99 }]);
   });
 
@@ -48,7 +48,7 @@ describe("files", () => {
     symlinkSync(secret, link);
     for (const path of [secret, link, `${folder}/../${basename(folder)}/secret`]) {
       for (const known of [secret, link]) {
-        const failure = await failureOf(() =>
+        const failure = await failureLater(() =>
           readInputFile(path, 100, { secretFiles: ["/nonexistent", known] }),
         );
         expect([failure.code, failure.facts.details]).toEqual(["INVALID_PATH", { path }]);
@@ -75,7 +75,7 @@ describe("files", () => {
     [`/tmp/${"x".repeat(300)}`, "a name too long"],
     ["/tmp/a\u0000b", "a NUL"],
   ])("%j (%s) is INVALID_PATH", async (path) => {
-    expect((await failureOf(() => read(path))).code).toBe("INVALID_PATH");
+    expect((await failureLater(() => read(path))).code).toBe("INVALID_PATH");
   });
 
   test("a file without the right to read it is IO_ERROR", async () => {
@@ -132,7 +132,7 @@ describe("pipes", () => {
     const path = join(makeFolder(), "fifo");
     execFileSync("mkfifo", [path]);
     const stop = AbortSignal.timeout(50);
-    expect((await failureOf(() => readInputFile(path, 100, { stop }))).code).toBe("TIMEOUT");
+    expect((await failureLater(() => readInputFile(path, 100, { stop }))).code).toBe("TIMEOUT");
   });
 });
 
@@ -154,14 +154,14 @@ describe("standard input", () => {
         }
       })(),
     );
-    expect((await failureOf(() => readAll(endless, 1000))).code).toBe("PAYLOAD_TOO_LARGE");
+    expect((await failureLater(() => readAll(endless, 1000))).code).toBe("PAYLOAD_TOO_LARGE");
     expect(read).toBeLessThan(1000);
   });
 
   test("a stream that breaks is IO_ERROR", async () => {
     const broken = new Readable({ read: () => undefined });
     broken.destroy(Object.assign(new Error("x"), { code: "EIO" }));
-    const failure = await failureOf(() => readAll(broken, 10));
+    const failure = await failureLater(() => readAll(broken, 10));
     expect([failure.code, failure.facts.details]).toEqual(["IO_ERROR", { reason: "EIO" }]);
   });
 });

@@ -1,12 +1,8 @@
-/**
- * Folders that go away, processes of other users, and failures as values: what the tests of files
- * and locks share.
- */
+/** Folders that go away, and processes of other users: what the tests of files and locks share. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { chmodSync, chownSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { CliError } from "../../src/errors.ts";
 
 export const UID = process.getuid?.() ?? 0;
 export const IS_ROOT = UID === 0;
@@ -26,17 +22,6 @@ export function makeFolder(): string {
 /** For `afterAll`. */
 export function removeFolders(): void {
   for (const folder of made.splice(0)) rmSync(folder, { recursive: true, force: true });
-}
-
-/** The CliError that `run` throws. */
-export async function failureOf(run: () => unknown): Promise<CliError> {
-  try {
-    await run();
-  } catch (cause) {
-    if (cause instanceof CliError) return cause;
-    throw cause;
-  }
-  throw new Error("nothing was thrown");
 }
 
 /** Address of a source file for the import line of a program. */

@@ -7,8 +7,8 @@ import { V1 } from "../../src/core/api/v1.ts";
 import { V1_READS } from "../../src/core/api/v1reads.ts";
 import { V2 } from "../../src/core/api/v2.ts";
 import { parseEndpoint } from "../../src/core/auth/endpoint.ts";
-import { CliError } from "../../src/errors.ts";
 import { exact } from "../../src/io/json.ts";
+import { failureOf } from "../support/failure.ts";
 import { bare, DOCUMENT, NOT_THERE, operationsOf } from "./document.ts";
 
 function operation(name: OperationName): Operation {
@@ -31,15 +31,6 @@ function body(name: OperationName, document: string | undefined, parameters: Par
 function spell(name: OperationName, parameter: string, value: string): string {
   const query = operation(name).query?.[parameter];
   return typeof query === "object" ? (query as Query).spell(value, `--${parameter}`) : value;
-}
-
-function codeOf(act: () => unknown): string {
-  try {
-    act();
-  } catch (cause) {
-    return cause instanceof CliError ? cause.code : String(cause);
-  }
-  return "";
 }
 
 describe("which generation", () => {
@@ -101,7 +92,9 @@ describe("lists", () => {
     "cGFnZT0w",
     Buffer.from("page=-1").toString("base64url"),
   ])("a cursor that is not ours is refused: %s", (cursor) =>
-    expect(codeOf(() => spell("transactions.list", "cursor", cursor))).toBe("INVALID_ARGUMENT"),
+    expect(failureOf(() => spell("transactions.list", "cursor", cursor)).code).toBe(
+      "INVALID_ARGUMENT",
+    ),
   );
 
   test.each([
@@ -122,14 +115,16 @@ describe("lists", () => {
     ["a list", "[]"],
   ])("G15 %s is INVALID_RESPONSE", (_name, answer) => {
     for (const name of ["accounts.list", "transactions.list"] as const)
-      expect(codeOf(() => read(name, answer))).toBe("INVALID_RESPONSE");
+      expect(failureOf(() => read(name, answer)).code).toBe("INVALID_RESPONSE");
   });
 
   test("currencies and tokens are results, too", () => {
     expect(read("assets.currencies", '{"currencies":[{"name":"bitcoin","x":1e2}]}')).toBe(
       '{"results":[{"name":"bitcoin","x":1e2}]}',
     );
-    expect(codeOf(() => read("assets.tokens", '{"currencies":[]}'))).toBe("INVALID_RESPONSE");
+    expect(failureOf(() => read("assets.tokens", '{"currencies":[]}')).code).toBe(
+      "INVALID_RESPONSE",
+    );
   });
 
   test("a flat balance gets V2's names", () => {
@@ -146,8 +141,8 @@ describe("values", () => {
   test("ids are whole numbers", () => {
     for (const id of ["0", "7", "999999999999999999"]) expect(V1.spellId(id, "--id")).toBe(id);
     for (const id of ["abc", "07", "-1", "1.0", "1e3", "", "e5a8f6f0-2222-4f6e-8f5a-000000000001"])
-      expect(codeOf(() => V1.spellId(id, "--id"))).toBe("INVALID_ARGUMENT");
-    expect(codeOf(() => V1.spellId("me", "--id"))).toBe("NOT_SUPPORTED");
+      expect(failureOf(() => V1.spellId(id, "--id")).code).toBe("INVALID_ARGUMENT");
+    expect(failureOf(() => V1.spellId("me", "--id")).code).toBe("NOT_SUPPORTED");
   });
 
   test("filters with a closed list", () => {
@@ -155,10 +150,14 @@ describe("values", () => {
       "PENDING_FIRST_APPROVAL",
     );
     for (const state of ["INITIAL", "CONFIRMED", "active"])
-      expect(codeOf(() => spell("requests.list", "state", state))).toBe("NOT_SUPPORTED");
-    expect(codeOf(() => spell("accounts.list", "status", "INACTIVE"))).toBe("NOT_SUPPORTED");
-    expect(codeOf(() => spell("users.list", "role", "READ_ONLY_API_KEY"))).toBe("NOT_SUPPORTED");
-    expect(codeOf(() => spell("requests.list", "createdBy", "me"))).toBe("NOT_SUPPORTED");
+      expect(failureOf(() => spell("requests.list", "state", state)).code).toBe("NOT_SUPPORTED");
+    expect(failureOf(() => spell("accounts.list", "status", "INACTIVE")).code).toBe(
+      "NOT_SUPPORTED",
+    );
+    expect(failureOf(() => spell("users.list", "role", "READ_ONLY_API_KEY")).code).toBe(
+      "NOT_SUPPORTED",
+    );
+    expect(failureOf(() => spell("requests.list", "createdBy", "me")).code).toBe("NOT_SUPPORTED");
   });
 
   test("moments are complete", () => {
@@ -173,7 +172,9 @@ describe("values", () => {
       "2026-03-02T25:00:00Z",
       "1767225600",
     ])
-      expect(codeOf(() => spell("requests.list", "fromDate", date))).toBe("INVALID_ARGUMENT");
+      expect(failureOf(() => spell("requests.list", "fromDate", date)).code).toBe(
+        "INVALID_ARGUMENT",
+      );
   });
 });
 
@@ -221,10 +222,10 @@ describe("bodies", () => {
   });
 
   test("another account than --accountId is refused", () => {
-    expect(codeOf(() => body("transactions.estimate", DATA, { accountId: "8" }))).toBe(
+    expect(failureOf(() => body("transactions.estimate", DATA, { accountId: "8" })).code).toBe(
       "INVALID_ARGUMENT",
     );
-    expect(codeOf(() => body("transactions.estimate", DATA, { accountId: "x" }))).toBe(
+    expect(failureOf(() => body("transactions.estimate", DATA, { accountId: "x" })).code).toBe(
       "INVALID_ARGUMENT",
     );
   });

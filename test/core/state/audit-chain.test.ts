@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Chain, hashLine, type LineDraft } from "../../../src/core/state/chain.ts";
 import { verifyLog } from "../../../src/core/state/verify.ts";
-import { CliError } from "../../../src/errors.ts";
+import { failureOf } from "../../support/failure.ts";
 
 const root = await mkdtemp(join(tmpdir(), "chain-"));
 afterAll(() => rm(root, { recursive: true }));
@@ -26,16 +26,6 @@ function logOf(lines: number, now = () => NOON) {
   const paths = () => chain.files().map((file) => join(directory, file));
   const verify = () => verifyLog({ files: paths(), head: chain.head() });
   return { directory, chain, paths, verify, path: () => String(paths()[0]) };
-}
-
-function failureOf(work: () => unknown): CliError {
-  try {
-    work();
-  } catch (cause) {
-    if (cause instanceof CliError) return cause;
-    throw cause;
-  }
-  throw new Error("it did not fail");
 }
 
 const text = (path: string) => readFile(path, "utf8");

@@ -3,15 +3,16 @@
  * same.
  */
 import { expect, test } from "bun:test";
-import { Acts, NO_STAGES } from "../../src/core/acts.ts";
-import type { Access } from "../../src/core/api/access.ts";
-import { createApi } from "../../src/core/api/api.ts";
-import { Client } from "../../src/core/api/client.ts";
-import { Config } from "../../src/core/auth/config.ts";
-import type { Session, SessionStore } from "../../src/core/state/session.ts";
-import { CliError } from "../../src/errors.ts";
-import { Redactor } from "../../src/io/redact.ts";
-import { runtimeWith } from "../support/runtime.ts";
+import { Acts, NO_STAGES } from "../../../src/core/acts.ts";
+import type { Access } from "../../../src/core/api/access.ts";
+import { createApi } from "../../../src/core/api/api.ts";
+import { Client } from "../../../src/core/api/client.ts";
+import { Config } from "../../../src/core/auth/config.ts";
+import type { Session, SessionStore } from "../../../src/core/state/session.ts";
+import { CliError } from "../../../src/errors.ts";
+import { Redactor } from "../../../src/io/redact.ts";
+import { codeOf } from "../../support/failure.ts";
+import { runtimeWith } from "../../support/runtime.ts";
 
 const HERE: Session = {
   version: 1,
@@ -54,16 +55,6 @@ function accessWith(fresh: SessionStore["fresh"]): { access: Access; sent: strin
     sessions: { recent: async () => HERE, fresh } as SessionStore,
   };
   return { access, sent };
-}
-
-async function codeOf(work: () => unknown): Promise<string> {
-  try {
-    await work();
-    return "none";
-  } catch (cause) {
-    if (cause instanceof CliError) return cause.code;
-    throw cause;
-  }
 }
 
 const ELSEWHERE: readonly (readonly [string, Partial<Session>])[] = [

@@ -1,7 +1,7 @@
 /** W: the fields that a refusal names, and nothing else of its words. */
 import { expect, test } from "bun:test";
-import { refusedFields } from "../../src/core/api/refusedfields.ts";
-import { Exact } from "../../src/io/json.ts";
+import { refusedFields } from "../../../src/core/api/refusedfields.ts";
+import { Exact } from "../../../src/io/json.ts";
 
 const issues = (...list: unknown[]) => new Exact(JSON.stringify({ code: "X", issues: list }));
 const BODY = new Exact('{"data":{"ownName":1,"rows":[{"inner_one":2}]}}');

@@ -1,7 +1,7 @@
 /** What the configuration holds is known as secret before anything can print it (SEC-1). */
 import { describe, expect, test } from "bun:test";
-import { Config, type Environment, stateDirectory } from "../../src/core/auth/config.ts";
-import { failureOf } from "../support/failure.ts";
+import { Config, type Environment, stateDirectory } from "../../../src/core/auth/config.ts";
+import { failureOf } from "../../support/failure.ts";
 
 function learntFrom(
   env: Environment,

@@ -1,8 +1,8 @@
 /** A walk ends, whatever the server says comes next (SPEC §4, `--all`). */
 import { expect, test } from "bun:test";
-import { type Walk, walkPages } from "../../src/core/api/pages.ts";
-import { CliError } from "../../src/errors.ts";
-import { Exact } from "../../src/io/json.ts";
+import { type Walk, walkPages } from "../../../src/core/api/pages.ts";
+import { CliError } from "../../../src/errors.ts";
+import { Exact } from "../../../src/io/json.ts";
 
 /**
  * Walks pages whose `next` are given, in the order in which they are asked for; ends after the last

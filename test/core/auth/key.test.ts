@@ -5,10 +5,10 @@ import {
   generateKeyPair,
   parsePrivateKey,
   publicKeyFromHex,
-} from "../../src/core/auth/key.ts";
-import { CliError } from "../../src/errors.ts";
-import { failureOf } from "../support/failure.ts";
-import forms from "../vectors/private_key_forms.json" with { type: "json" };
+} from "../../../src/core/auth/key.ts";
+import { CliError } from "../../../src/errors.ts";
+import { failureOf } from "../../support/failure.ts";
+import forms from "../../vectors/private_key_forms.json" with { type: "json" };
 
 const SCALAR = "c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721";
 const PUBLIC =
@@ -18,7 +18,7 @@ const OID_SECP256K1 = "06052b8104000a";
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 
-const codeOf = (value: string): string => failureOf(() => parsePrivateKey(value)).code;
+const refusalOf = (value: string): string => failureOf(() => parsePrivateKey(value)).code;
 
 /** DER element of a hexadecimal body. */
 function der(tag: string, ...bodies: readonly string[]): string {
@@ -242,7 +242,7 @@ describe("KEY-3 only P-256, only a scalar in range, only its own public key", ()
     ],
     ["fullwidth digits", pemHex(EC, sec1()).replace("2", "２"), "INVALID_PRIVATE_KEY"],
   ];
-  for (const [name, value, code] of cases) test(name, () => expect(codeOf(value)).toBe(code));
+  for (const [name, value, code] of cases) test(name, () => expect(refusalOf(value)).toBe(code));
 
   test("the cases differ from an accepted key only in what they name", () => {
     for (const value of [
@@ -276,7 +276,7 @@ describe("KEY-3 only P-256, only a scalar in range, only its own public key", ()
   test("no cut of a key is a key, and none escapes as another error", () => {
     const body = sec1();
     for (let length = 0; length < body.length; length += 2)
-      expect(codeOf(pemHex(EC, body.slice(0, length)))).toBe("INVALID_PRIVATE_KEY");
+      expect(refusalOf(pemHex(EC, body.slice(0, length)))).toBe("INVALID_PRIVATE_KEY");
   });
 
   test("no change of one byte gives another key silently", () => {
@@ -285,7 +285,7 @@ describe("KEY-3 only P-256, only a scalar in range, only its own public key", ()
       const changed = Buffer.from(body);
       changed[at] = (changed[at] ?? 0) ^ 0x01;
       expect(["INVALID_PRIVATE_KEY", "UNSUPPORTED_KEY"]).toContain(
-        codeOf(pemHex(EC, changed.toString("hex"))),
+        refusalOf(pemHex(EC, changed.toString("hex"))),
       );
     }
   });

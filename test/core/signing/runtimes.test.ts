@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { outcomes, wycheproof } from "../support/signing-outcomes.ts";
+import { outcomes, wycheproof } from "../../support/signing-outcomes.ts";
 
-const ROOT = new URL("../..", import.meta.url).pathname;
+const ROOT = new URL("../../..", import.meta.url).pathname;
 const WYCHEPROOF = join(
   ROOT,
   "../shared/testdata/crypto/wycheproof_ecdsa_secp256r1_sha256_p1363_test.json",

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { chooseVersion } from "../../src/core/api/dialect.ts";
-import { parseEndpoint } from "../../src/core/auth/endpoint.ts";
-import { Program } from "../hostile/program.ts";
-import { SOURCE } from "../support/forms.ts";
-import { openWorkspace } from "../v1/workspace.ts";
+import { chooseVersion } from "../../../src/core/api/dialect.ts";
+import { parseEndpoint } from "../../../src/core/auth/endpoint.ts";
+import { Program } from "../../hostile/program.ts";
+import { SOURCE } from "../../support/forms.ts";
+import { openWorkspace } from "../../v1/workspace.ts";
 
 describe("N17 R5 which version an address speaks", () => {
   for (const [url, version] of [

@@ -5,11 +5,11 @@ import {
   challengeOf,
   decodeChallenge,
   looksLikeToken,
-} from "../../src/core/signing/challenge.ts";
-import { CliError } from "../../src/errors.ts";
-import { exact } from "../../src/io/json.ts";
-import { failureOf } from "../support/failure.ts";
-import forms from "../vectors/challenge_forms.json" with { type: "json" };
+} from "../../../src/core/signing/challenge.ts";
+import { CliError } from "../../../src/errors.ts";
+import { exact } from "../../../src/io/json.ts";
+import { failureOf } from "../../support/failure.ts";
+import forms from "../../vectors/challenge_forms.json" with { type: "json" };
 
 const b64 = (text: string | Uint8Array): string => Buffer.from(text).toString("base64");
 

@@ -16,9 +16,10 @@ import {
 } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { type LockOptions, releaseAllSync, withLock } from "../../src/core/state/lock.ts";
-import { endOf, failureOf, makeFolder, removeFolders } from "../support/io.ts";
-import { lacks } from "../support/programs.ts";
+import { type LockOptions, releaseAllSync, withLock } from "../../../src/core/state/lock.ts";
+import { failureLater } from "../../support/failure.ts";
+import { endOf, makeFolder, removeFolders } from "../../support/io.ts";
+import { lacks } from "../../support/programs.ts";
 
 afterAll(removeFolders);
 
@@ -151,7 +152,7 @@ describe("waiting", () => {
     const world = new World();
     world.leave();
     world.onSleep = () => world.leave({ aliveAt: world.now });
-    const failure = await failureOf(() => world.take());
+    const failure = await failureLater(() => world.take());
     expect(failure.code).toBe("LOCK_TIMEOUT");
     expect(failure.facts.details).toEqual({ waitedSeconds: 20, holder: 4242 });
     expect(world.sleptMs).toBeGreaterThanOrEqual(20_000);
@@ -161,7 +162,7 @@ describe("waiting", () => {
   test("a caller that cannot wait is told at once", async () => {
     const world = new World();
     world.leave();
-    expect((await failureOf(() => world.take({ timeoutMs: 0 }))).code).toBe("LOCK_TIMEOUT");
+    expect((await failureLater(() => world.take({ timeoutMs: 0 }))).code).toBe("LOCK_TIMEOUT");
     expect(world.sleptMs).toBe(0);
   });
 
@@ -170,7 +171,7 @@ describe("waiting", () => {
     world.leave();
     const pauses: number[] = [];
     const sleep = async (ms: number): Promise<void> => void pauses.push(ms);
-    await failureOf(() => world.take({ sleep, timeoutMs: 3000 }));
+    await failureLater(() => world.take({ sleep, timeoutMs: 3000 }));
     expect(Math.max(...pauses.slice(0, 3))).toBeLessThan(50);
     expect(Math.max(...pauses)).toBeGreaterThan(50);
     expect(Math.max(...pauses)).toBeLessThanOrEqual(400);
@@ -204,7 +205,9 @@ describe("waiting", () => {
       stop.abort();
       signal?.throwIfAborted();
     };
-    expect((await failureOf(() => world.take({ sleep, stop: stop.signal }))).code).toBe("TIMEOUT");
+    expect((await failureLater(() => world.take({ sleep, stop: stop.signal }))).code).toBe(
+      "TIMEOUT",
+    );
     expect(world.left()).toEqual(["session.lock"]);
   });
 
@@ -218,7 +221,7 @@ describe("waiting", () => {
         isFirst = false;
         world.leave({ aliveAt: world.now });
       };
-      expect((await failureOf(() => world.take())).code).toBe("LOCK_TIMEOUT");
+      expect((await failureLater(() => world.take())).code).toBe("LOCK_TIMEOUT");
       expect(world.sleptMs).toBeGreaterThanOrEqual(20_000);
       expect(world.sleptMs).toBeLessThan(20_001);
     }
@@ -249,7 +252,7 @@ describe("stale locks", () => {
   ])("%s: respected for 30 s, then taken over", async (_name, holder) => {
     const fresh = new World();
     fresh.leave({ ...holder, startedAt: fresh.now });
-    expect((await failureOf(() => fresh.take())).code).toBe("LOCK_TIMEOUT");
+    expect((await failureLater(() => fresh.take())).code).toBe("LOCK_TIMEOUT");
 
     const old = new World();
     old.leave({ ...holder, startedAt: old.now - 26_000 });
@@ -264,7 +267,7 @@ describe("stale locks", () => {
     world.onSleep = () => {
       if (world.sleptMs > 2_000) world.leave({ startedAt: world.now - 60_000, aliveAt: world.now });
     };
-    expect((await failureOf(() => world.take())).code).toBe("LOCK_TIMEOUT");
+    expect((await failureLater(() => world.take())).code).toBe("LOCK_TIMEOUT");
   });
 
   test("one from the future, after the clock was set back, is taken over, too", async () => {
@@ -293,7 +296,7 @@ describe("stale locks", () => {
     const world = new World();
     writeFileSync(world.lock, content);
     utimesSync(world.lock, world.now / 1000, world.now / 1000);
-    expect((await failureOf(() => world.take({ timeoutMs: 3_000 }))).code).toBe("LOCK_TIMEOUT");
+    expect((await failureLater(() => world.take({ timeoutMs: 3_000 }))).code).toBe("LOCK_TIMEOUT");
     world.now += 40_000;
     expect([await world.take(), world.left()]).toEqual(["done", []]);
   });
@@ -306,7 +309,7 @@ describe("stale locks", () => {
       if (pid === DEAD) world.leave({ token: "bbbb" });
       return world.alive.has(pid);
     };
-    expect((await failureOf(() => world.take({ isAlive, timeoutMs: 3_000 }))).code).toBe(
+    expect((await failureLater(() => world.take({ isAlive, timeoutMs: 3_000 }))).code).toBe(
       "LOCK_TIMEOUT",
     );
     expect(JSON.parse(readFileSync(world.lock, "utf8")).token).toBe("bbbb");
@@ -318,7 +321,7 @@ describe("stale locks", () => {
     world.leave({ pid: DEAD, token: "aaaa" });
     const claim = { pid: 4242, host: HERE, token: "bbbb", startedAt: world.now };
     writeFileSync(`${world.lock}.aaaa.tmp`, JSON.stringify(claim));
-    expect((await failureOf(() => world.take({ timeoutMs: 3_000 }))).code).toBe("LOCK_TIMEOUT");
+    expect((await failureLater(() => world.take({ timeoutMs: 3_000 }))).code).toBe("LOCK_TIMEOUT");
     expect(world.left().length).toBe(2);
   });
 
@@ -340,21 +343,21 @@ describe("places where no lock can be", () => {
   test("a missing folder, a directory and a link are SESSION_IO", async () => {
     const world = new World();
     expect(
-      (await failureOf(() => withLock(`${world.lock}/no/lock`, world.options(), async () => 1)))
+      (await failureLater(() => withLock(`${world.lock}/no/lock`, world.options(), async () => 1)))
         .code,
     ).toBe("SESSION_IO");
     mkdirSync(world.lock);
-    expect((await failureOf(() => world.take())).code).toBe("SESSION_IO");
+    expect((await failureLater(() => world.take())).code).toBe("SESSION_IO");
     symlinkSync("/etc/hostname", `${world.lock}2`);
     expect(
-      (await failureOf(() => withLock(`${world.lock}2`, world.options(), async () => 1))).code,
+      (await failureLater(() => withLock(`${world.lock}2`, world.options(), async () => 1))).code,
     ).toBe("SESSION_IO");
     expect(existsSync(world.lock)).toBe(true);
   });
 });
 
 describe("real processes", () => {
-  const worker = new URL("../support/lock-worker.ts", import.meta.url).pathname;
+  const worker = new URL("../../support/lock-worker.ts", import.meta.url).pathname;
 
   function start(
     lock: string,

@@ -7,15 +7,15 @@ import {
   type PrivateKey,
   parsePrivateKey,
   publicKeyFromHex,
-} from "../../src/core/auth/key.ts";
-import { parseJws, signJws, verifyJws } from "../../src/core/signing/jws.ts";
-import { type Signer, verifySignature } from "../../src/core/signing/signer.ts";
-import { softwareSigner } from "../../src/core/signing/software.ts";
-import { CliError } from "../../src/errors.ts";
-import { failureOf } from "../support/failure.ts";
-import signVectors from "../vectors/es256_sign_vectors.json" with { type: "json" };
-import rfc6979 from "../vectors/rfc6979_a25_p256_sha256.json" with { type: "json" };
-import rfc7515 from "../vectors/rfc7515_a3_es256.json" with { type: "json" };
+} from "../../../src/core/auth/key.ts";
+import { parseJws, signJws, verifyJws } from "../../../src/core/signing/jws.ts";
+import { type Signer, verifySignature } from "../../../src/core/signing/signer.ts";
+import { softwareSigner } from "../../../src/core/signing/software.ts";
+import { CliError } from "../../../src/errors.ts";
+import { failureOf } from "../../support/failure.ts";
+import signVectors from "../../vectors/es256_sign_vectors.json" with { type: "json" };
+import rfc6979 from "../../vectors/rfc6979_a25_p256_sha256.json" with { type: "json" };
+import rfc7515 from "../../vectors/rfc7515_a3_es256.json" with { type: "json" };
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 const bytesOf = (text: string): Uint8Array => Buffer.from(text, "hex");
@@ -304,7 +304,7 @@ describe("SIG-7 strict reading", () => {
   });
 });
 
-const WYCHEPROOF = new URL("../../../shared/testdata/crypto", import.meta.url);
+const WYCHEPROOF = new URL("../../../../shared/testdata/crypto", import.meta.url);
 const RAW = new URL("wycheproof_ecdsa_secp256r1_sha256_p1363_test.json", WYCHEPROOF);
 const JWS = new URL("wycheproof_json_web_signature_es256.json", WYCHEPROOF);
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { decodeChallenge } from "../../src/core/signing/challenge.ts";
-import { type Review, reviewChallenge } from "../../src/core/signing/review.ts";
-import { encode, exact } from "../../src/io/json.ts";
+import { decodeChallenge } from "../../../src/core/signing/challenge.ts";
+import { type Review, reviewChallenge } from "../../../src/core/signing/review.ts";
+import { encode, exact } from "../../../src/io/json.ts";
 
 /** The payload of `_RequestApprovePayload.jws` in the vendor's V1 document, byte for byte. */
 const VENDOR =

@@ -7,9 +7,9 @@ import { existsSync, utimesSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Records } from "../../src/core/state/records.ts";
-import { Exact } from "../../src/io/json.ts";
-import { runtimeWith, stateAt } from "../support/runtime.ts";
+import { Records } from "../../../src/core/state/records.ts";
+import { Exact } from "../../../src/io/json.ts";
+import { runtimeWith, stateAt } from "../../support/runtime.ts";
 
 const directory = await mkdtemp(join(tmpdir(), "records-"));
 afterAll(() => rm(directory, { recursive: true }));

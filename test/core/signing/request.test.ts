@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { decodeChallenge } from "../../src/core/signing/challenge.ts";
-import { accountIdsOf, type Review, reviewChallenge } from "../../src/core/signing/review.ts";
-import { exact } from "../../src/io/json.ts";
+import { decodeChallenge } from "../../../src/core/signing/challenge.ts";
+import { accountIdsOf, type Review, reviewChallenge } from "../../../src/core/signing/review.ts";
+import { exact } from "../../../src/io/json.ts";
 
 const NONCE = "AC8667A55B74DD0028BE57F330F65BCF53E289307834ABD1CEC6F29AE5206B91";
 

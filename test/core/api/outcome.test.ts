@@ -1,8 +1,8 @@
 /** Which answers to a write say that it was not carried out. */
 import { expect, test } from "bun:test";
-import type { WriteKind } from "../../src/core/acts.ts";
-import { isDefiniteRefusal } from "../../src/core/api/outcome.ts";
-import { Exact } from "../../src/io/json.ts";
+import type { WriteKind } from "../../../src/core/acts.ts";
+import { isDefiniteRefusal } from "../../../src/core/api/outcome.ts";
+import { Exact } from "../../../src/io/json.ts";
 
 const V2 = new Exact('{"message":"Not found","code":"NOT_FOUND","data":{"httpStatus":404}}');
 const V1 = new Exact('{"name":"NotFound","message":"Not found","status_code":404}');

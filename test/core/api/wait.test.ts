@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import type { Reader } from "../../src/core/api/api.ts";
-import { waitForState } from "../../src/core/api/wait.ts";
-import { CliError } from "../../src/errors.ts";
-import { encode, exact } from "../../src/io/json.ts";
-import type { Log } from "../../src/io/log.ts";
+import type { Reader } from "../../../src/core/api/api.ts";
+import { waitForState } from "../../../src/core/api/wait.ts";
+import { CliError } from "../../../src/errors.ts";
+import { encode, exact } from "../../../src/io/json.ts";
+import type { Log } from "../../../src/io/log.ts";
 
 type Version = "v1" | "v2";
 

@@ -1,7 +1,7 @@
 /** NET-6 N1 N2: what a broken exchange says, and whether a write can have reached the server. */
 import { describe, expect, test } from "bun:test";
-import { retryAfter } from "../../src/core/api/failure.ts";
-import { type Evidence, explain } from "../../src/core/api/transport.ts";
+import { retryAfter } from "../../../src/core/api/failure.ts";
+import { type Evidence, explain } from "../../../src/core/api/transport.ts";
 
 function failed(code: string, message: string): Error {
   return new TypeError("fetch failed", { cause: Object.assign(new Error(message), { code }) });
