@@ -6,15 +6,17 @@
 import type { GenericSchema } from "valibot";
 import type { Facts } from "../cli/manifest.ts";
 import type { Acts } from "../core/acts.ts";
-import type { Api } from "../core/api/api.ts";
+import type { Api, Reader } from "../core/api/api.ts";
 import { missingSigner } from "../core/auth/config.ts";
 import type { DeviceApproval } from "../core/device/approve.ts";
 import type { DeviceLogin } from "../core/device/login.ts";
 import type { DeviceHost } from "../core/device/transport.ts";
 import type { LoginRequest } from "../core/login/api.ts";
 import { inspectVersion } from "../core/release/gate.ts";
-import type { KeyHolder } from "../core/signing/keyring.ts";
+import type { ExaminationHost } from "../core/signing/authorise.ts";
+import type { KeyHolder, Keyring } from "../core/signing/keyring.ts";
 import type { Target } from "../core/skill/targets.ts";
+import type { Records } from "../core/state/records.ts";
 import { CliError, ERRORS, type ErrorCode } from "../errors.ts";
 import { writeNewFile } from "../io/files.ts";
 import { errnoOf } from "../io/ioerror.ts";
@@ -148,13 +150,40 @@ const CAPABILITIES = {
   },
   /** Challenges, and their review. */
   approval: { make: () => import("../core/signing/approval.ts") },
-  /** Signs with the operator's key; what holds it is loaded when a signature is wanted. */
-  keyring: {
-    requires: ["privateKey"],
-    common: ["key", "signer"],
+  /** Everything up to a signature or a decision, without what could make one. */
+  examination: {
+    requires: ["session", "privateKey"],
+    common: [...CALLS, "key"],
     make: async (run) => {
-      const { Keyring } = await import("../core/signing/keyring.ts");
-      return new Keyring(await run.key(), await run.acts());
+      const { createExamination } = await import("../core/signing/authorise.ts");
+      const { createReader } = await import("../core/api/api.ts");
+      return createExamination(await examinedBy(run, createReader(run.access())));
+    },
+  },
+  /** Decides about requests, after that examination. */
+  authority: {
+    requires: ["session", "privateKey"],
+    common: [...CALLS, "key", "signer"],
+    codes: ["WRONG_SESSION_KIND", "OUTCOME_UNKNOWN"],
+    make: async (run) => {
+      const { createAuthority } = await import("../core/signing/authorise.ts");
+      const { createApi } = await import("../core/api/api.ts");
+      const api = createApi(run.access(), await run.acts());
+      return createAuthority({
+        ...(await examinedBy(run, api)),
+        ...{ api, keyring: await keyringOf(run) },
+      });
+    },
+  },
+  /** Hands out signatures, after that examination; it cannot send. */
+  signing: {
+    requires: ["privateKey"],
+    common: [...CALLS, "key", "signer"],
+    make: async (run) => {
+      const { createSigning } = await import("../core/signing/authorise.ts");
+      const { createReader } = await import("../core/api/api.ts");
+      const host = await examinedBy(run, createReader(run.access()));
+      return createSigning({ ...host, keyring: await keyringOf(run) });
     },
   },
   /** The configured key's public half (65 bytes), or undefined when none is configured. */
@@ -168,10 +197,7 @@ const CAPABILITIES = {
   /** What was created and received here before. */
   records: {
     common: ["state"],
-    make: async ({ state, runtime }) => {
-      const { Records } = await import("../core/state/records.ts");
-      return new Records(state(), runtime);
-    },
+    make: recordsOf,
   },
   config: { make: ({ config }) => config },
   /** Whether a webhook notification is genuine. */
@@ -229,6 +255,23 @@ export async function provide(
   const rows: Readonly<Record<string, Row>> = CAPABILITIES;
   for (const need of needs) made[need] = await rows[need]?.make(run);
   return made;
+}
+
+async function recordsOf({ state, runtime }: Run): Promise<Records> {
+  const { Records } = await import("../core/state/records.ts");
+  return new Records(state(), runtime);
+}
+
+/** What an examination by this reader needs. */
+async function examinedBy(run: Run, reader: Reader): Promise<ExaminationHost> {
+  const publicKey = async () => (await run.key()).publicKey();
+  const records = await recordsOf(run);
+  return { reader, records, sessions: run.sessions(), log: run.log, publicKey };
+}
+
+async function keyringOf(run: Run): Promise<Keyring> {
+  const { Keyring } = await import("../core/signing/keyring.ts");
+  return new Keyring(await run.key(), await run.acts());
 }
 
 /** What writes and signatures of a run pass; its stages are made with the first of them. */

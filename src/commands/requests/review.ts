@@ -36,7 +36,7 @@ export const review = command({
         : approval.decodeChallenge(args.challenge);
     const found = await approval.reviewOnline(host, args.id, challenge);
     const report = approval.reviewReport(args.id, challenge, found);
-    approval.requireMatch(args.id, challenge, found);
+    approval.requireCompared(args.id, challenge, found);
     return report;
   },
 });

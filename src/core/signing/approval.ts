@@ -3,7 +3,6 @@
  * with everything known about the request, and checking a signature that was made elsewhere (SIG-6,
  * SIG-7; SPEC §4, Review). Nothing here signs.
  */
-import { createHash } from "node:crypto";
 import { CliError } from "../../errors.ts";
 import { Exact, encode, member, value } from "../../io/json.ts";
 import type { Reader } from "../api/api.ts";
@@ -11,22 +10,23 @@ import { fingerprint, publicKeyFromHex } from "../auth/key.ts";
 import { registeredKeys } from "../state/claims.ts";
 import type { Records } from "../state/records.ts";
 import type { Session } from "../state/session.ts";
-import { type Challenge, challengeOf, decodeChallenge, isKnownShape } from "./challenge.ts";
-import { type Decision, snakeCase } from "./field.ts";
+import { type Challenge, challengeOf, decodeChallenge } from "./challenge.ts";
+import { expectLeaves } from "./expectation.ts";
+import type { Decision } from "./field.ts";
 import { parseJws, verifyJws } from "./jws.ts";
 import {
   accountIdsOf,
-  type Difference,
-  expectLeaves,
   type Review,
   type ReviewSource,
   reviewChallenge,
+  reviewReport,
+  shown,
 } from "./review.ts";
+import { type Case, type Confirmation, mismatch, requireCompared } from "./verdict.ts";
 
-// What a command needs of the neighbours beside this file; together they are one capability, loaded
-// only where something is signed.
-export { looksLikeToken } from "./challenge.ts";
-export { decodeChallenge, isKnownShape };
+// What `requests getChallenge` and `requests review` need of the neighbours beside this file;
+// together they are one capability.
+export { decodeChallenge, requireCompared, reviewReport, shown };
 
 /** Where requests and challenges come from, and what is remembered of them. */
 export interface ApprovalHost {
@@ -58,13 +58,27 @@ export async function askChallenge(
 
 /**
  * Compares with the request on the server, the account it names, and the record kept when it was
- * created here.
+ * created here. A difference is remembered.
  */
 export async function reviewOnline(
-  { reader, records }: ApprovalHost,
+  host: ApprovalHost,
   id: string,
   challenge: Challenge,
   decision: Decision = "APPROVE",
+): Promise<Review> {
+  const review = await compareOnline(host, id, challenge, decision);
+  if (review.differences.length > 0) {
+    const about = { scope: await host.reader.session(), id };
+    await host.records.keepRefused(challenge.payloadSha256, decision, about);
+  }
+  return review;
+}
+
+async function compareOnline(
+  { reader, records }: ApprovalHost,
+  id: string,
+  challenge: Challenge,
+  decision: Decision,
 ): Promise<Review> {
   const request = await withContent(reader, await reader.read("requests.get", { id }));
   const created = await records.created(await reader.session(), id);
@@ -78,23 +92,6 @@ export async function reviewOnline(
     decision,
     accountNames: await namesOfAccounts(reader, sources),
   });
-}
-
-/**
- * Asks, holds against what the caller expects and against all that is known. Throws unless
- * everything is verified or confirmed.
- */
-export async function examine(
-  host: ApprovalHost,
-  id: string,
-  expectations: Expectations,
-  decision: Decision = "APPROVE",
-): Promise<{ readonly challenge: Challenge; readonly review: Review }> {
-  const challenge = await askChallenge(host, id, decision);
-  requireExpected(challenge, expectations);
-  const review = await reviewOnline(host, id, challenge, decision);
-  requireVerified(id, challenge, review, expectations);
-  return { challenge, review };
 }
 
 /**
@@ -119,9 +116,11 @@ export async function reviewOffline(
   challenge: Challenge,
 ): Promise<Review | undefined> {
   const created = await records.createdForChallenge(challenge.payloadSha256);
-  return created === undefined
-    ? undefined
-    : reviewChallenge({ challenge, sources: [{ request: created, source: "record" }] });
+  if (created === undefined) return undefined;
+  const review = reviewChallenge({ challenge, sources: [{ request: created, source: "record" }] });
+  if (review.differences.length > 0)
+    await records.keepRefused(challenge.payloadSha256, "APPROVE", undefined);
+  return review;
 }
 
 /** The names of the accounts that the sources name; without those that may not be read. */
@@ -149,100 +148,14 @@ async function namesOfAccounts(
 }
 
 /**
- * The review as commands print it, beside what was reviewed; `id` is null where no request was
- * named.
+ * Holds the challenge against `--expect` and `--expectPayloadSha256`, and returns what they
+ * confirm. Throws CHALLENGE_MISMATCH, INVALID_ARGUMENT.
  */
-export function reviewReport(
-  id: string | null,
-  challenge: Challenge,
-  review: Review,
-): Record<string, unknown> {
-  return { requestId: id, ...review, ...shown(challenge) };
-}
-
-/** The challenge, what it says, and its digest. `decoded` is null for what is no JSON object. */
-export function shown(challenge: Challenge): {
-  challenge: string;
-  decoded: Exact | null;
-  payloadSha256: string;
-} {
-  return {
-    challenge: challenge.base64url,
-    decoded: challenge.document ?? null,
-    payloadSha256: challenge.payloadSha256,
-  };
-}
-
-/** Throws CHALLENGE_MISMATCH with the whole review under `details` when it found a difference. */
-export function requireNoDifference(id: string | null, challenge: Challenge, review: Review): void {
-  if (review.differences.length === 0) return;
-  throw mismatch(reviewReport(id, challenge, review), review.differences);
-}
-
-/** The same, and it throws too when nothing was there to be compared. */
-export function requireMatch(id: string | null, challenge: Challenge, review: Review): void {
-  requireNoDifference(id, challenge, review);
-  if (review.match) return;
-  throw new CliError("CHALLENGE_MISMATCH", {
-    message: "Nothing in the challenge could be compared with the request.",
-    details: reviewReport(id, challenge, review),
-  });
-}
-
-/**
- * Names of fields that may stand in a message of ours; any other name was chosen by whoever made
- * the challenge.
- */
-const NAMED = new Set(
-  [
-    ...[
-      "account_name",
-      "account_id",
-      "amount",
-      "antireplay",
-      "contract_address",
-      "currency",
-      "destination_tag",
-      "fees",
-    ],
-    ...[
-      "gas_limit",
-      "gas_price",
-      "max_fees",
-      "memo",
-      "network",
-      "recipient",
-      "tag",
-      "transaction_type",
-      "type",
-    ],
-  ].map(snakeCase),
-);
-
-/** The failure that says in which fields a challenge differs. */
-export function mismatch(
-  details: Record<string, unknown>,
-  differences: readonly Difference[],
-): CliError {
-  // Two sources may contradict one field.
-  const places = new Set(differences.map(({ field }) => field));
-  const count = places.size === 1 ? "one field" : `${places.size} fields`;
-  const names = new Set([...places].map((place) => snakeCase(place.replace(/^.*[.\]]/, ""))));
-  const known = [...names].filter((name) => NAMED.has(name)).join(", ");
-  return new CliError("CHALLENGE_MISMATCH", {
-    message: `The challenge differs from what was asked for in ${count}${known === "" ? "" : ` (${known})`}; nothing was signed.`,
-    details,
-  });
-}
-
-/**
- * Holds the challenge against `--expect` and `--expectPayloadSha256`. A challenge that is no JSON
- * object needs the digest. Throws CHALLENGE_MISMATCH, INVALID_CHALLENGE, INVALID_ARGUMENT.
- */
-export function requireExpected(
+export function confirmationOf(
   challenge: Challenge,
   { expect, expectPayloadSha256 }: Expectations,
-): void {
+  act: Case["act"],
+): Confirmation {
   if (
     expectPayloadSha256 !== undefined &&
     expectPayloadSha256.toLowerCase() !== challenge.payloadSha256
@@ -252,44 +165,24 @@ export function requireExpected(
       challenge: challenge.payloadSha256,
       expected: expectPayloadSha256.toLowerCase(),
     };
-    throw mismatch(
-      { differences: [{ ...facts, source: "expectPayloadSha256" }], ...shown(challenge) },
-      [{ ...facts, source: "rule" }],
-    );
+    const differences = [{ ...facts, source: "expectPayloadSha256" }];
+    throw mismatch({ differences, ...shown(challenge) }, [{ ...facts, source: "rule" }], act);
   }
-  const differences = expect === undefined ? [] : expectLeaves(challenge, expect);
-  if (differences.length > 0) throw mismatch({ differences, ...shown(challenge) }, differences);
-  if (challenge.shape === "opaque" && expectPayloadSha256 === undefined) {
-    throw new CliError("INVALID_CHALLENGE", {
-      message:
-        "The challenge is not a JSON object; it is signed only when its digest is confirmed.",
-      hint: "Have a person confirm the content, then add --expectPayloadSha256.",
-      details: shown(challenge),
-    });
-  }
+  const all = expectPayloadSha256 !== undefined;
+  if (expect === undefined) return { all, fields: new Set() };
+  const { differences, confirmed } = expectLeaves(challenge, expect);
+  if (differences.length > 0)
+    throw mismatch({ differences, ...shown(challenge) }, differences, act);
+  return { all, fields: confirmed };
 }
 
-/**
- * What `approve api --sign` asks beyond the absence of differences: everything verified, or the
- * caller's own confirmation. A shape that is not known needs the digest. Throws CHALLENGE_MISMATCH.
- */
-export function requireVerified(
-  id: string,
-  challenge: Challenge,
-  review: Review,
-  expectations: Expectations,
-): void {
-  requireNoDifference(id, challenge, review);
-  const { expect, expectPayloadSha256 } = expectations;
-  const isKnown = isKnownShape(challenge.shape);
-  const confirmed = expectPayloadSha256 !== undefined || (isKnown && expect !== undefined);
-  if (confirmed || (isKnown && review.match && review.unverified.length === 0)) return;
-  throw new CliError("CHALLENGE_MISMATCH", {
-    message: isKnown
-      ? "Part of the challenge, or of the request, had nothing to be compared with; nothing was signed."
-      : "The challenge has an unknown shape, so that nothing in it could be verified; nothing was signed.",
-    hint: `Show the decoded challenge to a person, then repeat with --expectPayloadSha256${isKnown ? " or --expect" : ""}.`,
-    details: reviewReport(id, challenge, review),
+/** A challenge that is no JSON object needs the confirmed digest. Throws INVALID_CHALLENGE. */
+export function requireReadable(challenge: Challenge, { all }: Confirmation): void {
+  if (challenge.shape !== "opaque" || all) return;
+  throw new CliError("INVALID_CHALLENGE", {
+    message: "The challenge is not a JSON object; it is signed only when its digest is confirmed.",
+    hint: "Have a person confirm the content, then add --expectPayloadSha256.",
+    details: shown(challenge),
   });
 }
 
@@ -325,19 +218,16 @@ export function requireKind(session: Session | undefined, kind: Session["kind"])
 }
 
 /**
- * SIG-7: a signature made earlier, or elsewhere, must be ours, over the newest challenge received
- * for this very request; where none is remembered, its content is reviewed against the request on
- * the server. Asks for no new challenge. Throws INVALID_SIGNATURE, CHALLENGE_MISMATCH.
+ * SIG-7: the challenge under a signature that was made earlier, or elsewhere. The signature must be
+ * ours, and over the newest challenge received for this very request, where one is remembered.
+ * Asks for no new challenge. Throws INVALID_SIGNATURE, CHALLENGE_MISMATCH.
  */
-export async function checkSignature(
-  host: ApprovalHost,
-  id: string,
-  jws: string,
+export async function signedChallenge(
+  { records }: ApprovalHost,
+  { id, session, jws }: { readonly id: string; readonly session: Session; readonly jws: string },
   ownKey: Uint8Array | undefined,
-  expectations: Expectations,
-): Promise<void> {
+): Promise<Challenge> {
   const { payload } = parseJws(jws);
-  const session = await host.reader.session();
   for (const key of knownKeys(ownKey, session)) {
     if (!verifyJws(jws, key)) {
       throw new CliError("INVALID_SIGNATURE", {
@@ -347,22 +237,18 @@ export async function checkSignature(
     }
   }
   const challenge = decodeChallenge(Buffer.from(payload).toString("base64url"));
-  requireExpected(challenge, expectations);
-  const digest = createHash("sha256").update(payload).digest("hex");
-  const newest = await host.records.newestChallenge(session, id);
-  if (newest === digest) return;
-  const owner = await host.records.ownerOf(digest);
-  if (newest !== undefined || (owner !== undefined && !owner.isFor(session, id))) {
-    throw new CliError("CHALLENGE_MISMATCH", {
-      message:
-        owner !== undefined && !owner.isFor(session, id)
-          ? "The signature is over a challenge of another request; nothing was sent."
-          : "The signature is not over the newest challenge that was received for this request; nothing was sent.",
-      hint: "Fetch the challenge again with 'requests getChallenge', review it, and sign that one.",
-      details: { requestId: id, signed: digest, newest: newest ?? null },
-    });
-  }
-  requireVerified(id, challenge, await reviewOnline(host, id, challenge), expectations);
+  const digest = challenge.payloadSha256;
+  const newest = await records.newestChallenge(session, id);
+  const owner = newest === digest ? undefined : await records.ownerOf(digest);
+  const isOfAnother = owner !== undefined && !owner.isFor(session, id);
+  if (newest === digest || (newest === undefined && !isOfAnother)) return challenge;
+  throw new CliError("CHALLENGE_MISMATCH", {
+    message: isOfAnother
+      ? "The signature is over a challenge of another request; nothing was sent."
+      : "The signature is not over the newest challenge that was received for this request; nothing was sent.",
+    hint: "Fetch the challenge again with 'requests getChallenge', review it, and sign that one.",
+    details: { requestId: id, signed: digest, newest: newest ?? null },
+  });
 }
 
 function knownKeys(ownKey: Uint8Array | undefined, session: Session): Uint8Array[] {

@@ -3,7 +3,7 @@
  * Nothing here is lenient by accident.
  */
 import { keccak_256 } from "@noble/hashes/sha3.js";
-import type { Node } from "../../io/json.ts";
+import { type Exact, type Node, tree } from "../../io/json.ts";
 
 /** Where a field stands, seen from the root. */
 export interface Place {
@@ -79,6 +79,17 @@ export function fieldOf(node: Node, place: Place = ROOT): Field {
         ? node.items.map((item, step) => fieldOf(item, { parent: place, step, name: place.name }))
         : [];
   return { place, node, children };
+}
+
+const ROOTS = new WeakMap<Exact, Field>();
+
+/** The whole document as fields: each time the very same ones, so that they can be told by identity. */
+export function rootOf(document: Exact): Field {
+  const known = ROOTS.get(document);
+  if (known !== undefined) return known;
+  const root = fieldOf(tree(document));
+  ROOTS.set(document, root);
+  return root;
 }
 
 /** The members of an object, in order; none of anything else. */

@@ -3,7 +3,7 @@
  * request (SIG-6; SPEC §4, Review). Pure. What could not be compared is never counted as equal, and
  * nothing matches by being empty.
  */
-import { type Exact, tree } from "../../io/json.ts";
+import type { Exact } from "../../io/json.ts";
 import { type Challenge, isKnownShape, type KnownShape } from "./challenge.ts";
 import { compareMembers, type Difference, differ, type Findings } from "./comparison.ts";
 import {
@@ -11,11 +11,11 @@ import {
   type Decision,
   decisionOf,
   type Field,
-  fieldOf,
   leavesOf,
   membersOf,
   pathOf,
   ROOT,
+  rootOf,
   show,
   snakeCase,
   WHOLE,
@@ -61,6 +61,12 @@ export interface Review {
   readonly unverified: readonly string[];
   /** Fields that only a request has. */
   readonly requestOnly: readonly string[];
+  /** What the challenge was compared with, in the order of trust. */
+  readonly sources: readonly ("record" | "server" | "account")[];
+  /** The fields behind `unverified`: the challenge's own, and those that it leaves out. */
+  readonly open: readonly Field[];
+  /** The challenge does not say which account it means. */
+  readonly isAccountOpen: boolean;
 }
 
 /**
@@ -74,9 +80,13 @@ export function reviewChallenge({
   accountNames = [],
   decision = "APPROVE",
 }: ReviewInput): Review {
-  const nothing = { match: false, differences: [], requestOnly: [] };
+  const names = [...sources.map(({ source }) => source), ...accountNames.map(() => "account")];
+  const nothing = {
+    ...{ match: false, differences: [], requestOnly: [], open: [], isAccountOpen: false },
+    sources: SOURCES.filter((name) => names.includes(name)),
+  };
   if (challenge.document === undefined) return { ...nothing, unverified: [WHOLE] };
-  const root = fieldOf(tree(challenge.document));
+  const root = rootOf(challenge.document);
   const leaves = leavesOf(root);
   const found: Findings = {
     differences: [],
@@ -87,7 +97,7 @@ export function reviewChallenge({
   const { shape } = challenge;
   checkDecision(shape, root, decision, found);
   if (!isKnownShape(shape))
-    return { ...nothing, differences: found.differences, unverified: list(leaves) };
+    return { ...nothing, differences: found.differences, unverified: list(leaves), open: leaves };
   const content = contentOf(shape, root);
   for (const { request, source } of sources) {
     const members = requestMembers(request, content);
@@ -104,14 +114,54 @@ export function reviewChallenge({
     reopen(leaves.filter(isAccountName), found);
   const leftOut = found.requestOnly.filter(isContent);
   const open = [...leaves.filter((leaf) => !found.compared.has(leaf)), ...leftOut];
-  return {
+  const isAccountOpen =
+    unnamed.length > 0 && !leftOut.some(({ place }) => place.name === "account_name");
+  const review = {
     match: found.verified.size > 0 && found.differences.length === 0,
     differences: found.differences,
-    unverified: [
-      ...list(open),
-      ...(leftOut.some(({ place }) => place.name === "account_name") ? [] : unnamed),
-    ],
     requestOnly: list(found.requestOnly),
+    ...{ sources: nothing.sources, open, isAccountOpen },
+  };
+  return { ...review, unverified: stillOpen(review, new Set()) };
+}
+
+const SOURCES = ["record", "server", "account"] as const;
+
+/** What stays unverified when these fields of the challenge are confirmed; for a reader. */
+export function stillOpen(
+  { open, isAccountOpen }: Pick<Review, "open" | "isAccountOpen">,
+  confirmed: ReadonlySet<Field>,
+): string[] {
+  const places = list(open.filter((field) => !confirmed.has(field)));
+  return isAccountOpen ? [...places, "account_name"] : places;
+}
+
+/**
+ * The review as commands print it, beside what was reviewed; `id` is null where no request was
+ * named.
+ */
+export function reviewReport(
+  id: string | null,
+  challenge: Challenge,
+  { match, sources, differences, unverified, requestOnly }: Review,
+): Record<string, unknown> {
+  const { challenge: text, ...content } = shown(challenge);
+  return {
+    ...{ requestId: id, match, sources, differences, unverified },
+    ...{ ...content, challenge: text, requestOnly },
+  };
+}
+
+/** The challenge, what it says, and its digest. `decoded` is null for what is no JSON object. */
+export function shown(challenge: Challenge): {
+  challenge: string;
+  decoded: Exact | null;
+  payloadSha256: string;
+} {
+  return {
+    challenge: challenge.base64url,
+    decoded: challenge.document ?? null,
+    payloadSha256: challenge.payloadSha256,
   };
 }
 

@@ -31,6 +31,43 @@ const Seen = v.looseObject({
   seenAt: v.number(),
 });
 
+const Refused = v.looseObject({ version: v.literal(1), payloadSha256: v.string() });
+const Signed = v.looseObject({
+  version: v.literal(1),
+  payloadSha256: v.string(),
+  verdict: v.string(),
+  all: v.boolean(),
+  fields: v.array(v.number()),
+  request: v.nullable(v.string()),
+  scope: v.nullable(v.string()),
+  seenAt: v.number(),
+});
+
+/** A request, and what a challenge of it decides. */
+export interface Subject {
+  readonly scope: Scope;
+  readonly id: string;
+  readonly decision: "APPROVE" | "REJECT";
+}
+
+/** What was confirmed when a signature was made. */
+export interface Confirmed {
+  /** The digest, and with it everything. */
+  readonly all: boolean;
+  /** Numbers of leaves of the challenge, whose values were confirmed one by one. */
+  readonly fields: readonly number[];
+}
+
+/** A signature that is to be remembered with what was confirmed for it. */
+export interface SignedRecord extends Confirmed {
+  readonly payloadSha256: string;
+  /** What the review came to before it was made. */
+  readonly verdict: string;
+  /** The session that it was made under, if there was one, and the request, if one was named. */
+  readonly scope: Scope | undefined;
+  readonly id: string | undefined;
+}
+
 const DAY_MS = 24 * 3600 * 1000;
 const CREATED_MS = 30 * DAY_MS;
 const RECORD_MAX_BYTES = 3 * 1024 * 1024;
@@ -94,6 +131,70 @@ export class Records {
     return found !== undefined && this.isRecent(found.seenAt)
       ? this.createdByKey(found.key)
       : undefined;
+  }
+
+  /**
+   * Remembers for 30 days that a review of this challenge found a difference. A file of its own, so
+   * that no other review can take it back. Without a subject it is that of the request that the
+   * challenge was received for.
+   */
+  async keepRefused(
+    payloadSha256: string,
+    decision: Subject["decision"],
+    about: Pick<Subject, "scope" | "id"> | undefined,
+  ): Promise<void> {
+    const seen = about === undefined ? await this.read("seen", payloadSha256, Seen) : undefined;
+    const key = about === undefined ? seen?.key : keyOf(about.scope, about.id);
+    const record = { version: 1, payloadSha256, id: about?.id ?? seen?.id ?? null, decision };
+    const dated = { ...record, seenAt: this.runtime.now() };
+    await this.write("refused", payloadSha256, dated, CREATED_MS);
+    if (key !== undefined)
+      await this.write("refused", digestOf(key, decision, payloadSha256), dated, CREATED_MS);
+  }
+
+  /**
+   * True when a review of this challenge found a difference: any review, or with a subject one
+   * against this request. However old the record is.
+   */
+  async wasRefused(payloadSha256: string, subject?: Subject): Promise<boolean> {
+    const name =
+      subject === undefined
+        ? payloadSha256
+        : digestOf(keyOf(subject.scope, subject.id), subject.decision, payloadSha256);
+    return (await this.read("refused", name, Refused)) !== undefined;
+  }
+
+  /** Remembers for a day what was confirmed for a signature that was made here. */
+  async keepSigned(jws: string, made: SignedRecord): Promise<void> {
+    const name = digestOf(jws);
+    const before = await this.read("signed", name, Signed);
+    const { scope, id, payloadSha256, verdict } = made;
+    const record = {
+      ...{ version: 1, payloadSha256, verdict, all: made.all || before?.all === true },
+      fields: [...new Set([...made.fields, ...(before?.fields ?? [])])],
+      request: scope === undefined || id === undefined ? null : keyOf(scope, id),
+      scope: scope === undefined ? null : scopeOf(scope),
+      seenAt: this.runtime.now(),
+    };
+    await this.write("signed", name, record, DAY_MS);
+  }
+
+  /**
+   * What was confirmed when this signature was made here for this request, or for no named one;
+   * undefined when nothing of it is remembered.
+   */
+  async confirmedFor(
+    jws: string,
+    payloadSha256: string,
+    { scope, id }: Pick<Subject, "scope" | "id">,
+  ): Promise<Confirmed | undefined> {
+    const found = await this.read("signed", digestOf(jws), Signed);
+    if (found === undefined || !this.isRecent(found.seenAt)) return undefined;
+    if (found.payloadSha256 !== payloadSha256) return undefined;
+    const isIts =
+      [null, keyOf(scope, id)].includes(found.request) &&
+      [null, scopeOf(scope)].includes(found.scope);
+    return isIts ? { all: found.all, fields: found.fields } : undefined;
   }
 
   private async createdByKey(key: string): Promise<Exact | undefined> {
@@ -164,7 +265,13 @@ export class Records {
 }
 
 function keyOf(scope: Scope, id: string): string {
-  return createHash("sha256")
-    .update([scope.origin, scope.basePath, scope.workspace, id].join("\n"))
-    .digest("hex");
+  return digestOf(scope.origin, scope.basePath, scope.workspace, id);
+}
+
+function scopeOf({ origin, basePath, workspace }: Scope): string {
+  return digestOf(origin, basePath, workspace);
+}
+
+function digestOf(...parts: readonly string[]): string {
+  return createHash("sha256").update(parts.join("\n")).digest("hex");
 }

@@ -8,7 +8,7 @@ import { challengeOf, EVM_RECIPIENT, NONCE } from "./reviewing.ts";
 describe("--expect", () => {
   const text = `{"antireplay":"${NONCE}","data":{"transaction_data":{"amount":"1000","currency":"bitcoin testnet","max_fees":4018,"memo":{"type":"MEMO_TEXT"},"recipient":"${EVM_RECIPIENT}","list":[{"a":1},{"a":2}]},"transaction_type":"SEND"},"type":"APPROVE_TRANSACTION"}`;
   const unmet = (expected: string, challenge = text): string[] =>
-    expectLeaves(challengeOf(challenge), exact(expected)).map(
+    expectLeaves(challengeOf(challenge), exact(expected)).differences.map(
       ({ field, challenge: found, expected: wanted, source }) =>
         `${field}: ${encode(found)} ≠ ${encode(wanted)} (${source})`,
     );

@@ -1,0 +1,45 @@
+/**
+ * Deciding about a request with the API operator's signature: approving and rejecting are this one
+ * command, made twice.
+ */
+import type { ArgumentMap, Values } from "../../cli/argument.ts";
+import type { Command, Example } from "../../cli/command.ts";
+import type { Order } from "../../core/signing/authorise.ts";
+import { command } from "./command.ts";
+import { DryRun, Request } from "./schemas.ts";
+
+interface Spec<A extends ArgumentMap> {
+  readonly summary: string;
+  readonly notes: readonly string[];
+  readonly args: A;
+  readonly examples: readonly Example[];
+  /** The operation that sends the decision. */
+  readonly operation: "requests.approve" | "requests.reject";
+  /** What is to be decided. Throws INVALID_ARGUMENT. */
+  orderOf(values: Values<A>): Order;
+}
+
+/** `requests approve api` and `requests reject api`. */
+export function decision<A extends ArgumentMap>(spec: Spec<A>): Command {
+  const { operation, orderOf, ...facts } = spec;
+  return command({
+    ...facts,
+    effect: "sign",
+    needs: ["authority"],
+    output: Request,
+    fails: ["INVALID_CHALLENGE", "CHALLENGE_MISMATCH", "KEY_MISMATCH", "WRONG_SESSION_KIND"],
+    fields: "object",
+    run: ({ authority }, values) => authority.authorise(orderOf(values)),
+    dryRun: {
+      needs: ["examination", "draft"],
+      output: DryRun,
+      run: async ({ examination, draft }, values) => {
+        const order = orderOf(values);
+        const { report: review } = await examination.order(order);
+        const { id, signature = "[not made]" } = order;
+        const request = await draft.describe(operation, { id, signature });
+        return { dryRun: true, request, review };
+      },
+    },
+  });
+}

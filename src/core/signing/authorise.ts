@@ -1,0 +1,244 @@
+/**
+ * From an order to what is signed and sent, written once: kind of session, key, challenge, review,
+ * decision, signature, call. An `Examination` does everything up to the decision and cannot sign;
+ * an `Authority` goes on from there.
+ */
+import { CliError } from "../../errors.ts";
+import type { Exact } from "../../io/json.ts";
+import type { Log } from "../../io/log.ts";
+import type { Api, Reader } from "../api/api.ts";
+import { missingPrivateKey } from "../auth/config.ts";
+import type { Records } from "../state/records.ts";
+import type { Session, SessionStore } from "../state/session.ts";
+import {
+  askChallenge,
+  confirmationOf,
+  type Expectations,
+  requireKind,
+  requireReadable,
+  requireRegistered,
+  reviewOffline,
+  reviewOnline,
+  signedChallenge,
+} from "./approval.ts";
+import { type Challenge, decodeChallenge, isKnownShape, looksLikeToken } from "./challenge.ts";
+import type { Decision } from "./field.ts";
+import type { Keyring } from "./keyring.ts";
+import { reviewReport } from "./review.ts";
+import {
+  both,
+  type Confirmation,
+  fieldsOf,
+  numbersOf,
+  requireLeave,
+  type Verdict,
+  verdictOf,
+} from "./verdict.ts";
+
+/** A decision about a request. */
+export interface Order extends Expectations {
+  readonly id: string;
+  readonly decision: Decision;
+  /** A compact JWS that was made before; undefined when one is to be made. */
+  readonly signature: string | undefined;
+}
+
+/** A challenge that is to be signed and handed out. */
+export interface SigningOrder extends Expectations {
+  readonly challenge: string;
+  /** The request to review it against; undefined to review it against what is kept here. */
+  readonly id: string | undefined;
+}
+
+/** An order that may be carried out. */
+export interface Examined {
+  readonly session: Session;
+  readonly challenge: Challenge;
+  /** The review as commands print it. */
+  readonly report: Readonly<Record<string, unknown>>;
+}
+
+/** A challenge that may be signed. */
+export interface Examinable {
+  readonly session: Session | undefined;
+  readonly challenge: Challenge;
+  readonly publicKey: Uint8Array;
+  readonly verdict: Exclude<Verdict, "refused">;
+  /** What stays open when the verdict is `partial`. */
+  readonly unverified: readonly string[];
+  readonly confirmation: Confirmation;
+}
+
+/** Everything up to the decision. Throws the codes of sessions, keys, challenges and reviews. */
+export interface Examination {
+  order(order: Order): Promise<Examined>;
+  signing(order: SigningOrder): Promise<Examinable>;
+}
+
+/** The same, and what it allows is done. */
+export interface Authority {
+  /** Signs where no signature was given, and sends the decision; returns the API's answer. */
+  authorise(order: Order): Promise<Exact>;
+}
+
+/** Signatures that are handed out. */
+export interface Signing {
+  /** Signs and sends nothing. */
+  sign(order: SigningOrder): Promise<Examinable & { readonly signature: string }>;
+}
+
+const DECISIONS = { APPROVE: "requests.approve", REJECT: "requests.reject" } as const;
+
+/** What an examination needs. */
+export interface ExaminationHost {
+  readonly reader: Reader;
+  readonly records: Records;
+  readonly sessions: Pick<SessionStore, "read">;
+  readonly log: Log;
+  /** 65 bytes; undefined when no key is configured. */
+  publicKey(): Promise<Uint8Array | undefined>;
+}
+
+/** What a dry run gets: it cannot sign or send. */
+export function createExamination(host: ExaminationHost): Examination {
+  return {
+    order: (order) => examineOrder(host, order),
+    signing: (order) => examineSigning(host, order),
+  };
+}
+
+/** Decides and sends: what signs is asked only after the examination. */
+export function createAuthority(
+  host: ExaminationHost & { readonly api: Api; readonly keyring: Keyring },
+): Authority {
+  const { api, keyring } = host;
+  return {
+    async authorise(order) {
+      const { id, decision } = order;
+      const { session, challenge: content } = await examineOrder(host, order);
+      const purpose = decision === "APPROVE" ? "approve" : "reject";
+      const signature =
+        order.signature ?? (await keyring.sign({ purpose, session, requestId: id, content }));
+      return api.write(DECISIONS[decision], { id, signature }, undefined, content);
+    },
+  };
+}
+
+/** Signs and cannot send; what was confirmed for a signature is remembered. */
+export function createSigning(host: ExaminationHost & { readonly keyring: Keyring }): Signing {
+  const { keyring, records } = host;
+  return {
+    async sign(order) {
+      const examined = await examineSigning(host, order);
+      const { session, challenge: content, confirmation, verdict } = examined;
+      const signing = { purpose: "unknown" as const, session, requestId: order.id, content };
+      const signature = await keyring.sign(signing);
+      if (confirmation.all || confirmation.fields.size > 0) {
+        const fields = numbersOf(content, confirmation);
+        const made = { scope: session, id: order.id, payloadSha256: content.payloadSha256 };
+        await records.keepSigned(signature, { ...made, verdict, all: confirmation.all, fields });
+      }
+      return { ...examined, signature };
+    },
+  };
+}
+
+async function examineOrder(host: ExaminationHost, order: Order): Promise<Examined> {
+  const { reader, records } = host;
+  const { id, decision, signature: jws } = order;
+  const session = await reader.session(DECISIONS[decision]);
+  requireKind(session, "api");
+  const act = jws === undefined ? "decide" : "send";
+  const challenge = await challengeFor(host, order, session);
+  const given = confirmationOf(challenge, order, act);
+  const confirmation =
+    jws === undefined ? given : await withRecorded(host, order, challenge, given);
+  requireReadable(challenge, confirmation);
+  const wasRefused = await records.wasRefused(challenge.payloadSha256, {
+    ...{ scope: session, id, decision },
+  });
+  const review = await reviewOnline(host, id, challenge, decision);
+  requireLeave({ act, id, challenge, review, wasRefused, confirmation });
+  return { session, challenge, report: reviewReport(id, challenge, review) };
+}
+
+/** The server's challenge, once the key is known to be the user's; or that of the given signature. */
+async function challengeFor(
+  host: ExaminationHost,
+  { id, decision, signature: jws }: Order,
+  session: Session,
+): Promise<Challenge> {
+  const publicKey = await host.publicKey();
+  if (jws !== undefined) return signedChallenge(host, { id, session, jws }, publicKey);
+  if (publicKey === undefined) throw missingPrivateKey();
+  requireRegistered(publicKey, session);
+  return askChallenge(host, id, decision);
+}
+
+/** What was confirmed here, and what the `requests sign` that made the signature was given. */
+async function withRecorded(
+  { records, reader }: ExaminationHost,
+  { id, signature = "" }: Order,
+  challenge: Challenge,
+  given: Confirmation,
+): Promise<Confirmation> {
+  const subject = { scope: await reader.session(), id };
+  const kept = await records.confirmedFor(signature, challenge.payloadSha256, subject);
+  if (kept === undefined) return given;
+  return both(given, { all: kept.all, fields: fieldsOf(challenge, kept.fields) });
+}
+
+async function examineSigning(host: ExaminationHost, order: SigningOrder): Promise<Examinable> {
+  const { records, sessions } = host;
+  const { id } = order;
+  const challenge = decodeChallenge(order.challenge);
+  const confirmation = confirmationOf(challenge, order, "sign");
+  requireReadable(challenge, confirmation);
+  requireKind(await sessions.read(), "api");
+  if (id !== undefined) await requireOwnChallenge(host, id, challenge);
+  const wasRefused = await records.wasRefused(challenge.payloadSha256);
+  const review =
+    id === undefined
+      ? await reviewOffline(records, challenge)
+      : await reviewOnline(host, id, challenge);
+  requireLeave({ act: "sign", id: id ?? null, challenge, review, wasRefused, confirmation });
+  warnOf(host.log, challenge);
+  const publicKey = await host.publicKey();
+  if (publicKey === undefined) throw missingPrivateKey();
+  const session = await sessions.read();
+  requireRegistered(publicKey, session);
+  const verdict = verdictOf(challenge, review);
+  if (verdict === "refused") throw new Error("A refused challenge was about to be signed.");
+  const unverified = verdict === "partial" ? (review?.unverified ?? []) : [];
+  return { session, challenge, publicKey, verdict, unverified, confirmation };
+}
+
+function warnOf(log: Log, { shape, document }: Challenge): void {
+  if (!isKnownShape(shape)) {
+    log.warn(
+      "UNKNOWN_CHALLENGE",
+      "The challenge has an unknown shape: nothing in it was compared with a request.",
+    );
+  }
+  if (document !== undefined && looksLikeToken(document)) {
+    log.warn(
+      "TOKEN_LIKE",
+      "The payload looks like the claims of an access token; a signature over it could pass as one.",
+    );
+  }
+}
+
+/** A challenge that was received for another request is not signed for this one. */
+async function requireOwnChallenge(
+  { reader, records }: ExaminationHost,
+  requestId: string,
+  challenge: Challenge,
+): Promise<void> {
+  const owner = await records.ownerOf(challenge.payloadSha256);
+  if (owner === undefined || owner.isFor(await reader.session(), requestId)) return;
+  throw new CliError("CHALLENGE_MISMATCH", {
+    message: "The challenge was received for another request; nothing was signed.",
+    details: { requestId, receivedFor: owner.id, payloadSha256: challenge.payloadSha256 },
+    hint: "Fetch this request's own challenge with 'requests getChallenge', and review that one.",
+  });
+}
