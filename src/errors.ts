@@ -167,7 +167,7 @@ export const ERRORS = {
     3,
     "Others can read or change the session; correct owner and mode, then log in again.",
   ),
-  SESSION_IO: fail(1, "Check that the state directory exists, can be written and has space."),
+  SESSION_IO: fail(1, "Check that the state folder exists, can be written and has space."),
   LOCK_TIMEOUT: again(1, "Another process holds the session; try again when it has ended."),
   WRONG_SESSION_KIND: fail(3, "This command needs another kind of login."),
 

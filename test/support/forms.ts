@@ -61,7 +61,8 @@ async function runInProcess({ argv, env, stdin, cwd }: Input): Promise<Outcome> 
   }
 }
 
-class Collector extends Writable {
+/** What a stream was given, as text. */
+export class Collector extends Writable {
   private readonly chunks: Buffer[] = [];
 
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {
@@ -81,7 +82,8 @@ interface World {
   readonly stderr: Writable;
 }
 
-function testContext({ env, stdin, stdout, stderr }: World): Context {
+/** A context for one run in this process; waiting takes no time. */
+export function testContext({ env, stdin, stdout, stderr }: World): Context {
   let skippedMs = 0;
   return {
     env,
