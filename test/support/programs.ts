@@ -22,6 +22,8 @@ const PACKAGES = {
   flock: "util-linux",
   ip: "iproute2",
   openssl: "openssl",
+  lintian: "lintian",
+  mandoc: "mandoc",
   "pkcs11-tool": "opensc",
   python3: "python3",
   script: "bsdutils",
