@@ -47,3 +47,25 @@ test.each([
   },
   60_000,
 );
+
+test.each([
+  ["source", SOURCE_COMMAND],
+  ["executable", [executable]],
+  ["npm package on Node 22", [nodes["22"], installed]],
+  ["npm package on Node 26", [nodes["26"], installed]],
+] as const)(
+  "M3 an approval on the device is said on stderr when stdout is full: %s",
+  async (_name, command) => {
+    await using world = await World.open();
+    const id = await world.raise();
+    await world.run("login device", command);
+    const full = ["bash", "-c", 'exec "$@" >/dev/full', "bash", ...command];
+    const { exit, document, stderr } = await world.run(`requests approve device --id ${id}`, full);
+    expect([exit, document]).toEqual([1, undefined]);
+    expect(stderr.split("\n")[1]).toBe(
+      `OUTPUT_ERROR: Request ${id} was approved with the device, but the result could not be printed. Do not repeat the command.`,
+    );
+    expect(world.approvals).toEqual([`/requests/${id}/approve`]);
+  },
+  60_000,
+);

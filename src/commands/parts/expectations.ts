@@ -6,7 +6,11 @@ import { type Argument, json, text } from "../../cli/argument.ts";
 import { CliError } from "../../errors.ts";
 
 const sha256: Argument<string | undefined> = {
-  ...text("SHA-256 of the payload that a person or a policy engine confirmed.", "<hex>", 64),
+  ...text(
+    "SHA-256 of the payload that a person or a policy engine confirmed, with everything in it.",
+    "<hex>",
+    64,
+  ),
   parse(raw, option) {
     if (/^[0-9A-Fa-f]{64}$/.test(raw)) return raw.toLowerCase();
     throw new CliError("INVALID_ARGUMENT", {
@@ -17,6 +21,8 @@ const sha256: Argument<string | undefined> = {
 };
 
 export const EXPECTATIONS = {
-  expect: json("Values that must stand in the decoded challenge, as a JSON object."),
+  expect: json(
+    "Values that must stand in the decoded challenge, as a JSON object; confirms these fields and no others.",
+  ),
   expectPayloadSha256: sha256,
 };

@@ -41,10 +41,12 @@ export const DryRun = () =>
 /** What a review says (SPEC §4). */
 export const Review = () => ({
   requestId: text,
+  match: v.boolean(),
+  sources: v.array(v.picklist(["record", "server", "account"])),
   differences: v.array(v.unknown()),
   unverified: v.array(text),
-  requestOnly: v.array(text),
-  challenge: text,
   decoded: v.nullable(v.looseObject({})),
   payloadSha256: text,
+  challenge: text,
+  requestOnly: v.array(text),
 });

@@ -8,7 +8,8 @@ import { REQUEST_ID } from "./id.ts";
 export const review = command({
   summary: "Compare a request's challenge with the request, field by field.",
   notes: [
-    "Compares with the request on the server and, when it was created here, with what was sent then.",
+    "Compares with the request on the server and, when it was created here, with what was sent then: `sources` says record, server, account. Without record the challenge is only what the server calls this request.",
+    "A difference is remembered: 'requests approve' refuses this challenge from then on, and 'requests sign' signs it with --expectPayloadSha256 only.",
     "Exit 0 means that everything compared is equal; `unverified` lists what had nothing to be compared with.",
     "`maxFees` and `max_fees`, `bitcoin_testnet` and `bitcoin testnet` are one: that is how the API spells a request and its challenge.",
     "`requestOnly` lists what a challenge never says: ids, note, fee strategy, and what the server keeps beside the request. It is no fault.",
