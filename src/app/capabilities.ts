@@ -12,6 +12,7 @@ import type { DeviceApproval } from "../core/device/approve.ts";
 import type { DeviceLogin } from "../core/device/login.ts";
 import type { DeviceHost } from "../core/device/transport.ts";
 import type { LoginRequest } from "../core/login/api.ts";
+import type { CheckOptions } from "../core/meaning/check.ts";
 import { inspectVersion } from "../core/release/gate.ts";
 import type { ExaminationHost } from "../core/signing/authorise.ts";
 import type { KeyHolder, Keyring } from "../core/signing/keyring.ts";
@@ -20,6 +21,7 @@ import type { Records } from "../core/state/records.ts";
 import { CliError, ERRORS, type ErrorCode } from "../errors.ts";
 import { writeNewFile } from "../io/files.ts";
 import { errnoOf } from "../io/ioerror.ts";
+import type { Exact } from "../io/json.ts";
 import type { SandboxOptions } from "../sandbox/index.ts";
 import { gateOf, installationOf } from "./gate.ts";
 import type { Run } from "./invoke.ts";
@@ -148,6 +150,17 @@ const CAPABILITIES = {
     make: (run) => async (api: Api, request: DeviceApproval) =>
       (await import("../core/device/approve.ts")).approveWithDevice(api, deviceOf(run), request),
   },
+  /** The catalogue of request types: the check before something is sent, and its description. */
+  catalogue: {
+    make: () => ({
+      check: async (document: Exact, options: CheckOptions) =>
+        (await import("../core/meaning/check.ts")).checkRequest(document, options),
+      describe: async (words: readonly string[]) =>
+        (await import("../core/meaning/describe.ts")).describeRequests(words),
+    }),
+  },
+  /** What requests and challenges mean: summaries, drafts, readable amounts. */
+  meaning: { make: () => import("../core/meaning/meaning.ts") },
   /** Challenges, and their review. */
   approval: { make: () => import("../core/signing/approval.ts") },
   /** Everything up to a signature or a decision, without what could make one. */

@@ -31,10 +31,10 @@ const Account = () =>
 const getBalance = command({
   summary: "Balances of one or more accounts, in the order of the ids.",
   notes: [
-    "Amounts are whole numbers in the asset's smallest unit. One account that fails fails the command.",
+    "`balance` has whole numbers in the asset's smallest unit, `readable` the same as amounts with a unit. One account that fails fails the command.",
   ],
   effect: "read",
-  needs: ["reader"],
+  needs: ["reader", "meaning"],
   args: { id: required(many(id("Id of an account."))) },
   output: () =>
     v.looseObject({
@@ -44,6 +44,7 @@ const getBalance = command({
           name: v.nullable(v.string()),
           currency: v.nullable(v.string()),
           balance: Balance(),
+          readable: v.record(v.string(), v.nullable(v.looseObject({ base: v.string() }))),
         }),
       ),
     }),
@@ -51,7 +52,14 @@ const getBalance = command({
   examples: [
     { line: "accounts getBalance --id ACCOUNT_ID --id OTHER_ID", means: "Two balances at once" },
   ],
-  run: async ({ reader }, args) => ({ results: await readBalances(reader, args.id) }),
+  run: async ({ reader, meaning }, args) => {
+    const balances = await readBalances(reader, args.id);
+    const readable = await meaning.readableBalances(reader, balances);
+    const results = balances.map(({ contract: _, ...one }, at) => {
+      return { ...one, readable: readable[at] ?? {} };
+    });
+    return { results };
+  },
 });
 
 export const accounts = group("Accounts and their balances.", {

@@ -130,27 +130,41 @@ async function failures({ errors: common }: Facts, convert: Convert): Promise<ob
 }
 
 export const schema = command({
-  summary: "Describe the program, one command, or all errors as JSON.",
+  summary: "Describe the program, one command, requests, or all errors as JSON.",
   notes: [
     "Without words: an index of all commands. With a group: its commands. 'schema errors': every error code with its remedy.",
+    "'schema requestData': every type of request; with a type, and for CREATE_TRANSACTION a transaction type, the JSON Schema of its data and an example for each API version.",
     "`result` is the JSON Schema of the success document; null means that the command prints text.",
     "`errors` lists, by exit code, the codes that are particular to the command; `commonErrors` names the groups under `common` of 'schema errors' that it can answer, too.",
   ],
   effect: "local",
-  needs: ["registry", "facts", "toJsonSchema"],
+  needs: ["registry", "facts", "toJsonSchema", "catalogue"],
   args: {},
-  operands: many(text("Words of a command or group, or 'errors'.", "<command…>", 64)),
+  operands: many(
+    text("Words of a command or group, 'errors', or 'requestData'.", "<command…>", 64),
+  ),
   output: () =>
-    v.union([Index, Description, Failures, v.looseObject({ commands: v.array(Entry) })]),
+    v.union([
+      Index,
+      Description,
+      Failures,
+      v.looseObject({ commands: v.array(Entry) }),
+      v.looseObject({}),
+    ]),
   fails: ["UNKNOWN_COMMAND"],
   ungated: true,
   examples: [
     { line: "schema", means: "Every command in one line each" },
     { line: "schema requests create", means: "Options, result and errors of one command" },
+    {
+      line: "schema requestData CREATE_TRANSACTION BITCOIN_LIKE_SEND",
+      means: "Members and an example of a bitcoin payment",
+    },
     { line: "schema errors", means: "Every error code, its exit code and what to do" },
   ],
-  run: async ({ registry, facts, toJsonSchema }, { operands: words = [] }) => {
+  run: async ({ registry, facts, toJsonSchema, catalogue }, { operands: words = [] }) => {
     if (words.length === 0) return indexOf(registry, facts);
+    if (words[0] === "requestData") return catalogue.describe(words.slice(1));
     if (words.length === 1 && words[0] === "errors") return failures(facts, toJsonSchema);
     const found = find(registry, words);
     if (found.target.kind === "group") return { commands: entriesOf(found.target, found.words) };

@@ -3,8 +3,9 @@
  * reference.
  */
 import * as v from "valibot";
-import { id, json, required } from "../cli/argument.ts";
+import { flag, id, json, required } from "../cli/argument.ts";
 import { group } from "../cli/command.ts";
+import { checkNew } from "./parts/check.ts";
 import { command } from "./parts/command.ts";
 import { base, given, maybe } from "./parts/fields.ts";
 import { cursorListOf } from "./parts/resource.ts";
@@ -57,8 +58,12 @@ export const transactions = group("Transactions of an account, and fee estimates
       "--transactionData is the request's `data`, or the whole {type,data} document; amounts as strings in the smallest unit.",
     ],
     effect: "read",
-    needs: ["reader"],
-    args: { accountId, transactionData: required(json("The transaction.")) },
+    needs: ["reader", "catalogue", "log"],
+    args: {
+      accountId,
+      transactionData: required(json("The transaction.")),
+      allowUnknown: flag("Let members pass that the catalogue does not have."),
+    },
     output: Estimate,
     fields: "object",
     examples: [
@@ -67,7 +72,12 @@ export const transactions = group("Transactions of an account, and fee estimates
         means: "Fees of the transaction in tx.json",
       },
     ],
-    run: ({ reader }, { accountId: account, transactionData }) =>
-      reader.read("transactions.estimate", { accountId: account }, transactionData),
+    fails: ["INVALID_REQUEST_DATA", "INVALID_AMOUNT"],
+    run: async ({ reader, ...host }, { accountId: account, transactionData, allowUnknown }) => {
+      const { apiVersion: version } = await reader.session();
+      const option = "--transactionData";
+      await checkNew(host, transactionData, { version, allowUnknown, option, purpose: "estimate" });
+      return reader.read("transactions.estimate", { accountId: account }, transactionData);
+    },
   }),
 });

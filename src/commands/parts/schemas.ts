@@ -50,3 +50,19 @@ export const Review = () => ({
   challenge: text,
   requestOnly: v.array(text),
 });
+
+/** What a request or a challenge means, for a person. */
+export const Summary = () =>
+  v.looseObject({
+    version: v.literal(1),
+    of: v.picklist(["draft", "request", "challenge"]),
+    complete: v.boolean(),
+    action: v.nullable(text),
+    text: v.array(text),
+    warnings: v.array(v.looseObject({ code: text, grave: v.boolean(), at: text, message: text })),
+    notExplained: v.optional(v.array(text)),
+  });
+
+/** Requests of the last seven days that may be the same payment. */
+export const Similar = () =>
+  v.optional(v.array(v.looseObject({ id: text, state: v.nullable(text), same: v.array(text) })));

@@ -5,6 +5,7 @@
 import { group } from "../../cli/command.ts";
 import { approve } from "./approve.ts";
 import { create } from "./create.ts";
+import { draft } from "./draft.ts";
 import { get } from "./get.ts";
 import { getChallenge } from "./getChallenge.ts";
 import { governanceStatus } from "./governanceStatus.ts";
@@ -14,10 +15,11 @@ import { review } from "./review.ts";
 import { sign } from "./sign.ts";
 import { wait } from "./wait.ts";
 
-export const requests = group("Requests: create, review, sign, approve, wait.", {
+export const requests = group("Requests: draft, create, review, sign, approve, wait.", {
   list,
   get,
   governanceStatus,
+  draft,
   create,
   getChallenge,
   review,

@@ -64,6 +64,8 @@ export interface Draft {
    * MISSING_CREDENTIALS without either.
    */
   describe(name: OperationName, parameters: Parameters, document?: Exact): Promise<DraftedRequest>;
+  /** API version of that address. */
+  version(): Promise<"v1" | "v2">;
 }
 
 /** Reads only: what a command with effect `read` gets. */
@@ -101,6 +103,7 @@ export function createDraft(access: Access): Draft {
       const [url, shown] = [client.urlOf(request).href, maskHeaders(client.headersOf({ headers }))];
       return { method: request.method, url, headers: shown, body };
     },
+    version: async () => (await addressOf(access)).dialect.version,
   };
 }
 

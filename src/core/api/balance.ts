@@ -1,6 +1,6 @@
 /** Live balances of several accounts at once. */
 import { CliError } from "../../errors.ts";
-import { type Exact, member } from "../../io/json.ts";
+import { type Exact, member, value } from "../../io/json.ts";
 import type { Reader } from "./api.ts";
 
 const AT_ONCE = 8;
@@ -10,6 +10,8 @@ export interface AccountBalance {
   readonly name: Exact | null;
   readonly currency: Exact | null;
   readonly balance: Exact;
+  /** Contract of a token account; null for the network's own coin. */
+  readonly contract: string | null;
 }
 
 /**
@@ -62,6 +64,7 @@ async function readBalance(reader: Reader, id: string): Promise<AccountBalance> 
     name: memberOf(account, "name") ?? null,
     currency: memberOf(account, "currency") ?? null,
     balance: balanceOf(account),
+    contract: textOf(memberOf(account, "contractAddress") ?? memberOf(account, "contract_address")),
   };
 }
 
@@ -78,6 +81,11 @@ function balanceOf(account: Exact): Exact {
     message: "The account has no 'balance'.",
     field: "balance",
   });
+}
+
+function textOf(text: Exact | undefined): string | null {
+  const found = text === undefined ? null : value(text);
+  return typeof found === "string" ? found : null;
 }
 
 function memberOf(document: Exact, name: string): Exact | undefined {

@@ -157,9 +157,10 @@ function readBalance(account: Exact): Exact {
   const [total, pending] = [member(account, "balance"), member(account, "pending_balance")];
   const available = member(account, "available_balance");
   const balance = total === undefined ? undefined : { total, pending, available };
-  return new Exact(
-    encode({ name: member(account, "name"), currency: member(account, "currency"), balance }),
+  const [name, currency, contract] = ["name", "currency", "contract_address"].map((one) =>
+    member(account, one),
   );
+  return new Exact(encode({ name, currency, contract_address: contract, balance }));
 }
 
 /** Out of V2's envelope, which V1 does not have. */

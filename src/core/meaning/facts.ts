@@ -8,7 +8,7 @@ import type { Reader } from "../api/api.ts";
 import type { OperationName } from "../api/dialect.ts";
 import type { Parameters } from "../api/operation.ts";
 import { walkPages } from "../api/pages.ts";
-import { resultsOf } from "./asset.ts";
+import { type AssetLists, resultsOf } from "./asset.ts";
 import { type Content, membersOf, named, onlyValue, textOf } from "./content.ts";
 import type { Anchor } from "./lookalike.ts";
 import { networkOf } from "./network.ts";
@@ -71,18 +71,26 @@ export interface Workspace extends Omit<SummaryFacts, "account" | "estimate"> {
   readonly accountsRead: WhitelistsRead;
 }
 
-/** Reads lists at once. Tokens are read only where a network has them. */
-export async function readWorkspace(reader: Reader, hasTokens: boolean): Promise<Workspace> {
-  const [currencies, tokens, whitelists, accounts] = await Promise.all([
+/** The coins of the workspace, and its tokens where something can be one. */
+export async function readLists(reader: Reader, hasTokens: boolean): Promise<AssetLists> {
+  const [currencies, tokens] = await Promise.all([
     readAll(reader, "assets.currencies"),
     hasTokens ? readAll(reader, "assets.tokens") : undefined,
+  ]);
+  return { currencies, tokens };
+}
+
+/** Reads lists at once. Tokens are read only where a network has them. */
+export async function readWorkspace(reader: Reader, hasTokens: boolean): Promise<Workspace> {
+  const [lists, whitelists, accounts] = await Promise.all([
+    readLists(reader, hasTokens),
     readList(reader, "whitelists.list"),
     readList(reader, "accounts.list"),
   ]);
   const entries = whitelists.items.flatMap(entriesOf);
   const known = accounts.items.map(accountOf);
   return {
-    lists: { currencies, tokens },
+    lists,
     entries,
     whitelistsRead: whitelists.state,
     accounts: known,

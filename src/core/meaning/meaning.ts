@@ -21,6 +21,8 @@ import {
 import { type Similar, similarTo } from "./similar.ts";
 import { NO_FACTS, needsEvm, type Summary, type SummaryFacts, summarize } from "./summary.ts";
 
+export { readableBalances } from "./balance.ts";
+
 /** The summary of a content, given the facts around it. */
 export async function summaryWith(
   content: Content,
@@ -43,6 +45,20 @@ export async function summaryOf(
   const content = readContent(document);
   const facts = reader === undefined ? NO_FACTS : await factsFor(reader, content);
   return summaryWith(content, of, facts);
+}
+
+/** The summary of a request, and the requests that may be the same payment. */
+export async function summaryWithSimilar(
+  reader: Reader,
+  document: Exact,
+  now: number,
+): Promise<Pick<Drafted, "summary" | "similar">> {
+  const content = readContent(document);
+  const [facts, similar] = await Promise.all([
+    factsFor(reader, content),
+    similarTo(reader, content, now),
+  ]);
+  return { summary: warnedOf(await summaryWith(content, "request", facts), similar), similar };
 }
 
 /** A drafted request, for a person to say yes to. */

@@ -3,14 +3,21 @@
  * API's business.
  */
 import { CliError } from "../../errors.ts";
-import { type Exact, member, value } from "../../io/json.ts";
+import { type Exact, member, members, value } from "../../io/json.ts";
 
 /**
  * Gives the request itself, out of its envelope if it has one. Throws INVALID_REQUEST_DATA without
- * a usable `type` (C04).
+ * a usable `type` (C04), and for members beside a wrapped request: they would be sent, too.
  */
 export function readNewRequest(document: Exact): Exact {
   const inner = member(document, "request");
+  if (inner?.text.startsWith("{") === true && members(document).length > 1) {
+    throw new CliError("INVALID_REQUEST_DATA", {
+      message: "The document has members beside 'request', which must not be sent.",
+      field: "--requestData",
+      hint: "Pass the file that 'requests draft --out' wrote, or the content of `request` alone.",
+    });
+  }
   const request = inner?.text.startsWith("{") === true ? inner : document;
   const type = member(request, "type");
   if (type !== undefined && typeof value(type) === "string" && value(type) !== "") return request;

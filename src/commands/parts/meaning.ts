@@ -1,0 +1,4 @@
+/** The option of commands that show what something means. */
+import { flag } from "../../cli/argument.ts";
+
+export const NO_SUMMARY = flag("Leave the summary out, and the reads that it needs.");
