@@ -74,11 +74,10 @@ function tokensIn({
 
 /** V2: how the real one shows them is not public. */
 export function currenciesV2(workspace: Workspace, switches: AssetSwitches): object[] {
-  return usedIn(workspace).map(([id, { decimals, ...currency }]) => ({
-    id,
-    ...currency,
-    ...(switches.assetDecimals === "missing" ? {} : { decimals: magnitude(decimals, switches) }),
-  }));
+  return usedIn(workspace).map(([id, { name, ticker, decimals, family }]) => {
+    const shown = { decimals: magnitude(decimals, switches) };
+    return { id, name, ticker, ...(switches.assetDecimals === "missing" ? {} : shown), family };
+  });
 }
 
 export function tokensV2(workspace: Workspace, switches: AssetSwitches): object[] {

@@ -23,5 +23,6 @@ export async function checkNew(
   const unknown = await catalogue.check(document, { ...create, ...options });
   if (unknown === undefined) return;
   const name = JSON.stringify(unknown.type.slice(0, 100));
-  log.warn("UNKNOWN_TYPE", `The catalogue does not have ${name}: nothing in it was checked.`);
+  const message = `The program does not know the data of ${name} requests: nothing in it was checked.`;
+  log.warn("UNKNOWN_TYPE", message);
 }
