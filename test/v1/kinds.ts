@@ -8,9 +8,9 @@ const SPEED = { type: "SPEED", data: { speed: "NORMAL" } };
 function kind(
   transactionType: string,
   fields: Readonly<Record<string, unknown>>,
-  fees: object | undefined = SPEED,
+  fees: object | null = SPEED,
 ) {
-  const strategy = fees === undefined ? {} : { fees_strategy: fees };
+  const strategy = fees === null ? {} : { fees_strategy: fees };
   return {
     account_id: 7,
     transaction_type: transactionType,
@@ -83,34 +83,27 @@ export const KINDS: readonly (readonly [name: string, data: object])[] = [
   ["Tron", kind("TRON_LIKE_SEND", move("tron", "TJRabPrwbZy45sbavfcjinPJC18kjpRTv8"))],
   ["Tezos", kind("TEZOS_LIKE_SEND", move("tezos", "tz1"))],
   ["Cardano", kind("CARDANO_LIKE_SEND", move("cardano", "addr1"))],
-  ["Solana", kind("SOLANA_LIKE_SEND", { ...free("solana"), recipient: "7xKX" }, undefined)],
+  ["Solana", kind("SOLANA_LIKE_SEND", { ...free("solana"), recipient: "7xKX" }, null)],
   [
     "SPL token",
     kind(
       "SOLANA_LIKE_SEND_SPL_TOKEN_CHECKED",
       { ...free("solana"), recipient: "7xKX", token_mint: MINT },
-      undefined,
+      null,
     ),
   ],
   [
     "SPL account",
-    kind(
-      "SOLANA_LIKE_CREATE_SPL_TOKEN_ACCOUNT",
-      { currency: "solana", token_mint: MINT },
-      undefined,
-    ),
+    kind("SOLANA_LIKE_CREATE_SPL_TOKEN_ACCOUNT", { currency: "solana", token_mint: MINT }, null),
   ],
-  ["Polkadot", kind("POLKADOT_LIKE_SEND", { ...free("polkadot"), recipient: "15oF" }, undefined)],
-  ["Polkadot bond", kind("POLKADOT_LIKE_BONDEXTRA", free("polkadot"), undefined)],
-  ["Polkadot unbond", kind("POLKADOT_LIKE_UNBOND", free("polkadot"), undefined)],
-  ["Polkadot rebond", kind("POLKADOT_LIKE_REBOND", free("polkadot"), undefined)],
+  ["Polkadot", kind("POLKADOT_LIKE_SEND", { ...free("polkadot"), recipient: "15oF" }, null)],
+  ["Polkadot bond", kind("POLKADOT_LIKE_BONDEXTRA", free("polkadot"), null)],
+  ["Polkadot unbond", kind("POLKADOT_LIKE_UNBOND", free("polkadot"), null)],
+  ["Polkadot rebond", kind("POLKADOT_LIKE_REBOND", free("polkadot"), null)],
   [
     "Polkadot payee",
-    kind("POLKADOT_LIKE_SETPAYEE", { currency: "polkadot", payee: "Stash" }, undefined),
+    kind("POLKADOT_LIKE_SETPAYEE", { currency: "polkadot", payee: "Stash" }, null),
   ],
-  [
-    "Polkadot withdraw",
-    kind("POLKADOT_LIKE_WITHDRAWUNBONDED", { currency: "polkadot" }, undefined),
-  ],
-  ["Polkadot chill", kind("POLKADOT_LIKE_CHILL", { currency: "polkadot" }, undefined)],
+  ["Polkadot withdraw", kind("POLKADOT_LIKE_WITHDRAWUNBONDED", { currency: "polkadot" }, null)],
+  ["Polkadot chill", kind("POLKADOT_LIKE_CHILL", { currency: "polkadot" }, null)],
 ];
