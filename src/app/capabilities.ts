@@ -316,11 +316,10 @@ async function askSignerKey({ config, program }: Run): Promise<Uint8Array> {
   return externalKey(config, text, program).ask();
 }
 
-function deviceOf({ runtime, state, deadline }: Run): DeviceHost {
+function deviceOf({ runtime, state }: Run): DeviceHost {
   return {
     runtime,
     usb: async () => (await import("../core/device/addon.ts")).loadUsb(),
-    patiently: (work) => deadline.pausedDuring(work),
     async alone(work) {
       await state().prepare();
       let isHeld = false;

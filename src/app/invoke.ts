@@ -78,9 +78,20 @@ export function openRun(occasion: Occasion): Run {
   const own = occasion.interrupt === undefined ? [] : [occasion.interrupt];
   const deadline = new Deadline(undefined, AbortSignal.any([context.interrupt, ...own]));
   const { now, sleep, fetch } = context;
+  const patiently = <T>(work: () => Promise<T>) => deadline.pausedDuring(work);
   const userAgent = `${PROGRAM}/${VERSION}`;
   const proxyOf = (url: URL) => config.proxyOf(url);
-  const runtime = { now, sleep, fetch, proxyOf, log, redactor, userAgent, stop: deadline.signal };
+  const runtime = {
+    now,
+    sleep,
+    fetch,
+    proxyOf,
+    log,
+    redactor,
+    userAgent,
+    stop: deadline.signal,
+    patiently,
+  };
   const state = once(() => openState(context, runtime));
   const sessions = once(() => new SessionStore(state(), runtime));
   const access = once(() => {
@@ -89,12 +100,7 @@ export function openRun(occasion: Occasion): Run {
   });
   const input = openInput(context, config, runtime);
   const acts = once(() => openActs(occasion));
-  const program: ProgramHost = {
-    uid: context.uid,
-    stop: runtime.stop,
-    clean: (text) => redactor.clean(text),
-    patiently: (work) => deadline.pausedDuring(work),
-  };
+  const program: ProgramHost = { uid: context.uid, runtime };
   config.runtime = runtime;
   config.secretCommand = async (text, field, environment) => {
     const [{ parseProgram, withEnvironment }, { secretFrom }] = await Promise.all([

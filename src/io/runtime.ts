@@ -11,6 +11,8 @@ export interface Runtime {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
   /** Fires at the end of the command's time, and when the user interrupts it. */
   readonly stop: AbortSignal;
+  /** Runs what has a time of its own, such as waiting for a person; the command's stands still. */
+  patiently<T>(work: () => Promise<T>): Promise<T>;
   readonly fetch: typeof globalThis.fetch;
   /** The proxy through which `fetch` reaches a URL, or undefined. */
   proxyOf(url: URL): ProxyName | undefined;

@@ -49,7 +49,6 @@ function scripted(steps: readonly { readonly command: string; readonly response:
   const host = {
     usb: () => Promise.reject(new Error("no bus")),
     runtime: runtimeWith({ sleep }),
-    patiently: <T>(work: () => Promise<T>) => work(),
     alone: <T>(work: () => Promise<T>) => work(),
   };
   return {

@@ -14,6 +14,7 @@ export function runtimeWith(changes: Partial<Runtime> = {}): Runtime {
     now,
     sleep: async () => undefined,
     stop: new AbortController().signal,
+    patiently: (work) => work(),
     fetch: noNetwork,
     log: new Log({ sink, redactor, debug: false, timestamps: false, clock: now }),
     redactor,

@@ -9,6 +9,7 @@ import { errnoOf } from "../../io/ioerror.ts";
 import { exact, JsonError, value } from "../../io/json.ts";
 import { type Ended, runProgram } from "../../io/process.ts";
 import { Redactor } from "../../io/redact.ts";
+import type { Runtime } from "../../io/runtime.ts";
 import { findDistrusted } from "../../io/trust.ts";
 
 /** A program as it is configured. */
@@ -30,11 +31,7 @@ export interface ConfiguredProgram extends ProgramSetting {
 /** What starting a program needs of the run. */
 export interface ProgramHost {
   readonly uid: number | undefined;
-  readonly stop: AbortSignal;
-  /** Masks the secrets that the run knows. */
-  clean(text: string): string;
-  /** Lets the command's own time stand still: a program has its own. */
-  patiently<T>(work: () => Promise<T>): Promise<T>;
+  readonly runtime: Pick<Runtime, "stop" | "patiently" | "redactor">;
 }
 
 const DEFAULT_TIMEOUT_SECONDS = 30;
@@ -196,7 +193,7 @@ function isRecognised(path: string): boolean {
 export function startProgram(
   { path, args, env, timeoutMs }: ConfiguredProgram,
   input: string,
-  { stop, patiently }: ProgramHost,
+  { runtime: { stop, patiently } }: ProgramHost,
 ): Promise<Ended> {
   const program = { path, args, env, input: Buffer.from(input) };
   return patiently(() => runProgram(program, { timeoutMs, maxBytes: OUTPUT_MAX_BYTES, stop }));
@@ -230,6 +227,6 @@ export function shownText(
   const own = new Redactor();
   for (const [name, given] of Object.entries(env)) if (names.includes(name)) own.learn(given);
   own.learn(new TextDecoder().decode(stdout).trim());
-  const characters = [...host.clean(own.clean(text)).trim()];
+  const characters = [...host.runtime.redactor.clean(own.clean(text)).trim()];
   return characters.slice(-SHOWN_CHARACTERS).join("");
 }

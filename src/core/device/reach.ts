@@ -172,7 +172,7 @@ class Way {
     await this.end();
     if (opening === "opened") return this.appAfter(isVault, ABSENCE_MS);
     this.host.runtime.log.line("Device: open the Vault application on the device.");
-    return this.host.patiently(() => this.appAfter(isVault, this.patienceMs));
+    return this.host.runtime.patiently(() => this.appAfter(isVault, this.patienceMs));
   }
 
   /** The open connection, or a new one. */
@@ -195,7 +195,7 @@ class Way {
       if (!isLocked(cause)) throw cause;
     }
     this.host.runtime.log.line("Device: unlock the device with its PIN.");
-    return this.host.patiently(() => this.untilUnlocked(connection));
+    return this.host.runtime.patiently(() => this.untilUnlocked(connection));
   }
 
   private async untilUnlocked(connection: Connection): Promise<App> {

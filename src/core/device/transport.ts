@@ -31,10 +31,8 @@ export interface Usb {
 
 /** What device work needs beside clock and log. */
 export interface DeviceHost {
-  readonly runtime: Pick<Runtime, "now" | "sleep" | "stop" | "log">;
+  readonly runtime: Pick<Runtime, "now" | "sleep" | "stop" | "patiently" | "log">;
   usb(): Promise<Usb>;
-  /** Runs what waits for a person; the command's own time stands still meanwhile. */
-  patiently<T>(work: () => Promise<T>): Promise<T>;
   /** Runs what uses a device; throws DEVICE_BUSY when another process of ours does (DEV-2). */
   alone<T>(work: () => Promise<T>): Promise<T>;
 }
@@ -67,7 +65,7 @@ export class Connection {
     const startedAt = this.host.runtime.now();
     const limitMs = person ? this.patienceMs : QUICK_MS;
     const raw = await (person
-      ? this.host.patiently(() => this.inTime(command, limitMs))
+      ? this.host.runtime.patiently(() => this.inTime(command, limitMs))
       : this.inTime(command, limitMs));
     const status = ((raw.at(-2) ?? 0) << 8) | (raw.at(-1) ?? 0);
     const ms = this.host.runtime.now() - startedAt;
