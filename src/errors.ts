@@ -4,7 +4,7 @@
  */
 
 /**
- * What an exit code says, for help, schema and skill. 130 and 143 follow from a signal, with or
+ * What an exit code says, for help, schema and skill. 129, 130 and 143 follow from a signal, with or
  * without a document.
  */
 export const EXIT_CODES = {

@@ -49,23 +49,49 @@ function isAlive(pid: number): boolean {
   }
 }
 
-const SIGNALS = ["SIGINT", "SIGTERM"] as const;
+/** The signals that end the program, with their numbers: its status is 128 and the number. */
+const SIGNALS = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 } as const;
+type EndingSignal = keyof typeof SIGNALS;
+const SIGNAL_NAMES = Object.keys(SIGNALS) as EndingSignal[];
 const interrupt = new AbortController();
 /** Set as soon as there can be a lock. */
 let releaseLocks = (): void => undefined;
-let endedBy: NodeJS.Signals | undefined;
+let endedBy: EndingSignal | undefined;
 
 /** The first signal lets the run clean up; a second one ends it at once. */
-function onSignal(signal: NodeJS.Signals): void {
+function onSignal(signal: EndingSignal): void {
   if (endedBy !== undefined) dieBy(signal);
   endedBy = signal;
   interrupt.abort();
 }
 
-function dieBy(signal: NodeJS.Signals): void {
+/**
+ * Dies by the signal, so that a shell sees it. The first process of a container has to exit by
+ * itself: the system does not end it by a signal that it does not handle.
+ */
+function dieBy(signal: EndingSignal): void {
   releaseLocks();
   process.removeListener(signal, onSignal);
+  process.exitCode = 128 + SIGNALS[signal];
   process.kill(process.pid, signal);
+  if (process.pid === 1) process.exit();
+}
+
+/**
+ * The runtime's `fetch`. The executable's gets the authorities that it cannot read by itself; Node
+ * reads them all.
+ */
+function trustingFetch(path: string | undefined): typeof globalThis.fetch {
+  const { fetch } = globalThis;
+  if (path === undefined || path === "" || process.versions.bun === undefined) return fetch;
+  let found: Promise<string[] | undefined> | undefined;
+  const trusting = async (url: string, init?: RequestInit): Promise<Response> => {
+    if (!url.startsWith("https:")) return fetch(url, init);
+    found ??= import("./io/authorities.ts").then(({ authoritiesWith }) => authoritiesWith(path));
+    const ca = await found;
+    return fetch(url, ca === undefined ? init : { ...init, tls: { ca } });
+  };
+  return Object.assign(trusting as typeof fetch, { preconnect: fetch.preconnect });
 }
 
 async function main(): Promise<void> {
@@ -80,7 +106,7 @@ async function main(): Promise<void> {
     ]);
   releaseLocks = releaseAllSync;
   const isWindows = process.platform === "win32";
-  for (const signal of SIGNALS) process.on(signal, onSignal);
+  for (const signal of SIGNAL_NAMES) process.on(signal, onSignal);
   const context: Context = {
     env: process.env,
     // A Windows console takes text, not bytes.
@@ -95,7 +121,7 @@ async function main(): Promise<void> {
     get stderrIsTerminal() {
       return process.stderr.isTTY === true;
     },
-    fetch: globalThis.fetch,
+    fetch: trustingFetch(process.env.NODE_EXTRA_CA_CERTS),
     platform: process.platform,
     home: await homeFolder(process.env),
     uid: process.getuid?.(),
@@ -113,7 +139,7 @@ async function main(): Promise<void> {
   process.exitCode = await run(process.argv.slice(2), context);
   if (endedBy !== undefined) dieBy(endedBy);
   // What the runtime may still hold open must not outlive a signal.
-  for (const signal of SIGNALS) process.removeListener(signal, onSignal);
+  for (const signal of SIGNAL_NAMES) process.removeListener(signal, onSignal);
 }
 
 const announced = announce(process.argv.slice(2), VERSION);

@@ -23,7 +23,7 @@ export interface Context {
   now(): number;
   /** Waits; rejects with the signal's reason when it fires first. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
-  /** Fires on SIGINT and SIGTERM. */
+  /** Fires on SIGINT, SIGTERM and SIGHUP. */
   readonly interrupt: AbortSignal;
   isAlive(pid: number): boolean;
 }

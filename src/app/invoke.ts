@@ -24,9 +24,6 @@ import { openActs, openKey, provide } from "./capabilities.ts";
 import { Deadline } from "./deadline.ts";
 import { passGate } from "./gate.ts";
 
-/** What a command with a time of its own may still ask when that is over. */
-const LAST_LOOK_MS = 5_000;
-
 /** What a run is made of. */
 export interface Occasion {
   readonly context: Context;
@@ -190,5 +187,5 @@ function hasOwnTime({ args, effect }: Command): boolean {
 }
 
 function ownTimeMs({ timeout }: Values): number | undefined {
-  return typeof timeout === "number" ? timeout * 1000 + LAST_LOOK_MS : undefined;
+  return typeof timeout === "number" ? timeout * 1000 : undefined;
 }

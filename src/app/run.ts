@@ -21,7 +21,7 @@ import { FACTS } from "./capabilities.ts";
 import { invoke, openConfig, openRun } from "./invoke.ts";
 
 /**
- * Runs one command line; never throws and never exits. 130 or 143 are left to main.ts, which knows
+ * Runs one command line; never throws and never exits. 129, 130 and 143 are left to main.ts, which knows
  * the signal.
  */
 export async function run(argv: readonly string[], context: Context): Promise<number> {

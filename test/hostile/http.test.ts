@@ -229,7 +229,12 @@ const STATUSES: readonly Row[] = [
     code: "INVALID_RESPONSE",
   },
   { name: "F32 206", answers: [http("206 X", "{}")], exit: 5, code: "INVALID_RESPONSE" },
-  { name: "F33 407", answers: [http("407 X", "{}")], exit: 1, code: "PROXY_ERROR" },
+  {
+    name: "F33 407 without a proxy is the server's own",
+    answers: [http("407 X", "{}")],
+    exit: 1,
+    code: "HTTP_ERROR",
+  },
   {
     name: "F34 several Retry-After headers",
     answers: [

@@ -90,7 +90,8 @@ for (const form of await builtForms()) {
     test("H01 a name that does not resolve is named", async () => {
       await using program = await at("https://nowhere.far.test");
       const failure = await program.fail(LOGIN, 1, "DNS_ERROR");
-      expect(failure.details).toEqual({ host: "nowhere.far.test" });
+      expect(failure.details).toEqual({ host: "nowhere.far.test", name: "nowhere.far.test" });
+      expect(failure.message).toContain("nowhere.far.test");
       expect(failure.hint).toContain("base URL");
     });
 

@@ -3,26 +3,30 @@
  * test's own authority.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { readFile, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import { type AddressInfo, connect, createServer as createRelay, type Socket } from "node:net";
+import { join } from "node:path";
 import { Certificates } from "./certificates.ts";
 import { builtForms, Program } from "./program.ts";
 import { RawApi } from "./raw-api.ts";
 
 const LOGIN = ["login", "api"];
+const CREATE = ["requests", "create", "--requestData", '{"type":"CREATE_ACCOUNT"}'];
 type Shown = Parameters<Certificates["identity"]>[0];
 
-const REFUSED: readonly [name: string, shown: Shown, wanted: RegExp][] = [
+/** What a server shows, which fault that is, and what the message and the hint must say. */
+const REFUSED: readonly [name: string, shown: Shown, fault: string, said: RegExp, hint: RegExp][] =
   [
-    "H10 a self-signed certificate; the hint says how to add an authority",
-    "self",
-    /NODE_EXTRA_CA_CERTS/,
-  ],
-  ["H11 an expired certificate; the hint mentions the clock", "expired", /clock/],
-  ["H11 a certificate that is not yet valid; the hint mentions the clock", "future", /clock/],
-  ["H12 a certificate for another host", "elsewhere", /certificate/],
-  ["H13 an incomplete chain", "intermediate", /certificate/],
-];
+    ["H10 N2 a self-signed certificate", "self", "issuer", /not trust/, /NODE_EXTRA_CA_CERTS/],
+    ["H11 N2 an expired certificate", "expired", "expired", /has expired/, /clock/],
+    ["H11 N2 one that is not yet valid", "future", "notYetValid", /not yet valid/, /clock/],
+    ["H12 N2 one for another host", "elsewhere", "host", /another host name/, /base URL/],
+    ["H13 N2 an incomplete chain", "intermediate", "issuer", /not trust/, /whole chain/],
+    ["N2 name constraints violated", "outside", "constraint", /rule of its chain/, /reason/],
+    ["N2 path length exceeded", "tooDeep", "constraint", /rule of its chain/, /reason/],
+    ["N2 an unknown critical extension", "critical", "constraint", /rule of its chain/, /reason/],
+  ];
 
 const SWITCHES: Record<string, string>[] = [
   {},
@@ -78,17 +82,55 @@ for (const form of await builtForms()) {
         ...env,
       });
 
-    test.each(REFUSED)("%s, and nothing is sent", async (_name, shown, wanted) => {
+    test.each(REFUSED)("%s, and nothing is sent", async (_name, shown, fault, said, hint) => {
       await using api = await RawApi.start({ identity: await certificates.identity(shown) });
       api.serve({});
       await using program = await at(api.url);
       const failure = await program.fail(LOGIN, 1, "TLS_ERROR");
-      expect(failure.hint).toMatch(wanted);
+      const { host } = new URL(api.url);
+      expect(failure.details).toMatchObject({ host, fault });
+      expect(failure.message).toContain(host);
+      expect(failure.message).toMatch(said);
+      expect(failure.hint).toMatch(hint);
       expect(failure.hint).not.toMatch(/insecure|REJECT_UNAUTHORIZED/i);
       expect(failure.retryable).toBe(false);
       expect({ requests: api.requests.length, connections: api.connections }).toEqual({
         requests: 0,
         connections: 1,
+      });
+    });
+
+    test.each(["outside", "tooDeep", "critical"] as const)(
+      "N2 a read and a write on a server whose certificate became %s: one connection, nothing sent",
+      async (shown) => {
+        await using good = await RawApi.start({ identity: await certificates.identity("good") });
+        good.serve({});
+        await using program = await at(good.url);
+        await program.succeed(LOGIN);
+        await using bad = await RawApi.start({ identity: await certificates.identity(shown) });
+        const session = await readFile(program.sessionFile, "utf8");
+        await writeFile(program.sessionFile, session.replace(good.url, bad.url));
+        const env = { LEDGER_ENTERPRISE_API_URL: bad.url };
+        for (const argv of [["accounts", "list"], CREATE]) {
+          bad.serve({});
+          await program.fail(argv, 1, "TLS_ERROR", { env });
+          expect({ connections: bad.connections, sent: bad.requests }).toEqual({
+            connections: 1,
+            sent: [],
+          });
+        }
+      },
+    );
+
+    test("N9 a byte order mark before the authorities", async () => {
+      await using api = await RawApi.start({ identity: await certificates.identity("good") });
+      api.serve({});
+      await using program = await at(api.url);
+      const marked = join(program.home, "marked.pem");
+      await writeFile(marked, `\ufeff${await readFile(certificates.authority, "utf8")}`);
+      await program.succeed(LOGIN, { env: { NODE_EXTRA_CA_CERTS: marked } });
+      await program.fail(["accounts", "list"], 4, "NOT_FOUND", {
+        env: { NODE_EXTRA_CA_CERTS: marked },
       });
     });
 
@@ -170,7 +212,7 @@ for (const form of await builtForms()) {
       },
     );
 
-    test("H15 a file of authorities that is not there changes nothing and says nothing", async () => {
+    test("H15 a file of authorities that is not there changes nothing", async () => {
       await using api = await RawApi.start({ identity: await certificates.identity("good") });
       api.serve({});
       await using program = await at(api.url, { NODE_EXTRA_CA_CERTS: "/nowhere/authority.pem" });

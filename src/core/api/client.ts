@@ -4,7 +4,7 @@
  * every failure as a CliError. The only caller of `fetch` here.
  */
 import { createFetch } from "ofetch";
-import { CliError } from "../../errors.ts";
+import { CliError, type ErrorCode } from "../../errors.ts";
 import { decodeUtf8, Exact, exact, JsonError } from "../../io/json.ts";
 import { masked, type Redactor } from "../../io/redact.ts";
 import type { Runtime } from "../../io/runtime.ts";
@@ -213,7 +213,7 @@ export class Client {
     attempt: number,
   ): Failure {
     const { status, headers } = response;
-    const code = codeOfStatus(status);
+    const code = this.codeOf(status);
     if (request.writes !== undefined) {
       const document = isJson(headers) ? documentOf(bytes) : undefined;
       if (!isDefiniteRefusal(request.writes, status, document))
@@ -235,9 +235,15 @@ export class Client {
     return { error, waitMs: this.waitMs(code, status, wait, attempt) };
   }
 
+  /** 407 is a proxy's word only where there is one. */
+  private codeOf(status: number): ErrorCode {
+    const isProxied = this.runtime.proxyOf(new URL(this.endpoint.origin)) !== undefined;
+    return status === 407 && !isProxied ? "HTTP_ERROR" : codeOfStatus(status);
+  }
+
   /** A write's answer that does not say whether it was carried out. */
   private uncertain({ status, headers }: Response, bytes: Uint8Array): CliError {
-    const reason = codeOfStatus(status);
+    const reason = this.codeOf(status);
     const location = reason === "REDIRECT_BLOCKED" ? { location: this.locationOf(headers) } : {};
     return new CliError("OUTCOME_UNKNOWN", {
       message: `The answer, with status ${status}, does not say whether the request was carried out.`,
@@ -412,6 +418,9 @@ async function readBody(response: Response, guard: Guard): Promise<Uint8Array> {
   requireKnownEncoding(encoding);
   if (sizeOf(response.headers) > HEADERS_MAX_BYTES)
     throw invalid("The answer's headers are too long.");
+  // One runtime joins two lengths that are the same, the other refuses them.
+  if (response.headers.get("content-length")?.includes(","))
+    throw invalid("The answer is not proper HTTP.");
   const chunks: Uint8Array[] = [];
   let size = 0;
   const reader = response.body?.getReader();

@@ -73,7 +73,7 @@ const BROKEN: Row = [
 ];
 
 const IMPROPER: Row = [
-  /HPE_|HTTPParser|Malformed|InvalidHTTP|InvalidContentLength|HTTPHeaders|TooLarge|ResponseHeaders|ERR_ASSERTION/i,
+  /HPE_|HTTPParser|Malformed|InvalidHTTP|InvalidContentLength|HTTPHeaders|TooLarge|ResponseHeaders|UnrequestedUpgrade|ERR_ASSERTION/i,
   () => ({ code: "INVALID_RESPONSE", message: "The answer is not proper HTTP." }),
 ];
 

@@ -7,6 +7,8 @@ import type { Reader } from "./api.ts";
 import { adviceFor, arrivalsOf, isFinal, isUnsent } from "./states.ts";
 
 const FAILURES_IN_A_ROW = 3;
+/** So long before the end the last look begins, or a quarter of the time before it. */
+const LAST_LOOK_MS = 1000;
 
 interface Watch {
   readonly reader: Reader;
@@ -73,8 +75,9 @@ export async function waitForState(watch: Watch, id: string, plan: WaitPlan): Pr
       if (isFinal(state, arrivals, wanted))
         throw ended("WAIT_OTHER_STATE", "The request ended in another state.", last);
     }
-    if (leftMs() <= 0) throw ended("WAIT_TIMEOUT", "The request did not get there in time.", last);
-    await clock.sleep(Math.min(plan.intervalMs, leftMs()), clock.stop).catch(() => undefined);
+    const pauseMs = leftMs() - Math.min(LAST_LOOK_MS, plan.timeoutMs / 4);
+    if (pauseMs <= 0) throw ended("WAIT_TIMEOUT", "The request did not get there in time.", last);
+    await clock.sleep(Math.min(plan.intervalMs, pauseMs), clock.stop).catch(() => undefined);
   }
 }
 

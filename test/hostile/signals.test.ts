@@ -1,0 +1,90 @@
+/**
+ * P1: signals, also to the first process of a container, which the system does not end by a signal
+ * that the program does not handle. Needs root, for a namespace of processes.
+ */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { builtForms, closeAll, openLoggedIn, type Program, type Running } from "./program.ts";
+import { http, type RawApi } from "./raw-api.ts";
+
+const STATUS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+const SIGNALS = Object.keys(STATUS) as (keyof typeof STATUS)[];
+const CREATE = ["requests", "create", "--requestData", '{"type":"CREATE_TRANSACTION","data":{}}'];
+
+/** The program as process 1; `unshare` waits for it and ends with its status. */
+function startFirst(program: Program, argv: readonly string[]): Running {
+  const first = ["/usr/bin/unshare", "--pid", "--fork"];
+  return Bun.spawn([...first, ...program.form.command, ...argv], {
+    cwd: program.home,
+    env: program.env,
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+}
+
+function childOf({ pid }: Running): number {
+  return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim());
+}
+
+for (const form of await builtForms()) {
+  describe(form.name, () => {
+    let api: RawApi;
+    let program: Program;
+    beforeAll(async () => {
+      ({ api, program } = await openLoggedIn(form));
+    });
+    afterAll(() => closeAll(api, program));
+
+    /** Answers nothing; resolves when `route` was asked. */
+    function silent(route: string): Promise<void> {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      api.serve({ [route]: [() => resolve()] });
+      return promise;
+    }
+
+    test.each(SIGNALS)("P1 %s ends a read as process 1", async (signal) => {
+      const asked = silent("GET /accounts");
+      const argv = ["accounts", "list"];
+      const child = startFirst(program, argv);
+      await asked;
+      process.kill(childOf(child), signal);
+      const { exit, stdout, stderr } = await program.finish(argv, child);
+      expect({ exit, stdout, stderr }).toEqual({ exit: STATUS[signal], stdout: "", stderr: "" });
+    });
+
+    test.each(SIGNALS)("P1 OUT-8 %s during a write says what is unknown", async (signal) => {
+      const asked = silent("POST /requests");
+      const child = startFirst(program, CREATE);
+      await asked;
+      process.kill(childOf(child), signal);
+      const { exit, stdout, stderr } = await program.finish(CREATE, child);
+      expect({ exit, stdout }).toEqual({ exit: STATUS[signal], stdout: "" });
+      expect(stderr).toStartWith("OUTCOME_UNKNOWN: ");
+    });
+
+    test.each(SIGNALS)("P1 %s ends 'sandbox start' as process 1", async (signal) => {
+      const argv = ["sandbox", "start"];
+      const child = startFirst(program, argv);
+      const reader = child.stdout.getReader();
+      const { value } = await reader.read();
+      expect(new TextDecoder().decode(value)).toContain("baseUrls");
+      reader.releaseLock();
+      process.kill(childOf(child), signal);
+      expect((await program.finish(argv, child)).exit).toBe(STATUS[signal]);
+    });
+
+    test("P1 SIGHUP ends an ordinary process by that signal, and leaves no lock", async () => {
+      const asked = silent("GET /accounts");
+      const argv = ["accounts", "list"];
+      const child = program.start(argv);
+      await asked;
+      child.kill("SIGHUP");
+      const { signal, stdout, stderr } = await program.finish(argv, child);
+      expect({ signal, stdout, stderr }).toEqual({ signal: "SIGHUP", stdout: "", stderr: "" });
+      expect(program.stateFiles).toEqual(["session.json"]);
+      api.serve({ "GET /accounts": [http("200 OK", '{"results":[]}')] });
+      await program.succeed(argv);
+    });
+  });
+}
