@@ -144,6 +144,18 @@ describe("errors", () => {
   });
 });
 
+test("what many commands can answer is said once, in groups that 'schema errors' lists", async () => {
+  for (const { words } of COMMANDS) {
+    const { document } = await run("schema", ...words);
+    const groups = document.commonErrors as string[];
+    const common: string[] = groups.flatMap((name) => [...(FACTS.errors[name] ?? [])]);
+    const own = Object.values(document.errors as Record<string, string[]>).flat();
+    expect(own.filter((code) => common.includes(code))).toEqual([]);
+    expect(groups.filter((name) => !Object.hasOwn(FACTS.errors, name))).toEqual([]);
+    expect(groups.includes("network")).toBe(common.includes("TIMEOUT"));
+  }
+});
+
 test.each([
   [["schema", "request"], "UNKNOWN_COMMAND", "Did you mean 'requests'?"],
   [["schema", "requests", "creat"], "UNKNOWN_COMMAND", "Did you mean 'requests create'?"],
