@@ -17,14 +17,17 @@ import { inspectVersion } from "../core/release/gate.ts";
 import type { ExaminationHost } from "../core/signing/authorise.ts";
 import type { KeyHolder, Keyring } from "../core/signing/keyring.ts";
 import type { Target } from "../core/skill/targets.ts";
+import type { Books } from "../core/state/books.ts";
+import type { StateFolder } from "../core/state/folder.ts";
 import type { Records } from "../core/state/records.ts";
 import { CliError, ERRORS, type ErrorCode } from "../errors.ts";
 import { writeNewFile } from "../io/files.ts";
 import { errnoOf } from "../io/ioerror.ts";
 import type { Exact } from "../io/json.ts";
 import type { SandboxOptions } from "../sandbox/index.ts";
+import { VERSION } from "../version.ts";
 import { gateOf, installationOf } from "./gate.ts";
-import type { Run } from "./invoke.ts";
+import type { Occasion, Run } from "./invoke.ts";
 
 /** What a caller must have configured, connected or done before, in words. */
 const REQUIREMENTS = {
@@ -62,6 +65,7 @@ const COMMON_CODES = {
     ...(["CONFLICT", "HTTP_ERROR", "RATE_LIMITED", "SERVER_ERROR", "REDIRECT_BLOCKED"] as const),
     ...(["INVALID_RESPONSE", "RESPONSE_TOO_LARGE", "PAYLOAD_TOO_LARGE"] as const),
   ],
+  logs: ["AUDIT_UNAVAILABLE", "AUDIT_BROKEN", "LOCK_TIMEOUT"],
   /** A secret may come from a program. */
   secret: ["MISSING_CREDENTIALS", "SECRET_COMMAND_FAILED"],
   key: [
@@ -99,7 +103,7 @@ const CAPABILITIES = {
   /** The same, and operations that change something. */
   api: {
     requires: ["session"],
-    common: CALLS,
+    common: [...CALLS, "logs"],
     codes: ["WRONG_SESSION_KIND", "OUTCOME_UNKNOWN"],
     make: async (run) =>
       (await import("../core/api/api.ts")).createApi(run.access(), await run.acts()),
@@ -176,7 +180,7 @@ const CAPABILITIES = {
   /** Decides about requests, after that examination. */
   authority: {
     requires: ["session", "privateKey"],
-    common: [...CALLS, "key", "signer"],
+    common: [...CALLS, "logs", "key", "signer"],
     codes: ["WRONG_SESSION_KIND", "OUTCOME_UNKNOWN"],
     make: async (run) => {
       const { createAuthority } = await import("../core/signing/authorise.ts");
@@ -191,7 +195,7 @@ const CAPABILITIES = {
   /** Hands out signatures, after that examination; it cannot send. */
   signing: {
     requires: ["privateKey"],
-    common: [...CALLS, "key", "signer"],
+    common: [...CALLS, "logs", "key", "signer"],
     make: async (run) => {
       const { createSigning } = await import("../core/signing/authorise.ts");
       const { createReader } = await import("../core/api/api.ts");
@@ -212,6 +216,8 @@ const CAPABILITIES = {
     common: ["state"],
     make: recordsOf,
   },
+  /** Journal and audit trail. */
+  books: { common: ["logs"], make: ({ books }) => books() },
   config: { make: ({ config }) => config },
   /** Whether a webhook notification is genuine. */
   verifyNotification: {
@@ -288,9 +294,30 @@ async function keyringOf(run: Run): Promise<Keyring> {
 }
 
 /** What writes and signatures of a run pass; its stages are made with the first of them. */
-export async function openActs({ name, deeds }: Pick<Run, "name" | "deeds">): Promise<Acts> {
-  const { Acts, NO_STAGES } = await import("../core/acts.ts");
-  return new Acts({ command: name, deeds, stages: async () => NO_STAGES });
+export async function openActs(
+  { name, deeds, context, log }: Occasion,
+  books: () => Promise<Books>,
+): Promise<Acts> {
+  const { Acts } = await import("../core/acts.ts");
+  const stages = async () => {
+    const [{ createStages }, { NO_POLICY }] = await Promise.all([
+      import("../core/belts.ts"),
+      import("../core/policy/stage.ts"),
+    ]);
+    const { uid, now } = context;
+    return createStages({ books: await books(), policy: NO_POLICY, log, uid, now });
+  };
+  return new Acts({ command: name, deeds, stages });
+}
+
+/** Journal and audit trail of the state folder. */
+export async function openBooks({ context, config }: Occasion, state: StateFolder): Promise<Books> {
+  const { Books } = await import("../core/state/books.ts");
+  const { uid, pid, now } = context;
+  return new Books({
+    ...{ state, now, detail: config.auditDetail, version: VERSION, agent: { uid, pid } },
+    level: () => "none",
+  });
 }
 
 /** What holds the operator's key: the configuration itself, or a program that it names. */

@@ -11,6 +11,7 @@ import type { Access } from "../core/api/access.ts";
 import { Config, stateDirectory } from "../core/auth/config.ts";
 import type { ProgramHost } from "../core/auth/program.ts";
 import type { KeyHolder } from "../core/signing/keyring.ts";
+import type { Books } from "../core/state/books.ts";
 import { StateFolder } from "../core/state/folder.ts";
 import { SessionStore } from "../core/state/session.ts";
 import { CliError } from "../errors.ts";
@@ -20,7 +21,7 @@ import type { Redactor } from "../io/redact.ts";
 import type { Runtime } from "../io/runtime.ts";
 import { PROGRAM, VERSION } from "../version.ts";
 import type { Context } from "../world.ts";
-import { openActs, openKey, provide } from "./capabilities.ts";
+import { openActs, openBooks, openKey, provide } from "./capabilities.ts";
 import { Deadline } from "./deadline.ts";
 import { passGate } from "./gate.ts";
 
@@ -63,6 +64,8 @@ export interface Run extends Occasion {
   access(): Access;
   /** Starts programs of the user's, whose time is their own. */
   readonly program: ProgramHost;
+  /** Journal and audit trail. */
+  books(): Promise<Books>;
   /** What each write and signature passes. */
   acts(): Promise<Acts>;
   /** What holds the operator's key. */
@@ -96,7 +99,8 @@ export function openRun(occasion: Occasion): Run {
     return { runtime, config, sessions: sessions() };
   });
   const input = openInput(context, config, runtime);
-  const acts = once(() => openActs(occasion));
+  const books = once(() => openBooks(occasion, state()));
+  const acts = once(() => openActs(occasion, books));
   const program: ProgramHost = { uid: context.uid, runtime };
   config.runtime = runtime;
   config.secretCommand = async (text, field, environment) => {
@@ -108,7 +112,7 @@ export function openRun(occasion: Occasion): Run {
   };
   const key = once(() => openKey({ config, redactor, program }));
   const made = { deadline, runtime, input, program };
-  return { ...occasion, ...made, state, sessions, access, acts, key };
+  return { ...occasion, ...made, state, sessions, access, books, acts, key };
 }
 
 /** Makes a value at its first use, and gives the same one ever after. */

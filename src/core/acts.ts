@@ -32,8 +32,18 @@ interface Common {
   readonly content: SignedContent | undefined;
 }
 
+/** What a create says about itself beside its body. */
+export interface Creation {
+  /** The key that its note already has in it, or that its answer is to name. */
+  readonly key?: string | undefined;
+  /** Whether the note has the key in it. */
+  readonly tagged?: boolean | undefined;
+  /** The key of the record that is repeated on purpose (`--again`). */
+  readonly again?: string | undefined;
+}
+
 /** A call that changes something, just before it is sent. */
-export interface WriteIntent extends Common {
+export interface WriteIntent extends Common, Creation {
   readonly kind: WriteKind;
   readonly session: Session;
   /** Name of the operation in the tables, such as `requests.create`. */
@@ -66,6 +76,8 @@ export type Outcome =
 export interface Stages {
   /** Returns when the act is allowed; throws when not. Also asked by dry runs, so it keeps nothing. */
   decide(intent: Intent): Promise<void>;
+  /** Keeps that `decide` refused an act that was meant. Never throws. */
+  denied(intent: Intent, cause: unknown): Promise<void>;
   /**
    * Puts the intent on disk, synced, and returns its key; undefined where none is kept. Throws when
    * it cannot be kept: then nothing is sent or signed.
@@ -78,6 +90,7 @@ export interface Stages {
 /** Allows everything and keeps nothing. */
 export const NO_STAGES: Stages = {
   decide: async () => undefined,
+  denied: async () => undefined,
   open: async () => undefined,
   close: async () => undefined,
 };
@@ -131,7 +144,12 @@ export class Acts {
     requestIdOf: (result: T) => string | undefined = () => intent.requestId,
   ): Promise<T> {
     const stages = await this.stages();
-    await stages.decide(intent);
+    try {
+      await stages.decide(intent);
+    } catch (cause) {
+      await stages.denied(intent, cause);
+      throw cause;
+    }
     const key = await stages.open(intent);
     let result: T;
     try {
@@ -152,9 +170,16 @@ function outcomeOf(cause: unknown): Outcome {
   return { state: cause.code === "OUTCOME_UNKNOWN" ? "unknown" : "refused", error: cause };
 }
 
+/** The failure with the intent's key; after OUTCOME_UNKNOWN the hint names what to do with it. */
 function withKey(cause: unknown, key: string | undefined): unknown {
   if (key === undefined || !(cause instanceof CliError)) return cause;
   const { details } = cause.facts;
   const known = typeof details === "object" && details !== null ? details : {};
-  return new CliError(cause.code, { ...cause.facts, details: { ...known, key }, cause });
+  const hint =
+    cause.code === "OUTCOME_UNKNOWN"
+      ? {
+          hint: `Do not repeat. Run 'requests reconcile --key ${key}': it finds what became of it.`,
+        }
+      : {};
+  return new CliError(cause.code, { ...cause.facts, ...hint, details: { ...known, key }, cause });
 }

@@ -38,10 +38,13 @@ async function prepare(world: World): Promise<Record<string, string>> {
     );
   await file("tx.json", PAYOUT);
   await file("payout.json", { type: "CREATE_TRANSACTION", data: PAYOUT });
-  await file("intent.json", { data: { transaction_data: { amount: "2500000" } } });
+  // An example raises the payment itself: what is there before asks for another one.
+  const transactionData = { ...PAYOUT.transactionData, amount: "2400000" };
+  await file("before.json", { type: "CREATE_TRANSACTION", data: { ...PAYOUT, transactionData } });
+  await file("intent.json", { data: { transaction_data: { amount: "2400000" } } });
   await world.run("login api");
   const id = String(
-    at((await world.run("requests create --requestData @payout.json")).document, "id"),
+    at((await world.run("requests create --requestData @before.json")).document, "id"),
   );
   const challenge = String(
     at((await world.run(`requests review --id ${id}`)).document, "challenge"),

@@ -36,6 +36,7 @@ function noted(changes: Partial<Stages> = {}): { acts: Acts; steps: unknown[]; d
   const deeds: Deed[] = [];
   const stages: Stages = {
     decide: async ({ kind }) => void steps.push(`decide ${kind}`),
+    denied: async ({ kind }) => void steps.push(`denied ${kind}`),
     open: async () => {
       steps.push("open");
       return "KEY";
@@ -73,7 +74,7 @@ test.each(["decide", "open"] as const)("what %s refuses is not carried out", asy
   const { acts, steps, deeds } = noted({ [stage]: () => Promise.reject(error) });
   const work = async () => void steps.push("work");
   await expect(acts.perform(CREATE, work)).rejects.toBe(error);
-  expect(steps).toEqual(stage === "decide" ? [] : ["decide create"]);
+  expect(steps).toEqual([stage === "decide" ? "denied create" : "decide create"]);
   expect(deeds).toEqual([]);
 });
 

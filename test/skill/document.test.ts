@@ -235,7 +235,7 @@ class Reader {
 
   fill(text: string): string {
     return text.replace(
-      /\b(ACCOUNT_ID|ACCOUNT_NAME|ADDRESS|REQUEST_ID|PAYLOAD_SHA256|CHALLENGE|SIGNATURE)\b/g,
+      /\b(KEY|ACCOUNT_ID|ACCOUNT_NAME|ADDRESS|REQUEST_ID|PAYLOAD_SHA256|CHALLENGE|SIGNATURE)\b/g,
       (word) => this.learnt.get(word) ?? word,
     );
   }
@@ -247,7 +247,7 @@ class Reader {
     // else must act before a wait is over.
     if (command.startsWith("requests sign")) {
       for (const before of [
-        "requests create --requestData @request.json",
+        "requests create --requestData @request.json --again KEY",
         "requests review --id REQUEST_ID",
       ])
         await this.run(`${PROGRAM} ${before}`);
@@ -280,6 +280,7 @@ class Reader {
     };
     if (command.startsWith("requests create") && !command.includes("--dryRun"))
       member("REQUEST_ID", "id");
+    if (command.startsWith("requests create")) member("KEY", "key");
     if (command.startsWith("requests review")) member("PAYLOAD_SHA256", "payloadSha256");
     if (command.startsWith("requests review")) member("CHALLENGE", "challenge");
     if (command.startsWith("requests sign")) member("SIGNATURE", "signature");

@@ -6,7 +6,7 @@
 import { CliError } from "../../errors.ts";
 import { Exact } from "../../io/json.ts";
 import { masked, maskHeaders } from "../../io/redact.ts";
-import type { Acts, SignedContent } from "../acts.ts";
+import type { Acts, Creation, SignedContent } from "../acts.ts";
 import type { Config } from "../auth/config.ts";
 import { sameEndpoint } from "../auth/config.ts";
 import { endpointOf, type Session, type TokenSet } from "../state/session.ts";
@@ -46,6 +46,7 @@ export interface Api extends Reader {
     parameters: Parameters,
     document?: Exact,
     content?: SignedContent,
+    creation?: Creation,
   ): Promise<Exact>;
 }
 
@@ -87,8 +88,8 @@ export function createApi(access: Access, acts: Acts): Api {
   const connection = new Connection(access);
   return {
     ...readerOf(connection),
-    write: (name, parameters, document, content) =>
-      connection.write(acts, name, parameters, { document, content }),
+    write: (name, parameters, document, content, creation) =>
+      connection.write(acts, name, parameters, { document, content, creation }),
   };
 }
 
@@ -152,6 +153,13 @@ function refuseReporting({ kind }: Session): void {
   });
 }
 
+/** What is written beside the parameters. */
+interface Written {
+  readonly document: Exact | undefined;
+  readonly content: SignedContent | undefined;
+  readonly creation: Creation | undefined;
+}
+
 class Connection {
   /** The session that the command began with. */
   private first: Session | undefined;
@@ -198,7 +206,7 @@ class Connection {
     acts: Acts,
     name: OperationName,
     parameters: Parameters,
-    { document, content }: { document: Exact | undefined; content: SignedContent | undefined },
+    { document, content, creation }: Written,
   ): Promise<Exact> {
     const { session, dialect } = await this.dialect();
     refuseReporting(session);
@@ -208,7 +216,7 @@ class Connection {
     const requestId = typeof parameters.id === "string" ? parameters.id : undefined;
     const intent = { kind: operation.writes, operation: name, command: acts.command };
     const answer = await acts.perform(
-      { ...intent, session, requestId, content, body: request.body },
+      { ...intent, ...creation, session, requestId, content, body: request.body },
       () => this.named(name, parameters, request),
       (created) => requestId ?? requestIdOf(created),
     );

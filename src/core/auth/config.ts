@@ -30,6 +30,7 @@ const SETTINGS = [
   ],
   ...["WEBHOOK_SECRET", "STATE_DIR", "READ_ONLY", "NPM_REGISTRY", "RELEASES_URL"],
   ...["SIGNER", "API_PUBLIC_KEY"],
+  ...["AUDIT", "POLICY_FILE"],
 ] as const;
 /** Far above any secret, so that a wrong file is judged by its content. */
 const SECRET_FILE_MAX_BYTES = 2 * 1024 * 1024;
@@ -158,6 +159,14 @@ export class Config {
   get readOnly(): boolean {
     const value = this.plain("READ_ONLY");
     return value !== undefined && !/^(0|false)$/i.test(value);
+  }
+
+  /** How much the audit trail says : `ids` leaves out amounts and recipients. Throws INVALID_ARGUMENT. */
+  get auditDetail(): "off" | "ids" | "full" {
+    const detail = this.plain("AUDIT") ?? "ids";
+    if (detail === "off" || detail === "ids" || detail === "full") return detail;
+    const field = "LEDGER_ENTERPRISE_AUDIT";
+    throw new CliError("INVALID_ARGUMENT", { message: `${field} is off, ids or full.`, field });
   }
 
   /** The configured base URL and workspace, each if set; a session must agree with them (NET-2). */
@@ -366,7 +375,15 @@ export class Config {
 
   /** Named variables of the rest of the program, trimmed; empty counts as unset (B03). */
   plain(
-    name: "API_URL" | "WORKSPACE" | "API_KEY_ID" | "READ_ONLY" | "NPM_REGISTRY" | "RELEASES_URL",
+    name:
+      | "API_URL"
+      | "WORKSPACE"
+      | "API_KEY_ID"
+      | "READ_ONLY"
+      | "NPM_REGISTRY"
+      | "RELEASES_URL"
+      | "AUDIT"
+      | "POLICY_FILE",
   ): string | undefined {
     return clean(this.sources.env[`${PREFIX}${name}`], `${PREFIX}${name}`, false);
   }

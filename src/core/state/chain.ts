@@ -70,6 +70,10 @@ export class Chain {
     return this.guarded(() => this.readHead());
   }
 
+  get name(): "audit" | "journal" {
+    return this.host.name;
+  }
+
   /** Name of the head file, for messages and for `verify`. */
   get headPath(): string {
     return join(this.host.directory, `${this.host.name}.head`);

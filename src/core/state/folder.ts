@@ -29,6 +29,8 @@ export interface Place extends Process {
 export interface Waiting<T> {
   /** 20 s when absent; 0 does not wait. */
   readonly timeoutMs?: number;
+  /** Waits even when the command's time is over. */
+  readonly isPatient?: boolean;
   /** Asked while another process holds the lock; a value ends the waiting. */
   done?(): Promise<T | undefined>;
 }
@@ -100,11 +102,19 @@ export class StateFolder {
    * be there. Throws LOCK_TIMEOUT, TIMEOUT.
    */
   lock<T>(name: string, work: () => Promise<T>, waiting: Waiting<T> = {}): Promise<T> {
-    const { timeoutMs, done } = waiting;
+    const { timeoutMs, isPatient = false, done } = waiting;
     const { now, sleep, stop } = this.runtime;
     const { pid, hostname, isAlive } = this.place;
     const limit = timeoutMs === undefined ? {} : { timeoutMs };
-    const options = { now, sleep, stop, pid, hostname, isAlive, ...limit };
+    const options = {
+      now,
+      sleep,
+      pid,
+      hostname,
+      isAlive,
+      ...limit,
+      ...(isPatient ? {} : { stop }),
+    };
     return withLock(this.pathOf(`${name}.lock`), options, work, done);
   }
 

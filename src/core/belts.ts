@@ -1,0 +1,247 @@
+/**
+ * What stands between an intent and its work: the policy decides, the journal knows it before it is
+ * sent, the audit trail says so. One set of these serves one peer; a guard makes one for each.
+ */
+import { createHash } from "node:crypto";
+import { CliError } from "../errors.ts";
+import { type Exact, member, value } from "../io/json.ts";
+import type { Log } from "../io/log.ts";
+import type { Intent, Outcome, Stages } from "./acts.ts";
+import type { Decision, PolicyStage } from "./policy/stage.ts";
+import type { AuditFacts } from "./state/audit.ts";
+import type { Books, Pages } from "./state/books.ts";
+import { type Entry, type IntentFacts, type Journal, newKey, suspectOf } from "./state/journal.ts";
+import { bareRequest, likenessOf, type Place } from "./state/likeness.ts";
+import type { Session } from "./state/session.ts";
+
+export interface BeltsHost {
+  readonly books: Books;
+  readonly policy: PolicyStage;
+  readonly log: Log;
+  /** Whose acts these are: the own user, or that of a guard's client. */
+  readonly uid: number | undefined;
+  now(): number;
+}
+
+/** Where a session creates requests, and as whom. */
+export function placeOf({ origin, basePath, workspace, user }: Session): Place {
+  return { origin, basePath, workspace, user: user?.id ?? user?.name ?? "" };
+}
+
+/** The stages of one peer. */
+export function createStages(host: BeltsHost): Stages {
+  const decisions = new WeakMap<Intent, Decision>();
+  return {
+    async decide(intent) {
+      decisions.set(intent, await host.policy.decide(intent, host.books.read(), host.uid));
+    },
+    denied: (intent, cause) => keepDenial(host, intent, cause),
+    async open(intent) {
+      const decision = decisions.get(intent);
+      return host.books.alone(async (pages) => {
+        try {
+          return await openIntent(host, pages, intent, decision);
+        } catch (cause) {
+          if (isDenial(cause)) pages.audit(denialOf(intent, cause));
+          throw cause;
+        }
+      });
+    },
+    async close(intent, key, outcome) {
+      if (key === undefined) return;
+      try {
+        await host.books.alone(
+          async (pages) => closeIntent(pages, intent, key, outcome),
+          "closing",
+        );
+        if (outcome.state === "refused") await host.books.dropBody(key);
+      } catch (cause) {
+        const reason = cause instanceof CliError ? ` (${cause.code})` : "";
+        host.log.warn(
+          "AUDIT_INCOMPLETE",
+          `What became of ${key} could not be written${reason}; 'requests reconcile' finds it.`,
+        );
+      }
+    },
+  };
+}
+
+async function openIntent(
+  host: BeltsHost,
+  pages: Pages,
+  intent: Intent,
+  decision: Decision | undefined,
+): Promise<string> {
+  const journal = pages.journal();
+  const now = host.now();
+  const likeness = likenessOfIntent(intent);
+  const again = intent.kind === "create" ? intent.again : undefined;
+  if (likeness !== undefined) {
+    const suspect = suspectOf(journal, likeness, again, now);
+    if (suspect !== undefined) throw await duplicate(host, suspect, intent, now);
+    if (again !== undefined) decision?.requireAgain();
+  }
+  const debit = decision?.reserve(journal);
+  const key = (intent.kind === "create" ? intent.key : undefined) ?? newKey(now);
+  if (intent.kind === "create" && intent.body !== undefined)
+    await host.books.keepBody(key, intent.body);
+  const facts = {
+    ...intentFacts(host, intent, key),
+    likeness,
+    again,
+    debit,
+    clock: decision?.clock,
+  };
+  pages.open(facts, { ...auditFacts(intent), event: "intent", key, debit, ...decided(decision) });
+  return key;
+}
+
+function decided(decision: Decision | undefined): Pick<AuditFacts, "decision"> {
+  if (decision === undefined || decision.policySha256.length === 0) return {};
+  return { decision: { rules: decision.rules, policySha256: decision.policySha256 } };
+}
+
+function closeIntent(pages: Pages, intent: Intent, key: string, outcome: Outcome): void {
+  const { state } = outcome;
+  const error = outcome.state === "done" ? undefined : outcome.error;
+  const requestId = outcome.state === "done" ? outcome.requestId : undefined;
+  const isRefused = state === "refused";
+  const code = error?.code ?? (state === "done" ? "OK" : "INTERNAL");
+  const end = state === "unknown" ? "open" : state;
+  const audited = auditFacts(intent);
+  const request = { ...audited.request, id: requestId ?? audited.request?.id };
+  const status = error?.facts.httpStatus;
+  pages.close(
+    "outcome",
+    { key, state: end, requestId, code, freed: isRefused ? true : undefined },
+    {
+      ...audited,
+      event: intent.kind === "sign" && state === "done" ? "signed" : "outcome",
+      key,
+      request,
+      result: { code, exit: error?.exit ?? 0, status },
+    },
+  );
+}
+
+/** Keeps a refusal. One that cannot be kept is still a refusal. */
+async function keepDenial(
+  { books, log }: BeltsHost,
+  intent: Intent,
+  cause: unknown,
+): Promise<void> {
+  if (!isDenial(cause)) return;
+  try {
+    await books.alone(async (pages) => void pages.audit(denialOf(intent, cause)));
+  } catch {
+    log.warn("AUDIT_INCOMPLETE", "A refusal could not be written to the audit trail.");
+  }
+}
+
+const DENIALS: ReadonlySet<string> = new Set([
+  "POLICY_DENIED",
+  "POLICY_INVALID",
+  "POLICY_INSECURE",
+  "READ_ONLY",
+  "DUPLICATE_SUSPECTED",
+]);
+
+function isDenial(cause: unknown): cause is CliError {
+  return cause instanceof CliError && DENIALS.has(cause.code);
+}
+
+function denialOf(intent: Intent, { code, exit, facts }: CliError): AuditFacts {
+  const details = typeof facts.details === "object" ? facts.details : null;
+  const field = details !== null && "field" in details ? String(details.field) : undefined;
+  return {
+    ...auditFacts(intent),
+    event: "denied",
+    result: { code, exit },
+    ...(field === undefined ? {} : { data: { field } }),
+  };
+}
+
+function intentFacts({ uid }: BeltsHost, intent: Intent, key: string): IntentFacts {
+  const { kind, command, session, requestId, content } = intent;
+  const place = session === undefined ? NOWHERE : placeOf(session);
+  const body = kind === "sign" ? undefined : intent.body;
+  return {
+    key,
+    kind,
+    command,
+    ...place,
+    uid,
+    requestId,
+    type: kind === "create" ? typeOf(body) : undefined,
+    bodySha256: sha256(body),
+    payloadSha256: content?.payloadSha256,
+    tagged: kind === "create" ? intent.tagged : undefined,
+  };
+}
+
+const NOWHERE: Place = { origin: "", basePath: "", workspace: "", user: "" };
+
+function auditFacts(intent: Intent): Omit<AuditFacts, "event"> {
+  const { kind, command, session, requestId, content } = intent;
+  const body = kind === "sign" ? undefined : intent.body;
+  return {
+    command,
+    session,
+    request: { id: requestId, type: kind === "create" ? typeOf(body) : undefined },
+    digests: { body: sha256(body), payload: content?.payloadSha256 },
+  };
+}
+
+function sha256(document: Exact | undefined): string | undefined {
+  return document && createHash("sha256").update(document.text).digest("hex");
+}
+
+const TYPE = /^[A-Za-z0-9_]{1,64}$/;
+
+/** The type of a new request, as far as it may be a word of a log. */
+function typeOf(body: Exact | undefined): string | undefined {
+  const type = body && member(bareRequest(body), "type");
+  const text = type?.text.startsWith('"') === true ? String(value(type)) : undefined;
+  return text !== undefined && TYPE.test(text) ? text : undefined;
+}
+
+function likenessOfIntent(intent: Intent): string | undefined {
+  if (intent.kind !== "create" || intent.body === undefined) return undefined;
+  return likenessOf(placeOf(intent.session), intent.body);
+}
+
+/** Both notes are shown, so that two invoices of one amount can be told apart. */
+async function duplicate(
+  { books, uid }: BeltsHost,
+  record: Entry,
+  intent: Intent,
+  now: number,
+): Promise<CliError> {
+  const isOwn = record.uid === uid;
+  const body = intent.kind === "create" ? intent.body : undefined;
+  const before = isOwn ? await books.body(record.key) : undefined;
+  const ago = Math.max(0, Math.round((now - record.time) / 1000));
+  const what =
+    record.state === "open"
+      ? "was sent and nobody knows yet what became of it"
+      : "was created less than ten minutes ago";
+  return new CliError("DUPLICATE_SUSPECTED", {
+    message: `A request like this one ${what}; nothing was sent.`,
+    ...(isOwn ? {} : { hint: "The record belongs to another client; a person decides." }),
+    details: {
+      ...(isOwn ? { key: record.key, id: record.requestId ?? null } : {}),
+      state: record.state,
+      secondsAgo: ago,
+      notes: { record: noteOf(before), given: noteOf(body) },
+    },
+  });
+}
+
+function noteOf(body: Exact | undefined): Exact | null {
+  return (body && member(bareRequest(body), "note")) ?? null;
+}
+
+/** The entries that this peer may see. */
+export function ownEntries(journal: Journal, uid: number | undefined): Entry[] {
+  return [...journal.all()].filter((entry) => entry.uid === uid);
+}

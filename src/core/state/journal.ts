@@ -1,0 +1,223 @@
+/**
+ * What this program was about to do and what became of it, out of the lines of the journal: one
+ * entry for each intent. Pure; books.ts reads and writes the lines.
+ */
+import { CliError } from "../../errors.ts";
+import type { LineDraft } from "./chain.ts";
+
+/** What an act takes out of a window: base units as digits. */
+export interface Debit {
+  readonly account: string;
+  readonly currency: string;
+  /** Contract or mint; absent for the coin itself. */
+  readonly contract?: string | undefined;
+  readonly amount: string;
+  /** Ceiling of the fee in the network's coin; absent where the type has none. */
+  readonly fee?: string | undefined;
+  readonly recipient: string;
+  readonly tag?: string | undefined;
+}
+
+/** `open`: nobody knows whether it was carried out. `absent`: reconcile found that it was not. */
+export type EntryState = "open" | "done" | "refused" | "absent";
+
+/** What an intent says. Times are ms since 1970. */
+export interface IntentFacts {
+  readonly key: string;
+  readonly kind: "create" | "approve" | "reject" | "deviceApprove" | "sign";
+  readonly command: string;
+  readonly origin: string;
+  readonly basePath: string;
+  readonly workspace: string;
+  readonly user: string;
+  /** Whose act it is: the system's user, or that of a guard's client. */
+  readonly uid: number | undefined;
+  readonly requestId?: string | undefined;
+  readonly type?: string | undefined;
+  readonly bodySha256?: string | undefined;
+  readonly payloadSha256?: string | undefined;
+  /** Of a create: which others look the same. */
+  readonly likeness?: string | undefined;
+  /** Whether the note has the key in it. */
+  readonly tagged?: boolean | undefined;
+  /** The key of the record that this one repeats on purpose. */
+  readonly again?: string | undefined;
+  /** Absent where another entry of the same request has it, or no policy asked. */
+  readonly debit?: Debit | undefined;
+  /** The API's clock, if it was known. */
+  readonly clock?: number | undefined;
+  /** Where the audit trail was: `<log> <seq> <hash>`. */
+  readonly audit?: string | undefined;
+}
+
+export interface Entry extends IntentFacts {
+  readonly time: number;
+  readonly state: EntryState;
+  /** When the last outcome was written. */
+  readonly endedAt: number | undefined;
+  /** False once the debit is given back. */
+  readonly isDebited: boolean;
+}
+
+/** The end of an act, or what reconcile found later. */
+export interface EndFacts {
+  readonly key: string;
+  readonly state: EntryState;
+  readonly requestId?: string | undefined;
+  readonly code?: string | undefined;
+  /** Whether its debit is given back. */
+  readonly freed?: boolean | undefined;
+}
+
+export function intentDraft(facts: IntentFacts, level: LineDraft["level"]): LineDraft {
+  return { event: "intent", members: { ...facts }, level };
+}
+
+export function endDraft(
+  event: "outcome" | "reconciled",
+  facts: EndFacts,
+  level: LineDraft["level"],
+): LineDraft {
+  return { event, members: { ...facts }, level };
+}
+
+const STATES: ReadonlySet<unknown> = new Set(["open", "done", "refused", "absent"]);
+
+/** Every entry, in the order of their intents. */
+export class Journal {
+  private readonly entries = new Map<string, Entry>();
+  private readonly byRequest = new Map<string, string[]>();
+  private readonly byLikeness = new Map<string, string[]>();
+  /** Where the audit trail was when the last intent was written. */
+  audit: string | undefined;
+  /** When a broken journal was begun anew, ms since 1970: what was before is not known. */
+  restartedAt: number | undefined;
+
+  /** Takes one line of the log, as JSON. Throws AUDIT_BROKEN for one that nobody here wrote. */
+  take(line: Readonly<Record<string, unknown>>): void {
+    const time = Date.parse(String(line.time));
+    if (line.event === "intent") this.open(line as unknown as IntentFacts, time);
+    else if (line.event === "outcome" || line.event === "reconciled")
+      this.end(line as unknown as EndFacts, time);
+    else if (line.event === "restarted") this.restartedAt = time;
+    if (typeof line.audit === "string") this.audit = line.audit;
+  }
+
+  private open(facts: IntentFacts, time: number): void {
+    if (typeof facts.key !== "string" || this.entries.has(facts.key)) throw unusable();
+    this.entries.set(facts.key, {
+      ...facts,
+      time,
+      state: "open",
+      endedAt: undefined,
+      isDebited: facts.debit !== undefined,
+    });
+    if (facts.likeness !== undefined) addTo(this.byLikeness, facts.likeness, facts.key);
+    if (facts.requestId !== undefined) addTo(this.byRequest, facts.requestId, facts.key);
+  }
+
+  private end(facts: EndFacts, time: number): void {
+    const entry = this.entries.get(facts.key);
+    if (entry === undefined || !STATES.has(facts.state)) throw unusable();
+    const requestId = entry.requestId ?? facts.requestId;
+    const isDebited = entry.isDebited && facts.freed !== true;
+    this.entries.set(facts.key, {
+      ...entry,
+      requestId,
+      state: facts.state,
+      endedAt: time,
+      isDebited,
+    });
+    if (entry.requestId === undefined && requestId !== undefined)
+      addTo(this.byRequest, requestId, facts.key);
+  }
+
+  get size(): number {
+    return this.entries.size;
+  }
+
+  all(): IterableIterator<Entry> {
+    return this.entries.values();
+  }
+
+  get(key: string): Entry | undefined {
+    return this.entries.get(key);
+  }
+
+  /** Entries of one request of one workspace, oldest first. */
+  of(place: Pick<IntentFacts, "origin" | "basePath" | "workspace">, requestId: string): Entry[] {
+    return this.found(this.byRequest.get(requestId)).filter(
+      (entry) =>
+        entry.origin === place.origin &&
+        entry.basePath === place.basePath &&
+        entry.workspace === place.workspace,
+    );
+  }
+
+  /** Creates that look the same, oldest first. */
+  alike(likeness: string): Entry[] {
+    return this.found(this.byLikeness.get(likeness));
+  }
+
+  private found(keys: readonly string[] = []): Entry[] {
+    return keys.flatMap((key) => this.entries.get(key) ?? []);
+  }
+}
+
+/** A request that was done this long ago may be the one whose answer the caller lost. */
+export const RECENT_MS = 10 * 60 * 1000;
+
+/**
+ * The newest record that a new request of this likeness would repeat, unless `again` names it;
+ * undefined when there is none. Throws INVALID_ARGUMENT when `again` names no like record.
+ */
+export function suspectOf(
+  journal: Journal,
+  likeness: string,
+  again: string | undefined,
+  now: number,
+): Entry | undefined {
+  const alike = journal.alike(likeness);
+  if (again !== undefined && !alike.some(({ key }) => key === again)) {
+    throw new CliError("INVALID_ARGUMENT", {
+      message: "--again does not name a record of a request like this one.",
+      field: "--again",
+      hint: "Use the key in error.details.key of the DUPLICATE_SUSPECTED that you got.",
+    });
+  }
+  const suspects = alike.filter(
+    ({ state, endedAt, time }) =>
+      state === "open" || (state === "done" && Math.abs(now - (endedAt ?? time)) < RECENT_MS),
+  );
+  const newest = suspects.at(-1);
+  return newest?.key === again ? undefined : newest;
+}
+
+function addTo(index: Map<string, string[]>, name: string, key: string): void {
+  const keys = index.get(name);
+  if (keys === undefined) index.set(name, [key]);
+  else keys.push(key);
+}
+
+function unusable(): CliError {
+  return new CliError("AUDIT_BROKEN", {
+    message: "The journal has a line that this program did not write.",
+  });
+}
+
+const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/** A new key: 26 characters, 48 bits of time and 80 random ones (the form of a ULID). */
+export function newKey(now: number): string {
+  let time = "";
+  let rest = now;
+  for (let at = 0; at < 10; at += 1) {
+    time = `${ALPHABET[rest % 32]}${time}`;
+    rest = Math.floor(rest / 32);
+  }
+  const random = crypto.getRandomValues(new Uint8Array(16));
+  return time + Array.from(random, (byte) => ALPHABET[byte % 32]).join("");
+}
+
+/** The form of a key. */
+export const KEY = /^[0-9A-HJKMNP-TV-Z]{26}$/;

@@ -1,0 +1,252 @@
+/** Journal and audit trail around an act: what is on disk, in which order, whatever goes wrong. */
+import { afterAll, expect, test } from "bun:test";
+import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Acts, type Intent } from "../../src/core/acts.ts";
+import { createStages } from "../../src/core/belts.ts";
+import { NO_POLICY } from "../../src/core/policy/stage.ts";
+import { Books } from "../../src/core/state/books.ts";
+import { StateFolder } from "../../src/core/state/folder.ts";
+import { likenessOf } from "../../src/core/state/likeness.ts";
+import type { Session } from "../../src/core/state/session.ts";
+import { CliError } from "../../src/errors.ts";
+import { Exact } from "../../src/io/json.ts";
+import { Log } from "../../src/io/log.ts";
+import { Redactor } from "../../src/io/redact.ts";
+
+const root = await mkdtemp(join(tmpdir(), "belts-"));
+afterAll(() => rm(root, { recursive: true }));
+
+const SESSION: Session = {
+  version: 1,
+  kind: "api",
+  apiVersion: "v2",
+  origin: "https://vault.example",
+  basePath: "/v1/rest",
+  workspace: "minivault",
+  user: { id: "operator" },
+};
+
+function payment(amount: string, note?: string): Exact {
+  const data = { accountId: "A1", transactionData: { amount, recipient: "0xb5" } };
+  return new Exact(JSON.stringify({ type: "CREATE_TRANSACTION", data, note }));
+}
+
+function create(body: Exact, again?: string): Intent {
+  return {
+    kind: "create",
+    operation: "requests.create",
+    command: "requests create",
+    session: SESSION,
+    requestId: undefined,
+    content: undefined,
+    body,
+    again,
+  };
+}
+
+let folders = 0;
+
+/** Acts over a state folder of their own. */
+function open(options: { readonly now?: () => number; readonly directory?: string } = {}) {
+  folders += 1;
+  const { now = Date.now, directory = join(root, String(folders)) } = options;
+  const warnings: string[] = [];
+  const log = new Log({
+    sink: { write: async (text) => void warnings.push(text) },
+    redactor: new Redactor(),
+    debug: false,
+    timestamps: false,
+    clock: now,
+  });
+  const uid = process.getuid?.();
+  const runtime = { now, sleep: async () => undefined, stop: new AbortController().signal };
+  const process_ = { pid: process.pid, hostname: "here", isAlive: () => true };
+  const state = new StateFolder({ path: directory, uid, ...process_ }, runtime);
+  const books = new Books({
+    ...{ state, now, detail: "ids", version: "1.0.0", agent: { uid, pid: process.pid } },
+    level: () => "none",
+  });
+  const stages = createStages({ books, policy: NO_POLICY, log, uid, now });
+  const acts = new Acts({ command: "requests create", deeds: [], stages: async () => stages });
+  const lines = async (name: "audit" | "journal"): Promise<Record<string, unknown>[]> => {
+    const chain = books[name];
+    const texts = await Promise.all(
+      chain.files().map((file) => readFile(join(directory, name, file), "utf8")),
+    );
+    return texts.flatMap((text) =>
+      text
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line)),
+    );
+  };
+  return { acts, books, directory, lines, warnings };
+}
+
+async function failureOf(work: Promise<unknown>): Promise<CliError> {
+  const cause = await work.then(
+    () => undefined,
+    (failure: unknown) => failure,
+  );
+  if (cause instanceof CliError) return cause;
+  throw new Error("it did not fail with an error of ours");
+}
+
+const unknown = () => Promise.reject(new CliError("OUTCOME_UNKNOWN", { message: "Lost." }));
+
+test("B1 C1 the intent is in both logs before the work begins, the outcome after it", async () => {
+  const { acts, lines } = open();
+  const events = async (name: "audit" | "journal") => (await lines(name)).map(({ event }) => event);
+  let during: unknown;
+  await acts.perform(
+    create(payment("1")),
+    async () => {
+      during = [await events("journal"), await events("audit")];
+      return "R1";
+    },
+    (id) => id,
+  );
+  expect(during).toEqual([
+    ["genesis", "intent"],
+    ["genesis", "intent"],
+  ]);
+  expect(await events("journal")).toEqual(["genesis", "intent", "outcome"]);
+  expect(await events("audit")).toEqual(["genesis", "intent", "outcome"]);
+  expect((await lines("audit"))[2]).toMatchObject({
+    request: { id: "R1", type: "CREATE_TRANSACTION" },
+    result: { code: "OK", exit: 0 },
+  });
+});
+
+test("B2 the key is in the journal, the audit trail and the failure", async () => {
+  const { acts, lines } = open();
+  const { facts } = await failureOf(acts.perform(create(payment("1")), unknown));
+  const { key } = facts.details as { key: string };
+  expect(key).toMatch(/^[0-9A-HJKMNP-TV-Z]{26}$/);
+  expect(facts.hint).toContain(`requests reconcile --key ${key}`);
+  for (const name of ["journal", "audit"] as const)
+    for (const line of (await lines(name)).slice(1)) expect(line.key).toBe(key);
+});
+
+test("C1 neither amount nor recipient nor note is in the audit trail", async () => {
+  const { acts, books, directory } = open();
+  await acts.perform(create(payment("777888999", "very private")), async () => "R1");
+  const text = await readFile(join(directory, "audit", String(books.audit.files()[0])), "utf8");
+  for (const secret of ["777888999", "0xb5", "very private", "A1"])
+    expect(text).not.toContain(secret);
+});
+
+const SPOILT: Readonly<Record<string, (directory: string) => Promise<unknown>>> = {
+  "a lost head of the audit trail": (directory) => rm(join(directory, "audit/audit.head")),
+  "a lost head of the journal": (directory) => rm(join(directory, "journal/journal.head")),
+  "an audit trail that was removed": (directory) =>
+    rm(join(directory, "audit"), { recursive: true }),
+  "an altered line of the journal": async (directory) => {
+    const folder = join(directory, "journal");
+    const file = (await readdir(folder)).find((name) => name.endsWith(".jsonl"));
+    const path = join(folder, String(file));
+    await writeFile(
+      path,
+      (await readFile(path, "utf8")).replace('"open"', '"done"').replace("create", "crEate"),
+    );
+  },
+  "a journal with rights for others": (directory) => chmod(join(directory, "journal"), 0o755),
+};
+
+test.each(Object.entries(SPOILT))("C1 A11 %s: nothing is sent", async (_, spoil) => {
+  const { acts, directory } = open();
+  await failureOf(acts.perform(create(payment("1")), unknown));
+  await spoil(directory);
+  let sent = 0;
+  const again = open({ directory });
+  const work = async () => {
+    sent += 1;
+  };
+  expect((await failureOf(again.acts.perform(create(payment("2")), work))).code).toBe(
+    "AUDIT_BROKEN",
+  );
+  expect(sent).toBe(0);
+});
+
+test("an outcome that cannot be written is a warning: the act was carried out", async () => {
+  const { acts, directory, warnings } = open();
+  const id = await acts.perform(create(payment("1")), async () => {
+    await rm(join(directory, "journal/journal.head"));
+    return "R1";
+  });
+  expect(id).toBe("R1");
+  expect(warnings.join("")).toContain("AUDIT_INCOMPLETE");
+});
+
+test("B4 a like request is refused while the first is open; its key is in the failure", async () => {
+  const { acts, lines } = open();
+  const first = await failureOf(acts.perform(create(payment("1", "one")), unknown));
+  const { key } = first.facts.details as { key: string };
+  let sent = 0;
+  const work = async () => {
+    sent += 1;
+    return "R2";
+  };
+  const second = await failureOf(acts.perform(create(payment("1", "two")), work));
+  expect(second.code).toBe("DUPLICATE_SUSPECTED");
+  expect(second.facts.details).toMatchObject({ key, state: "open" });
+  expect(sent).toBe(0);
+  expect((await lines("audit")).at(-1)).toMatchObject({
+    event: "denied",
+    result: { code: "DUPLICATE_SUSPECTED" },
+  });
+  // B6 the way on is the key of that very record.
+  const other = "01M8HYXX26Z8JW84D6ZGHAX8E8";
+  expect((await failureOf(acts.perform(create(payment("1"), other), work))).code).toBe(
+    "INVALID_ARGUMENT",
+  );
+  expect(await acts.perform(create(payment("1"), key), work)).toBe("R2");
+  expect(sent).toBe(1);
+  // The newest record is meant: the same line does not send a third one.
+  expect((await failureOf(acts.perform(create(payment("1"), key), work))).code).toBe(
+    "DUPLICATE_SUSPECTED",
+  );
+});
+
+test("B6 a definite refusal, and ten minutes after a success, make --again needless", async () => {
+  let now = Date.now();
+  const { acts } = open({ now: () => now });
+  const refused = () => Promise.reject(new CliError("BAD_REQUEST", { message: "No." }));
+  await failureOf(acts.perform(create(payment("1")), refused));
+  await acts.perform(create(payment("1")), async () => "R1");
+  expect((await failureOf(acts.perform(create(payment("1")), async () => "R2"))).code).toBe(
+    "DUPLICATE_SUSPECTED",
+  );
+  now += 10 * 60 * 1000;
+  expect(await acts.perform(create(payment("1")), async () => "R2")).toBe("R2");
+});
+
+const PLACE = { origin: "o", basePath: "", workspace: "w", user: "u" };
+const like = (text: string, place = PLACE) => likenessOf(place, new Exact(text));
+const PLAIN = '{"type":"T","data":{"maxFees":"1","amount":"2"},"note":{"title":"a"}}';
+
+test.each([
+  ["the order of members", '{"data":{"amount":"2","maxFees":"1"},"type":"T"}'],
+  ["the spelling", '{"type":"T","data":{"max_fees":"1","amount":"2"}}'],
+  ["the note", '{"type":"T","data":{"maxFees":"1","amount":"2"},"note":{"title":"b"}}'],
+  ["the envelope", `{"request":${PLAIN}}`],
+  ["an escape", '{"type":"T","data":{"maxFees":"1","amount":"\\u0032"}}'],
+])("B5 likeness ignores %s", (_, text) => {
+  expect(like(text)).toBe(like(PLAIN));
+});
+
+test.each([
+  ["a value", '{"type":"T","data":{"maxFees":"1","amount":"3"}}'],
+  ["the kind of a value", '{"type":"T","data":{"maxFees":"1","amount":2}}'],
+  ["a further member", '{"type":"T","data":{"maxFees":"1","amount":"2","x":1}}'],
+  ["a note inside the data", '{"type":"T","data":{"maxFees":"1","amount":"2","note":"x"}}'],
+])("B5 likeness does not ignore %s", (_, text) => {
+  expect(like(text)).not.toBe(like(PLAIN));
+});
+
+test("B5 number tokens count as written, and so does the place", () => {
+  expect(like('{"type":"T","data":{"a":1}}')).not.toBe(like('{"type":"T","data":{"a":1.0}}'));
+  expect(like(PLAIN, { ...PLACE, workspace: "v" })).not.toBe(like(PLAIN));
+});

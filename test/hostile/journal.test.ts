@@ -1,0 +1,149 @@
+/** Journal and audit trail among many processes, among killed ones, and on a full disk. */
+import { afterAll, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Chain } from "../../src/core/state/chain.ts";
+import { Journal } from "../../src/core/state/journal.ts";
+import { verifyLog } from "../../src/core/state/verify.ts";
+
+const root = await mkdtemp(join(tmpdir(), "journal-"));
+afterAll(() => rm(root, { recursive: true }));
+const WORKER = join(import.meta.dir, "../support/acts-worker.ts");
+let folders = 0;
+
+async function place() {
+  folders += 1;
+  const folder = join(root, String(folders));
+  await mkdir(folder, { mode: 0o700 });
+  return { directory: join(folder, "state"), server: join(folder, "server") };
+}
+
+type Place = Awaited<ReturnType<typeof place>>;
+
+function start({ directory, server }: Place, count: number, body = "") {
+  const argv = [process.execPath, WORKER, directory, server, String(count), body];
+  return Bun.spawn(argv, { stdout: "pipe", stderr: "pipe" });
+}
+
+async function sent({ server }: Place): Promise<string[]> {
+  return existsSync(server) ? (await readFile(server, "utf8")).trimEnd().split("\n") : [];
+}
+
+function read({ directory }: Place, name: "audit" | "journal") {
+  const chain = new Chain({
+    directory: join(directory, name),
+    name,
+    uid: process.getuid?.(),
+    now: Date.now,
+  });
+  const journal = new Journal();
+  const lines: Record<string, unknown>[] = [];
+  const found = verifyLog({
+    files: chain.files().map((file) => join(directory, name, file)),
+    head: chain.head(),
+    onLine: (bytes) => {
+      const line = JSON.parse(Buffer.from(bytes).toString());
+      lines.push(line);
+      if (name === "journal") journal.take(line);
+    },
+  });
+  return { found, journal, lines };
+}
+
+test("C3 24 processes write 5 acts each: both chains are whole, each act has its two lines", async () => {
+  const here = await place();
+  const workers = Array.from({ length: 24 }, () => start(here, 5));
+  expect(await Promise.all(workers.map(({ exited }) => exited))).toEqual(Array(24).fill(0));
+  for (const name of ["audit", "journal"] as const) {
+    const { found, lines } = read(here, name);
+    expect(found).toMatchObject({ gaps: 0, missing: [], lines: 1 + 24 * 5 * 2 });
+    expect(lines.filter(({ event }) => event === "intent")).toHaveLength(120);
+  }
+  expect(new Set(await sent(here)).size).toBe(120);
+}, 60_000);
+
+test("B4 24 equal creates at once, the answer lost: one is sent, the others name its key", async () => {
+  const here = await place();
+  const workers = Array.from({ length: 24 }, () => start(here, 1, "lost-1"));
+  const texts = await Promise.all(workers.map(({ stdout }) => new Response(stdout).text()));
+  const keys = await sent(here);
+  expect(keys).toHaveLength(1);
+  const refused = texts.filter((text) => text.startsWith("DUPLICATE_SUSPECTED"));
+  expect(refused).toHaveLength(23);
+  for (const text of refused) expect(text).toContain(`"key":"${keys[0]}"`);
+  const slowest = Math.max(...refused.map((text) => Number(text.split(" ")[1])));
+  console.error(`slowest refusal among 24 processes: ${slowest} ms`);
+}, 60_000);
+
+const KILLS = 60;
+
+test(`B3 C3 ${KILLS} kills at random moments: nothing was sent without an intent, both chains go on`, async () => {
+  const here = await place();
+  let gaps = 0;
+  for (let at = 0; at < KILLS; at += 1) {
+    const worker = start(here, 1000);
+    // The first act needs some 40 ms of start; the kill comes within the first acts.
+    const first = worker.stdout.getReader();
+    await first.read();
+    await sleep(Math.random() * 12);
+    worker.kill("SIGKILL");
+    await worker.exited;
+  }
+  const last = start(here, 1);
+  expect(await last.exited).toBe(0);
+  const { journal, found } = read(here, "journal");
+  const audit = read(here, "audit");
+  gaps = found.gaps + audit.found.gaps;
+  const keys = await sent(here);
+  for (const key of keys) expect([key, journal.get(key)?.kind]).toEqual([key, "create"]);
+  const audited = new Set(
+    audit.lines.filter(({ event }) => event === "intent").map(({ key }) => key),
+  );
+  for (const key of keys) expect(audited.has(key)).toBe(true);
+  const done = [...journal.all()].filter(({ state }) => state === "done");
+  const open = [...journal.all()].filter(({ state }) => state === "open");
+  expect(new Set(keys).size).toBe(keys.length);
+  for (const { key } of done) expect(keys).toContain(key);
+  expect(open.length).toBeLessThanOrEqual(KILLS);
+  console.error(
+    `${KILLS} kills: ${keys.length} sent, ${done.length} done, ${open.length} open, ${gaps} gaps`,
+  );
+}, 120_000);
+
+test("C1 on a full disk nothing is sent, and once there is room it goes on", async () => {
+  const here = await place();
+  await mkdir(here.directory, { mode: 0o700 });
+  const script = `set -e
+mount -t tmpfs -o mode=0700,size=128k tmpfs "$1"
+run() { "$0" "$3" "$1" "$2" 1; }
+run "$@"
+head -c 1m /dev/zero > "$1/filler" 2>/dev/null || true
+run "$@"; run "$@"
+rm "$1/filler"
+run "$@"`;
+  const argv = [
+    "unshare",
+    "-m",
+    "sh",
+    "-c",
+    script,
+    process.execPath,
+    here.directory,
+    here.server,
+    WORKER,
+  ];
+  const outcome = Bun.spawnSync(argv);
+  const codes = outcome.stdout
+    .toString()
+    .trimEnd()
+    .split("\n")
+    .map((line) => line.split(" ")[0]);
+  expect([codes, outcome.stderr.toString()]).toEqual([
+    ["DONE", "AUDIT_UNAVAILABLE", "AUDIT_UNAVAILABLE", "DONE"],
+    "",
+  ]);
+  expect(await sent(here)).toHaveLength(2);
+}, 30_000);
