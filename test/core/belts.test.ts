@@ -29,7 +29,7 @@ const SESSION: Session = {
 };
 
 function payment(amount: string, note?: string): Exact {
-  const data = { accountId: "A1", transactionData: { amount, recipient: "0xb5" } };
+  const data = { accountId: "account-one", transactionData: { amount, recipient: "0xb5" } };
   return new Exact(JSON.stringify({ type: "CREATE_TRANSACTION", data, note }));
 }
 
@@ -134,7 +134,7 @@ test("C1 neither amount nor recipient nor note is in the audit trail", async () 
   const { acts, books, directory } = open();
   await acts.perform(create(payment("777888999", "very private")), async () => "R1");
   const text = await readFile(join(directory, "audit", String(books.audit.files()[0])), "utf8");
-  for (const secret of ["777888999", "0xb5", "very private", "A1"])
+  for (const secret of ["777888999", "0xb5", "very private", "account-one"])
     expect(text).not.toContain(secret);
 });
 
