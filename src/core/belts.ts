@@ -8,10 +8,10 @@ import { type Exact, member, value } from "../io/json.ts";
 import type { Log } from "../io/log.ts";
 import type { Intent, Outcome, Stages } from "./acts.ts";
 import type { Decision, PolicyStage } from "./policy/stage.ts";
+import { bareRequest, likenessOf, type Place } from "./signing/likeness.ts";
 import type { AuditFacts } from "./state/audit.ts";
 import type { Books, Pages } from "./state/books.ts";
 import { type Entry, type IntentFacts, type Journal, newKey, suspectOf } from "./state/journal.ts";
-import { bareRequest, likenessOf, type Place } from "./state/likeness.ts";
 import type { Session } from "./state/session.ts";
 
 export interface BeltsHost {

@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { type Exact, member, type Node, tree } from "../../io/json.ts";
-import { snakeCase } from "../signing/field.ts";
+import { snakeCase } from "./field.ts";
 
 /** Where a request is created, and by whom: alike means alike there only. */
 export interface Place {
