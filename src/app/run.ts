@@ -167,21 +167,18 @@ async function fail(cause: unknown, context: Context, parts: Parts): Promise<num
   const { output, log, deeds } = parts;
   const error = toCliError(cause);
   logTrace(error, log);
+  // Whatever failed after a write: what was done is said.
+  const isTold = reportDeeds(deeds, log);
   if (context.interrupt.aborted) {
     if (error.code === "OUTCOME_UNKNOWN") log.failure(error.code, error.message);
-    reportDeeds(deeds, log);
     return error.exit;
   }
-  if (error.code === "OUTPUT_ERROR") {
-    if (!reportDeeds(deeds, log)) reportToPerson(error, context, log);
-    return error.exit;
-  }
-  reportToPerson(error, context, log);
+  if (!isTold) reportToPerson(error, context, log);
+  if (error.code === "OUTPUT_ERROR") return error.exit;
   try {
     await output.emit({ error: failureDocument(error) });
   } catch {
     if (error.code === "OUTCOME_UNKNOWN") log.failure(error.code, error.message);
-    reportDeeds(deeds, log);
     return ERRORS.OUTPUT_ERROR.exit;
   }
   return error.exit;
@@ -194,10 +191,14 @@ const DONE = {
   deviceApprove: "was approved with the device",
 } satisfies Record<Deed["kind"], string>;
 
+/** An id may be anything that a server answered. */
+const LONGEST_ID = 128;
+
 /** One line for each write whose answer nobody sees (SPEC §1). True when there was one. */
 function reportDeeds(deeds: readonly Deed[], log: Log): boolean {
   for (const { kind, requestId, key } of deeds) {
-    const named = requestId === undefined ? "A request without an id" : `Request ${requestId}`;
+    const id = requestId?.slice(0, LONGEST_ID);
+    const named = id === undefined ? "A request without an id" : `Request ${id}`;
     const kept = key === undefined ? "" : ` (key ${key})`;
     log.failure(
       "OUTPUT_ERROR",

@@ -81,6 +81,11 @@ for (const form of await builtForms()) {
       api.serve(routes({ "POST /requests": [http("200 OK", JSON.stringify({ id }))] }));
       const { stderr } = await program.shell(`${lineOf(CREATE)} >/dev/full`);
       expect(stderr.trimEnd().split("\n")).toHaveLength(1);
+      api.serve(
+        routes({ "POST /requests": [http("200 OK", `{"id":"${"9".repeat(1_000_000)}"}`)] }),
+      );
+      const long = await program.shell(`${lineOf(CREATE)} >/dev/full`);
+      expect(long.stderr.length).toBeLessThan(400);
     });
 
     test.each(LOST)("M3 a rejection on V1 is said on stderr: %s", async (_name, into) => {

@@ -154,10 +154,10 @@ async function examineOrder(host: ExaminationHost, order: Order): Promise<Examin
   const confirmation =
     jws === undefined ? given : await withRecorded(host, order, challenge, given);
   requireReadable(challenge, confirmation);
-  const wasRefused = await records.wasRefused(challenge.payloadSha256, {
-    ...{ scope: session, id, decision },
-  });
   const review = await reviewOnline(host, id, challenge, decision);
+  // Asked last: a process beside this one may have found a difference meanwhile.
+  const subject = { scope: session, id, decision };
+  const wasRefused = await records.wasRefused(challenge.payloadSha256, subject);
   requireLeave({ act, id, challenge, review, wasRefused, confirmation });
   return { session, challenge, report: reviewReport(id, challenge, review) };
 }
@@ -196,11 +196,11 @@ async function examineSigning(host: ExaminationHost, order: SigningOrder): Promi
   requireReadable(challenge, confirmation);
   requireKind(await sessions.read(), "api");
   if (id !== undefined) await requireOwnChallenge(host, id, challenge);
-  const wasRefused = await records.wasRefused(challenge.payloadSha256);
   const review =
     id === undefined
       ? await reviewOffline(records, challenge)
       : await reviewOnline(host, id, challenge);
+  const wasRefused = await records.wasRefused(challenge.payloadSha256);
   requireLeave({ act: "sign", id: id ?? null, challenge, review, wasRefused, confirmation });
   warnOf(host.log, challenge);
   const publicKey = await host.publicKey();
