@@ -18,6 +18,19 @@ function lineOf(argv: readonly string[]): string {
 const said = (what: string): string =>
   `OUTPUT_ERROR: Request ${what}, but the result could not be printed. Do not repeat the command.\n`;
 
+const V1_PAYMENT = JSON.stringify({
+  type: "CREATE_TRANSACTION",
+  data: {
+    account_id: 25,
+    transaction_type: "BITCOIN_LIKE_SEND",
+    fees_strategy: { type: "SPEED", data: { speed: "NORMAL" } },
+    transaction_data: {
+      ...{ account_name: "ClientA COL TBTC 1", amount: "2500000", currency: "bitcoin_testnet" },
+      ...{ max_fees: "4018", recipient: "tb1q5tsjcyz7xmet07yxtumakt739y53hcttmntajq" },
+    },
+  },
+});
+
 for (const form of await builtForms()) {
   describe(form.name, () => {
     let api: RawApi;
@@ -92,17 +105,8 @@ for (const form of await builtForms()) {
       await using sandbox = await rejecting();
       await using v1 = await Program.at(form, sandbox.env);
       await v1.succeed(["login", "api", "--apiVersion", "v1"]);
-      const { results } = (await v1.succeed([
-        "requests",
-        "list",
-        "--pendingBy",
-        "me",
-        "--limit",
-        "1",
-      ])) as {
-        results: readonly { readonly id: number }[];
-      };
-      const id = String(results[0]?.id);
+      const raised = await v1.succeed(["requests", "create", "--requestData", V1_PAYMENT]);
+      const id = String((raised as { id: number }).id);
       const outcome = await v1.shell(into(lineOf(["requests", "reject", "api", "--id", id])));
       expect(outcome).toMatchObject({ exit: 1, stdout: "", stderr: said(`${id} was rejected`) });
     });
