@@ -10,6 +10,7 @@ import { homebrewFormula, makeImage, scoopManifest } from "../../scripts/package
 import { hostTarget, TARGETS } from "../../scripts/targets.ts";
 import { assetName } from "../../src/core/release/names.ts";
 import { findArtifacts } from "../support/artifacts.ts";
+import { lacks } from "../support/programs.ts";
 import { RELEASE_KEY, signRelease } from "./releases.ts";
 
 const HASHES = new Map(
@@ -55,7 +56,7 @@ function run(...command: string[]): string {
   return stdout.toString();
 }
 
-test.skipIf(Bun.which("skopeo") === null || process.getuid?.() !== 0)(
+test.skipIf(lacks("skopeo") || process.getuid?.() !== 0)(
   "REL-3 the image is read by skopeo, unpacked, and runs as its user (needs skopeo and root)",
   async () => {
     const folder = await mkdtemp(join(tmpdir(), "oci-"));

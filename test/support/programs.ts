@@ -29,6 +29,7 @@ const PACKAGES = {
   script: "bsdutils",
   setpriv: "util-linux",
   shellcheck: "shellcheck",
+  skopeo: "skopeo",
   "softhsm2-util": "softhsm2",
   strace: "strace",
   swtpm: "swtpm",
