@@ -1,6 +1,8 @@
 /** P4: places and pipes; F5: a file with a key or a secret that others can read; F2: the file that the sandbox writes. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { builtForms, Program, SECRET } from "./program.ts";
 import { RawApi } from "./raw-api.ts";
@@ -10,18 +12,22 @@ for (const form of await builtForms()) {
     let api: RawApi;
     let program: Program;
     let secret: string;
+    /** Apart from the home, in which no secret may lie. */
+    let work: string;
 
     beforeAll(async () => {
       api = await RawApi.start();
       api.serve({});
       program = await Program.at(form, { LEDGER_ENTERPRISE_API_URL: api.url });
-      secret = join(program.home, "secret");
+      work = await mkdtemp(join(tmpdir(), "secrets-"));
+      secret = join(work, "secret");
       writeFileSync(secret, SECRET);
       delete program.env.LEDGER_ENTERPRISE_API_KEY_SECRET;
       program.env.LEDGER_ENTERPRISE_API_KEY_SECRET_FILE = secret;
     });
     afterAll(async () => {
       await Promise.all([api, program].map((resource) => resource[Symbol.asyncDispose]()));
+      await rm(work, { recursive: true });
     });
 
     const finding = async (): Promise<unknown> => {
@@ -96,7 +102,7 @@ for (const form of await builtForms()) {
     });
 
     test("F2 the sandbox writes a file that a shell can source, for this user alone", async () => {
-      const file = join(program.home, "sandbox.env");
+      const file = join(work, "sandbox.env");
       const child = program.start(["sandbox", "start", "--envFile", file]);
       const { value } = await child.stdout.getReader().read();
       const { environment } = JSON.parse(new TextDecoder().decode(value));

@@ -283,7 +283,7 @@ for (const form of await twoForms()) {
       const before = bytes();
       api.serve({ "POST /auth/token": [refused("401 X")] });
       const { hint } = await program.fail(["login", "api"], 3, "UNAUTHORIZED");
-      expect(hint).toContain("API key id and secret");
+      expect(hint).toContain("LEDGER_ENTERPRISE_API_KEY_ID, LEDGER_ENTERPRISE_API_KEY_SECRET");
       expect(bytes()).toBe(before);
       expect(api.requests).toHaveLength(1);
     });
