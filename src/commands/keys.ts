@@ -47,7 +47,7 @@ const generate = command({
     if (bytes === undefined) throw new Error("the new public key is not on its curve");
     const publicHalf = { publicKey: publicKeyHex, fingerprint: fingerprint(bytes) };
     if (out === undefined) return { ...publicHalf, privateKey: pemHex };
-    await files.writeNew(out, new TextEncoder().encode(`${pemHex}\n`), 0o600);
+    await files.writeNew(out, new TextEncoder().encode(`${pemHex}\n`), 0o600, "--out");
     return { ...publicHalf, file: out };
   },
 });

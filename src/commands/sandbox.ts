@@ -32,7 +32,7 @@ async function keep(
 ): Promise<void> {
   const lines = running.description.environment.map((line) => `${line}\n`).join("");
   try {
-    await files.writeNew(envFile, new TextEncoder().encode(lines), 0o600);
+    await files.writeNew(envFile, new TextEncoder().encode(lines), 0o600, "--envFile");
   } catch (cause) {
     await running.close();
     throw cause;

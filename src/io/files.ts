@@ -14,7 +14,7 @@ import {
 } from "node:fs";
 import { lstat, mkdir, readdir, rename, stat, unlink } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import type { ErrorCode } from "../errors.ts";
+import { CliError, type ErrorCode } from "../errors.ts";
 import { errnoOf, ioError } from "./ioerror.ts";
 import { randomName } from "./random.ts";
 
@@ -157,27 +157,33 @@ const NOT_A_PLACE = new Set([
 ]);
 
 /**
- * Writes a file that must not exist yet (`keys generate --out`). Throws FILE_EXISTS, INVALID_PATH,
+ * Writes a file that must not exist yet (`keys generate --out`). `option` named it. Throws
+ * FILE_EXISTS, INVALID_PATH,
  * IO_ERROR.
  */
-export async function writeNewFile(path: string, bytes: Uint8Array, mode: number): Promise<void> {
+export async function writeNewFile(
+  path: string,
+  bytes: Uint8Array,
+  mode: number,
+  option?: string,
+): Promise<void> {
   try {
     createFile(path, bytes, mode);
   } catch (cause) {
     const errno = errnoOf(cause);
-    if (errno === "EEXIST")
-      throw ioError(
-        "FILE_EXISTS",
-        "There is a file already, which was left as it is.",
-        path,
+    const named = option === undefined ? {} : { field: option };
+    const details = { reason: errno, path };
+    if (errno === "EEXIST") {
+      throw new CliError("FILE_EXISTS", {
+        message: `${option === undefined ? "There is a file already" : `${option} names a file that exists`}; it was left as it is.`,
+        ...(option === undefined ? {} : { hint: "Name another file, or remove this one first." }),
+        ...named,
+        details,
         cause,
-      );
-    throw ioError(
-      NOT_A_PLACE.has(errno) ? "INVALID_PATH" : "IO_ERROR",
-      "The file could not be made.",
-      path,
-      cause,
-    );
+      });
+    }
+    const code = NOT_A_PLACE.has(errno) ? "INVALID_PATH" : "IO_ERROR";
+    throw new CliError(code, { message: "The file could not be made.", ...named, details, cause });
   }
   syncDirectory(dirname(path));
 }
