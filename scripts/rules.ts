@@ -34,7 +34,12 @@ export function readRules(page = readFileSync(join(ROOT, "docs/rules.md"), "utf8
   return rules;
 }
 
-/** The ids in `text` that must be rules. */
+/** The facts of the API that tests and code cite (docs/api/facts.md). */
+export function readFacts(): Rule[] {
+  return readRules(readFileSync(join(ROOT, "docs/api/facts.md"), "utf8"));
+}
+
+/** The ids in `text` that must be rules or facts. */
 export function citedIn(text: string): string[] {
   return [...new Set(text.match(CITATION))].filter((id) => !OTHERS.has(id));
 }

@@ -6,7 +6,7 @@ import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { ROOT } from "../scripts/build.ts";
 import { coverageOf, idsOf } from "../scripts/catalogue.ts";
-import { citedIn, readRules, writtenFiles } from "../scripts/rules.ts";
+import { citedIn, readFacts, readRules, testsById, writtenFiles } from "../scripts/rules.ts";
 
 const NONE = { untested: {}, notBuilt: {} };
 
@@ -60,12 +60,19 @@ test("docs/rules.md has each rule once in its section, in at most two sentences"
 });
 
 test("every id that is cited is a rule", async () => {
-  const ids = new Set(readRules().map(({ id }) => id));
+  const ids = new Set([...readRules(), ...readFacts()].map(({ id }) => id));
   const texts = writtenFiles().map(async (file) => [file, await Bun.file(file).text()] as const);
   const unknown = (await Promise.all(texts)).flatMap(([file, text]) =>
     citedIn(text).flatMap((id) => (ids.has(id) ? [] : [`${file}: ${id}`])),
   );
   expect(unknown).toEqual([]);
+});
+
+test("every fact of the API has a test whose name opens with it", () => {
+  const tests = testsById();
+  const facts = readFacts().map(({ id }) => id);
+  expect(facts.length).toBeGreaterThan(20);
+  expect(facts.filter((id) => !tests.has(id))).toEqual([]);
 });
 
 test("an id that is not a rule is noticed", () => {

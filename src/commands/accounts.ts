@@ -1,13 +1,21 @@
 /** Accounts of the workspace. Source: Accounts section of the API reference; balance guide. */
 import * as v from "valibot";
-import { flag, id, many, oneOf, required, text } from "../cli/argument.ts";
+import { flag, id, integer, many, oneOf, required, text } from "../cli/argument.ts";
 import { group } from "../cli/command.ts";
 import { readBalances } from "../core/api/balance.ts";
 import { command } from "./parts/command.ts";
 import { base, given, maybe, times } from "./parts/fields.ts";
 import { getOf, listOf } from "./parts/resource.ts";
 
-const Balance = () => v.looseObject({ total: v.string(), pending: given });
+/** V1's guide has numbers where its reference has text. */
+const Amount = () => v.union([v.string(), v.number()]);
+const Balance = () => v.looseObject({ total: Amount(), pending: v.optional(Amount()) });
+
+/** What `--allowedAction` takes. */
+const ALLOWED_ACTIONS = [
+  ...["SEND", "STAKE", "DEPLOY_CONTRACT", "EXECUTE_CONTRACT", "ACTIVATE_TOKEN", "RECEIVE"],
+  ...["SIGN_MESSAGE", "SIGN_DIGESTS"],
+];
 
 const Account = () =>
   v.looseObject({
@@ -21,9 +29,9 @@ const Account = () =>
     status: given,
     ...times,
     /** V1: the total alone. */
-    balance: v.optional(v.union([Balance(), v.string()])),
-    available_balance: given,
-    pending_balance: given,
+    balance: v.optional(v.union([Balance(), v.string(), v.number()])),
+    available_balance: v.optional(Amount()),
+    pending_balance: v.optional(Amount()),
     asset: v.optional(v.looseObject({})),
     governance: v.optional(v.looseObject({})),
   });
@@ -67,16 +75,32 @@ export const accounts = group("Accounts and their balances.", {
     summary: "List accounts.",
     operation: "accounts.list",
     item: Account,
+    sortBy: ["name", "currency", "index", "createdAt", "updatedAt"],
     filters: {
       status: oneOf("Only accounts in this status.", ["ACTIVE", "INACTIVE"]),
       name: text("Only accounts whose name matches."),
-      governanceType: text("Only accounts of this governance type.", "<type>", 64),
-      skipLiveData: flag("Leave out live balances; faster."),
+      governanceType: oneOf("Only accounts of this governance type (V2).", [
+        "CLASSIC",
+        "TRADELINK",
+        "RAW_SIGNING",
+      ]),
+      allowedAction: oneOf("Only accounts with which you may do this (V2).", ALLOWED_ACTIONS),
+      currency: text("Only accounts of this currency.", "<currency>", 64),
+      index: integer("Only accounts with this index (V2).", 0, 2_147_483_647),
+      contractAddress: text("Only accounts of this token contract (V2).", "<address>", 128),
+      support: oneOf("Only accounts of this support (V2).", ["standalone", "legacy"]),
+      skipLiveData: flag(
+        "Leave out live balances where the server can: newer ones ignore it (V2).",
+      ),
     },
     examples: [
       {
         line: "accounts list --status ACTIVE --all --fields id,name,balance.total",
         means: "Every active account, three fields each",
+      },
+      {
+        line: "accounts list --allowedAction SEND --fields id,name,currency",
+        means: "From which accounts may I send?",
       },
       { line: "accounts list --name Treasury", means: "Find an account's id by its name" },
     ],

@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { many, pair, required, text } from "../cli/argument.ts";
 import { checkPath } from "../core/api/path.ts";
 import { V1_READS } from "../core/api/v1reads.ts";
+import { encode } from "../io/json.ts";
 import { command } from "./parts/command.ts";
 
 export const api = command({
@@ -13,7 +14,7 @@ export const api = command({
   ],
   reference: { v1: V1_READS },
   effect: "read",
-  needs: ["reader"],
+  needs: ["reader", "log"],
   args: {
     path: required(
       text("Path below the base URL, beginning with '/'; no query in it.", "</path>", 2048),
@@ -28,5 +29,14 @@ export const api = command({
       means: "The second page of an account's NFTs on V1",
     },
   ],
-  run: ({ reader }, { path, query }) => reader.get(checkPath(path), query),
+  run: async ({ reader, log }, { path, query }) => {
+    const isRead = (await reader.session()).apiVersion === "v2";
+    const off = isRead ? query.find(([, given]) => given === "false") : undefined;
+    if (off !== undefined)
+      log.warn(
+        "QUERY_FALSE",
+        `API V2 may read ${encode(off[0])}=false as true; leave the parameter out.`,
+      );
+    return reader.get(checkPath(path), query);
+  },
 });

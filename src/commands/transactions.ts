@@ -38,16 +38,18 @@ const Estimate = () =>
   });
 
 const accountId = required(id("Id of the account."));
+const ofAccount = id("Id of the account; V1 lists all accounts' transactions without it.");
 
 export const transactions = group("Transactions of an account, and fee estimates.", {
   list: cursorListOf({
-    summary: "List transactions of an account.",
+    summary: "List transactions, of one account or on V1 of all.",
     notes: [
       "Order: API V1 gives the newest first. For API V2 no order is documented: sort by `createdAt` where it matters.",
     ],
     operation: "transactions.list",
     item: Transaction,
-    filters: { accountId },
+    filters: { accountId: ofAccount },
+    fails: ["MISSING_OPTION"],
     examples: [
       { line: "transactions list --accountId ACCOUNT_ID --limit 20", means: "The first twenty" },
     ],

@@ -1,5 +1,6 @@
 /** `whoami`: the session, and the user behind it. */
 import * as v from "valibot";
+import { subjectOf } from "../core/state/claims.ts";
 import { describeSession } from "../core/state/session.ts";
 import { command } from "./parts/command.ts";
 import { Session } from "./parts/login.ts";
@@ -7,16 +8,25 @@ import { User } from "./users.ts";
 
 export const whoami = command({
   summary: "The session, and the user behind it.",
+  notes: [
+    "V1 has no current user: `user` is null, and `subject` is the holder of the token, not an id of the API; 'users list' shows each user's `pub_key`.",
+  ],
   effect: "read",
   needs: ["reader"],
   args: {},
-  output: () => v.looseObject({ session: Session(), user: v.nullable(User()) }),
+  output: () =>
+    v.looseObject({
+      session: Session(),
+      user: v.nullable(User()),
+      subject: v.optional(v.string()),
+    }),
   fields: "object",
   examples: [{ line: "whoami", means: "Is there a session, whose, and until when?" }],
   run: async ({ reader }) => {
     const before = await reader.session();
     const canAsk = before.apiVersion === "v2" && before.kind !== "reporting";
     const user = canAsk ? await reader.read("users.get", { id: "me" }) : null;
-    return { session: describeSession(await reader.session()), user };
+    const session = await reader.session();
+    return { session: describeSession(session), user, subject: subjectOf(session) };
   },
 });

@@ -89,7 +89,7 @@ function pick<T>(rows: ReadonlyMap<string, T>, ids: readonly string[]): T[] {
   return [...new Set(ids)].flatMap((id) => rows.get(id) ?? []);
 }
 
-export function showAccount(account: Account, { world, query }: Call) {
+export function showAccount(account: Account, { world, query, switches }: Call) {
   const {
     currency,
     contractAddress,
@@ -100,6 +100,7 @@ export function showAccount(account: Account, { world, query }: Call) {
     policyId,
   } = account;
   const live = { total: `${account.balance}`, pending: `${reserved(world.workspace, account)}` };
+  const isHidden = query.isTrue("skipLiveData");
   return {
     ...showRow(account),
     currency,
@@ -107,8 +108,13 @@ export function showAccount(account: Account, { world, query }: Call) {
     contractAddress: contractAddress ?? null,
     index,
     derivationPath,
-    balance: query.isTrue("skipLiveData") ? undefined : live,
-    asset: { type: contractAddress === undefined ? "NATIVE" : "TOKEN", address, parentId },
+    balance: isHidden || switches.assetBalance ? undefined : live,
+    asset: {
+      type: contractAddress === undefined ? "NATIVE" : "TOKEN",
+      address,
+      parentId,
+      ...(switches.assetBalance && !isHidden ? { balance: live } : {}),
+    },
     governance: { type: account.governanceType, policyId },
   };
 }
@@ -145,14 +151,28 @@ export function showRequest(request: VaultRequest, { query }: Call) {
     state,
     reviewSteps: steps.map(({ stageName, quorum }) => ({ stageName, quorum })),
     currentStepIndex,
+    expiresAt: iso(request.expiresAt),
+    /** Deprecated: use expiresAt. */
     expiredAt: iso(request.expiresAt),
     targetId,
     note,
-    createdBy,
+    createdById: createdBy,
     reviews: request.reviews.map((one) => ({ ...one, ...times(one) })),
     ...times(request),
     inflight: query.isTrue("withInflight") ? { numFailed: 0 } : undefined,
   };
+}
+
+/** What a per-coin creation answers: no data, steps or reviews (N10). */
+export function showCoinRequest(request: VaultRequest, call: Call) {
+  const {
+    data: _,
+    reviewSteps: __,
+    reviews: ___,
+    inflight: ____,
+    ...shown
+  } = showRequest(request, call);
+  return { ...shown, note: request.note ?? null };
 }
 
 export function showTokens({ accessToken, refreshToken }: TokenPair) {

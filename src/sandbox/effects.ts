@@ -78,7 +78,7 @@ const EFFECTS: Readonly<Record<string, (workspace: Workspace, data: JsonObject) 
       };
       const governance = {
         policyId: policyName === undefined ? model.policyId : policy.id,
-        governanceType: "POLICY",
+        governanceType: "CLASSIC",
       };
       workspace.accounts.set(row.id, {
         ...row,

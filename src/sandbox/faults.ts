@@ -94,8 +94,28 @@ const SWITCHES = record(
     challengeBytes: nullable(base64),
     /** Tokens that are no JWTs. */
     opaqueTokens: flag,
-    /** At most so many calls in a window; then 420 with X-RateLimit-* and Retry-After. */
-    rateLimit: nullable(record({ limit: number(0, 1e6), windowSeconds: number(0, 1e6, true) })),
+    /**
+     * At most so many calls in a window; then 429 on V2 and 420 on V1, or `status`, with
+     * X-RateLimit-* and Retry-After.
+     */
+    rateLimit: nullable(
+      record(
+        { limit: number(0, 1e6), windowSeconds: number(0, 1e6, true) },
+        { status: number(420, 429) },
+      ),
+    ),
+    /** Drop names that an operation does not have, in silence, instead of refusing them. */
+    dropUnknown: flag,
+    /** Names that the server does not know, in queries and, at any depth, in bodies. */
+    unknownNames: list(text()),
+    /** V2: errors without `data`, as the framework's older versions had them. */
+    bareErrors: flag,
+    /** Operations that the server does not have, such as `GET /requests/{id}/challenge`. */
+    missingOperations: list(text(/^(GET|POST) \//, "a method and a path")),
+    /** V2: the status of a review of a request that does not exist; neither is documented. */
+    missingRequestStatus: number(400, 404),
+    /** V2: the live balance is inside `asset`, and not on the account. */
+    assetBalance: flag,
     /** Of the sandbox operator, as the rest: */
     isSuspended: flag,
     legacyViewAll: flag,
@@ -123,6 +143,12 @@ export function initialSwitches(operator: OperatorSwitches, freshChallenges: boo
     assetDecimals: "right",
     opaqueTokens: false,
     rateLimit: null,
+    dropUnknown: false,
+    unknownNames: [],
+    bareErrors: false,
+    missingOperations: [],
+    missingRequestStatus: 404,
+    assetBalance: false,
     isSuspended,
     legacyViewAll,
     pubKey,

@@ -4,7 +4,7 @@ import type { Devices } from "./device.ts";
 import type { Switches } from "./faults.ts";
 import type { Governance } from "./governance.ts";
 import type { Json } from "./json.ts";
-import { type Check, type Checks, checkOf, insist, invalid } from "./schema.ts";
+import { type Check, type Checks, checkOf, insist, invalid, without } from "./schema.ts";
 import type { Sessions } from "./sessions.ts";
 import type { User, Workspace } from "./workspace.ts";
 
@@ -28,13 +28,18 @@ export interface Call {
   readonly params: Readonly<Record<string, string>>;
   readonly query: Query;
   readonly body: Json;
+  readonly switches: Pick<Switches, "assetBalance" | "missingRequestStatus">;
 }
 
 interface Shape {
+  /** The procedure behind it, as V2's framework names it in an error's `data.path`. */
+  readonly procedure?: string;
   readonly method: "GET" | "POST";
   /** Below the dialect's base path; `{name}` stands for one segment. */
   readonly path: string;
   readonly query?: Checks;
+  /** Query names that must be there. */
+  readonly required?: readonly string[];
   /** Query names that may stand several times. */
   readonly repeatable?: readonly string[];
   /** Absent: the call has no body. */
@@ -68,7 +73,11 @@ export interface Dialect {
    * The error document of a status, as this API version writes it. `route` is the operation that
    * refuses; absent where no operation has the path.
    */
-  errorBody(status: number, message: string, issues: readonly string[], route?: Route): unknown;
+  errorBody(status: number, message: string, issues: readonly string[], route?: Route): object;
+  /** The status of one call too many. */
+  readonly limitStatus: 420 | 429;
+  /** What a body that is not JSON is refused with: by its content type, and by its syntax. */
+  readonly bodyFaults: { readonly type: 400 | 415; readonly syntax: 400 | 500 };
   /** The caller. Throws Refusal 401, 403. */
   authenticate(world: World, headers: Headers): User;
 }
@@ -88,8 +97,9 @@ export class Query {
   number(name: string, fallback: number): number {
     return Number(this.text(name) ?? fallback);
   }
+  /** As V2's framework reads a flag: any text is true, `false` and `0` with it (N6). */
   isTrue(name: string): boolean {
-    return this.text(name) === "true";
+    return (this.text(name) ?? "") !== "";
   }
 }
 
@@ -122,11 +132,26 @@ function matchPath(template: string, path: string): Record<string, string> | und
   return params;
 }
 
+/** How names that an operation does not have are met. */
+export interface Names {
+  /** Dropped without a word, as V2's framework does unless told otherwise; else refused. */
+  readonly dropUnknown: boolean;
+  /** Names that this server pretends not to know, in queries and, at any depth, in bodies. */
+  readonly unknownNames: readonly string[];
+}
+
 /**
  * Reads a query string by the route's table. Throws Refusal 400 for unknown, repeated and ill-typed
  * parameters.
  */
-export function readQuery({ query = {}, repeatable = [] }: Route, text: string): Query {
+export function readQuery(
+  { query: documented = {}, required = [], repeatable = [] }: Route,
+  text: string,
+  { dropUnknown, unknownNames }: Names,
+): Query {
+  const query = Object.fromEntries(
+    Object.entries(documented).filter(([name]) => !unknownNames.includes(name)),
+  );
   const values = new Map<string, string[]>();
   for (const pair of text.split("&").filter((part) => part !== "")) {
     const [name = "", ...rest] = pair.split("=");
@@ -135,11 +160,17 @@ export function readQuery({ query = {}, repeatable = [] }: Route, text: string):
   }
   const issues = [...values].flatMap(([name, given]) => {
     const check = checkOf(query, name);
+    if (check === undefined && dropUnknown) {
+      values.delete(name);
+      return [];
+    }
     if (check === undefined) return [`Unrecognized query parameter: ${JSON.stringify(name)}`];
     if (given.length > 1 && !repeatable.includes(name))
       return [`Query parameter ${name} stands ${given.length} times`];
     return given.flatMap((value) => check(value, `query.${name}`));
   });
+  const missing = required.filter((name) => !values.has(name));
+  issues.push(...missing.map((name) => `Invalid input at query.${name}: required`));
   if (issues.length > 0) throw invalid(...issues);
   return new Query(values);
 }
@@ -152,8 +183,14 @@ function decode(text: string, where: string): string {
   }
 }
 
-/** Checks the body of a route. Throws Refusal 400. */
-export function checkBody({ body: check }: Route, body: Json | undefined): Json {
+/** Checks the body of a route and gives what is left of it. Throws Refusal 400. */
+export function checkBody(
+  { body: check }: Route,
+  given: Json | undefined,
+  { dropUnknown, unknownNames }: Names,
+): Json {
+  const known = given === undefined || !dropUnknown ? given : without(given, new Set(unknownNames));
+  const body = known !== undefined && dropUnknown ? (check?.prune?.(known) ?? known) : known;
   if (check === undefined && body !== undefined) throw invalid("This call takes no body");
   if (check !== undefined && body === undefined) throw invalid("A JSON body is required");
   if (check !== undefined && body !== undefined) insist(check, body, "body");

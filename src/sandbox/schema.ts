@@ -7,6 +7,8 @@ import { type Json, JsonNumber, type JsonObject } from "./json.ts";
 /** Gives a sentence for each fault; none means that the value, made plain, is a T. */
 export interface Check<T = unknown> {
   (value: Json, at: string): string[];
+  /** The value without the names that the check does not know. Absent: it has no names. */
+  prune?(value: Json): Json;
   readonly gives?: T;
 }
 export type Checks = Readonly<Record<string, Check>>;
@@ -21,7 +23,7 @@ type Fields<R extends Checks, O extends Checks> = { [K in keyof R]: Of<R[K]> } &
  * was wrong with the input.
  */
 export class Refusal extends Error {
-  readonly status: 400 | 401 | 403 | 404 | 413;
+  readonly status: 400 | 401 | 403 | 404 | 413 | 415 | 500;
   readonly issues: readonly string[];
   constructor(status: Refusal["status"], message: string, issues: readonly string[] = []) {
     super(message);
@@ -94,14 +96,22 @@ export function digits(min: number, max: number): Check<string> {
 }
 
 export function nullable<T>(check: Check<T>): Check<T | null> {
-  return (value, at) => (value === null ? [] : check(value, at));
+  const own: Check<T | null> = (value, at) => (value === null ? [] : check(value, at));
+  return pruning(own, check.prune);
 }
 
 export function list<T>(item: Check<T>): Check<T[]> {
-  return (value, at) =>
+  const own: Check<T[]> = (value, at) =>
     Array.isArray(value)
       ? value.flatMap((one: Json, n) => item(one, `${at}[${n}]`))
       : kind("array")(value, at);
+  return pruning(own, (value) =>
+    Array.isArray(value) ? value.map((one: Json) => item.prune?.(one) ?? one) : value,
+  );
+}
+
+function pruning<T>(check: Check<T>, prune: Check["prune"]): Check<T> {
+  return prune === undefined ? check : Object.assign(check, { prune });
 }
 
 /** An object with any names, each value of one kind. */
@@ -118,7 +128,7 @@ export function record<R extends Checks, O extends Checks = Record<never, Check>
   optional?: O,
   isOpen = false,
 ): Check<Fields<R, O>> {
-  return (value, at) => {
+  const own: Check<Fields<R, O>> = (value, at) => {
     if (!(value instanceof Map)) return object(value, at);
     const given = value as JsonObject;
     const missing = Object.keys(required).filter((name) => !given.has(name));
@@ -130,6 +140,23 @@ export function record<R extends Checks, O extends Checks = Record<never, Check>
     }
     return issues;
   };
+  return pruning(own, (value) => {
+    if (!(value instanceof Map)) return value;
+    const kept = [...(value as JsonObject)].flatMap(([name, member]): [string, Json][] => {
+      const check = checkOf(required, name) ?? checkOf(optional ?? {}, name);
+      if (check === undefined && !isOpen) return [];
+      return [[name, check?.prune?.(member) ?? member]];
+    });
+    return new Map(kept);
+  });
+}
+
+/** The value without any member, at any depth, that has one of these names. */
+export function without(value: Json, names: ReadonlySet<string>): Json {
+  if (Array.isArray(value)) return value.map((one: Json) => without(one, names));
+  if (!(value instanceof Map)) return value;
+  const kept = [...(value as JsonObject)].filter(([name]) => !names.has(name));
+  return new Map(kept.map(([name, member]) => [name, without(member, names)]));
 }
 
 export function checkOf(checks: Checks, name: string): Check | undefined {

@@ -4,7 +4,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { type Controls, executes, type Fault, type LogEntry } from "./faults.ts";
+import { type Controls, executes, type Fault, type LogEntry, type Switches } from "./faults.ts";
 import { encodeJson, type Json, JsonSyntaxError, readJson } from "./json.ts";
 import type { Page } from "./page/page.ts";
 import { checkBody, type Dialect, findRoute, type Route, readQuery, type World } from "./routes.ts";
@@ -106,12 +106,21 @@ async function serve(
   const isExecuted = fault === undefined || executes(fault);
   const answer = isExecuted
     ? respond(served, dialect, received)
-    : failure(served.dialects, path, undefined, fault.status);
+    : failure(served.dialects, path, undefined, fault.status, routeOf(dialect, received));
   if (fault === undefined) {
     entry.status = answer.status;
     return send(response, answer);
   }
   await spoil(request, response, answer, { fault, isExecuted, entry, stop });
+}
+
+/** The operation that a call is for; undefined where none is. */
+function routeOf(dialect: Dialect, { method, path }: Received): Route | undefined {
+  try {
+    return findRoute(dialect, method, path)?.route;
+  } catch {
+    return undefined;
+  }
 }
 
 /** A page in a browser must not reach the sandbox through a name that it lets point here. */
@@ -175,14 +184,25 @@ function respond(
   received: Received,
 ): Answer {
   const limit = controls.countCall();
+  const { switches } = controls;
   const answer = ((): Answer => {
-    if (limit.isOver) return failure(dialects, received.path, undefined, 420);
+    if (limit.isOver)
+      return failure(
+        dialects,
+        received.path,
+        undefined,
+        switches.rateLimit?.status ?? dialect.limitStatus,
+      );
     let found: ReturnType<typeof findRoute>;
     try {
       found = findRoute(dialect, received.method, received.path);
-      return json(200, dispatch(world, dialect, received, found));
+      const isHidden = switches.missingOperations.includes(
+        `${found?.route.method} ${found?.route.path}`,
+      );
+      if (isHidden) found = undefined;
+      return json(200, dispatch(world, dialect, received, found, switches));
     } catch (error) {
-      return failure(dialects, received.path, error, 500, found?.route);
+      return failure(dialects, received.path, error, 500, found?.route, switches.bareErrors);
     }
   })();
   return { ...answer, headers: { ...answer.headers, ...limit.headers } };
@@ -193,40 +213,61 @@ function dispatch(
   dialect: Dialect,
   { method, query, headers, bytes }: Received,
   found: ReturnType<typeof findRoute>,
+  switches: Switches,
 ): unknown {
-  if (found === undefined) throw new Refusal(404, "No such operation");
+  if (found === undefined) throw new Refusal(404, "Not found");
   const { route, params } = found;
+  const document = readDocument(headers, bytes, method, dialect.bodyFaults);
   world.governance.advance();
   const user = "open" in route ? undefined : dialect.authenticate(world, headers);
-  const checkedQuery = readQuery(route, query);
-  const body = checkBody(route, readDocument(headers, bytes, method));
+  const checkedQuery = readQuery(route, query, switches);
+  const body = checkBody(route, document, switches);
   if ("open" in route) return route.open(world, body, headers, params);
-  return user && route.handle({ world, user, params, query: checkedQuery, body });
+  return user && route.handle({ world, user, params, query: checkedQuery, body, switches });
 }
 
-/** The JSON body, or undefined when there is none. Throws Refusal 400, 413. */
+/**
+ * The JSON body, or undefined when there is none. Throws Refusal 413, and as `faults` says; V2's
+ * framework answers 500 for an empty body and a broken one (N9).
+ */
 function readDocument(
   headers: IncomingMessage["headers"],
   bytes: Buffer,
   method: string,
+  faults: Dialect["bodyFaults"] = { type: 400, syntax: 400 },
 ): Json | undefined {
   if (bytes.length > LARGEST_BODY) throw new Refusal(413, "The body is larger than 2 MiB");
   const type = headers["content-type"];
   const isJson = type !== undefined && /^application\/json(?:\s*;\s*charset=utf-8)?$/i.test(type);
-  if (type === undefined ? method === "POST" : !isJson) {
-    throw invalid("Content-Type must be application/json");
+  const isChecked = faults.type === 400 || method === "POST";
+  if (isChecked && (type === undefined ? method === "POST" : !isJson)) {
+    if (faults.type === 400) throw invalid("Content-Type must be application/json");
+    const message = type === undefined ? "Missing content-type header" : "Unsupported content-type";
+    throw new Refusal(faults.type, message);
   }
-  if (bytes.length === 0) return undefined;
+  if (bytes.length === 0 && (method !== "POST" || faults.syntax === 400)) return undefined;
   try {
     return readJson(bytes);
   } catch (error) {
     if (!(error instanceof JsonSyntaxError)) throw error;
-    throw invalid(error.message);
+    if (faults.syntax === 400 || isLooselyJson(bytes)) throw invalid(error.message);
+    throw new Refusal(500, "Internal server error");
+  }
+}
+
+/** What the runtime's parser takes, such as a name twice, is refused here with its reason. */
+function isLooselyJson(bytes: Buffer): boolean {
+  try {
+    JSON.parse(bytes.toString("utf8"));
+    return true;
+  } catch {
+    return false;
   }
 }
 
 const MESSAGES: Readonly<Record<number, string>> = {
   420: "Too many requests",
+  429: "Too many requests",
   500: "Internal server error",
 };
 
@@ -240,19 +281,21 @@ function failure(
   error: unknown,
   bareStatus = 500,
   route?: Route,
+  isBare = false,
 ): Answer {
   const { errorBody } = dialectOf(dialects, path);
   const [status, message, issues] =
     error instanceof Refusal
       ? [error.status, error.message, error.issues]
       : [bareStatus, MESSAGES[bareStatus] ?? "Answer on demand", []];
-  return json(status, errorBody(status, message, issues, route));
+  const body = Object.entries(errorBody(status, message, issues, route));
+  return json(status, Object.fromEntries(body.filter(([name]) => name !== "data" || !isBare)));
 }
 
 function json(status: number, document: unknown): Answer {
   return {
     status,
-    headers: { "content-type": "application/json; charset=utf-8" },
+    headers: { "content-type": "application/json" },
     body: Buffer.from(encodeJson(document)),
   };
 }

@@ -65,6 +65,7 @@ const FAMILIES: Readonly<Record<string, Family>> = {
   RIPPLE_LIKE: { address: new RegExp(`^r${BASE58}{24,34}$`), customFees: [], fee: simple(10n) },
   STELLAR_LIKE: { address: /^G[A-Z2-7]{55}$/, customFees: [], fee: simple(100n) },
   TRON_LIKE: { address: new RegExp(`^T${BASE58}{33}$`), customFees: [], fee: simple(550_000n) },
+  SUI_LIKE: { address: /^0x[0-9a-f]{64}$/, customFees: [], fee: simple(1_000_000n) },
   SOLANA_LIKE: {
     address: new RegExp(`^${BASE58}{32,44}$`),
     customFees: undefined,
@@ -82,6 +83,7 @@ export const CURRENCIES: Readonly<
   ripple: { name: "XRP", ticker: "XRP", decimals: 6, family: "RIPPLE_LIKE" },
   stellar: { name: "Stellar", ticker: "XLM", decimals: 7, family: "STELLAR_LIKE" },
   tron: { name: "Tron", ticker: "TRX", decimals: 6, family: "TRON_LIKE" },
+  sui: { name: "Sui", ticker: "SUI", decimals: 9, family: "SUI_LIKE" },
   solana: { name: "Solana", ticker: "SOL", decimals: 9, family: "SOLANA_LIKE" },
 };
 
@@ -133,6 +135,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
     optional: { tag: nullable(number(0, 2 ** 32 - 1)) },
   },
   STELLAR_LIKE_SEND: { operation: "SEND", required: move, optional: { memo: nullable(memo) } },
+  SUI_LIKE_SEND: { operation: "SEND", required: move, optional: { coinType: nullable(text()) } },
   TRON_LIKE_SEND: { operation: "SEND", required: move },
   SOLANA_LIKE_SEND: { operation: "SEND", required: move, optional: priority },
   SOLANA_LIKE_SEND_SPL_TOKEN_CHECKED: {

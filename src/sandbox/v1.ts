@@ -86,6 +86,15 @@ function resource<T extends Listed>(path: string, source: Source<T>): Route[] {
   ];
 }
 
+/** The operators; entities of the sandbox do not say which accounts are theirs. */
+function usersOfEntity(call: Call): unknown {
+  const id = idOf(call);
+  const { workspace } = call.world;
+  found([...workspace.entities.values()].find(({ legacyId }) => legacyId === id));
+  const operators = [...workspace.users.values()].filter(({ role }) => role === "OPERATOR");
+  return page(call, operators, (user) => show.showUser(user, workspace));
+}
+
 function isChosen({ createdAt, legacyId, name = "" }: Listed, query: Query): boolean {
   const after = Date.parse(query.text("created_after") ?? "1970-01-01T00:00:00Z");
   const before = Date.parse(query.text("created_before") ?? "9999-12-31T00:00:00Z");
@@ -387,6 +396,7 @@ const ROUTES: readonly Route[] = [
       isAsked(query, "status", show.showEntity(entity, world.workspace).status),
     show: (entity, { workspace }) => show.showEntity(entity, workspace),
   }),
+  { method: "GET", path: "/entities/{id}/users", handle: usersOfEntity },
   { method: "GET", path: "/currencies", handle: currencies },
   { method: "GET", path: "/currencies/tokens", handle: tokenList },
   {
@@ -426,6 +436,8 @@ const NAMES: Readonly<Record<number, string>> = {
 export const V1: Dialect = {
   base: "/vault",
   routes: ROUTES,
+  limitStatus: 420,
+  bodyFaults: { type: 400, syntax: 400 },
   /** A path that V1 does not have is answered by its gateway. */
   errorBody: (status, message, issues, route) =>
     status === 404 && route === undefined

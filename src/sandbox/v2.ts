@@ -7,6 +7,7 @@ import { currenciesV2, tokensV2 } from "./assets.ts";
 import { getChannels, loginRoutes } from "./device.ts";
 import {
   showAccount,
+  showCoinRequest,
   showDescribed,
   showGroup,
   showPolicy,
@@ -17,11 +18,13 @@ import {
   showWhitelist,
 } from "./documents.ts";
 import { type Decision, pendingReviews } from "./governance.ts";
-import { type JsonObject, memberAt, textAt } from "./json.ts";
+
+import { fromPlain, type Json, type JsonObject, memberAt, textAt } from "./json.ts";
 import { found, resource, visibleUsers } from "./pages.ts";
 import type { Call, Dialect, Route } from "./routes.ts";
-import { choice, invalid, object, Refusal, record, text } from "./schema.ts";
+import { choice, digits, invalid, object, Refusal, record, text } from "./schema.ts";
 import { estimateFee } from "./transactions.ts";
+
 import type { Account, Group, Policy, Row, User, VaultRequest } from "./workspace.ts";
 
 const CURSOR_PAGE = 20;
@@ -91,14 +94,13 @@ function listTransactions(call: Call): unknown {
   return { next, results: results.map((row) => showTransaction(row, world.clock())) };
 }
 
-/** Approve and reject document no 404, so a request that is missing there is a 400. */
-function requestOf({ world, params }: Call, missing: 400 | 404): VaultRequest {
-  return found(world.workspace.requests.get(params.id ?? ""), missing);
+function requestOf({ world, params }: Call, missing = 404): VaultRequest {
+  return found(world.workspace.requests.get(params.id ?? ""), missing === 400 ? 400 : 404);
 }
 
 function getChallenge(call: Call): unknown {
   const { world, user } = call;
-  const request = requestOf(call, 404);
+  const request = requestOf(call);
   if (user.deviceType === "PSD") return getChannels(call, request);
   world.governance.pendingReview(request, user.id);
   if (user.deviceType !== "API") throw new Refusal(403, "This challenge is for API operators");
@@ -108,7 +110,7 @@ function getChallenge(call: Call): unknown {
 function review(decision: Decision) {
   return (call: Call): unknown => {
     const { world, user, body } = call;
-    const request = requestOf(call, 400);
+    const request = requestOf(call, call.switches.missingRequestStatus);
     const signature = textAt(body, "data", "signature") ?? "";
     if (world.challenges.isUsed(request, user, signature))
       throw new Refusal(400, "This challenge was used before");
@@ -123,7 +125,8 @@ function review(decision: Decision) {
   };
 }
 
-const ACTIONS: Readonly<Record<User["role"], readonly string[]>> = {
+/** What each role may do here. */
+const ALLOWED: Readonly<Record<User["role"], readonly string[]>> = {
   ADMIN: ["READ", "EDIT", "CREATE_ACCOUNT_WITH_POLICY"],
   OPERATOR: ["READ", "SEND", "RECEIVE", "ACTIVATE_TOKEN", "SIGN_MESSAGE"],
   READ_ONLY_API_KEY: ["READ"],
@@ -157,7 +160,74 @@ function allowedActions(call: Call): unknown {
   if (resourceId !== undefined) found(kind && world.workspace[kind].get(resourceId));
   const isGeneral = (action: string) => action === "READ" || action === "EDIT";
   const fits = (action: string) => type === undefined || type === "ACCOUNT" || isGeneral(action);
-  return { userId: subject.id, allowedActions: ACTIONS[subject.role].filter(fits) };
+  return { userId: subject.id, allowedActions: ALLOWED[subject.role].filter(fits) };
+}
+
+const ACTIONS = [
+  ...["READ", "EDIT", "SEND", "STAKE", "DEPLOY_CONTRACT", "EXECUTE_CONTRACT", "ACTIVATE_TOKEN"],
+  ...["RECEIVE", "SIGN_MESSAGE", "SIGN_DIGESTS", "TRADELINK_PLEDGE", "TRADELINK_REPLEDGE"],
+  ...["TRADELINK_FORCE_UNPLEDGE", "TRADELINK_SETTLE", "TRADELINK_WITHDRAW", "TRADELINK_ARBITRATE"],
+  "CREATE_ACCOUNT_WITH_POLICY",
+];
+
+function allowedResources(call: Call): unknown {
+  const { world, query, user } = call;
+  const asked = query.text("userId") ?? "me";
+  const subject = found(
+    visibleUsers(call).find((one) => one.id === (asked === "me" ? user.id : asked)),
+  );
+  const action = query.text("action") ?? "";
+  const isAllowed = ALLOWED[subject.role].includes(action);
+  const kinds = Object.entries(RESOURCES).filter(
+    ([type]) => (query.text("resourceType") ?? type) === type,
+  );
+  const isGeneral = action === "READ" || action === "EDIT";
+  const resources = kinds.flatMap(([resourceType, kind]) => {
+    const fits = isAllowed && (isGeneral || resourceType === "ACCOUNT");
+    const ids = fits ? [...world.workspace[kind].keys()] : [];
+    return ids.map((resourceId) => ({ resourceType, resourceId }));
+  });
+  return { userId: subject.id, action, resources };
+}
+
+/** True for an account with which the caller may do what the query asks for. */
+function fitsAccount(account: Account, call: Call): boolean {
+  const { query, user } = call;
+  const same = (name: string, value: string | undefined) => (query.text(name) ?? value) === value;
+  const action = query.text("allowedAction");
+  return (
+    hasStatus(account, call) &&
+    hasName(account, call) &&
+    same("governanceType", account.governanceType) &&
+    same("currency", account.currency) &&
+    same("index", `${account.index ?? 0}`) &&
+    same("contractAddress", account.contractAddress ?? "null") &&
+    (action === undefined || ALLOWED[user.role].includes(action))
+  );
+}
+
+/**
+ * What the endpoint for Sui makes of its body. That `transaction` has these members is assumed: the
+ * four forms that the vendor lists are not public.
+ */
+function createSui(call: Call): unknown {
+  const { world, user, body } = call;
+  const account = found(world.workspace.accounts.get(textAt(body, "accountId") ?? ""), 400);
+  const fields = new Map(memberAt(body, "transaction") as JsonObject);
+  fields.set("accountName", account.name);
+  fields.set("currency", account.currency);
+  const data: JsonObject = new Map<string, Json>([
+    ["accountId", account.id],
+    ["transactionType", "SUI_LIKE_SEND"],
+    ["feesStrategy", fromPlain({ type: "SPEED", data: { speed: "NORMAL" } })],
+    ["transactionData", fields],
+  ]);
+  const request = world.governance.create(user, {
+    type: "CREATE_TRANSACTION",
+    data,
+    note: undefined,
+  });
+  return showCoinRequest(request, call);
 }
 
 function currencies({ world: { workspace, switches } }: Call): unknown {
@@ -171,6 +241,12 @@ function tokenList({ world: { workspace, switches } }: Call): unknown {
 const REVIEW = record({ data: record({ challengeType: choice("API", "PSD"), signature: any }) });
 const NOTE = record({ title: any, content: any });
 const REQUEST = record({ request: record({ type: any, data: object }, { note: NOTE }, true) });
+const SUI_REQUEST = record({
+  accountId: text(/./, "an id"),
+  transaction: record({ amount: any, recipient: any, maxFees: any }, { coinType: any }),
+});
+/** Documented for policies; assumed for the other lists of named things. */
+const BY_NAME = ["name", "createdAt", "updatedAt"];
 const REQUEST_FILTERS = {
   type: any,
   state: any,
@@ -198,7 +274,7 @@ const ROUTES: readonly Route[] = [
   {
     method: "POST",
     path: "/auth/token/refresh",
-    body: record({ refreshToken: any }, { workspace: any }),
+    body: record({ workspace: any, refreshToken: any }),
     open: (world, body) =>
       showTokens(
         world.sessions.refresh(textAt(body, "refreshToken") ?? "", textAt(body, "workspace")),
@@ -206,19 +282,32 @@ const ROUTES: readonly Route[] = [
   },
   ...loginRoutes((_, tokens) => showTokens(tokens)),
   ...resource<User>("/users", {
-    filters: { role, status },
+    sortBy: ["name", "role", "status", "createdAt", "updatedAt"],
+    filters: { role, status, deviceType: choice("PSD", "SOFT_PSD", "API"), ids: any },
+    repeatable: ["ids"],
     rows: visibleUsers,
     fits: (user, call) =>
-      hasStatus(user, call) && (call.query.text("role") ?? user.role) === user.role,
+      hasStatus(user, call) &&
+      (call.query.text("role") ?? user.role) === user.role &&
+      (call.query.text("deviceType") ?? user.deviceType) === user.deviceType &&
+      (call.query.all("ids").length === 0 || call.query.all("ids").includes(user.id)),
     show: (user, { world }) => showUser(user, world.workspace),
   }),
   ...resource<Account>("/accounts", {
-    filters: { status, name: any, governanceType: any, skipLiveData: bool },
+    sortBy: ["name", "currency", "index", "createdAt", "updatedAt"],
+    filters: {
+      status,
+      name: any,
+      governanceType: choice("CLASSIC", "TRADELINK", "RAW_SIGNING"),
+      skipLiveData: bool,
+      allowedAction: choice(...ACTIONS.slice(2, 10)),
+      currency: any,
+      index: digits(0, 2 ** 31),
+      contractAddress: any,
+      support: choice("standalone", "legacy"),
+    },
     rows: ({ world }) => world.workspace.accounts.values(),
-    fits: (account, call) =>
-      hasStatus(account, call) &&
-      hasName(account, call) &&
-      (call.query.text("governanceType") ?? account.governanceType) === account.governanceType,
+    fits: fitsAccount,
     show: showAccount,
   }),
   {
@@ -241,18 +330,21 @@ const ROUTES: readonly Route[] = [
     },
   },
   ...resource<Group>("/groups", {
+    sortBy: BY_NAME,
     filters: { status },
     rows: ({ world }) => world.workspace.groups.values(),
     fits: hasStatus,
     show: (group, { world }) => showGroup(group, world.workspace),
   }),
   ...resource("/whitelists", {
+    sortBy: BY_NAME,
     filters: { status },
     rows: ({ world }) => world.workspace.whitelists.values(),
     fits: hasStatus,
     show: showWhitelist,
   }),
   ...resource<Policy>("/policies", {
+    sortBy: BY_NAME,
     filters: { name: any, isPrivate: bool },
     rows: ({ world }) => world.workspace.policies.values(),
     fits: (policy, call) =>
@@ -260,10 +352,12 @@ const ROUTES: readonly Route[] = [
     show: (policy, { world }) => showPolicy(policy, world.workspace),
   }),
   ...resource("/entities", {
+    sortBy: BY_NAME,
     rows: ({ world }) => world.workspace.entities.values(),
     show: showDescribed,
   }),
   ...resource<VaultRequest>("/requests", {
+    sortBy: ["state", "expiresAt", "createdAt", "updatedAt"],
     filters: REQUEST_FILTERS,
     repeatable: ["type", "state"],
     options: { withInflight: bool },
@@ -283,6 +377,7 @@ const ROUTES: readonly Route[] = [
       return showRequest(world.governance.create(user, { type, data, note }), call);
     },
   },
+  { method: "POST", path: "/requests/transaction/sui", body: SUI_REQUEST, handle: createSui },
   { method: "GET", path: "/requests/{id}/challenge", handle: getChallenge },
   { method: "POST", path: "/requests/{id}/approve", body: REVIEW, handle: review("APPROVE") },
   { method: "POST", path: "/requests/{id}/reject", body: REVIEW, handle: review("REJECT") },
@@ -295,7 +390,9 @@ const ROUTES: readonly Route[] = [
   {
     method: "GET",
     path: "/permissions/resources",
-    handle: () => ({ resourceTypes: RESOURCE_TYPES }),
+    query: { userId: any, resourceType: choice(...RESOURCE_TYPES), action: choice(...ACTIONS) },
+    required: ["action"],
+    handle: allowedResources,
   },
   { method: "GET", path: "/assets/currencies", handle: currencies },
   { method: "GET", path: "/assets/tokens", handle: tokenList },
@@ -309,18 +406,58 @@ const CODES: Readonly<Record<number, string>> = {
   403: "FORBIDDEN",
   404: "NOT_FOUND",
   413: "PAYLOAD_TOO_LARGE",
+  415: "UNSUPPORTED_MEDIA_TYPE",
   420: "TOO_MANY_REQUESTS",
+  429: "TOO_MANY_REQUESTS",
   500: "INTERNAL_SERVER_ERROR",
 };
 
+/** Names that no rule gives. */
+const PROCEDURES: Readonly<Record<string, string>> = {
+  "POST /auth/token": "auth.getToken",
+  "POST /auth/token/refresh": "auth.refreshToken",
+  "GET /accounts/{id}/transactions": "accounts.findTransactions",
+  "POST /accounts/{id}/transactions/estimate": "accounts.estimateTransaction",
+  "POST /requests/transaction/sui": "requests.createSuiTransaction",
+  "GET /requests/{id}/challenge": "requests.getChallenge",
+  "GET /permissions/allowed-actions": "permissions.getAllowedActions",
+  "GET /permissions/resources": "permissions.findAllowedResources",
+  "GET /assets/currencies": "assets.findCurrencies",
+  "GET /assets/tokens": "assets.findTokens",
+  "GET /tradelink/network": "tradelink.getNetwork",
+  "GET /tradelink/network/blueprint": "tradelink.getBlueprint",
+};
+
+/** `accounts.list`, `accounts.findById`, `requests.create`, `requests.approve`. */
+function procedureOf({ method, path }: Route): string {
+  const [, group = "", id, verb] = path.split("/");
+  const rule = method === "POST" ? "create" : id === undefined ? "list" : "findById";
+  return PROCEDURES[`${method} ${path}`] ?? `${group}.${verb ?? rule}`;
+}
+
+/** The place that a sentence names, as the framework's issues have it. */
+function issueOf(message: string): object {
+  const place = /\b(?:at |^)?(?:body|query)((?:\.\w+|\[\d+\])+)/.exec(message)?.[1] ?? "";
+  const path = [...place.matchAll(/\.(\w+)|\[(\d+)\]/g)].map(([, name, index]) =>
+    index === undefined ? name : Number(index),
+  );
+  return { code: "custom", path, message };
+}
+
 export const V2: Dialect = {
   base: "/v1/rest",
-  routes: ROUTES,
-  errorBody: (status, message, issues) => ({
-    code: CODES[status] ?? "INTERNAL_SERVER_ERROR",
-    message,
-    ...(issues.length === 0 ? {} : { issues: issues.map((issue) => ({ message: issue })) }),
-  }),
+  routes: ROUTES.map((route) => ({ ...route, procedure: procedureOf(route) })),
+  limitStatus: 429,
+  bodyFaults: { type: 415, syntax: 500 },
+  errorBody(status, message, issues, route) {
+    const code = CODES[status] ?? "INTERNAL_SERVER_ERROR";
+    const data = {
+      code,
+      httpStatus: status,
+      ...(route === undefined ? {} : { path: route.procedure }),
+    };
+    return { message, code, data, ...(issues.length === 0 ? {} : { issues: issues.map(issueOf) }) };
+  },
   authenticate: (world, { authorization }) =>
     world.sessions.authenticate(typeof authorization === "string" ? authorization : undefined),
 };

@@ -154,7 +154,7 @@ export class Workspace {
     this.policies = rows(seed.policies, (policy, row) => ({ ...row, ...policy }));
     this.accounts = rows(seed.accounts, (one, row) => ({
       ...row,
-      governanceType: "POLICY",
+      governanceType: "CLASSIC",
       ...one,
       balance: BigInt(one.balance),
     }));

@@ -20,6 +20,7 @@ const NOT_RUN: readonly (readonly [words: RegExp, reason: string])[] = [
   [/^login reporting|^requests (reject|governanceStatus)/, "needs the other API generation"],
   [/^notifications/, "needs a webhook"],
   [/--signer/, "needs a program that holds a key (test/signers)"],
+  [/--coin sui/, "needs an account of Sui (test/core/api/truth.test.ts)"],
   [/^upgrade/, "replaces the program"],
   [/^api /, "asks for a resource that the sandbox does not have"],
 ];

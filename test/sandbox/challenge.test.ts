@@ -426,7 +426,7 @@ test("a challenge is one user's: the same request, two API operators, two nonces
   expect((await bench.approve(id)).body.currentStepIndex).toBe(1);
 });
 
-test("PSD is refused for an API operator, and a request that is not there is a 400 as documented", async () => {
+test("PSD is refused for an API operator, and X7 a request that is not there is a 404, or a 400 on demand", async () => {
   await using bench = await openBench();
   const { id, challenge } = await challengeOf(bench, payment());
   const jws = signJws(challenge, bench.description.operator.privateKey);
@@ -435,6 +435,8 @@ test("PSD is refused for an API operator, and a request that is not there is a 4
     status: 400,
     issue: "body.data.challengeType: the user's device is API",
   });
+  expect((await bench.post("/requests/nothing/approve", review(jws))).status).toBe(404);
+  bench.control.set({ missingRequestStatus: 400 });
   expect((await bench.post("/requests/nothing/approve", review(jws))).status).toBe(400);
   expect((await bench.get("/requests/nothing/challenge")).status).toBe(404);
 });

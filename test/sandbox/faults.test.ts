@@ -45,7 +45,11 @@ test("a status, once, with headers and a body in the documented shape", async ()
   expect({ status, retry: headers.get("retry-after"), body }).toEqual({
     status: 503,
     retry: "soon, 2",
-    body: { code: "INTERNAL_SERVER_ERROR", message: "Answer on demand" },
+    body: {
+      code: "INTERNAL_SERVER_ERROR",
+      message: "Answer on demand",
+      data: { code: "INTERNAL_SERVER_ERROR", httpStatus: 503, path: "groups.list" },
+    },
   });
   expect((await bench.get("/groups")).status).toBe(200);
 });
@@ -178,18 +182,18 @@ test("tokens expire and sessions are revoked on demand", async () => {
   bench.control.addFault({ match: { path: "/users/me" }, expireTokens: true });
   expect(await ask(tokens.accessToken)).toBe(401);
   const renewed = await bench.send("POST", "/auth/token/refresh", {
-    body: { refreshToken: tokens.refreshToken },
+    body: { workspace: "sandbox", refreshToken: tokens.refreshToken },
   });
   expect(await ask(renewed.body.accessToken)).toBe(200);
   bench.control.addFault({ match: { path: "/users/me" }, revokeSessions: true });
   expect(await ask(renewed.body.accessToken)).toBe(401);
   const refused = await bench.send("POST", "/auth/token/refresh", {
-    body: { refreshToken: renewed.body.refreshToken },
+    body: { workspace: "sandbox", refreshToken: renewed.body.refreshToken },
   });
   expect(refused.status).toBe(401);
 });
 
-test("a limit: 420 with X-RateLimit-* and Retry-After, until the window is over", async () => {
+test("X11 a limit: 429 with X-RateLimit-* and Retry-After, until the window is over", async () => {
   await using bench = await openBench();
   bench.control.set({ rateLimit: { limit: 2, windowSeconds: 10 } });
   const ask = async () => {
@@ -206,7 +210,7 @@ test("a limit: 420 with X-RateLimit-* and Retry-After, until the window is over"
   expect(await ask()).toEqual([200, "2", "1", reset, null, undefined]);
   bench.tick(7.5);
   expect(await ask()).toEqual([200, "2", "0", reset, null, undefined]);
-  expect(await ask()).toEqual([420, "2", "0", reset, "3", "TOO_MANY_REQUESTS"]);
+  expect(await ask()).toEqual([429, "2", "0", reset, "3", "TOO_MANY_REQUESTS"]);
   bench.tick(2.5);
   expect((await ask()).slice(0, 3)).toEqual([200, "2", "1"]);
   bench.control.set({ rateLimit: null });

@@ -329,7 +329,7 @@ test("automatic approval that comes too late does not save a request", async () 
 test("a person's request that the operator has to check: found by pendingBy=me, approved, then the treasury", async () => {
   await using bench = await openBench();
   const { results, total } = (await bench.get("/requests?pendingBy=me")).body;
-  expect({ total, createdBy: results[0].createdBy, step: results[0].currentStepIndex }).toEqual({
+  expect({ total, createdBy: results[0].createdById, step: results[0].currentStepIndex }).toEqual({
     total: 1,
     createdBy: ALICE,
     step: 1,

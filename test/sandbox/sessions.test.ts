@@ -14,7 +14,9 @@ const credentials = (bench: Bench, changes: Record<string, unknown> = {}) => ({
 const open = async (bench: Bench) =>
   (await bench.send("POST", "/auth/token", { body: credentials(bench) })).body;
 const refresh = (bench: Bench, refreshToken: string, more = {}) =>
-  bench.send("POST", "/auth/token/refresh", { body: { refreshToken, ...more } });
+  bench.send("POST", "/auth/token/refresh", {
+    body: { workspace: "sandbox", refreshToken, ...more },
+  });
 const whoami = async (bench: Bench, token: string) =>
   (await bench.send("GET", "/users/me", { token })).status;
 
@@ -47,7 +49,11 @@ test.each([
   });
   expect({ status, body }).toEqual({
     status: 401,
-    body: { code: "UNAUTHORIZED", message: "Unknown workspace or API key" },
+    body: {
+      code: "UNAUTHORIZED",
+      message: "Unknown workspace or API key",
+      data: { code: "UNAUTHORIZED", httpStatus: 401, path: "auth.getToken" },
+    },
   });
 });
 

@@ -13,9 +13,10 @@ import {
 } from "../../cli/argument.ts";
 import type { Command, Example, Shape } from "../../cli/command.ts";
 import { missingFrom, type OperationName } from "../../core/api/dialect.ts";
+import { checkFilters, type Filters } from "../../core/api/filters.ts";
 import type { Parameters } from "../../core/api/operation.ts";
 import { filterByName, type Position, type Walk, walkPages } from "../../core/api/pages.ts";
-import { CliError } from "../../errors.ts";
+import { CliError, type ErrorCode } from "../../errors.ts";
 import type { Exact } from "../../io/json.ts";
 import { List } from "../../result.ts";
 import { command } from "./command.ts";
@@ -32,16 +33,23 @@ const WALKING = {
   limit: integer("Walk pages until this many results are printed.", 1, 1_000_000_000),
 };
 
-const PAGING = {
-  page: integer("Page to fetch, from 1.", 1, MAX_PAGE_NUMBER),
-  pageSize: integer("Results on a page.", 1, MAX_PAGE_SIZE),
-  sortBy: text(
-    "Field to sort by; the API's default is createdAt (V1: its own names).",
-    "<field>",
-    64,
-  ),
-  sortOrder: oneOf("Direction; V2's default is asc, the oldest first, V1's desc.", ["asc", "desc"]),
-};
+/** `sortBy`: names that V2 documents for this list, where it does. */
+function pagingOf(sortBy: readonly string[] | undefined) {
+  const known = sortBy === undefined ? "" : ` V2 has ${sortBy.join(", ")};`;
+  return {
+    page: integer("Page to fetch, from 1.", 1, MAX_PAGE_NUMBER),
+    pageSize: integer("Results on a page.", 1, MAX_PAGE_SIZE),
+    sortBy: text(
+      `Field to sort by;${known} the API's default is createdAt (V1: its own names).`,
+      "<field>",
+      64,
+    ),
+    sortOrder: oneOf("Direction; V2's default is asc, the oldest first, V1's desc.", [
+      "asc",
+      "desc",
+    ]),
+  };
+}
 
 const AllOrLimit =
   'With --all or --limit the result is {"results","total","complete"}, written as it arrives.';
@@ -65,10 +73,17 @@ interface ListSpec<A extends ArgumentMap> {
   readonly operation: OperationName;
   readonly item: Shape;
   readonly filters?: A;
+  /** What V2 documents for `--sortBy` of this list. */
+  readonly sortBy?: readonly string[];
+  /** Filters that each row must fit; one that does not is INVALID_RESPONSE. */
+  readonly checked?: Filters;
+  /** The operation to read at once, without pages, for these parameters; undefined: the list's own. */
+  readonly wholeFor?: (parameters: Parameters) => OperationName | undefined;
   readonly notes?: readonly string[];
   /** Adds `--name`, for lists that the API does not filter by name. */
   readonly named?: boolean;
   readonly examples: readonly Example[];
+  readonly fails?: readonly ErrorCode[];
 }
 
 const NAME = {
@@ -79,7 +94,7 @@ const NAME = {
 
 /** `… list`: relays one page, or walks all of them. */
 export function listOf<A extends ArgumentMap>(spec: ListSpec<A>): Command {
-  return listCommand(spec, PAGING, "pages");
+  return listCommand(spec, pagingOf(spec.sortBy), "pages");
 }
 
 /** A list that the API pages by cursor. */
@@ -104,12 +119,21 @@ function listCommand<A extends ArgumentMap>(
     args: { ...spec.filters, ...(spec.named === true ? NAME : {}), ...paging, ...WALKING },
     output: pageOf(spec.item),
     fields: "results",
+    fails: spec.fails ?? [],
     examples: spec.examples,
     run: ({ reader }, args) => {
       const { all, limit, fields: _, ...given } = args as Values<typeof WALKING> & Parameters;
       const { wanted, parameters } = wantedName(spec, given);
-      if (!all && limit === undefined && wanted === undefined)
-        return reader.read(spec.operation, parameters);
+      const whole = spec.wholeFor?.(parameters);
+      const readPage = async (position: Position): Promise<Exact> => {
+        const page = await reader.read(whole ?? spec.operation, {
+          ...parameters,
+          ...(whole === undefined ? position : {}),
+        });
+        checkFilters(page, spec.checked ?? {}, parameters);
+        return page;
+      };
+      if (!all && limit === undefined && wanted === undefined) return readPage({});
       const start = by === "pages" ? "page" : "cursor";
       if (parameters[start] !== undefined) {
         throw new CliError("INVALID_ARGUMENT", {
@@ -117,10 +141,8 @@ function listCommand<A extends ArgumentMap>(
           field: `--${start}`,
         });
       }
-      const fetchPage = (position: Position): Promise<Exact> =>
-        reader.read(spec.operation, { ...parameters, ...position });
-      if (wanted === undefined) return new List(walkPages(fetchPage, by, limit));
-      return new List(filterByName(walkPages(fetchPage, by), wanted, limit));
+      if (wanted === undefined) return new List(walkPages(readPage, by, limit));
+      return new List(filterByName(walkPages(readPage, by), wanted, limit));
     },
   });
 }

@@ -10,6 +10,15 @@ export const list = listOf({
   summary: "List requests; API V2 gives the oldest first, V1 the newest.",
   operation: "requests.list",
   item: Request,
+  sortBy: ["state", "expiresAt", "createdAt", "updatedAt"],
+  checked: {
+    type: ["type"],
+    state: ["state", "status"],
+    targetId: ["targetId", "target_id"],
+  },
+  notes: [
+    "A row that does not fit --type, --state or --targetId ends the command: INVALID_RESPONSE.",
+  ],
   filters: {
     type: many(text("Only this type.", "<TYPE>", 64)),
     state: many(text(`Only this state. Known ones: ${KNOWN_STATES.join(", ")}.`, "<STATE>", 64)),

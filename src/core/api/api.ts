@@ -4,7 +4,7 @@
  * do.
  */
 import { CliError } from "../../errors.ts";
-import { Exact } from "../../io/json.ts";
+import { Exact, member } from "../../io/json.ts";
 import { masked, maskHeaders } from "../../io/redact.ts";
 import type { Acts, Creation, SignedContent } from "../acts.ts";
 import type { Config } from "../auth/config.ts";
@@ -198,7 +198,7 @@ class Connection {
     const operation = operationOf(dialect, name);
     if (operation.writes !== undefined) throw new Error(`${name} is a writing operation`);
     const request = requestOf(dialect, operation, parameters, document);
-    const answer = await this.named(name, parameters, request);
+    const answer = await this.named(name, parameters, request, operation.assumed);
     return operation.read?.(answer, parameters) ?? answer;
   }
 
@@ -217,7 +217,7 @@ class Connection {
     const intent = { kind: operation.writes, operation: name, command: acts.command };
     const answer = await acts.perform(
       { ...intent, ...creation, session, requestId, content, body: request.body },
-      () => this.named(name, parameters, request),
+      () => this.named(name, parameters, request, operation.assumed),
       (created) => requestId ?? requestIdOf(created),
     );
     return operation.read?.(answer, parameters) ?? answer;
@@ -232,12 +232,36 @@ class Connection {
     name: OperationName,
     parameters: Parameters,
     request: HttpRequest,
+    assumed: Operation["assumed"],
   ): Promise<Exact> {
     try {
       return await this.send(request);
     } catch (cause) {
+      if (assumed !== undefined && (await this.isMissingOperation(cause, parameters)))
+        throw notOffered(cause, name, assumed);
       throw naming(cause, name, parameters, request.body);
     }
+  }
+
+  /**
+   * Whether a 404 of an assumed operation is about the operation, not about an object. V2's
+   * framework names the operation in `data.path` only when it has it (N3); where the body
+   * has no `data`, the object that the call is about is looked for.
+   */
+  private async isMissingOperation(
+    cause: unknown,
+    { id, accountId }: Parameters,
+  ): Promise<boolean> {
+    if (!(cause instanceof CliError) || cause.code !== "NOT_FOUND") return false;
+    const data = dataOf(cause.facts.api);
+    if (data !== undefined) return member(data, "path") === undefined;
+    if (!(cause.facts.api instanceof Exact)) return false;
+    const parent = id === undefined ? "accounts.get" : "requests.get";
+    const found = this.read(parent, { id: id ?? accountId }, undefined);
+    return found.then(
+      () => true,
+      () => false,
+    );
   }
 
   /**
@@ -287,6 +311,23 @@ function identityOf({ tokens: _, ...identity }: Session): string {
   return JSON.stringify(identity);
 }
 
+const BLOCKED =
+  "A person looks at the account's policy, and whether account, group or whitelist have an edit that waits for approval.";
+const UNFIT =
+  "error.api tells why. Funds and fees, an edit of the account, group or whitelist that waits, or a sanctioned address can refuse a creation.";
+
+/** What refusals mean that the API tells at best in its own words. Source: the vendor's help. */
+const REFUSED: Readonly<Record<string, string>> = {
+  "FORBIDDEN requests.approve":
+    "Only the reviewers of the current step may decide: look at reviewSteps and reviews with 'requests get'.",
+  "FORBIDDEN requests.reject":
+    "Only the reviewers of the current step may reject: look with 'requests governanceStatus'.",
+  "FORBIDDEN requests.create": BLOCKED,
+  "FORBIDDEN requests.createSui": BLOCKED,
+  "BAD_REQUEST requests.create": UNFIT,
+  "BAD_REQUEST requests.createSui": UNFIT,
+};
+
 /** An object that is not there is named by kind and id, with the command that finds it (D02). */
 function naming(
   cause: unknown,
@@ -295,7 +336,8 @@ function naming(
   document: Exact | undefined,
 ): unknown {
   if (cause instanceof CliError && cause.code === "BAD_REQUEST")
-    return namingFields(cause, document);
+    return hinted(namingFields(cause, document), name);
+  if (cause instanceof CliError && cause.code === "FORBIDDEN") return hinted(cause, name);
   const id = parameters.id ?? parameters.accountId;
   if (!(cause instanceof CliError) || cause.code !== "NOT_FOUND" || typeof id !== "string")
     return cause;
@@ -312,6 +354,12 @@ function naming(
   });
 }
 
+/** The failure with what its refusal can mean for this operation. */
+function hinted(cause: CliError, name: OperationName): CliError {
+  const hint = REFUSED[`${cause.code} ${name}`];
+  return hint === undefined ? cause : new CliError(cause.code, { ...cause.facts, hint, cause });
+}
+
 /** A refused document: the fields that the API names; its own words stay in `api`. */
 function namingFields(cause: CliError, document: Exact | undefined): CliError {
   const { api } = cause.facts;
@@ -321,6 +369,27 @@ function namingFields(cause: CliError, document: Exact | undefined): CliError {
     ...cause.facts,
     message: `The API refused: ${fields.join(", ")}.`,
     details: { fields },
+    cause,
+  });
+}
+
+/** The object `data` of an error body; undefined where there is none. */
+function dataOf(body: unknown): Exact | undefined {
+  const data =
+    body instanceof Exact && body.text.startsWith("{") ? member(body, "data") : undefined;
+  return data?.text.startsWith("{") === true ? data : undefined;
+}
+
+/** The operation is not where this program looks for it. */
+function notOffered(cause: unknown, name: OperationName, assumed: string): CliError {
+  const facts = cause instanceof CliError ? cause.facts : undefined;
+  return new CliError("NOT_SUPPORTED", {
+    message: "The server does not offer this operation where this program looks for it.",
+    hint: "Its address is not public. Send the output of 'doctor --report' with an issue.",
+    ...(facts?.httpStatus === undefined ? {} : { httpStatus: facts.httpStatus }),
+    ...(facts?.requestId === undefined ? {} : { requestId: facts.requestId }),
+    api: facts?.api,
+    details: { operation: name, assumption: assumed },
     cause,
   });
 }
@@ -355,6 +424,7 @@ function requestOf(
   const placed = new Set<string>();
   const path = operation.path.replace(/\{(\w+)\}/g, (_, name: string) => {
     placed.add(name);
+    if (parameters[name] === undefined) throw missing(dialect, name);
     return encodeURIComponent(dialect.spellId(String(parameters[name]), `--${name}`));
   });
   const query: [string, string][] = [];
@@ -375,6 +445,14 @@ function requestOf(
 function valuesOf(parameter: Parameter): string[] {
   if (parameter === undefined || parameter === false) return [];
   return (Array.isArray(parameter) ? parameter : [parameter]).map(String);
+}
+
+/** What the other API version can do without. */
+function missing({ version }: Dialect, name: string): CliError {
+  return new CliError("MISSING_OPTION", {
+    message: `API ${version.toUpperCase()} needs --${name} here.`,
+    field: `--${name}`,
+  });
 }
 
 /** A filter that is dropped silently would show what nobody asked for. */

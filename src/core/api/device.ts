@@ -65,7 +65,7 @@ export const DEVICE_OPERATIONS: { readonly v1: DeviceOperations; readonly v2: De
     },
   },
   v2: {
-    "requests.deviceChallenge": { method: "GET", path: CHALLENGE },
+    "requests.deviceChallenge": { method: "GET", path: CHALLENGE, assumed: "U1" },
     "requests.deviceApprove": {
       method: "POST",
       path: APPROVE,

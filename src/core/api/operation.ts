@@ -35,6 +35,11 @@ export interface Operation {
   /** Builds the body from the parameters and the document that the command was given. */
   readonly body?: (document: Exact | undefined, parameters: Parameters) => Exact;
   /**
+   * The row of docs/limits.md that says how this path or body was assumed: it is not publicly
+   * documented. A 404 of such an operation need not mean that an object is missing.
+   */
+  readonly assumed?: "U1" | "U8" | "U9";
+  /**
    * Brings the answer into the shape that commands expect, tokens untouched. Absent: as it came.
    */
   readonly read?: (answer: Exact, parameters: Parameters) => Exact;

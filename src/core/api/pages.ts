@@ -5,7 +5,7 @@ import { type Exact, elements, member, value } from "../../io/json.ts";
 /** V2 has two ways of paging: page numbers, and opaque cursors for data from outside sources. */
 export type Walk = "pages" | "cursors";
 
-/** Where a page begins. */
+/** Where a page begins: its number and size, or a cursor. */
 export interface Position {
   readonly page?: number;
   readonly pageSize?: number;

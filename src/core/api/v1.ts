@@ -22,7 +22,7 @@ function spellId(id: string, option: string): string {
   throw new CliError("NOT_SUPPORTED", {
     message: `API V1 has no current user, so that ${option} cannot be 'me'.`,
     field: option,
-    hint: "Give the number of the user: 'users list' shows it, 'whoami' whose session this is.",
+    hint: "Give the number of the user: 'users list' shows it beside its `pub_key`.",
   });
 }
 
@@ -298,8 +298,11 @@ function workspaceHeader(workspace: string): Record<string, string> {
 
 const NO_POLICIES = "V1 has no policies: 'accounts get' shows an account's governance_rules.";
 
+const NO_PERMISSIONS =
+  "V1 does not tell what a user may do: look at 'users get' and at governance_rules.";
+
 const OPERATIONS = {
-  "accounts.list": list("/accounts", { status: STATUS, name: "name" }),
+  "accounts.list": list("/accounts", { status: STATUS, name: "name", currency: "currency" }),
   "accounts.get": get("/accounts/{id}"),
   "accounts.balance": { ...get("/accounts/{id}"), read: readBalance },
   "transactions.list": {
@@ -345,6 +348,7 @@ const OPERATIONS = {
     role: choice("role", REACH, "ADMIN", "OPERATOR"),
     status: STATUS,
   }),
+  "users.ofEntity": { ...get("/entities/{entityId}/users"), read: readPage },
   "users.get": get("/users/{id}"),
   "groups.list": list("/groups", { status: STATUS }),
   "groups.get": get("/groups/{id}"),
@@ -363,8 +367,9 @@ export type V1Operation = keyof typeof OPERATIONS;
 const INSTEAD: Readonly<Partial<Record<Exclude<V2Operation, V1Operation>, string>>> = {
   "policies.list": NO_POLICIES,
   "policies.get": NO_POLICIES,
-  "permissions.allowedActions":
-    "V1 does not tell what a user may do: look at 'users get' and at governance_rules.",
+  "permissions.allowedActions": NO_PERMISSIONS,
+  "permissions.resources": NO_PERMISSIONS,
+  "requests.createSui": "V1 creates every transaction with 'requests create' without --coin.",
 };
 
 /** Everything that the program can do on API V1. */

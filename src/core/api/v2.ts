@@ -1,6 +1,6 @@
 /**
- * API V2 as a table. Rows marked "assumed" are not publicly documented: each such assumption stands
- * here and nowhere else (README, "Not verified").
+ * API V2 as a table. Rows with `assumed` are not publicly documented (docs/limits.md); all others
+ * are in docs/api/v2.openapi.yaml as documented.
  */
 import { Exact, encode, member } from "../../io/json.ts";
 import { DEVICE_OPERATIONS } from "./device.ts";
@@ -34,14 +34,14 @@ function wrapRequest(document: Exact | undefined): Exact {
     : new Exact(encode({ request: given }));
 }
 
-/** Assumed: the estimate takes the transaction request's `data` as its body. */
+/** U8: the estimate takes the transaction request's `data` as its body. */
 function transactionData(document: Exact | undefined): Exact {
   const given = document ?? new Exact("{}");
   const data = member(given, "data");
   return member(given, "type") !== undefined && data?.text.startsWith("{") === true ? data : given;
 }
 
-/** Assumed: an API user's signature is the whole compact JWS. */
+/** U2: an API user's signature is the whole compact JWS. */
 function approval(_document: Exact | undefined, parameters: Parameters): Exact {
   return new Exact(encode({ data: { challengeType: "API", signature: parameters.signature } }));
 }
@@ -54,13 +54,18 @@ const TOKEN_NAMES = {
 } as const;
 
 const OPERATIONS = {
-  "accounts.list": list("/accounts", "status", "name", "governanceType", "skipLiveData"),
+  "accounts.list": list(
+    "/accounts",
+    ...["status", "name", "governanceType", "skipLiveData", "allowedAction", "currency", "index"],
+    ...["contractAddress", "support"],
+  ),
   "accounts.get": get("/accounts/{id}"),
   "accounts.balance": get("/accounts/{id}"),
-  "transactions.list": get("/accounts/{accountId}/transactions", "cursor"), // assumed
+  "transactions.list": { ...get("/accounts/{accountId}/transactions", "cursor"), assumed: "U9" },
   "transactions.estimate": {
     method: "POST",
     path: "/accounts/{accountId}/transactions/estimate",
+    assumed: "U8",
     body: transactionData,
   },
   "requests.list": list(
@@ -69,7 +74,13 @@ const OPERATIONS = {
   ),
   "requests.get": get("/requests/{id}", "withInflight"),
   "requests.create": { method: "POST", path: "/requests", writes: "create", body: wrapRequest },
-  "requests.challenge": get("/requests/{id}/challenge"), // assumed
+  "requests.createSui": {
+    method: "POST",
+    path: "/requests/transaction/sui",
+    writes: "create",
+    body: (document) => document ?? new Exact("{}"),
+  },
+  "requests.challenge": { ...get("/requests/{id}/challenge"), assumed: "U1" },
   "requests.approve": {
     method: "POST",
     path: "/requests/{id}/approve",
@@ -77,7 +88,7 @@ const OPERATIONS = {
     body: approval,
   },
   ...DEVICE_OPERATIONS.v2, // not public: device.ts
-  "users.list": list("/users", "role", "status"),
+  "users.list": list("/users", "role", "status", "deviceType", "ids"),
   "users.get": get("/users/{id}"),
   "groups.list": list("/groups", "status"),
   "groups.get": get("/groups/{id}"),
@@ -95,6 +106,7 @@ const OPERATIONS = {
     "resourceType",
     "resourceId",
   ),
+  "permissions.resources": get("/permissions/resources", "userId", "resourceType", "action"),
 } satisfies Readonly<Record<string, Operation>>;
 
 /** What API V2 can do. */
@@ -103,6 +115,7 @@ export type V2Operation = keyof typeof OPERATIONS;
 /** What to do instead of what only API V1 can do. */
 const INSTEAD: Readonly<Partial<Record<Exclude<V1Operation, V2Operation>, string>>> = {
   "requests.governanceStatus": "'requests get' shows reviewSteps, currentStepIndex and reviews.",
+  "users.ofEntity": "V2 does not list the users of an entity.",
   "requests.reject":
     "How V2's challenge for a rejection looks is not public; reject in the web application, or let it expire.",
 };
@@ -121,7 +134,7 @@ export const V2: Dialect = {
   refresh: {
     path: "/auth/token/refresh",
     headers: () => ({}),
-    body: ({ workspace, refreshToken }) => ({ workspace, refreshToken }), // assumed
+    body: ({ workspace, refreshToken }) => ({ workspace, refreshToken }),
     names: TOKEN_NAMES,
   },
   spellId: (value) => value,

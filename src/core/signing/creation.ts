@@ -3,7 +3,24 @@
  * API's business.
  */
 import { CliError } from "../../errors.ts";
-import { type Exact, member, members, value } from "../../io/json.ts";
+import { type Exact, member, members, tree, value } from "../../io/json.ts";
+import { isCoinRequest } from "./request.ts";
+
+/** Coins with a creation of their own on API V2: a closed list (N10). */
+export const COINS = ["sui"] as const;
+
+/**
+ * The document for one coin, `{accountId, transaction}`, as it is. Throws INVALID_REQUEST_DATA for
+ * any other.
+ */
+export function readCoinRequest(document: Exact): Exact {
+  if (isCoinRequest(tree(document))) return document;
+  throw new CliError("INVALID_REQUEST_DATA", {
+    message: "The request for one coin is not an object with 'accountId' and 'transaction'.",
+    hint: 'With --coin give {"accountId":"…","transaction":{…}}, without `type` and envelope.',
+    field: "--requestData",
+  });
+}
 
 /**
  * Gives the request itself, out of its envelope if it has one. Throws INVALID_REQUEST_DATA without

@@ -31,7 +31,8 @@ function namesIn(field: Field): string[] {
 /** True for the document that a per-coin creation takes: an account and a transaction, no type. */
 export function isCoinRequest(document: Node): boolean {
   const members = new Map(document.kind === "object" ? document.members : []);
-  const isId = members.get("accountId")?.kind === "string";
+  const account = members.get("accountId");
+  const isId = account?.kind === "string" && account.value !== "";
   return isId && members.get("transaction")?.kind === "object" && !members.has("type");
 }
 

@@ -11,6 +11,8 @@ export interface Claims {
   /** Registered public key as hexadecimal text, any case. */
   readonly publicKey?: string;
   readonly userId?: string;
+  /** `sub`: the holder as the issuer knows it (V1: Keycloak), not an id of the API (N18). */
+  readonly subject?: string;
   readonly userName?: string;
 }
 
@@ -27,12 +29,14 @@ export function readClaims(token: string): Claims {
   };
   const workspace = text("workspace");
   const publicKey = text("pub_key", "pubKey");
-  const userId = text("user_id", "userId", "sub");
+  const userId = text("user_id", "userId");
+  const subject = text("sub");
   const userName = text("preferred_username", "name", "username");
   return {
     ...(workspace === undefined ? {} : { workspace }),
     ...(publicKey === undefined ? {} : { publicKey }),
     ...(userId === undefined ? {} : { userId }),
+    ...(subject === undefined ? {} : { subject }),
     ...(userName === undefined ? {} : { userName }),
   };
 }
@@ -72,4 +76,11 @@ export function registeredKeys(session: Session): string[] {
   return [claimed, session.user?.publicKey].flatMap((key) =>
     key === undefined ? [] : [key.toLowerCase()],
   );
+}
+
+/** The holder that a V1 session's token names; undefined on V2, where the API itself tells. */
+export function subjectOf({ apiVersion, tokens }: Session): string | undefined {
+  return apiVersion === "v1" && tokens !== undefined
+    ? readClaims(tokens.access).subject
+    : undefined;
 }
