@@ -437,8 +437,11 @@ function procedureOf({ method, path }: Route): string {
 
 /** The place that a sentence names, as the framework's issues have it. */
 function issueOf(message: string): object {
-  const place = /\b(?:at |^)?(?:body|query)((?:\.\w+|\[\d+\])+)/.exec(message)?.[1] ?? "";
-  const path = [...place.matchAll(/\.(\w+)|\[(\d+)\]/g)].map(([, name, index]) =>
+  const place =
+    /\b(?:at |^)?(?:body|query)((?:\.\w+|\[\d+\])+)/.exec(message)?.[1] ??
+    /^(?=\w+\.)((?:\.?\w+|\[\d+\])+):/.exec(message)?.[1] ??
+    "";
+  const path = [...place.matchAll(/\[(\d+)\]|(\w+)/g)].map(([, index, name]) =>
     index === undefined ? name : Number(index),
   );
   return { code: "custom", path, message };

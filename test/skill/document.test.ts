@@ -370,7 +370,9 @@ describe("its command lines", () => {
       (await world.run('accounts list --name "Shared Desk" --fields id')).document,
       "results.0.id",
     );
-    expect(BODY).toContain("what a request pays stands in `transactions list`, open ones too");
+    expect(BODY).toContain(
+      "what a request pays stands in `transactions list --accountId ACCOUNT_ID`, open ones too",
+    );
     const { document } = await world.run(`transactions list --accountId ${account} --limit 50`);
     const paid = (at(document, "results") as unknown[]).find((one) =>
       JSON.stringify(one).includes("Invoice 42"),
