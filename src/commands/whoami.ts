@@ -1,7 +1,6 @@
 /** `whoami`: the session, and the user behind it. */
 import * as v from "valibot";
-import { subjectOf } from "../core/state/claims.ts";
-import { describeSession } from "../core/state/session.ts";
+import { describeSession, subjectOf } from "../core/state/session.ts";
 import { command } from "./parts/command.ts";
 import { Session } from "./parts/login.ts";
 import { User } from "./users.ts";

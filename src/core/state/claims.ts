@@ -77,10 +77,3 @@ export function registeredKeys(session: Session): string[] {
     key === undefined ? [] : [key.toLowerCase()],
   );
 }
-
-/** The holder that a V1 session's token names; undefined on V2, where the API itself tells. */
-export function subjectOf({ apiVersion, tokens }: Session): string | undefined {
-  return apiVersion === "v1" && tokens !== undefined
-    ? readClaims(tokens.access).subject
-    : undefined;
-}

@@ -2,11 +2,13 @@
  * The one session: its file, and keeping its tokens fresh under a lock (SES-4…8). The file holds
  * tokens and facts about the login, never the API key secret or the private key.
  */
+
 import * as v from "valibot";
 import { CliError } from "../../errors.ts";
 import { parsePlain } from "../../io/json.ts";
 import type { Runtime } from "../../io/runtime.ts";
 import type { Endpoint } from "../auth/endpoint.ts";
+import { readClaims } from "./claims.ts";
 import type { StateFolder } from "./folder.ts";
 
 /** What may go into a header or a file (NET-8). */
@@ -261,4 +263,11 @@ function endOf(tokens: TokenSet): string {
 /** Where the session's tokens may be sent. */
 export function endpointOf(session: Session): Endpoint {
   return { origin: session.origin, basePath: session.basePath };
+}
+
+/** The holder that a V1 session's token names; undefined on V2, where the API itself tells. */
+export function subjectOf({ apiVersion, tokens }: Session): string | undefined {
+  return apiVersion === "v1" && tokens !== undefined
+    ? readClaims(tokens.access).subject
+    : undefined;
 }
