@@ -296,7 +296,7 @@ async function publishedPackage(): Promise<object> {
 }
 
 /** The licences of what is bundled, which ask to be passed on. */
-async function notices(): Promise<string> {
+export async function notices(): Promise<string> {
   const texts: string[] = [];
   for (const name of await bundledPackages()) {
     const folder = join(ROOT, "node_modules", name);

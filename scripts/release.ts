@@ -20,6 +20,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { assetName, PACKAGE, PUBLISHED_KEY, SUMS } from "../src/core/release/names.ts";
 import { compile, DIST, findLeaks, pack, ROOT, VERSION } from "./build.ts";
+import { ARCHITECTURES, makeDeb } from "./deb.ts";
 import { stampInstaller } from "./generate.ts";
 import { type Hashes, homebrewFormula, makeImage, scoopManifest } from "./packages.ts";
 import { installRuntimes } from "./runtimes.ts";
@@ -80,13 +81,32 @@ export async function make(
       join(made, "install.sh"),
       stampInstaller(await readFile(join(ROOT, "install.sh"), "utf8"), key),
     );
-    if (targets === TARGETS) await writeManifests(made);
+    if (targets === TARGETS) {
+      await writeDebs(made);
+      await writeManifests(made);
+    }
     await writeFile(join(made, SUMS), await sums(made));
     await rm(folder, { recursive: true, force: true });
     await rename(made, folder);
   } finally {
     await rm(work, { recursive: true, force: true });
   }
+}
+
+/** A Debian package for each processor that Debian and the executables share. */
+async function writeDebs(folder: string): Promise<void> {
+  for (const [target, architecture] of Object.entries(ARCHITECTURES)) {
+    const executable = join(folder, assetName(VERSION, target));
+    const source = { executable, architecture, version: VERSION, epoch: commitEpoch() };
+    await makeDeb(source, join(folder, `${PACKAGE}_${VERSION}_${architecture}.deb`));
+  }
+}
+
+/** When the commit was made, in seconds since 1970: the same for everybody who builds it. */
+function commitEpoch(): number {
+  const { exitCode, stdout } = Bun.spawnSync(["git", "log", "-1", "--format=%ct"], { cwd: ROOT });
+  if (exitCode !== 0) throw new Error("git does not tell the date of the commit.");
+  return Number(stdout.toString().trim());
 }
 
 /** The files of other package managers; they need the executables of all systems. */

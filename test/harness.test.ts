@@ -275,7 +275,7 @@ test("F1 every package that tests can lack is installed by .ci/run", async () =>
     Bun.file(join(import.meta.dir, "../.ci/run")).text(),
     Bun.file(join(import.meta.dir, "support/programs.ts")).text(),
   ]);
-  const essential = ["bash", "bsdutils", "dash", "python3", "util-linux"];
+  const essential = ["bash", "bsdutils", "dash", "dpkg", "python3", "util-linux"];
   const table = programs.slice(programs.indexOf("PACKAGES ="), programs.indexOf("} as const"));
   const packages = [...table.matchAll(/: "([a-z0-9-]+)"/g)].map(([, name]) => name ?? "");
   expect(packages.length).toBeGreaterThan(10);
