@@ -85,7 +85,8 @@ function resultOf(command: Command): string[] {
   ];
 }
 
-function errorPage(): string {
+/** Every error code with its exit and hint, as a page. */
+export function errorPage(): string {
   const exits = Object.entries(EXIT_CODES).map(([code, meaning]) => `| ${code} | ${meaning} |`);
   const rows = Object.entries(ERRORS).map(([code, { exit, retryable, hint }]) => {
     return `| \`${code}\` | ${exit} | ${retryable ? "yes" : "no"} | ${hint.replaceAll("|", "\\|")} |`;

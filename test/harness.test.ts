@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { commandTable, replaceBetween } from "../scripts/generate.ts";
+import { commandPage, replaceBetween } from "../scripts/generate.ts";
 import { judge, readReport, slowestFiles } from "../scripts/test.ts";
 import { difference, indent, tokensOf } from "./support/document.ts";
 import type { Form, Input, Outcome } from "./support/forms.ts";
@@ -217,8 +217,8 @@ test("the command table has a row for each command and keeps its cells apart", (
     notes: [],
     examples: [],
   };
-  expect(commandTable([facts as unknown as Parameters<typeof commandTable>[0][number]])).toContain(
-    "| `a b` | **signs** | One \\| two. |",
+  expect(commandPage([facts as unknown as Parameters<typeof commandPage>[0][number]])).toContain(
+    "| [`a b`](../skill/references/a.md#a-b) | **signs** | One \\| two. |",
   );
 });
 

@@ -6,7 +6,7 @@ import { describe, expect, test } from "bun:test";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { ROOT } from "../../scripts/build.ts";
-import { commandTable } from "../../scripts/generate.ts";
+import { commandPage } from "../../scripts/generate.ts";
 import { references } from "../../scripts/references.ts";
 import { FACTS } from "../../src/app/capabilities.ts";
 import { type Command, type Group, walk } from "../../src/cli/command.ts";
@@ -270,9 +270,9 @@ describe.each(GROUPS)("help of $name", ({ words, group }) => {
 });
 
 describe("what is generated", () => {
-  test("the README's table is the manifest's", async () => {
-    expect(await Bun.file(join(ROOT, "README.md")).text()).toContain(
-      commandTable(manifest(commands, FACTS).commands),
+  test("docs/commands.md is the manifest's", async () => {
+    expect(await Bun.file(join(ROOT, "docs/commands.md")).text()).toBe(
+      commandPage(manifest(commands, FACTS).commands),
     );
   });
 
