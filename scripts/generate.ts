@@ -54,7 +54,6 @@ const GENERATED: readonly (readonly [
   ),
 ];
 
-
 /** How a release is installed; without a release key (as in names.ts) there is none yet. */
 export function installText(key: string | undefined): string {
   const state =
