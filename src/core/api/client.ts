@@ -16,6 +16,8 @@ import { isDefiniteRefusal, saysNothing } from "./outcome.ts";
 import { explain, type TransportFailure } from "./transport.ts";
 
 const ANSWER_MAX_BYTES = 32 * 1024 * 1024;
+/** Of a failure's body, packed and unpacked: a longer one is not read, and the status decides. */
+const FAILURE_MAX_BYTES = 1024 * 1024;
 /** What Node's own parser allows; Bun's allows far more (H20). */
 const HEADERS_MAX_BYTES = 16 * 1024;
 const REQUEST_MS = 30_000;
@@ -414,13 +416,25 @@ class Guard {
 
 async function readBody(response: Response, guard: Guard): Promise<Uint8Array> {
   guard.touch();
-  const encoding = response.headers.get("content-encoding");
+  const { ok, headers } = response;
+  const encoding = headers.get("content-encoding");
   requireKnownEncoding(encoding);
-  if (sizeOf(response.headers) > HEADERS_MAX_BYTES)
-    throw invalid("The answer's headers are too long.");
+  if (sizeOf(headers) > HEADERS_MAX_BYTES) throw invalid("The answer's headers are too long.");
   // One runtime joins two lengths that are the same, the other refuses them.
-  if (response.headers.get("content-length")?.includes(","))
-    throw invalid("The answer is not proper HTTP.");
+  if (headers.get("content-length")?.includes(",")) throw invalid("The answer is not proper HTTP.");
+  const maxBytes = ok ? ANSWER_MAX_BYTES : FAILURE_MAX_BYTES;
+  const bytes = await readPacked(response, guard, maxBytes);
+  const unpacked = bytes === undefined ? undefined : unpack(bytes, encoding, maxBytes);
+  if (ok) return (await unpacked) ?? Promise.reject(tooLarge(maxBytes));
+  return (await unpacked?.catch(() => undefined)) ?? new Uint8Array();
+}
+
+/** The body as it came; undefined when it has more than `maxBytes`. */
+async function readPacked(
+  response: Response,
+  guard: Guard,
+  maxBytes: number,
+): Promise<Uint8Array | undefined> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   const reader = response.body?.getReader();
@@ -429,14 +443,13 @@ async function readBody(response: Response, guard: Guard): Promise<Uint8Array> {
     if (done || value === undefined) break;
     guard.touch();
     size += value.length;
-    if (size > ANSWER_MAX_BYTES) {
+    if (size > maxBytes) {
       void reader?.cancel().catch(() => undefined);
-      throw tooLarge(ANSWER_MAX_BYTES);
+      return undefined;
     }
     chunks.push(value);
   }
-  const bytes = chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
-  return unpack(bytes, encoding, ANSWER_MAX_BYTES);
+  return chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
 }
 
 function sizeOf(headers: Headers): number {
