@@ -62,8 +62,10 @@ test.each([
     const full = ["bash", "-c", 'exec "$@" >/dev/full', "bash", ...command];
     const { exit, document, stderr } = await world.run(`requests approve device --id ${id}`, full);
     expect([exit, document]).toEqual([1, undefined]);
-    expect(stderr.split("\n")[1]).toBe(
-      `OUTPUT_ERROR: Request ${id} was approved with the device, but the result could not be printed. Do not repeat the command.`,
+    expect(stderr.split("\n")[1]).toMatch(
+      new RegExp(
+        `^OUTPUT_ERROR: Request ${id} was approved with the device \\(key [0-9A-Z]{26}\\), but`,
+      ),
     );
     expect(world.approvals).toEqual([`/requests/${id}/approve`]);
   },

@@ -15,8 +15,11 @@ function lineOf(argv: readonly string[]): string {
   return `"$@" ${argv.map((word) => `'${word}'`).join(" ")}`;
 }
 
-const said = (what: string): string =>
-  `OUTPUT_ERROR: Request ${what}, but the result could not be printed. Do not repeat the command.\n`;
+/** The one line, with the key of the journal. */
+function said(what: string): unknown {
+  const line = `^OUTPUT_ERROR: Request ${what} \\(key [0-9A-Z]{26}\\), but the result could not be printed\\. Do not repeat the command\\.\n$`;
+  return expect.stringMatching(new RegExp(line));
+}
 
 const V1_PAYMENT = JSON.stringify({
   type: "CREATE_TRANSACTION",

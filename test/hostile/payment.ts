@@ -17,7 +17,11 @@ export function payout(
   accountId: string | undefined,
   paid: object = PAID,
 ): { readonly type: string; readonly data: object } {
-  const data = { accountId, transactionType: "BITCOIN_LIKE_SEND", transactionData: paid };
+  // A request spells its members in camelCase, its challenge in snake_case.
+  const transactionData = Object.fromEntries(
+    Object.entries(paid).map(([name, value]) => [name === "max_fees" ? "maxFees" : name, value]),
+  );
+  const data = { accountId, transactionType: "BITCOIN_LIKE_SEND", transactionData };
   return { type: "CREATE_TRANSACTION", data };
 }
 
