@@ -103,6 +103,18 @@ const OFFLINE: readonly Refusal[] = [
     hint: SPLIT,
   },
   {
+    what: "C22 single quotes that the shell left in",
+    argv: [...CREATE, '\'{"type":"X"}\''],
+    code: "INVALID_JSON",
+    hint: "The shell left the single quotes in: write the document to a file and give @file.",
+  },
+  {
+    what: "C22 double quotes that the shell took away",
+    argv: [...CREATE, "{type:X}"],
+    code: "INVALID_JSON",
+    hint: "The shell took the double quotes away: write the document to a file and give @file.",
+  },
+  {
     what: "a bare id",
     argv: ["requests", "get", "7"],
     code: "UNEXPECTED_ARGUMENT",

@@ -244,7 +244,8 @@ export function json(description: string): Argument<Exact | undefined> {
         return readObject(await readText(raw, reader, DOCUMENT_MAX_BYTES), option);
       } catch (cause) {
         if (!(cause instanceof JsonError)) throw cause;
-        throw unreadable(cause, option, isInline(raw) && reader.mayQuote(raw));
+        const failure = unreadable(cause, option, isInline(raw) && reader.mayQuote(raw));
+        throw cause.reason === "syntax" && isInline(raw) ? withShellHint(failure, raw) : failure;
       }
     },
   );
@@ -269,6 +270,16 @@ function unreadable(cause: JsonError, option: string, mayQuote: boolean): CliErr
       ...(cause.path === "" ? {} : { path: cause.path }),
     },
   });
+}
+
+/** Says what a shell did to the quotation marks of a document that was given inline. */
+function withShellHint(failure: CliError, raw: string): CliError {
+  const hint = raw.startsWith("'")
+    ? "The shell left the single quotes in: write the document to a file and give @file."
+    : /^\{\s*[A-Za-z_]/.test(raw)
+      ? "The shell took the double quotes away: write the document to a file and give @file."
+      : undefined;
+  return hint === undefined ? failure : new CliError(failure.code, { ...failure.facts, hint });
 }
 
 /** What to do about a text that fails for another reason than its syntax. */
