@@ -1,5 +1,5 @@
 /** Folders in which a helper may lie: nobody but root and this user can change them. */
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { ROOT } from "../../scripts/build.ts";
@@ -12,7 +12,11 @@ import { findDistrusted } from "../../src/io/trust.ts";
 export function trustedFolder(): string {
   const uid = process.getuid?.() ?? -1;
   for (const parent of [homedir(), ROOT, "/var/lib"]) {
-    if (findDistrusted(parent, uid) === undefined) return mkdtempSync(join(parent, ".signers-"));
+    if (findDistrusted(parent, uid) !== undefined) continue;
+    const folder = mkdtempSync(join(parent, ".signers-"));
+    // Hooks of a file do not run when a filter leaves none of its tests.
+    process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+    return folder;
   }
   throw new Error("No folder here belongs to root and this user alone.");
 }
