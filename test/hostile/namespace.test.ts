@@ -87,6 +87,27 @@ for (const form of await builtForms()) {
       await program.succeed(LIST);
     });
 
+    test.skipIf(lacks("python3"))(
+      "N3 an address that takes a second, with another that has no route beside it",
+      async () => {
+        const hosts = ["2001:db8::5 localhost"];
+        await using lonely = await Namespace.make({ hosts, link: false });
+        const slow = Bun.spawn(
+          [...lonely.prefix, "python3", join(import.meta.dir, "slow_accept.py")],
+          { stdio: ["pipe", "pipe", "inherit"] },
+        );
+        const { value } = await slow.stdout.getReader().read();
+        const { port } = JSON.parse(new TextDecoder().decode(value)) as { port: number };
+        await using program = await Program.at(lonely.inside(form), {
+          LEDGER_ENTERPRISE_API_URL: `http://localhost:${port}`,
+        });
+        slow.stdin.write("begin\n");
+        slow.stdin.flush();
+        await program.succeed(LOGIN);
+        slow.kill();
+      },
+    );
+
     test("H01 a name that does not resolve is named", async () => {
       await using program = await at("https://nowhere.far.test");
       const failure = await program.fail(LOGIN, 1, "DNS_ERROR");

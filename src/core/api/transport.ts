@@ -74,7 +74,11 @@ const BROKEN: Row = [
 
 const IMPROPER: Row = [
   /HPE_|HTTPParser|Malformed|InvalidHTTP|InvalidContentLength|HTTPHeaders|TooLarge|ResponseHeaders|UnrequestedUpgrade|ERR_ASSERTION/i,
-  () => ({ code: "INVALID_RESPONSE", message: "The answer is not proper HTTP." }),
+  (evidence, found) =>
+    // Before anything went through the tunnel, only the proxy can have spoken.
+    evidence.proxy !== undefined && evidence.handedOver === false
+      ? refusedByProxy(evidence, found)
+      : { code: "INVALID_RESPONSE", message: "The answer is not proper HTTP." },
 ];
 
 const LATE: Row = [
