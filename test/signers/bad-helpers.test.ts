@@ -26,7 +26,7 @@ const folder = trustedFolder();
 const order = await openOrder();
 const forms = await allForms();
 const other = generateKeyPairSync("ec", { namedCurve: "prime256v1" }).privateKey;
-afterAll(() => rmSync(folder, { recursive: true }));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** A secret of ours, and one that only the helper has. */
 const OUR_SECRET = "canary-api-secret-77c1";

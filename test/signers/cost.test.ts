@@ -13,7 +13,7 @@ import { orderFor } from "./signed.ts";
 
 const { installed, nodes } = await findArtifacts();
 const folder = trustedFolder();
-afterAll(() => rmSync(folder, { recursive: true }));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const [PRELOAD, SEEN] = [join(folder, "preload.cjs"), join(folder, "seen")];
 writeFileSync(

@@ -14,7 +14,7 @@ import { trustedFolder } from "./place.ts";
 import { orderFor } from "./signed.ts";
 
 const folder = trustedFolder();
-afterAll(() => rmSync(folder, { recursive: true }));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const forms = await allForms();
 
 const [MARKS, KEY] = [join(folder, "starts"), join(folder, "key.pem")];

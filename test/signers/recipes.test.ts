@@ -16,7 +16,7 @@ import { openKms, startTpm } from "./stores.ts";
 const text = await Bun.file(join(ROOT, "docs/operator-keys.md")).text();
 const { executable } = await findArtifacts();
 const folder = trustedFolder();
-afterAll(() => rmSync(folder, { recursive: true }));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 mkdirSync(join(folder, "bin"));
 copyFileSync(executable, join(folder, "bin", "ledger-enterprise-cli"));

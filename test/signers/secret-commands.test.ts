@@ -9,7 +9,7 @@ import { survivorsOf } from "../support/survivors.ts";
 import { trustedFolder } from "./place.ts";
 
 const folder = trustedFolder();
-afterAll(() => rmSync(folder, { recursive: true }));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const forms = await allForms();
 
 const MARKS = join(folder, "starts");

@@ -9,7 +9,7 @@ import { trustedFolder } from "./place.ts";
 import { orderFor } from "./signed.ts";
 
 const folder = trustedFolder();
-afterAll(() => rmSync(folder, { recursive: true }));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const [MARKS, KEY] = [join(folder, "starts"), join(folder, "key.pem")];
 beforeEach(() => rmSync(MARKS, { force: true }));
 const starts = (): number =>

@@ -31,7 +31,7 @@ import {
 } from "./stores.ts";
 
 const folder = trustedFolder();
-afterAll(() => rmSync(folder, { recursive: true }));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const forms = await allForms();
 
 const HELPERS = readdirSync(join(ROOT, "helpers"));

@@ -9,7 +9,7 @@ import { trustedFolder } from "../../signers/place.ts";
 import { failureOf } from "../../support/failure.ts";
 
 const folder = trustedFolder();
-afterAll(() => rmSync(folder, { recursive: true }));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const FIELD = "LEDGER_ENTERPRISE_SIGNER";
 const PLAIN = { args: [], names: [], timeoutMs: 30_000 };
