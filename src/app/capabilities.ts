@@ -218,6 +218,37 @@ const CAPABILITIES = {
   },
   /** Journal and audit trail. */
   books: { common: ["logs"], make: ({ books }) => books() },
+  /** The audit trail for those who read it. */
+  trail: {
+    common: ["logs"],
+    make: async ({ books, state, context }) => {
+      const { Trail } = await import("../core/state/trail.ts");
+      return new Trail(await books(), state().path, context.now);
+    },
+  },
+  /** What was sent and signed by this user. */
+  journal: {
+    common: ["logs"],
+    make: async ({ books, context }) => {
+      const [{ ownEntries }, own] = await Promise.all([import("../core/belts.ts"), books()]);
+      return { entries: () => ownEntries(own.read(), context.uid) };
+    },
+  },
+  /** Finds out what became of what was sent. */
+  reconciliation: {
+    requires: ["session"],
+    common: [...CALLS, "logs"],
+    make: async (run) => {
+      const { createReader } = await import("../core/api/api.ts");
+      const { uid, now } = run.context;
+      const host = { books: await run.books(), reader: createReader(run.access()) };
+      return async (key: string | undefined) =>
+        (await import("../core/reconcile.ts")).reconcile(
+          { ...host, clock: run.apiClock, uid, now },
+          key,
+        );
+    },
+  },
   config: { make: ({ config }) => config },
   /** Whether a webhook notification is genuine. */
   verifyNotification: {

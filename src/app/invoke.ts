@@ -8,6 +8,7 @@ import type { Command, Group } from "../cli/command.ts";
 import { changes } from "../cli/effect.ts";
 import type { Acts, Deed } from "../core/acts.ts";
 import type { Access } from "../core/api/access.ts";
+import { ApiClock } from "../core/api/clock.ts";
 import { Config, stateDirectory } from "../core/auth/config.ts";
 import type { ProgramHost } from "../core/auth/program.ts";
 import type { KeyHolder } from "../core/signing/keyring.ts";
@@ -64,6 +65,8 @@ export interface Run extends Occasion {
   access(): Access;
   /** Starts programs of the user's, whose time is their own. */
   readonly program: ProgramHost;
+  /** The API's clock, as its answers tell it. */
+  readonly apiClock: ApiClock;
   /** Journal and audit trail. */
   books(): Promise<Books>;
   /** What each write and signature passes. */
@@ -81,6 +84,7 @@ export function openRun(occasion: Occasion): Run {
   const patiently = <T>(work: () => Promise<T>) => deadline.pausedDuring(work);
   const userAgent = `${PROGRAM}/${VERSION}`;
   const proxyOf = (url: URL) => config.proxyOf(url);
+  const apiClock = new ApiClock(now, () => performance.now());
   const runtime = {
     now,
     sleep,
@@ -91,6 +95,7 @@ export function openRun(occasion: Occasion): Run {
     userAgent,
     stop: deadline.signal,
     patiently,
+    sawDate: (date: string | null) => apiClock.saw(date),
   };
   const state = once(() => openState(context, runtime));
   const sessions = once(() => new SessionStore(state(), runtime));
@@ -112,7 +117,7 @@ export function openRun(occasion: Occasion): Run {
   };
   const key = once(() => openKey({ config, redactor, program }));
   const made = { deadline, runtime, input, program };
-  return { ...occasion, ...made, state, sessions, access, books, acts, key };
+  return { ...occasion, ...made, apiClock, state, sessions, access, books, acts, key };
 }
 
 /** Makes a value at its first use, and gives the same one ever after. */

@@ -26,6 +26,7 @@ const LOADERS: Readonly<Record<string, Loader>> = {
   keys: async () => (await import("./keys.ts")).keys,
   sandbox: async () => (await import("./sandbox.ts")).sandbox,
   skill: async () => (await import("./skill.ts")).skill,
+  audit: async () => (await import("./audit.ts")).audit,
   schema: async () => (await import("./schema.ts")).schema,
   completion: async () => (await import("./completion.ts")).completion,
   doctor: async () => (await import("./doctor.ts")).doctor,

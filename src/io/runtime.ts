@@ -13,6 +13,8 @@ export interface Runtime {
   readonly stop: AbortSignal;
   /** Runs what has a time of its own, such as waiting for a person; the command's stands still. */
   patiently<T>(work: () => Promise<T>): Promise<T>;
+  /** Told the `Date` of each answer of the API. */
+  sawDate?(date: string | null): void;
   readonly fetch: typeof globalThis.fetch;
   /** The proxy through which `fetch` reaches a URL, or undefined. */
   proxyOf(url: URL): ProxyName | undefined;

@@ -73,7 +73,19 @@ const MEMBERS: readonly (readonly [name: string, pattern: RegExp, files: RegExp]
 
 /** The folders and files of core/, lowest first: each may import those before it. */
 const LADDER = [
-  ...["auth", "state", "acts", "api", "meaning", "policy", "signing", "belts", "login", "device"],
+  ...[
+    "auth",
+    "state",
+    "acts",
+    "api",
+    "meaning",
+    "policy",
+    "signing",
+    "belts",
+    "reconcile",
+    "login",
+    "device",
+  ],
   ...["notifications", "release", "skill", "doctor"],
 ];
 

@@ -10,6 +10,7 @@ import { get } from "./get.ts";
 import { getChallenge } from "./getChallenge.ts";
 import { governanceStatus } from "./governanceStatus.ts";
 import { list } from "./list.ts";
+import { journal, reconcile } from "./reconcile.ts";
 import { reject } from "./reject.ts";
 import { review } from "./review.ts";
 import { sign } from "./sign.ts";
@@ -27,4 +28,6 @@ export const requests = group("Requests: draft, create, review, sign, approve, w
   approve,
   reject,
   wait,
+  journal,
+  reconcile,
 });

@@ -123,6 +123,7 @@ export class Client {
     let response: Response | undefined;
     try {
       response = await this.exchange(request, url, message, guard);
+      this.runtime.sawDate?.(response.headers.get("date"));
       const bytes = await readBody(response, guard);
       this.logAnswer(request, url, response, bytes.length, startedAt);
       return response.ok

@@ -1,0 +1,122 @@
+/** `audit …`: the trail of what was sent and signed from here. */
+import * as v from "valibot";
+import { integer, many, oneOf, path, required, text } from "../cli/argument.ts";
+import { group } from "../cli/command.ts";
+import type { Exact } from "../io/json.ts";
+import { Text } from "../result.ts";
+import { command } from "./parts/command.ts";
+
+const Line = () =>
+  v.looseObject({
+    seq: v.number(),
+    time: v.string(),
+    event: v.string(),
+    key: v.optional(v.string()),
+    command: v.optional(v.string()),
+    level: v.string(),
+  });
+
+const list = command({
+  summary: "Show the lines of the audit trail.",
+  notes: ["Every write, signature, refusal, reconciliation and restart is a line."],
+  effect: "local",
+  needs: ["trail"],
+  args: {
+    limit: integer("Only this many lines, the newest.", 1, 1_000_000_000),
+    key: text("Only lines with this key.", "<key>", 26),
+  },
+  output: () =>
+    v.looseObject({ results: v.array(Line()), total: v.number(), complete: v.boolean() }),
+  ungated: true,
+  fields: "results",
+  examples: [{ line: "audit list --limit 20", means: "The newest twenty lines" }],
+  run: ({ trail }, { limit = Number.POSITIVE_INFINITY, key }) => {
+    const results: Exact[] = [];
+    let total = 0;
+    trail.lines((line) => {
+      if (key !== undefined && !line.text.includes(`"key":"${key}"`)) return;
+      total += 1;
+      results.push(line);
+      if (results.length > limit) results.shift();
+    });
+    return { results, total, complete: results.length === total };
+  },
+});
+
+const verify = command({
+  summary: "Check that the audit trail is as it was written.",
+  notes: [
+    "complete is `anchored` when the trail holds the line that --against names, else `unproven`: no chain shows by itself that its end was not cut off.",
+    "Without a guard, the user whose trail it is could have written all of it anew.",
+    "missing lists lines that are in none of the files; gaps counts tails that a killed process left.",
+  ],
+  effect: "local",
+  needs: ["trail"],
+  args: {
+    file: many(path("A file of the trail, which may have been moved; may be repeated.")),
+    against: text("An anchor that 'audit anchor' printed before.", "<anchor>", 200),
+  },
+  output: () =>
+    v.looseObject({
+      valid: v.literal(true),
+      lines: v.number(),
+      gaps: v.number(),
+      missing: v.array(v.looseObject({ from: v.number(), to: v.number() })),
+      complete: v.picklist(["unproven", "anchored"]),
+    }),
+  fails: ["INVALID_PATH"],
+  ungated: true,
+  examples: [{ line: "audit verify", means: "The trail of this state folder" }],
+  run: ({ trail }, { file, against }) => {
+    const { lines, gaps, missing, complete } = trail.verify({ files: file, against });
+    return { valid: true, lines, gaps, missing, complete };
+  },
+});
+
+const anchor = command({
+  summary: "Print where the audit trail is, to be kept elsewhere.",
+  notes: ["Keep it in a ticket or another system: 'audit verify --against' takes it back."],
+  effect: "local",
+  needs: ["trail"],
+  args: {},
+  output: () => v.looseObject({ anchor: v.string() }),
+  fails: ["NOT_SUPPORTED"],
+  ungated: true,
+  examples: [{ line: "audit anchor", means: "Log, number, hash and time of the newest line" }],
+  run: async ({ trail }) => ({ anchor: await trail.anchor("audit anchor") }),
+});
+
+const export_ = command({
+  summary: "Print the audit trail as lines of JSON or as CSV.",
+  effect: "local",
+  needs: ["trail"],
+  args: { as: required(oneOf("Form of the lines.", ["ndjson", "csv"])) },
+  ungated: true,
+  examples: [{ line: "audit export --as csv", means: "A table for a spreadsheet" }],
+  run: ({ trail }, args) => new Text(trail.exported(args.as)),
+});
+
+const restart = command({
+  summary: "Begin a broken journal or audit trail anew; a person decides.",
+  notes: [
+    "The broken files stay beside the new ones, in a folder whose name ends in .broken and the time.",
+    "What was open before is not known afterwards: look at the requests on the server first.",
+  ],
+  effect: "local",
+  needs: ["trail"],
+  args: { reason: required(text("Why, for those who read the trail.", "<text>", 500)) },
+  output: () => v.looseObject({ anchor: v.string() }),
+  ungated: true,
+  examples: [
+    { line: 'audit restart --reason "restored from backup"', means: "After AUDIT_BROKEN" },
+  ],
+  run: async ({ trail }, { reason }) => ({ anchor: await trail.restart(reason, "audit restart") }),
+});
+
+export const audit = group("The trail of what was sent and signed from here.", {
+  list,
+  verify,
+  anchor,
+  export: export_,
+  restart,
+});

@@ -1,0 +1,64 @@
+/** `requests journal` and `requests reconcile`: what was sent from here, and what became of it. */
+import * as v from "valibot";
+import { text } from "../../cli/argument.ts";
+import { command } from "../parts/command.ts";
+
+const key = text("Only the record with this key.", "<key>", 26);
+
+const Results = (item: v.GenericSchema) => v.looseObject({ results: v.array(item) });
+
+export const journal = command({
+  summary: "List what was sent and signed from here, with its state; offline.",
+  notes: [
+    "state: open (nobody knows what became of it), done, refused, absent (reconcile found that it was not carried out).",
+  ],
+  effect: "local",
+  needs: ["journal"],
+  args: { key },
+  output: () =>
+    Results(
+      v.looseObject({
+        key: v.string(),
+        state: v.picklist(["open", "done", "refused", "absent"]),
+        id: v.optional(v.string()),
+        time: v.string(),
+      }),
+    ),
+  ungated: true,
+  fields: "results",
+  examples: [{ line: "requests journal", means: "Every record, the oldest first" }],
+  run: ({ journal: read }, args) => {
+    const entries = read
+      .entries()
+      .filter((entry) => args.key === undefined || entry.key === args.key);
+    const results = entries.map(({ key: own, state, requestId, time }) => {
+      return { key: own, state, id: requestId, time: new Date(time).toISOString() };
+    });
+    return { results };
+  },
+});
+
+export const reconcile = command({
+  summary: "Find out what became of requests whose outcome is unknown; sends no write.",
+  notes: [
+    "found: it was created; `certainty` tag is exact, content cannot tell a twin by somebody else apart.",
+    "absent: it was not created; the same request may be raised again. ambiguous: `candidates` lists what it could be; a person decides.",
+    "undetermined: too early (less than a minute), or not everything could be seen; run it again later.",
+  ],
+  effect: "read",
+  needs: ["reconciliation"],
+  args: { key },
+  output: () =>
+    Results(
+      v.looseObject({
+        key: v.string(),
+        verdict: v.picklist(["found", "absent", "ambiguous", "undetermined"]),
+        id: v.optional(v.string()),
+        certainty: v.optional(v.picklist(["tag", "content"])),
+        candidates: v.optional(v.array(v.string())),
+      }),
+    ),
+  fields: "results",
+  examples: [{ line: "requests reconcile", means: "Every record that is open" }],
+  run: async ({ reconciliation }, args) => ({ results: await reconciliation(args.key) }),
+});

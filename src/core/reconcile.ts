@@ -1,0 +1,271 @@
+/**
+ * What became of creates whose outcome is unknown: looks at the requests on the server, and never
+ * sends one. A verdict is `absent` only where nothing on the server could be the request.
+ */
+import { type Exact, member, value } from "../io/json.ts";
+import type { Reader } from "./api/api.ts";
+import type { ApiClock } from "./api/clock.ts";
+import { walkPages } from "./api/pages.ts";
+import { compareMembers, type Findings } from "./signing/comparison.ts";
+import { leavesOf, membersOf, rootOf } from "./signing/field.ts";
+import { bareRequest } from "./signing/likeness.ts";
+import { keyIn } from "./signing/tag.ts";
+import type { Books } from "./state/books.ts";
+import type { Entry } from "./state/journal.ts";
+import type { Session } from "./state/session.ts";
+
+export interface ReconcileHost {
+  readonly books: Books;
+  readonly reader: Reader;
+  readonly clock: ApiClock;
+  readonly uid: number | undefined;
+  now(): number;
+}
+
+/** What was found about one record. */
+export interface Verdict {
+  readonly key: string;
+  readonly verdict: "found" | "absent" | "ambiguous" | "undetermined";
+  readonly id?: string;
+  /** `tag`: the key is in its note. `content`: it asks for the same; a twin cannot be told apart. */
+  readonly certainty?: "tag" | "content";
+  /** Ids of requests that could be it. */
+  readonly candidates?: readonly string[];
+}
+
+/** The list lags behind the write, and clocks differ. */
+const WIDER_MS = 120_000;
+const TOO_EARLY_MS = 60_000;
+/** Only an absence that was found this long after the last byte gives room back. */
+const FREED_MS = 15 * 60 * 1000;
+const MOST_REQUESTS = 1000;
+
+/** Looks for the open creates, or for the one with that key. */
+export async function reconcile(host: ReconcileHost, key: string | undefined): Promise<Verdict[]> {
+  const session = await host.reader.session();
+  const journal = host.books.read();
+  const open = [...journal.all()].filter(
+    (entry) =>
+      entry.state === "open" &&
+      entry.kind === "create" &&
+      isOf(entry, session, host.uid) &&
+      (key === undefined || entry.key === key),
+  );
+  const claimed = new Set([...journal.all()].flatMap(({ requestId }) => requestId ?? []));
+  const known = key === undefined ? undefined : journal.get(key);
+  if (known !== undefined && open.length === 0) return [knownVerdict(known, session, host.uid)];
+  const verdicts: Verdict[] = [];
+  for (const [type, entries] of Map.groupBy(open, (entry) => entry.type ?? "")) {
+    const found = await verdictsOf(host, session, type, entries, claimed);
+    verdicts.push(...found);
+    for (const { id } of found) if (id !== undefined) claimed.add(id);
+  }
+  for (const verdict of verdicts) await settle(host, session, verdict);
+  return verdicts;
+}
+
+function isOf(entry: Entry, session: Session, uid: number | undefined): boolean {
+  const { origin, basePath, workspace } = session;
+  const isThere = entry.origin === origin && entry.basePath === basePath;
+  return isThere && entry.workspace === workspace && entry.uid === uid;
+}
+
+function knownVerdict(entry: Entry, session: Session, uid: number | undefined): Verdict {
+  const { key, state, requestId } = entry;
+  if (!isOf(entry, session, uid)) return { key, verdict: "undetermined" };
+  if (state === "done" && requestId !== undefined) return { key, verdict: "found", id: requestId };
+  return { key, verdict: state === "refused" || state === "absent" ? "absent" : "undetermined" };
+}
+
+/** A request on the server, as far as a record can be compared with it. */
+interface Candidate {
+  readonly id: string;
+  readonly content: Exact | undefined;
+  readonly note: string;
+}
+
+async function verdictsOf(
+  host: ReconcileHost,
+  session: Session,
+  type: string,
+  entries: readonly Entry[],
+  claimed: ReadonlySet<string>,
+): Promise<Verdict[]> {
+  const undetermined = entries.map(({ key }): Verdict => ({ key, verdict: "undetermined" }));
+  const first = await candidatesOf(host, session, type, entries, claimed);
+  if (first === undefined) return undetermined;
+  const verdicts = await compareAll(host, entries, first);
+  if (!verdicts.some(({ verdict }) => verdict === "absent")) return verdicts;
+  const second = await candidatesOf(host, session, type, entries, claimed);
+  if (second === undefined || second.length > 0) return undetermined;
+  return verdicts.map((verdict, index) => {
+    const entry = entries[index];
+    const waited = entry === undefined ? 0 : host.now() - (entry.endedAt ?? entry.time);
+    const isEarly = waited < TOO_EARLY_MS || host.clock.ahead() === undefined;
+    return verdict.verdict === "absent" && isEarly
+      ? { key: verdict.key, verdict: "undetermined" }
+      : verdict;
+  });
+}
+
+/** Unclaimed requests of that type by this user in the window; undefined when not all were seen. */
+async function candidatesOf(
+  { reader, clock, books }: ReconcileHost,
+  session: Session,
+  type: string,
+  entries: readonly Entry[],
+  claimed: ReadonlySet<string>,
+): Promise<Candidate[] | undefined> {
+  try {
+    const createdBy = session.apiVersion === "v2" ? "me" : await ownNumber(reader, books, session);
+    if (createdBy === undefined) return undefined;
+    // One read tells the API's clock.
+    if (clock.ahead() === undefined) await reader.read("requests.list", { pageSize: 1 });
+    const ahead = clock.ahead();
+    if (ahead === undefined) return undefined;
+    const earliest = Math.min(...entries.map(({ time }) => time)) + ahead - WIDER_MS;
+    const fromDate = new Date(earliest).toISOString();
+    const parameters = { type: [type], createdBy, fromDate, pageSize: 30 };
+    const walk = walkPages(
+      (position) => reader.read("requests.list", { ...parameters, ...position }),
+      "pages",
+      MOST_REQUESTS,
+    );
+    const found: Candidate[] = [];
+    for (;;) {
+      const page = await walk.next();
+      if (page.done === true) return page.value.complete === true ? found : undefined;
+      for (const request of page.value) {
+        const candidate = await candidateOf(reader, session, request);
+        if (candidate === undefined) return undefined;
+        if (!claimed.has(candidate.id)) found.push(candidate);
+      }
+    }
+  } catch {
+    return undefined;
+  }
+}
+
+/** V1 does not say who is asking: the first request that was created here does. */
+async function ownNumber(
+  reader: Reader,
+  books: Books,
+  session: Session,
+): Promise<string | undefined> {
+  const own = [...books.read().all()].find(
+    (entry) => entry.kind === "create" && entry.state === "done" && isOf(entry, session, entry.uid),
+  );
+  if (own?.requestId === undefined) return undefined;
+  const creator = member(await reader.read("requests.get", { id: own.requestId }), "created_by");
+  const id = creator && member(creator, "id");
+  return id !== undefined && /^\d+$/.test(id.text) ? id.text : undefined;
+}
+
+async function candidateOf(
+  reader: Reader,
+  session: Session,
+  request: Exact,
+): Promise<Candidate | undefined> {
+  const id = member(request, "id");
+  if (id === undefined) return undefined;
+  const note = member(request, "note");
+  const text = note === undefined ? "" : JSON.stringify(value(note));
+  return { id: String(value(id)), note: text, content: await contentOf(reader, session, request) };
+}
+
+/** V1 shows what a request would do only in the transaction that it is about. */
+async function contentOf(
+  reader: Reader,
+  session: Session,
+  request: Exact,
+): Promise<Exact | undefined> {
+  const data = member(request, "data");
+  if (session.apiVersion === "v2" || data !== undefined) return data;
+  const target = member(request, "target_id");
+  if (target === undefined || !/^\d+$/.test(target.text)) return undefined;
+  if (member(request, "target_type")?.text !== '"TRANSACTION"') return undefined;
+  return reader.read("requests.content", { targetId: target.text });
+}
+
+async function compareAll(
+  { books }: ReconcileHost,
+  entries: readonly Entry[],
+  candidates: readonly Candidate[],
+): Promise<Verdict[]> {
+  const free = new Set(candidates);
+  const verdicts = new Map<string, Verdict>();
+  const bodies = new Map<string, Exact | undefined>();
+  for (const { key } of entries) bodies.set(key, await books.body(key));
+  for (const { key } of entries) {
+    const tagged = [...free].find(
+      ({ note, content }) => keyIn(note) === key && isEqual(bodies.get(key), content),
+    );
+    if (tagged === undefined) continue;
+    free.delete(tagged);
+    verdicts.set(key, { key, verdict: "found", id: tagged.id, certainty: "tag" });
+  }
+  const others = entries.filter(({ key }) => !verdicts.has(key));
+  for (const alike of Map.groupBy(others, ({ likeness }) => likeness ?? "").values()) {
+    const body = bodies.get(alike[0]?.key ?? "");
+    // A request with another record's tag is that record's.
+    const equal = [...free].filter(
+      ({ content, note }) => keyIn(note) === undefined && isEqual(body, content),
+    );
+    for (const [index, { key }] of alike.entries()) {
+      const one = equal[index];
+      if (one !== undefined && equal.length === alike.length) {
+        free.delete(one);
+        verdicts.set(key, { key, verdict: "found", id: one.id, certainty: "content" });
+      } else if (equal.length > 0)
+        verdicts.set(key, { key, verdict: "ambiguous", candidates: equal.map(({ id }) => id) });
+    }
+  }
+  const opaque = [...free].filter(({ content }) => content === undefined).map(({ id }) => id);
+  return entries.map(({ key }) => {
+    const verdict = verdicts.get(key);
+    if (verdict !== undefined) return verdict;
+    if (opaque.length > 0) return { key, verdict: "ambiguous", candidates: opaque };
+    return { key, verdict: free.size > 0 || !bodies.get(key) ? "undetermined" : "absent" };
+  });
+}
+
+/**
+ * Whether a request on the server asks for what was sent: everything that both say agrees, and the
+ * server says nothing of the content that was not sent. What the server leaves out is no difference
+ * on V1, which shows less.
+ */
+function isEqual(body: Exact | undefined, content: Exact | undefined): boolean {
+  const sent = body && member(bareRequest(body), "data");
+  if (sent === undefined || content === undefined) return false;
+  const found: Findings = {
+    differences: [],
+    compared: new Set(),
+    verified: new Set(),
+    requestOnly: [],
+  };
+  const shown = rootOf(content);
+  compareMembers(membersOf(shown), membersOf(rootOf(sent)), "server", found);
+  const named = leavesOf(shown).filter(({ place }) => place.name !== "");
+  const isExplained = named.every((leaf) => found.compared.has(leaf));
+  return found.verified.size > 0 && found.differences.length === 0 && isExplained;
+}
+
+/** Writes a verdict that closes the record to both logs. */
+async function settle(
+  { books, now }: ReconcileHost,
+  session: Session,
+  { key, verdict, id }: Verdict,
+): Promise<void> {
+  if (verdict !== "found" && verdict !== "absent") return;
+  await books.alone(async (pages) => {
+    const entry = pages.journal().get(key);
+    if (entry?.state !== "open") return;
+    const isFreed = verdict === "absent" && now() - (entry.endedAt ?? entry.time) >= FREED_MS;
+    const state = verdict === "found" ? "done" : "absent";
+    const end = { key, state, requestId: id, freed: isFreed ? true : undefined } as const;
+    const request = { id, type: entry.type };
+    const result = { code: verdict.toUpperCase() };
+    const command = "requests reconcile";
+    pages.close("reconciled", end, { event: "reconciled", key, command, session, request, result });
+  });
+}

@@ -1,0 +1,109 @@
+/** The audit trail for those who read it: lines, verification, anchors, export. */
+import { join } from "node:path";
+import { CliError } from "../../errors.ts";
+import { Exact, member, value, visible } from "../../io/json.ts";
+import { anchorText, parseAnchor } from "./audit.ts";
+import type { Books } from "./books.ts";
+import { type Verified, verifyLog } from "./verify.ts";
+
+/** Which files, and against which anchor; without files the trail of this state folder. */
+export interface Question {
+  readonly files: readonly string[];
+  readonly against: string | undefined;
+}
+
+export class Trail {
+  constructor(
+    private readonly books: Books,
+    private readonly path: string,
+    private readonly now: () => number,
+  ) {}
+
+  /** Throws AUDIT_BROKEN with file, line and reason; INVALID_ARGUMENT for what is not an anchor. */
+  verify({ files, against }: Question): Verified {
+    const anchor = against === undefined ? undefined : parseAnchor(against);
+    if (files.length > 0) return verifyLog({ files, against: anchor });
+    return verifyLog({ files: this.paths(), head: this.books.audit.head(), against: anchor });
+  }
+
+  /** Whole lines in their order, token-exact. */
+  lines(onLine: (line: Exact) => void): void {
+    verifyLog({
+      files: this.paths(),
+      onLine: (line) => onLine(new Exact(Buffer.from(line).toString("utf8"))),
+    });
+  }
+
+  /** The whole trail as text: one JSON object a line, or RFC 4180 with a header line. */
+  exported(form: "ndjson" | "csv"): string {
+    const texts = form === "csv" ? [CSV_HEADER] : [];
+    this.lines((line) => texts.push(form === "csv" ? csvOf(line) : `${line.text}\n`));
+    return texts.join("");
+  }
+
+  /** Writes a line `anchored` and returns its anchor, to be kept where nobody here can change it. */
+  async anchor(command: string): Promise<string> {
+    return this.books.alone(async (pages) => {
+      const head = pages.audit({ event: "anchored", command });
+      if (head !== undefined) return anchorText(head, this.now());
+      throw new CliError("NOT_SUPPORTED", {
+        message: "The audit trail is switched off.",
+        hint: "Unset LEDGER_ENTERPRISE_AUDIT, or set it to ids or full.",
+      });
+    });
+  }
+
+  /** Begins broken logs anew; returns the anchor of the line that says so. */
+  async restart(reason: string, command: string): Promise<string> {
+    return this.books.alone(async (pages) =>
+      anchorText(pages.restart(reason, command), this.now()),
+    );
+  }
+
+  private paths(): string[] {
+    return this.books.audit.files().map((file) => join(this.path, "audit", file));
+  }
+}
+
+const COLUMNS: readonly (readonly [name: string, path: readonly string[]])[] = [
+  ...["log", "seq", "time", "prev", "event", "key", "command", "origin", "workspace", "user"].map(
+    (name) => [name, [name]] as const,
+  ),
+  ["uid", ["agent", "uid"]],
+  ["pid", ["agent", "pid"]],
+  ["exe", ["agent", "exe"]],
+  ["requestId", ["request", "id"]],
+  ["requestType", ["request", "type"]],
+  ["bodySha256", ["digests", "body"]],
+  ["payloadSha256", ["digests", "payload"]],
+  ["decision", ["decision"]],
+  ["code", ["result", "code"]],
+  ["exit", ["result", "exit"]],
+  ["status", ["result", "status"]],
+  ["result", ["result"]],
+  ["detail", ["detail"]],
+  ["data", ["data"]],
+  ["version", ["version"]],
+  ["level", ["level"]],
+];
+
+/** The header line of the CSV form (RFC 4180), with CRLF. */
+const CSV_HEADER = `${COLUMNS.map(([name]) => name).join(",")}\r\n`;
+
+/** A line as CSV: every member of the line is in a column; objects are JSON. */
+function csvOf(line: Exact): string {
+  const cells = COLUMNS.map(([, path]) => {
+    let at: Exact | undefined = line;
+    for (const name of path) at = at && member(at, name);
+    return at === undefined ? "" : cell(at);
+  });
+  return `${cells.join(",")}\r\n`;
+}
+
+function cell(found: Exact): string {
+  const isText = found.text.startsWith('"');
+  const text = isText ? String(value(found)) : found.text;
+  const isFormula = isText && /^[=+\-@\t\r]/.test(text);
+  const harmless = visible(isFormula ? `'${text}` : text);
+  return /[",\r\n]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
+}

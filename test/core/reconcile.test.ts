@@ -1,0 +1,205 @@
+/** What became of a create whose answer was lost, found by looking at the server and nothing else. */
+import { afterAll, expect, test } from "bun:test";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Sandbox, startSandbox } from "../../src/sandbox/index.ts";
+import { SOURCE } from "../support/forms.ts";
+import { PAYOUT } from "../support/payout.ts";
+import { NOTHING_PUBLISHED } from "../support/releases.ts";
+
+const root = await mkdtemp(join(tmpdir(), "reconcile-"));
+afterAll(() => rm(root, { recursive: true }));
+let homes = 0;
+
+type Json = Record<string, unknown>;
+
+/** A sandbox with its own clock, or one that is there, and a home. */
+async function open(version: "v1" | "v2" = "v2", there?: Sandbox) {
+  homes += 1;
+  const home = join(root, String(homes));
+  await mkdir(home);
+  const sandbox = there ?? (await startSandbox({}));
+  const { baseUrls, workspace, operator } = sandbox.description;
+  const env = {
+    HOME: home,
+    LEDGER_ENTERPRISE_API_URL: baseUrls[version],
+    LEDGER_ENTERPRISE_WORKSPACE: workspace,
+    LEDGER_ENTERPRISE_API_KEY_ID: operator.apiKeyId,
+    LEDGER_ENTERPRISE_API_KEY_SECRET: operator.apiKeySecret,
+    ...NOTHING_PUBLISHED,
+  };
+  const run = async (...argv: string[]) => {
+    const { exit, stdout } = await SOURCE.run({ argv, env, stdin: undefined, cwd: home });
+    return { exit, document: JSON.parse(stdout) as Json };
+  };
+  expect(
+    (await run("login", "api", ...(version === "v1" ? ["--apiVersion", "v1"] : []))).exit,
+  ).toBe(0);
+  return { sandbox, run, [Symbol.asyncDispose]: () => sandbox.close() };
+}
+
+const payment = (amount: string): string =>
+  JSON.stringify({
+    type: "CREATE_TRANSACTION",
+    data: { ...PAYOUT, transactionData: { ...PAYOUT.transactionData, amount } },
+  });
+
+const LOST = { match: { method: "POST", path: "/requests" }, reset: true } as const;
+const results = ({ document }: { document: Json }) => document.results as Json[];
+
+async function lose(here: Awaited<ReturnType<typeof open>>, isDone: boolean, ...more: string[]) {
+  here.sandbox.control.addFault({ ...LOST, execute: isDone });
+  const { exit, document } = await here.run(
+    "requests",
+    "create",
+    "--requestData",
+    payment("700000"),
+    ...more,
+  );
+  const error = document.error as { code: string; details: { key: string }; hint: string };
+  expect([exit, error.code]).toEqual([1, "OUTCOME_UNKNOWN"]);
+  expect(error.hint).toContain(`requests reconcile --key ${error.details.key}`);
+  return error.details.key;
+}
+
+function writesOf({ sandbox }: Awaited<ReturnType<typeof open>>): number {
+  return sandbox.control.log.filter(
+    ({ method, path }) => method === "POST" && /requests/.test(path),
+  ).length;
+}
+
+test("B7 found by content; the record is closed, and no write is sent", async () => {
+  await using here = await open();
+  const key = await lose(here, true);
+  const before = writesOf(here);
+  const [verdict] = results(await here.run("requests", "reconcile"));
+  expect(verdict).toMatchObject({ key, verdict: "found", certainty: "content" });
+  expect(writesOf(here)).toBe(before);
+  expect(results(await here.run("requests", "journal"))).toMatchObject([
+    { key, state: "done", id: verdict?.id },
+  ]);
+  expect(results(await here.run("requests", "reconcile"))).toEqual([]);
+});
+
+test("B7 B8 found by tag, also among twins; the tag is shown by a dry run", async () => {
+  await using here = await open();
+  const { document } = await here.run(
+    "requests",
+    "create",
+    "--requestData",
+    payment("700000"),
+    "--tag",
+    "--dryRun",
+  );
+  expect(JSON.stringify(document)).toMatch(/\[lec:[0-9A-Z]{26}\.[0-9a-f]{16}\]/);
+  const key = await lose(here, true, "--tag");
+  const twin = await here.run(
+    "requests",
+    "create",
+    "--requestData",
+    payment("700000"),
+    "--again",
+    key,
+  );
+  expect(twin.exit).toBe(0);
+  const [verdict] = results(await here.run("requests", "reconcile", "--key", key));
+  expect(verdict).toMatchObject({ key, verdict: "found", certainty: "tag" });
+  expect(verdict?.id).not.toBe(twin.document.id);
+});
+
+test("B7 too early after a loss: undetermined, and the record stays open", async () => {
+  await using here = await open();
+  const key = await lose(here, false);
+  expect(results(await here.run("requests", "reconcile"))).toMatchObject([
+    { key, verdict: "undetermined" },
+  ]);
+  expect(results(await here.run("requests", "journal"))).toMatchObject([{ key, state: "open" }]);
+});
+
+test("B7 two open alikes and two equals on the server: both are found, each its own", async () => {
+  await using here = await open();
+  const key = await lose(here, true);
+  const other = await lose(here, true, "--again", key);
+  const both = results(await here.run("requests", "reconcile"));
+  expect(both).toMatchObject([
+    { key, verdict: "found" },
+    { key: other, verdict: "found" },
+  ]);
+  expect(both[0]?.id).not.toBe(both[1]?.id);
+});
+
+test("B7 a twin that another host made: ambiguous, both are named", async () => {
+  await using here = await open();
+  const there = await open("v2", here.sandbox);
+  const key = await lose(here, true);
+  const twin = await there.run("requests", "create", "--requestData", payment("700000"));
+  const [verdict] = results(await here.run("requests", "reconcile"));
+  expect(verdict).toMatchObject({ key, verdict: "ambiguous" });
+  expect(verdict?.candidates).toHaveLength(2);
+  expect(verdict?.candidates).toContain(twin.document.id);
+  expect(results(await here.run("requests", "journal"))).toMatchObject([{ key, state: "open" }]);
+});
+
+test("B7 V1: without a request of one's own undetermined, with one found by content", async () => {
+  await using here = await open("v1");
+  const data = {
+    ...{ account_id: 25, transaction_type: "BITCOIN_LIKE_SEND" },
+    fees_strategy: { type: "SPEED", data: { speed: "NORMAL" } },
+  };
+  const pay = (amount: string): string => {
+    const common = { account_name: "ClientA COL TBTC 1", currency: "bitcoin_testnet" };
+    const recipient = "tb1q5tsjcyz7xmet07yxtumakt739y53hcttmntajq";
+    const transaction_data = { ...common, amount, max_fees: "4018", recipient };
+    return JSON.stringify({ type: "CREATE_TRANSACTION", data: { ...data, transaction_data } });
+  };
+  here.sandbox.control.addFault({ ...LOST, execute: true });
+  const lost = await here.run("requests", "create", "--requestData", pay("700000"));
+  expect(lost.document.error).toMatchObject({ code: "OUTCOME_UNKNOWN" });
+  expect(results(await here.run("requests", "reconcile"))).toMatchObject([
+    { verdict: "undetermined" },
+  ]);
+  expect((await here.run("requests", "create", "--requestData", pay("800000"))).exit).toBe(0);
+  expect(results(await here.run("requests", "reconcile"))).toMatchObject([
+    { verdict: "found", certainty: "content" },
+  ]);
+});
+
+test("B7 a list that fails: undetermined", async () => {
+  await using here = await open();
+  const key = await lose(here, true);
+  here.sandbox.control.addFault({
+    match: { method: "GET", path: "/requests" },
+    status: 500,
+    times: 9,
+  } as never);
+  expect(results(await here.run("requests", "reconcile"))).toMatchObject([
+    { key, verdict: "undetermined" },
+  ]);
+});
+
+test("B6 --again with the key of the record; the audit trail tells all of it", async () => {
+  await using here = await open();
+  const key = await lose(here, true);
+  const again = await here.run("requests", "create", "--requestData", payment("700000"));
+  expect(again.document.error).toMatchObject({ code: "DUPLICATE_SUSPECTED", details: { key } });
+  await here.run("requests", "reconcile");
+  const events = results(await here.run("audit", "list")).map(({ event }) => event);
+  expect(events).toEqual(["genesis", "intent", "outcome", "denied", "reconciled"]);
+  const { anchor } = (await here.run("audit", "anchor")).document;
+  expect((await here.run("audit", "verify", "--against", String(anchor))).document).toEqual({
+    ...{ valid: true, lines: 6, gaps: 0, missing: [], complete: "anchored" },
+  });
+  expect((await here.run("audit", "restart", "--reason", "test")).document.error).toMatchObject({
+    code: "INVALID_ARGUMENT",
+  });
+});
+
+test("a note that looks tagged is refused", async () => {
+  await using here = await open();
+  const document = JSON.parse(payment("1"));
+  const note = { title: "x", content: "[lec:01M8HYXX26Z8JW84D6ZGHAX8E8.0123456789abcdef]" };
+  const text = JSON.stringify({ ...document, note });
+  const { document: answer } = await here.run("requests", "create", "--requestData", text);
+  expect(answer.error).toMatchObject({ code: "INVALID_REQUEST_DATA" });
+});
