@@ -157,7 +157,7 @@ async function ownNumber(
   );
   if (own?.requestId === undefined) return undefined;
   const creator = member(await reader.read("requests.get", { id: own.requestId }), "created_by");
-  const id = creator && member(creator, "id");
+  const id = creator && (member(creator, "id") ?? creator);
   return id !== undefined && /^\d+$/.test(id.text) ? id.text : undefined;
 }
 

@@ -168,14 +168,9 @@ test("B7 V1: without a request of one's own undetermined, with one found by cont
 test("B7 a list that fails: undetermined", async () => {
   await using here = await open();
   const key = await lose(here, true);
-  here.sandbox.control.addFault({
-    match: { method: "GET", path: "/requests" },
-    status: 500,
-    times: 9,
-  } as never);
-  expect(results(await here.run("requests", "reconcile"))).toMatchObject([
-    { key, verdict: "undetermined" },
-  ]);
+  here.sandbox.control.addFault({ match: { method: "GET", path: "/requests" }, status: 400 });
+  const found = results(await here.run("requests", "reconcile"));
+  expect(found).toMatchObject([{ key, verdict: "undetermined" }]);
 });
 
 test("B6 --again with the key of the record; the audit trail tells all of it", async () => {

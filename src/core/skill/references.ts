@@ -1,6 +1,7 @@
 /** Generated: the skill's reference files as text, by name. Run `npm run generate` when a group of commands comes or goes. */
 import accounts from "../../../skill/references/accounts.md" with { type: "text" };
 import assets from "../../../skill/references/assets.md" with { type: "text" };
+import audit from "../../../skill/references/audit.md" with { type: "text" };
 import entities from "../../../skill/references/entities.md" with { type: "text" };
 import errors from "../../../skill/references/errors.md" with { type: "text" };
 import groups from "../../../skill/references/groups.md" with { type: "text" };
@@ -20,6 +21,7 @@ import whitelists from "../../../skill/references/whitelists.md" with { type: "t
 export const REFERENCES: Readonly<Record<string, string>> = {
   accounts,
   assets,
+  audit,
   entities,
   errors,
   groups,
