@@ -150,9 +150,13 @@ test("API V1: a request is approved and another rejected, each with one start", 
     transaction_data: { account_name: "ClientA COL TBTC 1", max_fees: maxFees, ...rest },
   };
   const file = join(world.cwd, "payout.json");
-  writeFileSync(file, JSON.stringify({ type: "CREATE_TRANSACTION", data: payout }));
-  for (const verb of ["approve api --sign", "reject api"]) {
+  for (const [verb, amount] of [
+    ["approve api --sign", "2500000"],
+    ["reject api", "1500000"],
+  ] as const) {
     rmSync(MARKS, { force: true });
+    const data = { ...payout, transaction_data: { ...payout.transaction_data, amount } };
+    writeFileSync(file, JSON.stringify({ type: "CREATE_TRANSACTION", data }));
     const created = await world.run("requests create --requestData @payout.json");
     expect([verb, created.exit === 0 ? "" : created.stdout]).toEqual([verb, ""]);
     const id = String(at(created.document, "id"));
