@@ -19,6 +19,7 @@ import {
   SUMS,
 } from "../src/core/release/names.ts";
 import { ROOT, VERSION } from "./build.ts";
+import { renderLimits } from "./limits.ts";
 import { errorPage, referenceModule, references } from "./references.ts";
 import { renderIndex } from "./rules.ts";
 
@@ -47,6 +48,7 @@ const GENERATED: readonly (readonly [
     (_facts, current) => current.replace(/^ {2}version: ".*"$/m, `  version: "${VERSION}"`),
   ],
   ["docs/rules-tests.md", renderIndex],
+  ["docs/limits.md", (_facts, current) => replaceBetween(current, "assumed", renderLimits())],
   ["install.sh", (_facts, current) => stampInstaller(current, PUBLISHED_KEY)],
   ["src/core/skill/references.ts", () => referenceModule(references(commands).keys())],
   ...[...references(commands)].map(

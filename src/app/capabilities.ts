@@ -273,6 +273,8 @@ const CAPABILITIES = {
   skills: { make: ({ context }) => skillsOf(context.home) },
   /** Looks at everything that a command will need. */
   diagnosis: { make: (run) => (scope: Scope) => diagnose(run, scope) },
+  /** What settles the assumptions about the API (docs/limits.md); sends reads only. */
+  assumptions: { make: (run) => () => assumptionsOf(run) },
   upgrades: {
     codes: ["UPGRADE_FAILED", "INVALID_URL", "INSECURE_URL", "INVALID_PROXY"],
     make: (run) => ({
@@ -429,6 +431,26 @@ async function diagnose(run: Run, { offline, signer }: Scope) {
   const found = await examine(patient, offline);
   const findings = signer ? [...found, ...(await askSigner(patient))] : found;
   return { settings: config.origins(), findings };
+}
+
+/** Shapes of what the server answers where the API is assumed; `looks` needs a session of V2. */
+async function assumptionsOf({ access, sessions, config }: Run) {
+  const [{ lookAtAssumptions, statesOf }, { createReader }, { Client }, { spokenVersion }] =
+    await Promise.all([
+      import("../core/report.ts"),
+      import("../core/api/api.ts"),
+      import("../core/api/client.ts"),
+      import("../core/api/version.ts"),
+    ]);
+  const session = await sessions().read();
+  const endpoint = session ?? config.configured().endpoint;
+  const client = endpoint === undefined ? undefined : new Client(endpoint, access().runtime);
+  const server = client === undefined ? undefined : await spokenVersion(client);
+  const facts = { apiVersion: session?.apiVersion ?? null, server: server ?? null };
+  if (session === undefined) return { ...facts, states: [], looks: [] };
+  const reader = createReader(access());
+  const looks = session.apiVersion === "v2" ? await lookAtAssumptions(reader) : [];
+  return { ...facts, states: await statesOf(reader), looks };
 }
 
 /** The bundled skill and its copies; loaded when it is asked for. */

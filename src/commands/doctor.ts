@@ -32,6 +32,25 @@ const Report = () =>
     findings: v.array(Finding()),
   });
 
+/** What `--report` prints; see docs/limits.md. */
+const Assumptions = () =>
+  v.looseObject({
+    version: v.string(),
+    channel: v.picklist(["binary", "npm", "source"]),
+    apiVersion: v.nullable(v.picklist(["v1", "v2"])),
+    server: v.nullable(v.picklist(["v1", "v2"])),
+    states: v.array(v.string()),
+    looks: v.array(
+      v.looseObject({
+        settles: v.array(v.string()),
+        operation: v.string(),
+        status: v.nullable(v.number()),
+        code: v.string(),
+        shape: v.unknown(),
+      }),
+    ),
+  });
+
 export const doctor = command({
   summary: "Check settings, key, clock, network, session and skill; change nothing.",
   notes: [
@@ -40,20 +59,30 @@ export const doctor = command({
     "Exit 0 when nothing is wrong; with a problem exit 1, DOCTOR_PROBLEMS, and the same report under error.details.",
   ],
   effect: "read",
-  needs: ["diagnosis"],
+  needs: ["diagnosis", "assumptions"],
   args: {
     offline: flag("Send nothing; leave out clock, network and authorisation."),
     signer: flag("Start the external signer and compare its public key."),
+    report: flag(
+      "Print instead what settles assumptions about the API: shapes of answers, no names, amounts or tokens.",
+    ),
   },
-  output: Report,
+  output: () => v.union([Report(), Assumptions()]),
   fails: ["DOCTOR_PROBLEMS"],
   ungated: true,
   examples: [
     { line: "doctor", means: "Is everything ready?" },
     { line: "doctor --offline", means: "Without a call to the API" },
+    { line: "doctor --report", means: "What to send with an issue about the API" },
     { line: "doctor --signer", means: "Does the external signer hold the configured key?" },
   ],
-  run: async ({ diagnosis }, { offline, signer }) => {
+  run: async ({ diagnosis, assumptions }, { offline, signer, report: isReport }) => {
+    if (isReport && (offline || signer))
+      throw new CliError("INVALID_ARGUMENT", {
+        message: "--report is given alone: it asks the server and no signer.",
+        field: "--report",
+      });
+    if (isReport) return { version: VERSION, channel: CHANNEL, ...(await assumptions()) };
     const { settings, findings } = await diagnosis({ offline, signer });
     const wrong = findings.filter(({ status }) => status === "problem");
     const report = {
