@@ -433,24 +433,11 @@ async function diagnose(run: Run, { offline, signer }: Scope) {
   return { settings: config.origins(), findings };
 }
 
-/** Shapes of what the server answers where the API is assumed; `looks` needs a session of V2. */
+/** Shapes of what the server answers where the API is assumed. */
 async function assumptionsOf({ access, sessions, config }: Run) {
-  const [{ lookAtAssumptions, statesOf }, { createReader }, { Client }, { spokenVersion }] =
-    await Promise.all([
-      import("../core/report.ts"),
-      import("../core/api/api.ts"),
-      import("../core/api/client.ts"),
-      import("../core/api/version.ts"),
-    ]);
+  const { assumptions } = await import("../core/report.ts");
   const session = await sessions().read();
-  const endpoint = session ?? config.configured().endpoint;
-  const client = endpoint === undefined ? undefined : new Client(endpoint, access().runtime);
-  const server = client === undefined ? undefined : await spokenVersion(client);
-  const facts = { apiVersion: session?.apiVersion ?? null, server: server ?? null };
-  if (session === undefined) return { ...facts, states: [], looks: [] };
-  const reader = createReader(access());
-  const looks = session.apiVersion === "v2" ? await lookAtAssumptions(reader) : [];
-  return { ...facts, states: await statesOf(reader), looks };
+  return assumptions(access(), session, session ?? config.configured().endpoint);
 }
 
 /** The bundled skill and its copies; loaded when it is asked for. */

@@ -5,9 +5,14 @@
  */
 import { CliError } from "../errors.ts";
 import { Exact, type Node, tree, value } from "../io/json.ts";
-import type { Reader } from "./api/api.ts";
-import type { OperationName } from "./api/dialect.ts";
+import type { Access } from "./api/access.ts";
+import { createReader, type Reader } from "./api/api.ts";
+import { Client } from "./api/client.ts";
+import type { ApiVersion, OperationName } from "./api/dialect.ts";
 import type { Parameters } from "./api/operation.ts";
+import { spokenVersion } from "./api/version.ts";
+import type { Endpoint } from "./auth/endpoint.ts";
+import type { Session } from "./state/session.ts";
 
 /** One look at something that is assumed. */
 export interface Look {
@@ -39,8 +44,32 @@ const ASSUMED: readonly (readonly [
   [["U3", "U4", "U14"], "requests.list", { pageSize: 1, sortOrder: "desc" }],
 ];
 
+/** What can be learnt about one server; `looks` needs a session of V2, `states` any session. */
+export interface Assumptions {
+  readonly apiVersion: ApiVersion | null;
+  /** The version that the server's own 404 speaks of. */
+  readonly server: ApiVersion | null;
+  readonly states: readonly string[];
+  readonly looks: readonly Look[];
+}
+
+/** Asks the server at `endpoint`, reads only. Throws the network and session codes. */
+export async function assumptions(
+  access: Access,
+  session: Session | undefined,
+  endpoint: Endpoint | undefined,
+): Promise<Assumptions> {
+  const client = endpoint === undefined ? undefined : new Client(endpoint, access.runtime);
+  const server = client === undefined ? undefined : await spokenVersion(client);
+  const facts = { apiVersion: session?.apiVersion ?? null, server: server ?? null };
+  if (session === undefined) return { ...facts, states: [], looks: [] };
+  const reader = createReader(access);
+  const looks = session.apiVersion === "v2" ? await lookAtAssumptions(reader) : [];
+  return { ...facts, states: await statesOf(reader), looks };
+}
+
 /** Looks at each assumption once, with reads only, and at the states that requests have. */
-export async function lookAtAssumptions(reader: Reader): Promise<readonly Look[]> {
+async function lookAtAssumptions(reader: Reader): Promise<readonly Look[]> {
   const looks: Look[] = [];
   for (const [settles, operation, parameters, document] of ASSUMED)
     looks.push({ settles, operation, ...(await look(reader, operation, parameters, document)) });
@@ -65,7 +94,7 @@ async function look(
 }
 
 /** The states that requests have now, each once and sorted: words in capitals only. */
-export async function statesOf(reader: Reader): Promise<readonly string[]> {
+async function statesOf(reader: Reader): Promise<readonly string[]> {
   try {
     const page = value(await reader.read("requests.list", { pageSize: 30, sortOrder: "desc" }));
     const { results } = (page ?? {}) as { readonly results?: readonly Record<string, unknown>[] };
