@@ -86,7 +86,7 @@ const LADDER = [
     "login",
     "device",
   ],
-  ...["notifications", "release", "skill", "doctor"],
+  ...["notifications", "release", "skill", "doctor", "report"],
 ];
 
 /** Lines of the parts that grow; more needs a look at what could go, and then a new number here. */
