@@ -7,10 +7,9 @@ import { CliError } from "../errors.ts";
 import { Exact, type Node, tree, value } from "../io/json.ts";
 import type { Access } from "./api/access.ts";
 import { createReader, type Reader } from "./api/api.ts";
-import { Client } from "./api/client.ts";
 import type { ApiVersion, OperationName } from "./api/dialect.ts";
 import type { Parameters } from "./api/operation.ts";
-import { spokenVersion } from "./api/version.ts";
+import { versionAt } from "./api/version.ts";
 import type { Endpoint } from "./auth/endpoint.ts";
 import type { Session } from "./state/session.ts";
 
@@ -59,8 +58,7 @@ export async function assumptions(
   session: Session | undefined,
   endpoint: Endpoint | undefined,
 ): Promise<Assumptions> {
-  const client = endpoint === undefined ? undefined : new Client(endpoint, access.runtime);
-  const server = client === undefined ? undefined : await spokenVersion(client);
+  const server = endpoint === undefined ? undefined : await versionAt(endpoint, access.runtime);
   const facts = { apiVersion: session?.apiVersion ?? null, server: server ?? null };
   if (session === undefined) return { ...facts, states: [], looks: [] };
   const reader = createReader(access);

@@ -5,7 +5,9 @@
 import { CliError, type ErrorCode } from "../../errors.ts";
 import { Exact, member } from "../../io/json.ts";
 import type { Log } from "../../io/log.ts";
-import type { Client } from "./client.ts";
+import type { Runtime } from "../../io/runtime.ts";
+import type { Endpoint } from "../auth/endpoint.ts";
+import { Client } from "./client.ts";
 import type { ApiVersion } from "./dialect.ts";
 
 /** A path that neither version has. */
@@ -25,6 +27,11 @@ export async function spokenVersion(client: Client): Promise<ApiVersion | undefi
     return httpStatus === 404 && api instanceof Exact ? versionOf(api) : undefined;
   }
   return undefined;
+}
+
+/** The same for an address. */
+export function versionAt(endpoint: Endpoint, runtime: Runtime): Promise<ApiVersion | undefined> {
+  return spokenVersion(new Client(endpoint, runtime));
 }
 
 function versionOf(body: Exact): ApiVersion | undefined {
