@@ -65,7 +65,7 @@ const MEMBERS: readonly (readonly [name: string, pattern: RegExp, files: RegExp]
   [
     "a client: writes pass Acts in the API",
     /\bnew Client\(/,
-    /^core\/(api\/api|login\/[a-z]+|device\/login|doctor)\.ts$/,
+    /^core\/(api\/(api|version)|login\/[a-z]+|device\/login|doctor)\.ts$/,
   ],
   ["a write: it passes Acts in the API", /\bwrites:/, /^core\/api\/(api|device|v1|v2)\.ts$/],
   ["a child process", /child_process/, /^io\/process\.ts$/],
