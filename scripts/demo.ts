@@ -163,7 +163,7 @@ async function playFlow(stage: Stage): Promise<string> {
   await keep("request.json", { type: "CREATE_TRANSACTION", data: transaction });
   await runStep(
     stage,
-    "What would a payment cost? This creates nothing.",
+    "What would a payment cost? transaction.json holds the payment, which the next answer shows as data. This creates nothing.",
     "transactions",
     "estimate",
     "--accountId",
@@ -174,7 +174,7 @@ async function playFlow(stage: Stage): Promise<string> {
   const id = textOf(
     await runStep(
       stage,
-      "Ask for the payment. It takes effect only when enough people approved it.",
+      "Ask for the payment. request.json holds its type and data. It takes effect only when enough people approved it.",
       "requests",
       "create",
       "--requestData",
@@ -198,7 +198,7 @@ async function playFlow(stage: Stage): Promise<string> {
   );
   await runStep(
     stage,
-    "Second: does it say what was asked for? Compared field by field, also with what was sent from here.",
+    "Second: does it say what was asked for? challenge.txt holds the challenge from above. Each field is compared, also with what was sent from here.",
     "requests",
     "review",
     "--id",
@@ -219,7 +219,7 @@ async function playFlow(stage: Stage): Promise<string> {
   await keep("signature.txt", textOf(signed, "signature"));
   await runStep(
     stage,
-    "Fourth: send the signature.",
+    "Fourth: send the signature, which signature.txt holds.",
     "requests",
     "approve",
     "api",
