@@ -3,7 +3,7 @@
  * unprivileged user, a read-only root.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chownSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -55,7 +55,8 @@ beforeAll(async () => {
     root,
   ]);
   expect({ exitCode, stderr: stderr.toString() }).toEqual({ exitCode: 0, stderr: "" });
-  writeFileSync(join(secrets, "api-key-secret"), `${SECRET}\n`);
+  writeFileSync(join(secrets, "api-key-secret"), `${SECRET}\n`, { mode: 0o400 });
+  chownSync(join(secrets, "api-key-secret"), 65_532, 65_532);
   api = await RawApi.start();
   api.serve({
     "GET /accounts": [
@@ -140,10 +141,13 @@ test("an unprivileged user on a read-only root logs in with a secret from a file
 test("W a volume that belongs to root, as an emptyDir does, will do: the state lies in a folder below it", async () => {
   const volume = "mode=0777";
   const { exit, stderr } = await contain(
-    "% login api >/dev/null; % accounts list >/dev/null; stat -c %u:%a state/ledger-enterprise-cli >&2",
+    "% login api >/dev/null; % accounts list >/dev/null; ls -ldn state/ledger-enterprise-cli >&2",
     { volume },
   );
-  expect({ exit, stderr }).toEqual({ exit: 0, stderr: "65532:700\n" });
+  expect({ exit, owner: /^(drwx------) \d+ (\d+) /.exec(stderr)?.slice(1) }).toEqual({
+    exit: 0,
+    owner: ["drwx------", "65532"],
+  });
 });
 
 test("W a state folder that is such a volume itself is refused with the place that works", async () => {
