@@ -318,7 +318,11 @@ async function recordsOf({ state, runtime }: Run): Promise<Records> {
 async function examinedBy(run: Run, reader: Reader): Promise<ExaminationHost> {
   const publicKey = async () => (await run.key()).publicKey();
   const records = await recordsOf(run);
-  return { reader, records, sessions: run.sessions(), log: run.log, publicKey };
+  const summaryOf: ExaminationHost["summaryOf"] = async ({ document }, mayRead) => {
+    const { summaryOfChallenge } = await import("../core/meaning/meaning.ts");
+    return summaryOfChallenge(document, mayRead ? reader : undefined);
+  };
+  return { reader, records, sessions: run.sessions(), log: run.log, publicKey, summaryOf };
 }
 
 async function keyringOf(run: Run): Promise<Keyring> {

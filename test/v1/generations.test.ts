@@ -159,7 +159,10 @@ describe("the life of a request", () => {
     workspace.calls();
     await ask(v1, "requests", "approve", "api", "--id", number, "--sign");
     const account = await accountOf(v1);
-    expect(workspace.calls().slice(0, 5)).toEqual([
+    // Beside these, the lists that a summary reads.
+    const ofASummary = /^GET \/(currencies|whitelists|accounts\?|transactions\?)/;
+    const decisive = workspace.calls().filter((call) => !ofASummary.test(call));
+    expect(decisive.slice(0, 5)).toEqual([
       `GET /requests/${number}/challenge`,
       `GET /requests/${number}`,
       `GET /transactions/${number}`,

@@ -6,6 +6,7 @@ import type { ArgumentMap, Values } from "../../cli/argument.ts";
 import type { Command, Example } from "../../cli/command.ts";
 import type { Order } from "../../core/signing/authorise.ts";
 import { command } from "./command.ts";
+import { NO_SUMMARY } from "./meaning.ts";
 import { DryRun, Request } from "./schemas.ts";
 
 interface Spec<A extends ArgumentMap> {
@@ -19,15 +20,24 @@ interface Spec<A extends ArgumentMap> {
   orderOf(values: Values<A>): Order;
 }
 
+/** What the dry run shows. */
+const SHOWN = { noSummary: NO_SUMMARY };
+
 /** `requests approve api` and `requests reject api`. */
 export function decision<A extends ArgumentMap>(spec: Spec<A>): Command {
   const { operation, orderOf, ...facts } = spec;
+  const args: A & typeof SHOWN = { ...facts.args, ...SHOWN };
   return command({
     ...facts,
+    args,
     effect: "sign",
     needs: ["authority"],
     output: Request,
-    fails: ["INVALID_CHALLENGE", "CHALLENGE_MISMATCH", "KEY_MISMATCH", "WRONG_SESSION_KIND"],
+    fails: [
+      ...(["INVALID_CHALLENGE", "CHALLENGE_MISMATCH", "KEY_MISMATCH"] as const),
+      ...(["WRONG_SESSION_KIND"] as const),
+      ...(operation === "requests.approve" ? (["MEANING_UNCLEAR"] as const) : []),
+    ],
     fields: "object",
     run: ({ authority }, values) => authority.authorise(orderOf(values)),
     dryRun: {
@@ -35,7 +45,10 @@ export function decision<A extends ArgumentMap>(spec: Spec<A>): Command {
       output: DryRun,
       run: async ({ examination, draft }, values) => {
         const order = orderOf(values);
-        const { report: review } = await examination.order(order);
+        const { noSummary } = values as Values<typeof SHOWN>;
+        const { report } = await examination.order(order);
+        const { summary: _, ...rest } = report;
+        const review = noSummary ? rest : report;
         const { id, signature = "[not made]" } = order;
         const request = await draft.describe(operation, { id, signature });
         return { dryRun: true, request, review };

@@ -1,28 +1,33 @@
 /** `requests getChallenge`: what has to be signed, and what it says. */
 import * as v from "valibot";
 import { command } from "../parts/command.ts";
-import { Review } from "../parts/schemas.ts";
+import { NO_SUMMARY } from "../parts/meaning.ts";
+import { Review, Summary } from "../parts/schemas.ts";
 import { REQUEST_ID } from "./id.ts";
 
 export const getChallenge = command({
   summary: "Fetch what has to be signed to approve a request, and show what it says.",
   notes: [
-    "Read `decoded` before signing. Asking again may void a challenge that was fetched before.",
+    "Show `summary.text` to a person, and read `decoded`, before signing. Asking again may void a challenge that was fetched before.",
   ],
   effect: "read",
-  needs: ["approval", "reader", "records"],
-  args: { id: REQUEST_ID },
+  needs: ["approval", "reader", "records", "meaning"],
+  args: { id: REQUEST_ID, noSummary: NO_SUMMARY },
   output: () => {
     const { requestId, challenge, decoded, payloadSha256 } = Review();
-    return v.looseObject({ requestId, challenge, decoded, payloadSha256 });
+    const summary = v.optional(Summary());
+    return v.looseObject({ requestId, summary, challenge, decoded, payloadSha256 });
   },
   fails: ["INVALID_CHALLENGE"],
   fields: "object",
   examples: [
     { line: "requests getChallenge --id REQUEST_ID", means: "Challenge and its decoded content" },
   ],
-  run: async ({ approval, ...host }, args) => {
+  run: async ({ approval, meaning, ...host }, args) => {
     const challenge = await approval.askChallenge(host, args.id);
-    return { requestId: args.id, ...approval.shown(challenge) };
+    const summary = args.noSummary
+      ? undefined
+      : await meaning.summaryOfChallenge(challenge.document, host.reader);
+    return { requestId: args.id, summary, ...approval.shown(challenge) };
   },
 });

@@ -2,7 +2,8 @@
 import * as v from "valibot";
 import { material } from "../../cli/argument.ts";
 import { command } from "../parts/command.ts";
-import { Review } from "../parts/schemas.ts";
+import { NO_SUMMARY } from "../parts/meaning.ts";
+import { Review, Summary } from "../parts/schemas.ts";
 import { REQUEST_ID } from "./id.ts";
 
 export const review = command({
@@ -12,16 +13,19 @@ export const review = command({
     "A difference is remembered: 'requests approve' refuses this challenge from then on, and 'requests sign' signs it with --expectPayloadSha256 only.",
     "Exit 0 means that everything compared is equal; `unverified` lists what had nothing to be compared with.",
     "`maxFees` and `max_fees`, `bitcoin_testnet` and `bitcoin testnet` are one: that is how the API spells a request and its challenge.",
-    "`requestOnly` lists what a challenge never says: ids, note, fee strategy, and what the server keeps beside the request. It is no fault.",
+    "`summary` says what the challenge means, from the challenge alone; show `summary.text` to a person. Grave warnings stop 'requests approve api'.",
+    "`requestOnly` lists what the request asks for and a challenge never says: ids, note, fee strategy. It is no fault.",
     "A difference's `source`: server (the request there), record (what was sent from here), account (its name), rule, expect.",
   ],
   effect: "read",
-  needs: ["approval", "reader", "records"],
+  needs: ["approval", "reader", "records", "meaning"],
   args: {
     id: REQUEST_ID,
     challenge: material("A challenge fetched before; without it a new one is asked for."),
+    noSummary: NO_SUMMARY,
   },
-  output: () => v.looseObject({ ...Review(), match: v.literal(true) }),
+  output: () =>
+    v.looseObject({ ...Review(), match: v.literal(true), summary: v.optional(Summary()) }),
   fails: ["INVALID_CHALLENGE", "CHALLENGE_MISMATCH"],
   fields: "object",
   examples: [
@@ -30,14 +34,17 @@ export const review = command({
       means: "Does the challenge say what the request says?",
     },
   ],
-  run: async ({ approval, ...host }, args) => {
+  run: async ({ approval, meaning, ...host }, args) => {
     const challenge =
       args.challenge === undefined
         ? await approval.askChallenge(host, args.id)
         : approval.decodeChallenge(args.challenge);
-    const found = await approval.reviewOnline(host, args.id, challenge);
-    const report = approval.reviewReport(args.id, challenge, found);
-    approval.requireCompared(args.id, challenge, found);
+    const [found, summary] = await Promise.all([
+      approval.reviewOnline(host, args.id, challenge),
+      args.noSummary ? undefined : meaning.summaryOfChallenge(challenge.document, host.reader),
+    ]);
+    const report = approval.reviewReport(args.id, challenge, found, summary);
+    approval.requireCompared(found, report);
     return report;
   },
 });

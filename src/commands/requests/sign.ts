@@ -4,6 +4,8 @@ import { id, material, required } from "../../cli/argument.ts";
 import type { Examinable } from "../../core/signing/authorise.ts";
 import { command } from "../parts/command.ts";
 import { EXPECTATIONS } from "../parts/expectations.ts";
+import { NO_SUMMARY } from "../parts/meaning.ts";
+import { Summary } from "../parts/schemas.ts";
 
 function facts({ challenge, publicKey, verdict, unverified }: Examinable): Record<string, unknown> {
   return {
@@ -37,6 +39,7 @@ export const sign = command({
     challenge: required(material("The challenge as 'requests getChallenge' printed it.")),
     id: id("Request to review the challenge against; reads the request, asks for no challenge."),
     ...EXPECTATIONS,
+    noSummary: NO_SUMMARY,
   },
   output: () => v.looseObject({ signature: v.string(), ...Signed() }),
   fields: "object",
@@ -51,16 +54,20 @@ export const sign = command({
       means: "Sign only if these values stand in it",
     },
   ],
-  run: async ({ signing }, args) => {
+  run: async ({ signing }, { noSummary: _, ...args }) => {
     const signed = await signing.sign(args);
     return { signature: signed.signature, ...facts(signed) };
   },
   dryRun: {
     needs: ["examination"],
-    output: () => v.looseObject({ dryRun: v.literal(true), wouldSign: v.looseObject(Signed()) }),
-    run: async ({ examination }, args) => ({
-      dryRun: true,
-      wouldSign: facts(await examination.signing(args)),
-    }),
+    output: () =>
+      v.looseObject({
+        ...{ dryRun: v.literal(true), summary: v.optional(Summary()) },
+        wouldSign: v.looseObject(Signed()),
+      }),
+    run: async ({ examination }, args) => {
+      const examined = await examination.signing(args);
+      return { dryRun: true, summary: examined.summary, wouldSign: facts(examined) };
+    },
   },
 });

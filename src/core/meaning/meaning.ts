@@ -47,6 +47,14 @@ export async function summaryOf(
   return summaryWith(content, of, facts);
 }
 
+/** The same of a challenge; undefined for one that is no JSON object. */
+export async function summaryOfChallenge(
+  document: Exact | undefined,
+  reader: Reader | undefined,
+): Promise<Summary | undefined> {
+  return document === undefined ? undefined : summaryOf(document, "challenge", reader);
+}
+
 /** The summary of a request, and the requests that may be the same payment. */
 export async function summaryWithSimilar(
   reader: Reader,

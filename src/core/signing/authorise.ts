@@ -8,6 +8,7 @@ import type { Exact } from "../../io/json.ts";
 import type { Log } from "../../io/log.ts";
 import type { Api, Reader } from "../api/api.ts";
 import { missingPrivateKey } from "../auth/config.ts";
+import type { Summary } from "../meaning/summary.ts";
 import type { Records } from "../state/records.ts";
 import type { Session, SessionStore } from "../state/session.ts";
 import {
@@ -72,7 +73,16 @@ export interface Examinable {
 /** Everything up to the decision. Throws the codes of sessions, keys, challenges and reviews. */
 export interface Examination {
   order(order: Order): Promise<Examined>;
-  signing(order: SigningOrder): Promise<Examinable>;
+  signing(order: SigningOrder & ForReader): Promise<Examinable & Meant>;
+}
+
+interface ForReader {
+  readonly noSummary: boolean;
+}
+
+interface Meant {
+  /** Undefined when it is not wanted, or when the challenge is no JSON object. */
+  readonly summary: Summary | undefined;
 }
 
 /** The same, and what it allows is done. */
@@ -97,13 +107,23 @@ export interface ExaminationHost {
   readonly log: Log;
   /** 65 bytes; undefined when no key is configured. */
   publicKey(): Promise<Uint8Array | undefined>;
+  /** What a challenge means; undefined for one that is no JSON object. Offline without reads. */
+  summaryOf(challenge: Challenge, mayRead: boolean): Promise<Summary | undefined>;
 }
 
 /** What a dry run gets: it cannot sign or send. */
 export function createExamination(host: ExaminationHost): Examination {
   return {
     order: (order) => examineOrder(host, order),
-    signing: (order) => examineSigning(host, order),
+    async signing({ noSummary, ...order }) {
+      const examined = await examineSigning(host, order);
+      const isWanted = !noSummary;
+      const { challenge } = examined;
+      const summary = isWanted
+        ? await host.summaryOf(challenge, order.id !== undefined)
+        : undefined;
+      return { ...examined, summary };
+    },
   };
 }
 
@@ -154,12 +174,15 @@ async function examineOrder(host: ExaminationHost, order: Order): Promise<Examin
   const confirmation =
     jws === undefined ? given : await withRecorded(host, order, challenge, given);
   requireReadable(challenge, confirmation);
-  const review = await reviewOnline(host, id, challenge, decision);
+  const [review, summary] = await Promise.all([
+    reviewOnline(host, id, challenge, decision),
+    host.summaryOf(challenge, true),
+  ]);
   // Asked last: a process beside this one may have found a difference meanwhile.
   const subject = { scope: session, id, decision };
   const wasRefused = await records.wasRefused(challenge.payloadSha256, subject);
-  requireLeave({ act, id, challenge, review, wasRefused, confirmation });
-  return { session, challenge, report: reviewReport(id, challenge, review) };
+  requireLeave({ act, id, decision, challenge, review, wasRefused, confirmation, summary });
+  return { session, challenge, report: reviewReport(id, challenge, review, summary) };
 }
 
 /** The server's challenge, once the key is known to be the user's; or that of the given signature. */
@@ -201,7 +224,8 @@ async function examineSigning(host: ExaminationHost, order: SigningOrder): Promi
       ? await reviewOffline(records, challenge)
       : await reviewOnline(host, id, challenge);
   const wasRefused = await records.wasRefused(challenge.payloadSha256);
-  requireLeave({ act: "sign", id: id ?? null, challenge, review, wasRefused, confirmation });
+  const about = { act: "sign", id: id ?? null, decision: "APPROVE" } as const;
+  requireLeave({ ...about, challenge, review, wasRefused, confirmation, summary: undefined });
   warnOf(host.log, challenge);
   const publicKey = await host.publicKey();
   if (publicKey === undefined) throw missingPrivateKey();

@@ -4,6 +4,7 @@
  * nothing matches by being empty.
  */
 import type { Exact } from "../../io/json.ts";
+import type { Summary } from "../meaning/summary.ts";
 import { type Challenge, isKnownShape, type KnownShape } from "./challenge.ts";
 import { compareMembers, type Difference, differ, type Findings } from "./comparison.ts";
 import {
@@ -144,12 +145,18 @@ export function reviewReport(
   id: string | null,
   challenge: Challenge,
   { match, sources, differences, unverified, requestOnly }: Review,
+  summary?: Summary,
 ): Record<string, unknown> {
   const { challenge: text, ...content } = shown(challenge);
   return {
-    ...{ requestId: id, match, sources, differences, unverified },
-    ...{ ...content, challenge: text, requestOnly },
+    ...{ requestId: id, match, sources, summary, differences, unverified },
+    ...{ ...content, challenge: text, requestOnly: requestOnly.filter(isAskedFor) },
   };
+}
+
+/** True for what somebody asked for; what a server keeps beside it is no part of a decision. */
+function isAskedFor(path: string): boolean {
+  return /^(data|note|transaction|account_?id)\b/i.test(path);
 }
 
 /** The challenge, what it says, and its digest. `decoded` is null for what is no JSON object. */

@@ -3,8 +3,9 @@
  * asks. Pure.
  */
 import { CliError } from "../../errors.ts";
+import type { Summary } from "../meaning/summary.ts";
 import { type Challenge, isKnownShape } from "./challenge.ts";
-import { type Field, leavesOf, rootOf, snakeCase } from "./field.ts";
+import { type Decision, type Field, leavesOf, rootOf, snakeCase } from "./field.ts";
 import { type Difference, type Review, reviewReport, stillOpen } from "./review.ts";
 
 /**
@@ -61,6 +62,9 @@ export interface Case {
   /** An earlier review of this very challenge found a difference. */
   readonly wasRefused: boolean;
   readonly confirmation: Confirmation;
+  readonly decision: Decision;
+  /** What the challenge means; undefined where nobody asked. */
+  readonly summary: Summary | undefined;
 }
 
 /**
@@ -70,21 +74,30 @@ export interface Case {
  *   that signature is not sent;
  * - a signature needs something that was compared or confirmed, when there was a review;
  * - an approval or a rejection needs everything compared or confirmed.
+ *
+ * After that MEANING_UNCLEAR: an approval with a grave warning needs the confirmed digest.
  */
 export function requireLeave(asked: Case): void {
+  requireReviewed(asked);
+  const { act, decision, confirmation, summary } = asked;
+  const isGrave = summary?.warnings.some(({ grave }) => grave) === true;
+  if (isGrave && act !== "sign" && decision === "APPROVE" && !confirmation.all)
+    throw unclear(asked, summary);
+}
+
+function requireReviewed(asked: Case): void {
   const { act, challenge, review, confirmation } = asked;
   if (review !== undefined && review.differences.length > 0)
-    throw mismatch(reviewReport(asked.id, challenge, review), review.differences, act);
+    throw mismatch(reportOf(asked, review), review.differences, act);
   if (asked.wasRefused && !(act === "sign" && confirmation.all)) throw refusedBefore(asked);
   const verdict = verdictOf(challenge, review);
   if (confirmation.all || verdict === "matched") return;
   const isKnown = isKnownShape(challenge.shape);
   if (act === "sign") {
     const isSilent = isKnown && verdict === "none" && confirmation.fields.size === 0;
-    if (review !== undefined && isSilent) throw nothingCompared(asked.id, challenge, review);
+    if (review !== undefined && isSilent) throw nothingCompared(reportOf(asked, review));
     return;
   }
-  // Room for grave warnings about the meaning: MEANING_UNCLEAR, unless `confirmation.all`.
   if (review !== undefined && isKnown) {
     const isAnything = verdict === "partial" || confirmation.fields.size > 0;
     if (isAnything && stillOpen(review, confirmation.fields).length === 0) return;
@@ -92,8 +105,23 @@ export function requireLeave(asked: Case): void {
   throw unverified(asked);
 }
 
-function refusedBefore({ act, id, challenge, review }: Case): CliError {
-  const report = review === undefined ? {} : reviewReport(id, challenge, review);
+function reportOf({ id, challenge, summary }: Case, review: Review): Record<string, unknown> {
+  return reviewReport(id, challenge, review, summary);
+}
+
+function unclear(asked: Case, summary: Summary): CliError {
+  const grave = summary.warnings.filter((one) => one.grave);
+  const codes = [...new Set(grave.map(({ code }) => code))].join(", ");
+  const report = asked.review === undefined ? { summary } : reportOf(asked, asked.review);
+  return new CliError("MEANING_UNCLEAR", {
+    message: `A person must see what this means first (${codes}); ${CONSEQUENCE[asked.act]}.`,
+    details: report,
+  });
+}
+
+function refusedBefore(asked: Case): CliError {
+  const { act, id, challenge, review } = asked;
+  const report = review === undefined ? {} : reportOf(asked, review);
   return new CliError("CHALLENGE_MISMATCH", {
     message: `An earlier review of this challenge found a difference; ${CONSEQUENCE[act]}.`,
     hint:
@@ -108,23 +136,23 @@ function refusedBefore({ act, id, challenge, review }: Case): CliError {
  * What `requests review` asks: throws CHALLENGE_MISMATCH when there is a difference, or when
  * nothing was there to be compared.
  */
-export function requireCompared(id: string, challenge: Challenge, review: Review): void {
-  if (review.differences.length > 0)
-    throw mismatch(reviewReport(id, challenge, review), review.differences, "sign");
-  if (!review.match) throw nothingCompared(id, challenge, review);
+export function requireCompared(review: Review, report: Record<string, unknown>): void {
+  if (review.differences.length > 0) throw mismatch(report, review.differences, "sign");
+  if (!review.match) throw nothingCompared(report);
 }
 
-function nothingCompared(id: string | null, challenge: Challenge, review: Review): CliError {
+function nothingCompared(details: Record<string, unknown>): CliError {
   return new CliError("CHALLENGE_MISMATCH", {
     message: "Nothing in the challenge could be compared with the request.",
-    details: reviewReport(id, challenge, review),
+    details,
   });
 }
 
-function unverified({ act, id, challenge, review, confirmation }: Case): CliError {
+function unverified(asked: Case): CliError {
+  const { act, challenge, review, confirmation } = asked;
   const isKnown = isKnownShape(challenge.shape);
   const isPartly = isKnown && review !== undefined && confirmation.fields.size > 0;
-  const details = review === undefined ? {} : reviewReport(id, challenge, review);
+  const details = review === undefined ? {} : reportOf(asked, review);
   return new CliError("CHALLENGE_MISMATCH", {
     message: isKnown
       ? `Part of the challenge, or of the request, had nothing to be compared with; ${CONSEQUENCE[act]}.`
