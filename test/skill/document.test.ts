@@ -176,10 +176,11 @@ const SAYS: readonly (readonly [line: string, holds: (document: unknown) => bool
     (document) => typeof at(document, "results.0.balance.total") === "string",
   ],
   [
-    "transactions list",
+    "transactions list --accountId ACCOUNT_ID --limit",
     (document) =>
       (at(document, "results") as unknown[]).length === 10 && at(document, "complete") === false,
   ],
+  ["transactions list", (document) => Array.isArray(at(document, "results"))],
   ["whitelists list", (document) => at(document, "complete") === true],
   ["requests list --pendingBy me", (document) => Array.isArray(at(document, "results"))],
   [
