@@ -14,7 +14,8 @@ import { http, RawApi } from "./raw-api.ts";
 
 const LOGIN = ["login", "api"];
 const LIST = ["accounts", "list"];
-const CREATE = `requests create --requestData '{"type":"CREATE_TRANSACTION","data":{}}'`;
+const create = (note: string): string =>
+  `requests create --requestData '{"type":"CREATE_TRANSACTION","data":{"note":"${note}"}}'`;
 const NAME = "api.example.test";
 
 /** 256 MiB of zeros each. */
@@ -51,7 +52,7 @@ for (const form of await builtForms()) {
       async (errno) => {
         api.serve({});
         const inject = `strace -f -qq -o /dev/null -e trace=connect -e inject=connect:error=${errno}`;
-        const { exit, stdout } = await program.shell(`exec ${inject} "$@" ${CREATE}`);
+        const { exit, stdout } = await program.shell(`exec ${inject} "$@" ${create(errno)}`);
         const { error } = JSON.parse(stdout);
         expect({ exit, code: error.code }).toEqual({ exit: 1, code: "NETWORK_ERROR" });
         expect(error.hint).toMatch(/Nothing was sent.*sandbox or firewall/);

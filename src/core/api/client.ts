@@ -35,6 +35,8 @@ export interface HttpRequest {
   readonly query?: readonly (readonly [string, string])[];
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Exact | undefined;
+  /** How long an answer may be, unpacked; 32 MiB without it. */
+  readonly maxBytes?: number;
   /** What the request changes on the server, if anything: a lost answer is OUTCOME_UNKNOWN. */
   readonly writes?: WriteKind | undefined;
 }
@@ -124,7 +126,7 @@ export class Client {
     try {
       response = await this.exchange(request, url, message, guard);
       this.runtime.sawDate?.(response.headers.get("date"));
-      const bytes = await readBody(response, guard);
+      const bytes = await readBody(response, guard, request.maxBytes ?? ANSWER_MAX_BYTES);
       this.logAnswer(request, url, response, bytes.length, startedAt);
       return response.ok
         ? answerTo(request, readAnswer(response, bytes, this.baseUrlHint()))
@@ -415,7 +417,11 @@ class Guard {
   }
 }
 
-async function readBody(response: Response, guard: Guard): Promise<Uint8Array> {
+async function readBody(
+  response: Response,
+  guard: Guard,
+  answerMaxBytes: number,
+): Promise<Uint8Array> {
   guard.touch();
   const { ok, headers } = response;
   const encoding = headers.get("content-encoding");
@@ -423,7 +429,7 @@ async function readBody(response: Response, guard: Guard): Promise<Uint8Array> {
   if (sizeOf(headers) > HEADERS_MAX_BYTES) throw invalid("The answer's headers are too long.");
   // One runtime joins two lengths that are the same, the other refuses them.
   if (headers.get("content-length")?.includes(",")) throw invalid("The answer is not proper HTTP.");
-  const maxBytes = ok ? ANSWER_MAX_BYTES : FAILURE_MAX_BYTES;
+  const maxBytes = ok ? answerMaxBytes : FAILURE_MAX_BYTES;
   const bytes = await readPacked(response, guard, maxBytes);
   const unpacked = bytes === undefined ? undefined : unpack(bytes, encoding, maxBytes);
   if (ok) return (await unpacked) ?? Promise.reject(tooLarge(maxBytes));

@@ -6,6 +6,9 @@ import { LONGEST_LIFE_SECONDS, TOKEN, type TokenSet } from "../state/session.ts"
 import type { Client } from "./client.ts";
 import type { TokenCall } from "./operation.ts";
 
+/** Two tokens of 16 KiB and their lifetimes take far less. */
+const TOKENS_MAX_BYTES = 1024 * 1024;
+
 type TokenInput = Parameters<TokenCall["body"]>[0];
 
 /**
@@ -24,6 +27,7 @@ export async function askTokens(
     method: "POST",
     path: call.path,
     headers: call.headers(input.workspace),
+    maxBytes: TOKENS_MAX_BYTES,
     body: new Exact(encode(call.body({ ...empty, ...input }))),
   });
   const tokens = readTokens(value(answer), call.names, now());

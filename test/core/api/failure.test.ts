@@ -70,15 +70,18 @@ describe("a failure names the host", () => {
     expect(found.message).toContain(" api.example.test,");
   });
 
-  test.each(["ECONNREFUSED", "ENOTFOUND", "ETIMEDOUT", "ERR_PROXY_TUNNEL"])(
-    "of the proxy, after %s",
-    (code) => {
-      const found = explain(failed(code, "x"), { ...BEFORE, proxy: PROXY });
-      expect(found.message).toContain("proxy.example.test");
-      expect(`${found.message} ${found.hint}`).toContain("HTTPS_PROXY");
-      expect(found.facts.proxy).toBe(PROXY.host);
-    },
-  );
+  test.each([
+    "ECONNREFUSED",
+    "ENOTFOUND",
+    "ETIMEDOUT",
+    "ERR_PROXY_TUNNEL",
+    "Malformed_HTTP_Response",
+  ])("of the proxy, after %s", (code) => {
+    const found = explain(failed(code, "x"), { ...BEFORE, proxy: PROXY });
+    expect(found.message).toContain("proxy.example.test");
+    expect(`${found.message} ${found.hint}`).toContain("HTTPS_PROXY");
+    expect(found.facts.proxy).toBe(PROXY.host);
+  });
 });
 
 test.each<[name: string, value: string, seconds: number | undefined]>([
