@@ -203,6 +203,23 @@ export const ERRORS = {
     "Do not repeat. It may have been carried out: look first, with 'requests get --id', or 'requests list --createdBy me --sortOrder desc --pageSize 10' (API V1: 'transactions list --accountId'), and compare account, recipient, amount and note.",
   ),
 
+  // Policy
+  POLICY_DENIED: {
+    exit: 2,
+    retryable: false,
+    hint: "Nothing was sent or signed, and this is an answer: do not look for another way. A person can use a device or the web application, or have the file's owner change it.",
+  },
+  POLICY_INVALID: {
+    exit: 2,
+    retryable: false,
+    hint: "The owner of the file must correct it; 'policy check --file' shows whether it is valid.",
+  },
+  POLICY_INSECURE: {
+    exit: 2,
+    retryable: false,
+    hint: "The file, and each folder and link on its path, must belong to root (or to you, for LEDGER_ENTERPRISE_POLICY_FILE) and not be writable for others.",
+  },
+
   // Journal and audit trail
   AUDIT_UNAVAILABLE: fail(
     1,

@@ -3,16 +3,20 @@
  * the codes that its use can end in, and how it is made. Help, schema, skill and the types of the
  * commands come from these rows. A module is loaded when a capability of it is made or used.
  */
+import { existsSync } from "node:fs";
 import type { GenericSchema } from "valibot";
 import type { Facts } from "../cli/manifest.ts";
 import type { Acts } from "../core/acts.ts";
+import type { Access } from "../core/api/access.ts";
 import type { Api, Reader } from "../core/api/api.ts";
+import type { ApiClock } from "../core/api/clock.ts";
 import { missingSigner } from "../core/auth/config.ts";
 import type { DeviceApproval } from "../core/device/approve.ts";
 import type { DeviceLogin } from "../core/device/login.ts";
 import type { DeviceHost } from "../core/device/transport.ts";
 import type { LoginRequest } from "../core/login/api.ts";
 import type { CheckOptions } from "../core/meaning/check.ts";
+import { SYSTEM_POLICY } from "../core/policy/places.ts";
 import { inspectVersion } from "../core/release/gate.ts";
 import type { ExaminationHost } from "../core/signing/authorise.ts";
 import type { KeyHolder, Keyring } from "../core/signing/keyring.ts";
@@ -65,6 +69,7 @@ const COMMON_CODES = {
     ...(["CONFLICT", "HTTP_ERROR", "RATE_LIMITED", "SERVER_ERROR", "REDIRECT_BLOCKED"] as const),
     ...(["INVALID_RESPONSE", "RESPONSE_TOO_LARGE", "PAYLOAD_TOO_LARGE"] as const),
   ],
+  policy: ["POLICY_DENIED", "POLICY_INVALID", "POLICY_INSECURE"],
   logs: ["AUDIT_UNAVAILABLE", "AUDIT_BROKEN", "LOCK_TIMEOUT"],
   /** A secret may come from a program. */
   secret: ["MISSING_CREDENTIALS", "SECRET_COMMAND_FAILED"],
@@ -103,7 +108,7 @@ const CAPABILITIES = {
   /** The same, and operations that change something. */
   api: {
     requires: ["session"],
-    common: [...CALLS, "logs"],
+    common: [...CALLS, "logs", "policy"],
     codes: ["WRONG_SESSION_KIND", "OUTCOME_UNKNOWN"],
     make: async (run) =>
       (await import("../core/api/api.ts")).createApi(run.access(), await run.acts()),
@@ -180,7 +185,7 @@ const CAPABILITIES = {
   /** Decides about requests, after that examination. */
   authority: {
     requires: ["session", "privateKey"],
-    common: [...CALLS, "logs", "key", "signer"],
+    common: [...CALLS, "logs", "policy", "key", "signer"],
     codes: ["WRONG_SESSION_KIND", "OUTCOME_UNKNOWN"],
     make: async (run) => {
       const { createAuthority } = await import("../core/signing/authorise.ts");
@@ -195,7 +200,7 @@ const CAPABILITIES = {
   /** Hands out signatures, after that examination; it cannot send. */
   signing: {
     requires: ["privateKey"],
-    common: [...CALLS, "logs", "key", "signer"],
+    common: [...CALLS, "logs", "policy", "key", "signer"],
     make: async (run) => {
       const { createSigning } = await import("../core/signing/authorise.ts");
       const { createReader } = await import("../core/api/api.ts");
@@ -332,19 +337,34 @@ async function keyringOf(run: Run): Promise<Keyring> {
 
 /** What writes and signatures of a run pass; its stages are made with the first of them. */
 export async function openActs(
-  { name, deeds, context, log }: Occasion,
+  { name, deeds, context, log, config }: Occasion,
   books: () => Promise<Books>,
+  api: { readonly access: () => Access; readonly clock: ApiClock },
 ): Promise<Acts> {
   const { Acts } = await import("../core/acts.ts");
   const stages = async () => {
-    const [{ createStages }, { NO_POLICY }] = await Promise.all([
-      import("../core/belts.ts"),
-      import("../core/policy/stage.ts"),
-    ]);
+    const [{ createStages }, { createPolicy }, { createReader }, { isStopped, loadPolicies }] =
+      await Promise.all([
+        import("../core/belts.ts"),
+        import("../core/policy/stage.ts"),
+        import("../core/api/api.ts"),
+        import("../core/policy/load.ts"),
+      ]);
     const { uid, now } = context;
-    return createStages({ books: await books(), policy: NO_POLICY, log, uid, now });
+    const own = await books();
+    const policy = createPolicy({
+      policies: () => loadPolicies(config.plain("POLICY_FILE"), uid),
+      isStopped: () => isStopped(),
+      ...{ reader: createReader(api.access()), clock: api.clock, books: own },
+    });
+    return createStages({ books: own, policy, log, uid, now });
   };
   return new Acts({ command: name, deeds, stages });
+}
+
+/** Level of protection in a process of the agent's own user: there is a policy, or there is none. */
+export function levelOf(named: string | undefined): "none" | "advisory" {
+  return named !== undefined || existsSync(SYSTEM_POLICY) ? "advisory" : "none";
 }
 
 /** Journal and audit trail of the state folder. */
@@ -353,7 +373,7 @@ export async function openBooks({ context, config }: Occasion, state: StateFolde
   const { uid, pid, now } = context;
   return new Books({
     ...{ state, now, detail: config.auditDetail, version: VERSION, agent: { uid, pid } },
-    level: () => "none",
+    level: () => levelOf(config.plain("POLICY_FILE")),
   });
 }
 

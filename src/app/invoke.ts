@@ -105,7 +105,7 @@ export function openRun(occasion: Occasion): Run {
   });
   const input = openInput(context, config, runtime);
   const books = once(() => openBooks(occasion, state()));
-  const acts = once(() => openActs(occasion, books));
+  const acts = once(() => openActs(occasion, books, { access, clock: apiClock }));
   const program: ProgramHost = { uid: context.uid, runtime };
   config.runtime = runtime;
   config.secretCommand = async (text, field, environment) => {

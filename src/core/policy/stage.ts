@@ -1,6 +1,23 @@
 /** The policy as the acts ask it: decide before anything is kept, reserve under the lock. */
+import { Exact, encode, member } from "../../io/json.ts";
 import type { Intent } from "../acts.ts";
-import type { Debit, Journal } from "../state/journal.ts";
+import type { Reader } from "../api/api.ts";
+import type { ApiClock } from "../api/clock.ts";
+import { coinOf, tokenOf } from "../meaning/asset.ts";
+import { readAccount, readLists } from "../meaning/facts.ts";
+import type { Books } from "../state/books.ts";
+import type { Debit, Entry, Journal } from "../state/journal.ts";
+import {
+  type Act,
+  debitOf,
+  denied,
+  type PayingAccount,
+  type PolicyDecision,
+  requireAllowed,
+  requireRoom,
+} from "./decide.ts";
+import type { Policy } from "./load.ts";
+import { type Payment, readPayment } from "./read.ts";
 
 /** A verdict that allows; a refusal is thrown. */
 export interface Decision {
@@ -34,3 +51,180 @@ export const NO_POLICY: PolicyStage = {
     requireAgain: () => undefined,
   }),
 };
+
+export interface PolicyHost {
+  /** The files that apply now, read anew for each decision. Throws POLICY_INVALID, POLICY_INSECURE. */
+  policies(): readonly Policy[];
+  /** True when the stop file is there, or cannot be looked for. */
+  isStopped(): boolean;
+  readonly reader: Reader;
+  readonly clock: ApiClock;
+  readonly books: Books;
+}
+
+/** Decides by the files of this machine. */
+export function createPolicy(host: PolicyHost): PolicyStage {
+  return {
+    async decide(intent, journal, uid) {
+      if (host.isStopped()) throw denied(undefined, "stopped");
+      const policies = host.policies();
+      const [first] = policies;
+      // The person at the device's screen decides about what it shows.
+      if (first === undefined || intent.kind === "deviceApprove")
+        return NO_POLICY.decide(intent, journal, uid);
+      for (const policy of policies) if (policy.stopped) throw denied(policy, "stopped");
+      const decision = decisionOf(intent);
+      const own = ownOf(intent, journal, uid);
+      if (decision === "reject") return rejection(policies, own);
+      if (decision === "approve" && own === undefined) {
+        const strict = policies.find(({ onlyOwn }) => onlyOwn);
+        if (strict !== undefined) throw denied(strict, "onlyOwn");
+      }
+      const acts = await actsOf(host, intent, decision, own, policies);
+      const rules = policies.flatMap((policy) =>
+        acts.flatMap((act) => requireAllowed(policy, act)),
+      );
+      const clock = host.clock.time();
+      const last = acts.at(-1);
+      const reserve = (now: Journal): Debit | undefined =>
+        last === undefined || isDebited(intent, now)
+          ? undefined
+          : reserved(policies, debitOf(last), now, clock);
+      reserve(journal);
+      return {
+        rules: [...new Set(rules)],
+        policySha256: policies.map(({ sha256 }) => sha256),
+        clock,
+        reserve,
+        requireAgain() {
+          const strict = policies.find(({ duplicates }) => duplicates === "deny");
+          if (strict !== undefined) throw denied(strict, "duplicates");
+        },
+      };
+    },
+  };
+}
+
+function decisionOf(intent: Intent): PolicyDecision {
+  if (intent.kind === "create") return "create";
+  const isRejection =
+    intent.kind === "reject" || (intent.kind === "sign" && intent.purpose === "reject");
+  return isRejection ? "reject" : "approve";
+}
+
+/** The create of the request that the act is about, by the same peer. */
+function ownOf(intent: Intent, journal: Journal, uid: number | undefined): Entry | undefined {
+  const { session, requestId } = intent;
+  if (session === undefined || requestId === undefined) return undefined;
+  return journal.of(session, requestId).find((one) => one.kind === "create" && one.uid === uid);
+}
+
+/** A rejection needs the word, and a request that was created here; nothing moves. */
+function rejection(policies: readonly Policy[], own: Entry | undefined): Decision {
+  const rules = policies.map((policy) => {
+    const rule = policy.allow.find(({ decisions }) => decisions.includes("reject"));
+    if (rule === undefined) throw denied(policy, "decision");
+    if (own === undefined) throw denied(policy, "onlyOwn");
+    return rule.id;
+  });
+  return {
+    rules,
+    policySha256: policies.map(({ sha256 }) => sha256),
+    clock: undefined,
+    reserve: () => undefined,
+    requireAgain: () => undefined,
+  };
+}
+
+/** One act for each document that must be allowed: the request, and the challenge over it. */
+async function actsOf(
+  host: PolicyHost,
+  intent: Intent,
+  decision: PolicyDecision,
+  own: Entry | undefined,
+  policies: readonly Policy[],
+): Promise<Act[]> {
+  const [first] = policies;
+  const read = (document: Exact | undefined): Payment => {
+    const payment = document === undefined ? { unreadable: "payload" } : readPayment(document);
+    if ("unreadable" in payment) throw denied(first, `unreadable: ${payment.unreadable}`);
+    return payment;
+  };
+  const request =
+    intent.kind === "create" ? intent.body : await requestOf(host, intent.requestId, own);
+  const asked = read(request);
+  const payments = [asked];
+  if (intent.kind !== "create") {
+    const signed = read(intent.content?.document);
+    // A challenge never says how the fee is chosen, nor the note; the request does.
+    const { accountId, noteLength } = asked;
+    payments.push({
+      ...signed,
+      accountId,
+      noteLength,
+      strategy: signed.strategy ?? asked.strategy,
+    });
+  }
+  const id = payments[0]?.accountId;
+  const account = id === undefined ? undefined : await readAccount(host.reader, id);
+  if (account === undefined || account.id !== id) throw denied(first, "account");
+  const decimals = await decimalsOf(host.reader, account, policies);
+  return payments.map((payment) => ({ decision, payment, account, decimals }));
+}
+
+/** What was sent from here, else the server's copy of the request. */
+async function requestOf(
+  { books, reader }: PolicyHost,
+  id: string | undefined,
+  own: Entry | undefined,
+): Promise<Exact | undefined> {
+  const body = own === undefined ? undefined : await books.body(own.key);
+  if (body !== undefined || id === undefined) return body;
+  const request = await reader.read("requests.get", { id });
+  const [type, data] = [member(request, "type"), member(request, "data")];
+  return type && data && new Exact(encode({ type, data }));
+}
+
+/** Asked only where a rule says decimals. */
+async function decimalsOf(
+  reader: Reader,
+  { currency, contract }: PayingAccount,
+  policies: readonly Policy[],
+): Promise<NonNullable<Act["decimals"]>> {
+  const isAsked = policies.some(({ allow }) =>
+    allow.some(
+      ({ asset, fees }) =>
+        asset.decimals !== undefined || (fees !== "none" && fees.decimals !== undefined),
+    ),
+  );
+  if (!isAsked) return { asset: undefined, coin: undefined };
+  const lists = await readLists(reader, contract !== null);
+  const coin = coinOf(currency, lists).decimals;
+  return {
+    coin,
+    asset: contract === null ? coin : tokenOf(currency, contract, lists).decimals,
+  };
+}
+
+/** Whether another entry of the same request, or of the same challenge, has the debit already. */
+function isDebited(intent: Intent, journal: Journal): boolean {
+  const { session, requestId, content } = intent;
+  if (session === undefined) return false;
+  if (requestId !== undefined)
+    return journal.of(session, requestId).some((entry) => entry.isDebited);
+  const digest = content?.payloadSha256;
+  if (digest === undefined) return false;
+  return [...journal.all()].some((entry) => entry.isDebited && entry.payloadSha256 === digest);
+}
+
+function reserved(
+  policies: readonly Policy[],
+  debit: Debit,
+  journal: Journal,
+  now: number | undefined,
+): Debit {
+  const { restartedAt } = journal;
+  for (const policy of policies)
+    requireRoom(policy, debit, { entries: journal.all(), now, restartedAt });
+  return debit;
+}

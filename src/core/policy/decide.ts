@@ -1,0 +1,250 @@
+/** The decision table. Pure: the same policy, payment and journal give the same verdict. */
+import { CliError } from "../../errors.ts";
+import { isSameContract } from "../meaning/asset.ts";
+import { networkOf } from "../meaning/network.ts";
+import type { Debit, Entry } from "../state/journal.ts";
+import {
+  type AllowRule,
+  currencyOf,
+  type DenyRule,
+  type Destination,
+  isSameAsset,
+  type Policy,
+  perMs,
+  toBase,
+  type Window,
+} from "./load.ts";
+import type { Payment } from "./read.ts";
+
+export type PolicyDecision = "create" | "approve" | "reject";
+
+/** The account that pays, as the API describes it. */
+export interface PayingAccount {
+  readonly id: string;
+  readonly name: string;
+  readonly currency: string;
+  readonly contract: string | null;
+}
+
+/** Everything that rules look at. */
+export interface Act {
+  readonly decision: PolicyDecision;
+  readonly payment: Payment;
+  readonly account: PayingAccount;
+  /** Decimals by the server for the account's asset and its coin; undefined where it says none. */
+  readonly decimals?: { readonly asset: number | undefined; readonly coin: number | undefined };
+}
+
+/** What a rule says of an act: the dimension that failed, or none. */
+export interface RuleVerdict {
+  readonly id: string;
+  readonly verdict: "allowed" | "denied";
+  readonly field?: string;
+}
+
+/** The failure of a refusal. Names the dimension, and nothing that would help to go round it. */
+export function denied(
+  policy: Pick<Policy, "id" | "sha256"> | undefined,
+  field: string,
+  rules: readonly RuleVerdict[] = [],
+): CliError {
+  return new CliError("POLICY_DENIED", {
+    message: `The policy does not allow this (${field}); nothing was sent or signed.`,
+    details: {
+      field,
+      rules,
+      ...(policy === undefined ? {} : { policy: policy.id, policySha256: policy.sha256 }),
+    },
+  });
+}
+
+/** What the act says otherwise than its account does; undefined when nothing. */
+export function contradiction({ payment, account }: Act): string | undefined {
+  const { accountName, currency, contract } = payment;
+  if (accountName !== undefined && accountName !== account.name) return "accountName";
+  if (currency !== undefined && currencyOf(currency) !== currencyOf(account.currency))
+    return "currency";
+  if (contract !== undefined && !isSameContract(account.contract ?? undefined, contract))
+    return "contract";
+  return undefined;
+}
+
+/** Ids of the rules that allow the act. Throws POLICY_DENIED. */
+export function requireAllowed(policy: Policy, act: Act): string[] {
+  if (policy.stopped) throw denied(policy, "stopped");
+  const field = contradiction(act);
+  if (field !== undefined) throw denied(policy, field);
+  const forbidden = policy.deny.find((rule) => isForbidden(rule, act));
+  if (forbidden !== undefined)
+    throw denied(policy, "deny", [{ id: forbidden.id, verdict: "denied" }]);
+  const verdicts = policy.allow.map((rule): RuleVerdict => {
+    const failed = failedDimension(rule, act);
+    return failed === undefined
+      ? { id: rule.id, verdict: "allowed" }
+      : { id: rule.id, verdict: "denied", field: failed };
+  });
+  const allowed = verdicts.filter(({ verdict }) => verdict === "allowed").map(({ id }) => id);
+  if (allowed.length > 0) return allowed;
+  throw denied(policy, verdicts.length === 1 ? (verdicts[0]?.field ?? "allow") : "allow", verdicts);
+}
+
+/** The first dimension in which an allow rule does not fit. */
+export function failedDimension(rule: AllowRule, act: Act): string | undefined {
+  const { decision, payment, account, decimals } = act;
+  const asset = { currency: account.currency, contract: account.contract ?? undefined };
+  if (!rule.decisions.includes(decision)) return "decision";
+  if (!rule.transactionTypes.includes(payment.transactionType)) return "transactionType";
+  if (rule.accounts !== "any" && !rule.accounts.includes(account.id)) return "account";
+  if (!isSameAsset(rule.asset, asset)) return "asset";
+  if (rule.asset.decimals !== undefined && rule.asset.decimals !== decimals?.asset)
+    return "decimals";
+  if (!hasDestination(rule.destinations, account.currency, payment)) return "destination";
+  if (payment.amount > toBase(rule.perRequest, rule.asset.decimals)) return "amount";
+  return failedFee(rule, act) ?? failedNote(rule, payment);
+}
+
+function failedFee({ fees }: AllowRule, { payment, decimals }: Act): string | undefined {
+  const { fee, strategy } = payment;
+  if (fees === "none") return fee === undefined && strategy === undefined ? undefined : "fees";
+  if (fees.decimals !== undefined && fees.decimals !== decimals?.coin) return "decimals";
+  if (fee === undefined || fee > toBase(fees.max, fees.decimals)) return "fees";
+  const named: readonly string[] = fees.strategies === "none" ? [] : fees.strategies;
+  const isKnown = strategy === undefined ? named.length === 0 : named.includes(strategy);
+  return isKnown ? undefined : "feesStrategy";
+}
+
+function failedNote({ note }: AllowRule, { noteLength }: Payment): string | undefined {
+  return noteLength > (note === "none" ? 0 : note) ? "note" : undefined;
+}
+
+function isForbidden(rule: DenyRule, { decision, payment, account }: Act): boolean {
+  const asset = { currency: account.currency, contract: account.contract ?? undefined };
+  const type = payment.type.replace(/^(APPROVE|REJECT|ABORT)_/, "CREATE_");
+  return (
+    (rule.decisions === undefined || rule.decisions.includes(decision)) &&
+    (rule.types === undefined || rule.types.includes(type)) &&
+    (rule.transactionTypes === undefined ||
+      rule.transactionTypes.includes(payment.transactionType)) &&
+    (rule.accounts === undefined || rule.accounts.includes(account.id)) &&
+    (rule.asset === undefined || isSameAsset(rule.asset, asset))
+  );
+}
+
+/** A destination is an address with its tag or memo; an entry without one means that none is there. */
+function hasDestination(
+  destinations: "any" | readonly Destination[],
+  currency: string,
+  { recipient, tag, memo }: Pick<Payment, "recipient" | "tag" | "memo">,
+): boolean {
+  if (destinations === "any") return true;
+  return destinations.some(
+    (entry) =>
+      isSameAddress(currency, entry.address, recipient) &&
+      entry.tag === tag &&
+      (entry.memo === undefined ? undefined : JSON.stringify(entry.memo)) === memo,
+  );
+}
+
+function isSameAddress(currency: string, one: string, other: string): boolean {
+  if (networkOf(currency)?.family !== "evm") return one === other;
+  return one.toLowerCase() === other.toLowerCase();
+}
+
+/** What an act takes out of windows. */
+export function debitOf({ payment, account }: Act): Debit {
+  const { amount, fee, recipient, tag } = payment;
+  return {
+    account: account.id,
+    currency: currencyOf(account.currency),
+    contract: account.contract ?? undefined,
+    amount: String(amount),
+    fee: fee === undefined ? undefined : String(fee),
+    recipient,
+    tag: payment.memo ?? tag,
+  };
+}
+
+type Relation = "asset" | "fees" | "none";
+
+/** How a window is about a debit's asset: its amount, only the fees that it pays, or not at all. */
+function relationOf(window: Window, debit: Debit): Relation {
+  if (isSameAsset(window.asset, debit)) return "asset";
+  return isSameAsset(window.asset, { currency: debit.currency }) ? "fees" : "none";
+}
+
+/** The same, once for each asset: journals are long. */
+function relations(window: Window): (debit: Debit) => Relation {
+  const known = new Map<string, Map<string | undefined, Relation>>();
+  return (debit) => {
+    const ofCurrency = known.get(debit.currency) ?? new Map<string | undefined, Relation>();
+    const found = ofCurrency.get(debit.contract) ?? relationOf(window, debit);
+    known.set(debit.currency, ofCurrency.set(debit.contract, found));
+    return found;
+  };
+}
+
+/** What a debit takes out of one window; undefined when the window is not about it. */
+function takenFrom(
+  window: Window,
+  debit: Debit,
+  relation: Relation,
+): { amount: bigint; count: number } | undefined {
+  if (relation === "none") return undefined;
+  if (window.accounts !== "any" && !window.accounts.includes(debit.account)) return undefined;
+  if (window.destinations !== "any") {
+    const { currency, recipient, tag } = debit;
+    const isNamed = window.destinations.some(
+      (entry) =>
+        isSameAddress(currency, entry.address, recipient) &&
+        (entry.tag ?? (entry.memo && JSON.stringify(entry.memo))) === tag,
+    );
+    if (!isNamed) return undefined;
+  }
+  if (relation === "fees") return { amount: BigInt(debit.fee ?? 0), count: 0 };
+  const fee = debit.contract === undefined ? BigInt(debit.fee ?? 0) : 0n;
+  return { amount: BigInt(debit.amount) + fee, count: 1 };
+}
+
+/** What windows are checked against. */
+export interface Ledger {
+  readonly entries: Iterable<Entry>;
+  /** The API's clock, ms since 1970; undefined when it is not known. */
+  readonly now: number | undefined;
+  /** When the journal was begun anew; what was spent before is not known. */
+  readonly restartedAt: number | undefined;
+}
+
+/** Throws POLICY_DENIED when a window has no room for the debit. */
+export function requireRoom(policy: Policy, debit: Debit, ledger: Ledger): void {
+  const { now, restartedAt } = ledger;
+  if (policy.windows.length > 0 && now === undefined) throw denied(policy, "clock");
+  const own = policy.windows.flatMap((window) => {
+    const relation = relations(window);
+    const taken = takenFrom(window, debit, relation(debit));
+    const since = (now ?? 0) - perMs(window.per);
+    return taken === undefined ? [] : [{ window, relation, since, ...taken }];
+  });
+  for (const { window, since } of own) {
+    if (restartedAt !== undefined && restartedAt > since)
+      throw denied(policy, "journal", [{ id: window.id, verdict: "denied", field: "journal" }]);
+  }
+  for (const entry of ledger.entries) {
+    if (!entry.isDebited || entry.debit === undefined) continue;
+    for (const room of own) {
+      if ((entry.clock ?? entry.time) <= room.since) continue;
+      const taken = takenFrom(room.window, entry.debit, room.relation(entry.debit));
+      room.amount += taken?.amount ?? 0n;
+      room.count += taken?.count ?? 0;
+    }
+  }
+  for (const { window, amount, count } of own) {
+    const field =
+      amount > toBase(window.amount, window.asset.decimals)
+        ? "amount"
+        : count > window.count
+          ? "count"
+          : undefined;
+    if (field !== undefined)
+      throw denied(policy, "window", [{ id: window.id, verdict: "denied", field }]);
+  }
+}

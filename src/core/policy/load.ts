@@ -1,0 +1,286 @@
+/**
+ * Policy files: who may have written them, and what they say. A file is valid as a whole or refused
+ * as a whole; nothing in it is skipped.
+ */
+import { createHash } from "node:crypto";
+import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } from "node:fs";
+import * as v from "valibot";
+import { CliError } from "../../errors.ts";
+import { errnoOf } from "../../io/ioerror.ts";
+import { decodeUtf8, exact, JsonError, value } from "../../io/json.ts";
+import { findDistrusted } from "../../io/trust.ts";
+import { isSameContract } from "../meaning/asset.ts";
+import { networkOf } from "../meaning/network.ts";
+import { shapeOf } from "../meaning/requests.ts";
+import { STOP_FILE, SYSTEM_POLICY } from "./places.ts";
+
+const MOST_BYTES = 256 * 1024;
+
+const Id = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{1,64}$/));
+const Text = v.pipe(v.string(), v.minLength(1), v.maxLength(256));
+const some = <S extends v.GenericSchema<unknown>>(item: S) => v.pipe(v.array(item), v.minLength(1));
+const Decimals = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(77));
+/** Digits, with a point only where `decimals` says where it is. */
+const Digits = v.pipe(v.string(), v.regex(/^(0|[1-9]\d{0,77})(\.\d{1,77})?$/));
+const AssetRule = v.strictObject({
+  currency: Text,
+  contract: v.optional(Text),
+  decimals: v.optional(Decimals),
+});
+const Memo = v.pipe(
+  v.record(v.picklist(["MEMO_TEXT", "MEMO_ID", "MEMO_HASH", "MEMO_RETURN"]), Text),
+  v.check((memo) => Object.keys(memo).length === 1),
+);
+const Destination = v.strictObject({
+  address: Text,
+  tag: v.optional(v.pipe(v.string(), v.regex(/^(0|[1-9]\d{0,19})$/))),
+  memo: v.optional(Memo),
+});
+const Fees = v.union([
+  v.literal("none"),
+  v.strictObject({
+    strategies: v.union([v.literal("none"), some(v.picklist(["SPEED", "CUSTOM"]))]),
+    max: Digits,
+    decimals: v.optional(Decimals),
+  }),
+]);
+const anyOr = <S extends v.GenericSchema<unknown>>(item: S) =>
+  v.union([v.literal("any"), some(item)]);
+const DECISION = v.picklist(["create", "approve", "reject"]);
+
+const AllowRule = v.strictObject({
+  id: Id,
+  decisions: some(DECISION),
+  types: some(v.literal("CREATE_TRANSACTION")),
+  transactionTypes: some(Text),
+  accounts: anyOr(Text),
+  asset: AssetRule,
+  destinations: anyOr(Destination),
+  perRequest: Digits,
+  fees: Fees,
+  note: v.union([v.literal("none"), v.pipe(v.number(), v.integer(), v.minValue(1))]),
+});
+const DenyRule = v.pipe(
+  v.strictObject({
+    id: Id,
+    decisions: v.optional(some(DECISION)),
+    types: v.optional(some(Text)),
+    transactionTypes: v.optional(some(Text)),
+    accounts: v.optional(some(Text)),
+    asset: v.optional(AssetRule),
+  }),
+  v.check((rule) => Object.keys(rule).length > 1),
+);
+const Window = v.strictObject({
+  id: Id,
+  asset: AssetRule,
+  accounts: anyOr(Text),
+  destinations: anyOr(Destination),
+  per: v.pipe(v.string(), v.regex(/^[1-9]\d{0,3}[mhd]$/)),
+  amount: Digits,
+  count: v.pipe(v.number(), v.integer(), v.minValue(0)),
+});
+const PolicyFile = v.strictObject({
+  version: v.literal(1),
+  id: Id,
+  reads: v.union([v.picklist(["all", "none"]), some(Text)]),
+  allow: v.array(AllowRule),
+  deny: v.optional(v.array(DenyRule), []),
+  windows: v.array(Window),
+  onlyOwn: v.optional(v.boolean(), true),
+  duplicates: v.optional(v.picklist(["deny", "ask"]), "ask"),
+  tagNotes: v.optional(v.boolean(), false),
+  stopped: v.optional(v.boolean(), false),
+});
+
+export type AllowRule = v.InferOutput<typeof AllowRule>;
+export type DenyRule = v.InferOutput<typeof DenyRule>;
+export type Window = v.InferOutput<typeof Window>;
+export type AssetRule = v.InferOutput<typeof AssetRule>;
+export type Destination = v.InferOutput<typeof Destination>;
+
+/** A valid policy file. */
+export interface Policy extends v.InferOutput<typeof PolicyFile> {
+  readonly path: string;
+  /** SHA-256 of the file's bytes, in hexadecimal. */
+  readonly sha256: string;
+}
+
+/** Reads a policy out of bytes. Throws POLICY_INVALID with the place that is at fault. */
+export function parsePolicy(bytes: Uint8Array, path: string): Policy {
+  let document: unknown;
+  try {
+    document = value(exact(decodeUtf8(bytes, { bom: "refuse" })));
+  } catch (cause) {
+    if (!(cause instanceof JsonError)) throw cause;
+    throw invalid(path, "", `It is not valid JSON (${cause.reason}).`);
+  }
+  const parsed = v.safeParse(PolicyFile, document);
+  if (!parsed.success) {
+    const [issue] = parsed.issues;
+    throw invalid(
+      path,
+      v.getDotPath(issue) ?? "",
+      "A member is missing, unknown or has a wrong value.",
+    );
+  }
+  const policy = parsed.output;
+  checkRules(policy, path);
+  return { ...policy, path, sha256: createHash("sha256").update(bytes).digest("hex") };
+}
+
+function checkRules(policy: v.InferOutput<typeof PolicyFile>, path: string): void {
+  const { allow, deny, windows } = policy;
+  const ids = [...allow, ...deny, ...windows].map(({ id }) => id);
+  if (new Set(ids).size < ids.length) throw invalid(path, "", "Two rules have the same id.");
+  if ((allow.length === 0) !== (windows.length === 0))
+    throw invalid(path, "windows", "allow and windows are empty together, or neither is.");
+  for (const [at, rule] of allow.entries()) {
+    const place = `allow.${at}`;
+    toBase(rule.perRequest, rule.asset.decimals, path, `${place}.perRequest`);
+    if (rule.fees !== "none") toBase(rule.fees.max, rule.fees.decimals, path, `${place}.fees.max`);
+    for (const type of rule.transactionTypes) {
+      const kinds = shapeOf("CREATE_TRANSACTION", type)?.data.flatMap(kindsOf) ?? [];
+      if (!kinds.includes("amount") || !kinds.includes("address") || kinds.includes("call"))
+        throw invalid(path, `${place}.transactionTypes`, "Only payments can be allowed.");
+    }
+    if (!windows.some((window) => covers(window, rule, rule.asset)))
+      throw invalid(path, place, "No window covers the rule.");
+    const coin = { currency: rule.asset.currency };
+    if (rule.asset.contract !== undefined && !windows.some((window) => covers(window, rule, coin)))
+      throw invalid(path, place, "No window of the network's coin covers the rule's fees.");
+  }
+  for (const [at, { amount, asset }] of windows.entries())
+    toBase(amount, asset.decimals, path, `windows.${at}.amount`);
+}
+
+interface Kinds {
+  readonly kind: string;
+  readonly members?: readonly Kinds[];
+}
+
+function kindsOf({ kind, members = [] }: Kinds): string[] {
+  return [kind, ...members.flatMap(kindsOf)];
+}
+
+function covers(window: Window, rule: AllowRule, asset: AssetRule): boolean {
+  const hasAll = <T>(most: "any" | readonly T[], some: "any" | readonly T[]): boolean => {
+    if (most === "any") return true;
+    const known = new Set(most.map((item) => JSON.stringify(item)));
+    return some !== "any" && some.every((item) => known.has(JSON.stringify(item)));
+  };
+  return (
+    isSameAsset(window.asset, asset) &&
+    hasAll(window.accounts, rule.accounts) &&
+    hasAll(window.destinations, rule.destinations)
+  );
+}
+
+/** Currency and contract; whatever the decimals. */
+export function isSameAsset(
+  one: Pick<AssetRule, "currency" | "contract">,
+  other: Pick<AssetRule, "currency" | "contract">,
+): boolean {
+  if (currencyOf(one.currency) !== currencyOf(other.currency)) return false;
+  if (one.contract === undefined || other.contract === undefined)
+    return one.contract === other.contract;
+  return isSameContract(one.contract, other.contract);
+}
+
+/** A currency's name in the spelling of requests. */
+export function currencyOf(name: string): string {
+  return networkOf(name)?.id ?? name.replaceAll(" ", "_");
+}
+
+/**
+ * Base units of a rule's digits; without decimals they are base units already. Throws
+ * POLICY_INVALID for more places than the decimals.
+ */
+export function toBase(
+  digits: string,
+  decimals: number | undefined,
+  path = "",
+  place = "",
+): bigint {
+  const [whole = "", fraction = ""] = digits.split(".");
+  if (fraction.length > (decimals ?? 0))
+    throw invalid(path, place, "The amount has more places than its decimals.");
+  return BigInt(whole + fraction.padEnd(decimals ?? 0, "0"));
+}
+
+/** `90m`, `24h`, `7d` in milliseconds. */
+export function perMs(per: string): number {
+  const unit = { m: 60_000, h: 3_600_000, d: 86_400_000 }[per.slice(-1)] ?? 0;
+  return Number(per.slice(0, -1)) * unit;
+}
+
+/**
+ * The bytes of a file that only root, or with `uid` also this user, can have written; undefined
+ * when there is none. Nothing waits: a FIFO is refused. Throws POLICY_INSECURE, POLICY_INVALID.
+ */
+export function readPolicyFile(path: string, uid: number | undefined): Uint8Array | undefined {
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+  } catch (cause) {
+    if (errnoOf(cause) === "ENOENT" && !isThere(path)) return undefined;
+    throw invalid(path, "", "It cannot be read.");
+  }
+  try {
+    const stats = fstatSync(descriptor);
+    if (!stats.isFile()) throw insecure(path, "it is not a regular file");
+    if (stats.nlink !== 1) throw insecure(path, "it has more than one name");
+    const found = uid === undefined ? undefined : findDistrusted(path, uid);
+    if (found !== undefined) throw insecure(found.path, `it ${found.reason}`);
+    if (stats.size > MOST_BYTES) throw invalid(path, "", "It has more than 256 KiB.");
+    return readFileSync(descriptor);
+  } catch (cause) {
+    if (cause instanceof CliError) throw cause;
+    throw invalid(path, "", "It cannot be read.");
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function isThere(path: string): boolean {
+  try {
+    lstatSync(path);
+    return true;
+  } catch (cause) {
+    return errnoOf(cause) !== "ENOENT" && errnoOf(cause) !== "ENOTDIR";
+  }
+}
+
+/** The policies that apply: the system's, and the one that a variable names. */
+export function loadPolicies(
+  named: string | undefined,
+  uid: number | undefined,
+  system = SYSTEM_POLICY,
+): Policy[] {
+  const files = [[system, 0], ...(named === undefined ? [] : ([[named, uid]] as const))] as const;
+  return files.flatMap(([path, owner]) => {
+    const bytes = readPolicyFile(path, uid === undefined ? undefined : owner);
+    if (bytes !== undefined) return [parsePolicy(bytes, path)];
+    if (path === system) return [];
+    throw invalid(path, "", "The file that LEDGER_ENTERPRISE_POLICY_FILE names is missing.");
+  });
+}
+
+/** True when the stop file is there or cannot be looked for. */
+export function isStopped(path = STOP_FILE): boolean {
+  return isThere(path);
+}
+
+function invalid(path: string, place: string, reason: string): CliError {
+  return new CliError("POLICY_INVALID", {
+    message: `The policy file is not valid: ${reason}`,
+    details: { file: path, ...(place === "" ? {} : { path: place }) },
+  });
+}
+
+function insecure(path: string, why: string): CliError {
+  return new CliError("POLICY_INSECURE", {
+    message: `The policy file can have been written by somebody else: ${why}.`,
+    details: { path },
+  });
+}

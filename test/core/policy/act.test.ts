@@ -1,0 +1,232 @@
+/** The policy around real commands against the sandbox, by a file of this user. */
+import { afterAll, expect, test } from "bun:test";
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { startSandbox } from "../../../src/sandbox/index.ts";
+import { SOURCE } from "../../support/forms.ts";
+import { PAYOUT } from "../../support/payout.ts";
+import { NOTHING_PUBLISHED } from "../../support/releases.ts";
+
+// A folder that only this user can write to, up to the root: /tmp is everybody's.
+const root = await mkdtemp(join(homedir(), ".policy-test-"));
+afterAll(() => rm(root, { recursive: true }));
+let homes = 0;
+
+type Json = Record<string, unknown>;
+const { recipient } = PAYOUT.transactionData;
+const ASSET = { currency: "bitcoin_testnet", decimals: 8 };
+export const AGENT = {
+  ...{ version: 1, id: "payments", reads: "all" },
+  allow: [
+    {
+      ...{ id: "hosting", decisions: ["create", "approve"], types: ["CREATE_TRANSACTION"] },
+      ...{ transactionTypes: ["BITCOIN_LIKE_SEND"], accounts: [PAYOUT.accountId], asset: ASSET },
+      ...{ destinations: [{ address: recipient }], perRequest: "0.03" },
+      ...{ fees: { strategies: ["SPEED"], max: "0.0001", decimals: 8 }, note: 100 },
+    },
+  ],
+  windows: [
+    {
+      ...{ id: "day", asset: ASSET, accounts: "any", destinations: "any" },
+      ...{ per: "24h", amount: "0.06", count: 7 },
+    },
+  ],
+};
+
+async function open(file: unknown) {
+  homes += 1;
+  const home = join(root, String(homes));
+  await mkdir(home);
+  const path = join(home, "policy.json");
+  await writeFile(path, typeof file === "string" ? file : JSON.stringify(file));
+  const sandbox = await startSandbox({});
+  const { baseUrls, workspace, operator } = sandbox.description;
+  const env = {
+    HOME: home,
+    LEDGER_ENTERPRISE_API_URL: baseUrls.v2,
+    LEDGER_ENTERPRISE_WORKSPACE: workspace,
+    LEDGER_ENTERPRISE_API_KEY_ID: operator.apiKeyId,
+    LEDGER_ENTERPRISE_API_KEY_SECRET: operator.apiKeySecret,
+    LEDGER_ENTERPRISE_API_PRIVATE_KEY: operator.privateKey,
+    LEDGER_ENTERPRISE_POLICY_FILE: path,
+    ...NOTHING_PUBLISHED,
+  };
+  const run = async (...argv: string[]) => {
+    const { exit, stdout } = await SOURCE.run({ argv, env, stdin: undefined, cwd: home });
+    const document = JSON.parse(stdout) as Json;
+    return { exit, document, error: document.error as { code: string; details: Json } };
+  };
+  expect((await run("login", "api")).exit).toBe(0);
+  sandbox.control.clearLog();
+  const writes = () =>
+    sandbox.control.log.filter(
+      ({ method, path: at }) => method === "POST" && at.includes("/requests"),
+    ).length;
+  return { sandbox, run, path, writes, [Symbol.asyncDispose]: () => sandbox.close() };
+}
+
+const pay = (amount: string, more: object = {}): string => {
+  const transactionData = { ...PAYOUT.transactionData, amount, ...more };
+  return JSON.stringify({ type: "CREATE_TRANSACTION", data: { ...PAYOUT, transactionData } });
+};
+
+test("A1 A14 an allowed payment is created, signed and approved; each counts once", async () => {
+  await using here = await open(AGENT);
+  const { exit, document } = await here.run("requests", "create", "--requestData", pay("2500000"));
+  expect([exit, document]).toMatchObject([0, { state: expect.any(String) }]);
+  const approved = await here.run(
+    "requests",
+    "approve",
+    "api",
+    "--id",
+    String(document.id),
+    "--sign",
+  );
+  expect([approved.exit, approved.error]).toEqual([0, undefined as never]);
+  const events = ((await here.run("audit", "list")).document.results as Json[]).slice(1);
+  expect(events.map(({ event }) => event)).toEqual([
+    "intent",
+    "outcome",
+    "intent",
+    "signed",
+    "intent",
+    "outcome",
+  ]);
+  for (const line of events) expect(line.level).toBe("advisory");
+  expect(events[0]).toMatchObject({
+    decision: { rules: ["hosting"], policySha256: [expect.any(String)] },
+  });
+  // The window has 0.06 and 0.02504018 are gone once, not three times.
+  expect((await here.run("requests", "create", "--requestData", pay("2600000"))).exit).toBe(0);
+  const third = await here.run("requests", "create", "--requestData", pay("2700000"));
+  expect([third.error.code, third.error.details.field]).toEqual(["POLICY_DENIED", "window"]);
+});
+
+test.each<[string, string, string]>([
+  ["amount", "3000001", "{}"],
+  ["destination", "1", '{"recipient":"tb1qy7s9c2xwqy4qyvj0kyq7h5gh4rxgdljds0t9nv"}'],
+  ["fees", "1", '{"maxFees":"10001"}'],
+  ["accountName", "1", '{"accountName":"Other"}'],
+])("A6 A13 %s: nothing is sent, and the refusal is audited", async (field, amount, more) => {
+  await using here = await open(AGENT);
+  const { exit, error } = await here.run(
+    "requests",
+    "create",
+    "--requestData",
+    pay(amount, JSON.parse(more)),
+  );
+  expect([exit, error.code, error.details.field]).toEqual([2, "POLICY_DENIED", field]);
+  expect(here.writes()).toBe(0);
+  const last = ((await here.run("audit", "list")).document.results as Json[]).at(-1);
+  expect(last).toMatchObject({
+    event: "denied",
+    result: { code: "POLICY_DENIED", exit: 2 },
+    data: { field },
+  });
+});
+
+test("a request type that nobody knows is denied and audited; nothing is sent", async () => {
+  await using here = await open(AGENT);
+  const text = JSON.stringify({ type: "CREATE_TELEPORT", data: { to: "moon" } });
+  const { error } = await here.run("requests", "create", "--requestData", text, "--allowUnknown");
+  expect([error.code, error.details.field]).toEqual(["POLICY_DENIED", "unreadable: type"]);
+  expect(here.writes()).toBe(0);
+});
+
+test("A14 onlyOwn: a request that was not created here is not signed", async () => {
+  await using here = await open(AGENT);
+  const list = await here.run("requests", "list", "--pendingBy", "me", "--limit", "1");
+  const [request] = list.document.results as Json[];
+  const { error } = await here.run(
+    "requests",
+    "approve",
+    "api",
+    "--id",
+    String(request?.id),
+    "--sign",
+  );
+  expect([error.code, error.details.field]).toEqual(["POLICY_DENIED", "onlyOwn"]);
+});
+
+test("a reader's policy lets read and nothing else", async () => {
+  await using here = await open({ version: 1, id: "reader", reads: "all", allow: [], windows: [] });
+  expect((await here.run("accounts", "list")).exit).toBe(0);
+  expect((await here.run("requests", "create", "--requestData", pay("1"))).error.code).toBe(
+    "POLICY_DENIED",
+  );
+});
+
+test("A10 an unknown outcome keeps its room, a definite refusal gives it back", async () => {
+  await using here = await open(AGENT);
+  const lost = { match: { method: "POST", path: "/requests" }, reset: true } as const;
+  here.sandbox.control.addFault({ match: { method: "POST", path: "/requests" }, status: 403 });
+  await here.run("requests", "create", "--requestData", pay("3000000"));
+  here.sandbox.control.addFault(lost);
+  expect((await here.run("requests", "create", "--requestData", pay("2900000"))).error.code).toBe(
+    "OUTCOME_UNKNOWN",
+  );
+  expect((await here.run("requests", "create", "--requestData", pay("2800000"))).exit).toBe(0);
+  const { error } = await here.run("requests", "create", "--requestData", pay("2700000"));
+  expect([error.code, error.details.field]).toEqual(["POLICY_DENIED", "window"]);
+});
+
+test("duplicates: deny switches --again off", async () => {
+  await using here = await open({ ...AGENT, duplicates: "deny" });
+  const { document } = await here.run("requests", "create", "--requestData", pay("1000"));
+  const again = [
+    "requests",
+    "create",
+    "--requestData",
+    pay("1000"),
+    "--again",
+    String(document.key),
+  ];
+  const { error } = await here.run(...again);
+  expect([error.code, error.details.field]).toEqual(["POLICY_DENIED", "duplicates"]);
+});
+
+test("A2 stopped, broken, missing: writes are refused, reads go on", async () => {
+  const cases: [unknown, string][] = [
+    [{ ...AGENT, stopped: true }, "POLICY_DENIED"],
+    ["{", "POLICY_INVALID"],
+    [{ ...AGENT, extra: 1 }, "POLICY_INVALID"],
+  ];
+  for (const [file, code] of cases) {
+    await using here = await open(file);
+    expect((await here.run("requests", "create", "--requestData", pay("1"))).error.code).toBe(code);
+    expect((await here.run("accounts", "list")).exit).toBe(0);
+    expect(here.writes()).toBe(0);
+  }
+  await using here = await open(AGENT);
+  await rm(here.path);
+  expect((await here.run("requests", "create", "--requestData", pay("1"))).error.code).toBe(
+    "POLICY_INVALID",
+  );
+});
+
+const UNSAFE: Readonly<Record<string, (path: string) => Promise<unknown>>> = {
+  "writable for others": (path) => chmod(path, 0o622),
+  "a folder that others can write to": (path) => chmod(join(path, ".."), 0o777),
+  "a directory": async (path) => {
+    await rm(path);
+    await mkdir(path);
+  },
+  "a FIFO": async (path) => {
+    await rm(path);
+    Bun.spawnSync(["mkfifo", path]);
+  },
+  "a link through a folder of everybody": async (path) => {
+    await rm(path);
+    await writeFile("/tmp/policy-link.json", JSON.stringify(AGENT));
+    await symlink("/tmp/policy-link.json", path);
+  },
+};
+
+test.each(Object.entries(UNSAFE))("A3 %s: POLICY_INSECURE, and nothing hangs", async (_, spoil) => {
+  await using here = await open(AGENT);
+  await spoil(here.path);
+  const { exit, error } = await here.run("requests", "create", "--requestData", pay("1"));
+  expect([exit, error.code]).toEqual([2, "POLICY_INSECURE"]);
+  expect(here.writes()).toBe(0);
+});
