@@ -12,7 +12,13 @@ import { builtForms, Program } from "./program.ts";
 import { RawApi } from "./raw-api.ts";
 
 const LOGIN = ["login", "api"];
-const CREATE = ["requests", "create", "--requestData", '{"type":"CREATE_ACCOUNT"}'];
+let made = 0;
+/** A request of its own each time: an equal one would be refused as a duplicate. */
+function create(): string[] {
+  made += 1;
+  const document = { type: "CREATE_TRANSACTION", data: { note: `${made}` } };
+  return ["requests", "create", "--requestData", JSON.stringify(document)];
+}
 type Shown = Parameters<Certificates["identity"]>[0];
 
 /** What a server shows, which fault that is, and what the message and the hint must say. */
@@ -111,7 +117,7 @@ for (const form of await builtForms()) {
         const session = await readFile(program.sessionFile, "utf8");
         await writeFile(program.sessionFile, session.replace(good.url, bad.url));
         const env = { LEDGER_ENTERPRISE_API_URL: bad.url };
-        for (const argv of [["accounts", "list"], CREATE]) {
+        for (const argv of [["accounts", "list"], create()]) {
           bad.serve({});
           await program.fail(argv, 1, "TLS_ERROR", { env });
           expect({ connections: bad.connections, sent: bad.requests }).toEqual({
@@ -188,11 +194,7 @@ for (const form of await builtForms()) {
         "POST /requests": [() => clients.at(-1)?.end("HTTP/1.1 500 Internal Server Error\r\n\r\n")],
       });
       await program.succeed(LOGIN);
-      await program.fail(
-        ["requests", "create", "--requestData", '{"type":"CREATE_ACCOUNT"}'],
-        1,
-        "OUTCOME_UNKNOWN",
-      );
+      await program.fail(create(), 1, "OUTCOME_UNKNOWN");
       expect(api.count("POST /requests")).toBe(1);
       for (const client of clients) client.destroy();
       relay.close();

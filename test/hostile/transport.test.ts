@@ -8,7 +8,13 @@ import { builtForms, Program, SECRET } from "./program.ts";
 import { ACCESS_TOKEN, http, type RawAnswer, RawApi } from "./raw-api.ts";
 
 const LIST = ["accounts", "list"];
-const CREATE = ["requests", "create", "--requestData", '{"type":"CREATE_TRANSACTION","data":{}}'];
+let made = 0;
+/** A request of its own each time: an equal one would be refused as a duplicate. */
+function create(): string[] {
+  made += 1;
+  const document = { type: "CREATE_TRANSACTION", data: { note: `${made}` } };
+  return ["requests", "create", "--requestData", JSON.stringify(document)];
+}
 const OK = http("200 OK", '{"results":[]}');
 const UNAUTHORIZED = http("401 Unauthorized", '{"code":"UNAUTHORIZED","message":"m"}');
 const page = (number: number, next: number | null): string =>
@@ -172,7 +178,13 @@ const WRITES: readonly Row[] = [
   { name: "accepted, then reset", answers: [reset], exit: 1, calls: 1 },
   { name: "accepted, then closed", answers: [hangUp], exit: 1, calls: 1 },
   { name: "reset in the answer", answers: [resetInBody], exit: 1, calls: 1 },
-  { name: "no answer", answers: [silence], argv: [...CREATE, "--timeout", "1"], exit: 1, calls: 1 },
+  {
+    name: "no answer",
+    answers: [silence],
+    argv: [...create(), "--timeout", "1"],
+    exit: 1,
+    calls: 1,
+  },
 ];
 
 /** Headers that the runtimes add themselves; they say nothing about the machine. */
@@ -218,7 +230,7 @@ for (const form of await builtForms()) {
       async (_name, row) => {
         const [server] = servers();
         server.serve({ "POST /requests": row.answers });
-        const failure = await program.fail(row.argv ?? CREATE, row.exit, "OUTCOME_UNKNOWN");
+        const failure = await program.fail(row.argv ?? create(), row.exit, "OUTCOME_UNKNOWN");
         expect(failure.retryable).toBe(false);
         expect(failure.hint).toContain("requests list");
         expect(server.count("POST /requests")).toBe(row.calls);
@@ -240,7 +252,7 @@ for (const form of await builtForms()) {
       await using fresh = await Program.at(form, { LEDGER_ENTERPRISE_API_URL: gone.url });
       await fresh.succeed(["login", "api"]);
       await gone[Symbol.asyncDispose]();
-      const failure = await fresh.fail(CREATE, 1, "NETWORK_ERROR");
+      const failure = await fresh.fail(create(), 1, "NETWORK_ERROR");
       expect(failure.retryable).toBe(true);
     });
 
@@ -278,7 +290,7 @@ for (const form of await builtForms()) {
         const failure = await fresh.fail(["login", "api"], 1, "REDIRECT_BLOCKED");
         expect(failure.details).toEqual({ location: `${second.url}/auth/token` });
         await program.fail(LIST, 1, "REDIRECT_BLOCKED");
-        const lost = await program.fail(CREATE, 1, "OUTCOME_UNKNOWN");
+        const lost = await program.fail(create(), 1, "OUTCOME_UNKNOWN");
         expect(lost.details).toMatchObject(failure.details as object);
         expect(second.connections).toBe(0);
         expect(server.requests.map(({ method, path }) => `${method} ${path}`)).toEqual([
@@ -299,14 +311,14 @@ for (const form of await builtForms()) {
       ];
       for (const env of elsewhere) {
         await program.fail(LIST, 3, "SESSION_MISMATCH", { env });
-        await program.fail(CREATE, 3, "SESSION_MISMATCH", { env });
+        await program.fail(create(), 3, "SESSION_MISMATCH", { env });
       }
       expect([server.connections, second.connections]).toEqual([0, 0]);
     });
 
     test.each([
       ["GET", "GET /accounts", LIST],
-      ["POST", "POST /requests", CREATE],
+      ["POST", "POST /requests", create()],
     ])(
       "NET-7 a server that always says 401 gets a %s twice and one refresh",
       async (_method, route, argv) => {
@@ -320,7 +332,7 @@ for (const form of await builtForms()) {
     test("NET-6 NET-7 a POST that was refused with 401 is sent once more with a new token", async () => {
       const [server] = servers();
       server.serve({ "POST /requests": [UNAUTHORIZED, http("201 Created", '{"id":"7"}')] });
-      await program.succeed(CREATE);
+      await program.succeed(create());
       expect([server.count("POST /requests"), server.count("POST /auth/token/refresh")]).toEqual([
         2, 1,
       ]);
@@ -370,7 +382,7 @@ for (const form of await builtForms()) {
         "POST /requests": [http("201 Created", '{"id":"7"}')],
       });
       await program.succeed(LIST);
-      await program.succeed(CREATE);
+      await program.succeed(create());
       expect(server.requests.length).toBe(2);
       for (const { headers } of server.requests) {
         expect([...headers.keys()].filter((name) => !OF_THE_RUNTIME.includes(name)).sort()).toEqual(
