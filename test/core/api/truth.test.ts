@@ -410,3 +410,43 @@ test("X6 a balance that is inside the asset is read, too", async () => {
   workspace.sandbox.control.set({ assetBalance: true });
   expect(await ask(v2, ...argv)).toEqual(before);
 });
+
+describe("N33 R14 amounts that floating point made", () => {
+  for (const amount of ["1e+21", "1.5", "-1", "1_000"])
+    test(`N33 ${amount} is refused before anything is sent`, async () => {
+      await using workspace = await openWorkspace();
+      const v2 = await workspace.client("v2");
+      workspace.calls();
+      const data = JSON.stringify(payment({ amount }));
+      await v2.fail(["requests", "create", "--requestData", data], 2, "INVALID_AMOUNT");
+      expect(workspace.calls().filter((call) => call.startsWith("POST"))).toEqual([]);
+    });
+});
+
+describe("N11 the client's table and our document of V2", () => {
+  test("N11 every query that the client can send is in the document, and every filter there is an option", async () => {
+    const { V2 } = await import("../../../src/core/api/v2.ts");
+    const { DOCUMENT, resolve } = await import("../../v2/schemas.ts");
+    const used = new Map<string, Set<string>>();
+    for (const { method, path, query = {} } of Object.values(V2.operations) as Answer[]) {
+      const place = `${method} ${path.replace("{accountId}", "{id}")}`;
+      const names = Object.values(query).map((one: Answer) => one.name ?? one);
+      used.set(place, new Set([...(used.get(place) ?? []), ...names]));
+    }
+    const notOffered: string[] = [];
+    for (const [place, names] of used) {
+      const [method = "", path = ""] = place.split(" ");
+      const { parameters = [] } = DOCUMENT.paths[path][method.toLowerCase()];
+      const known: string[] = parameters
+        .map(resolve)
+        .filter((one: Answer) => one.in === "query")
+        .map((one: Answer) => one.name);
+      expect([place, [...names].filter((name) => !known.includes(name))]).toEqual([place, []]);
+      notOffered.push(
+        ...known.filter((name) => !names.has(name)).map((name) => `${place} ${name}`),
+      );
+    }
+    // Its values were not readable.
+    expect(notOffered).toEqual(["GET /requests support"]);
+  });
+});
