@@ -232,7 +232,7 @@ for (const form of await builtForms()) {
         server.serve({ "POST /requests": row.answers });
         const failure = await program.fail(row.argv ?? create(), row.exit, "OUTCOME_UNKNOWN");
         expect(failure.retryable).toBe(false);
-        expect(failure.hint).toContain("requests list");
+        expect(failure.hint).toContain("requests reconcile");
         expect(server.count("POST /requests")).toBe(row.calls);
       },
     );
@@ -363,7 +363,6 @@ for (const form of await builtForms()) {
         "/a?b=c",
         "/a#b",
         "/a\\b",
-        "accounts",
       ]) {
         const { exit } = await program.run(["api", "--path", path]);
         expect({ path, exit }).toEqual({ path, exit: 2 });
