@@ -268,6 +268,23 @@ function readContent(transaction: Exact): Exact {
   );
 }
 
+/**
+ * Digests to sign, in the words of the request that asked for them: each digest and its path, never
+ * a signature. Throws INVALID_RESPONSE.
+ */
+function readDigests(target: Exact): Exact {
+  const list = member(target, "digests_data");
+  if (list?.text.startsWith("[") !== true) throw invalidResponse("digests_data");
+  const digests = elements(list).map((one) => {
+    const isObject = one.text.startsWith("{");
+    return {
+      digest: isObject ? member(one, "digest") : one,
+      derivation_path: isObject ? member(one, "derivation_path") : undefined,
+    };
+  });
+  return new Exact(encode({ account_id: member(target, "account_id"), digests }));
+}
+
 function signed(_document: Exact | undefined, { signature }: Parameters): Exact {
   return new Exact(encode({ jws: signature }));
 }
@@ -327,6 +344,7 @@ const OPERATIONS = {
   }),
   "requests.get": get("/requests/{id}"),
   "requests.content": { ...get("/transactions/{targetId}"), read: readContent },
+  "requests.digests": { ...get("/digests/{targetId}"), read: readDigests },
   "requests.governanceStatus": get("/requests/{id}/governance-status"),
   "requests.create": { method: "POST", path: "/requests", writes: "create", body: bareRequest },
   "requests.challenge": get("/requests/{id}/challenge"),

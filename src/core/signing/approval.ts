@@ -95,15 +95,19 @@ async function compareOnline(
 }
 
 /**
- * V2 shows what a request would do in the request itself, V1 only in the transaction that it is
- * about.
+ * V2 shows what a request would do in the request itself, V1 only in the transaction, or in the
+ * digests, that it is about.
  */
 async function withContent(reader: Reader, request: Exact): Promise<Exact> {
   const [kind, target] = [member(request, "target_type"), member(request, "target_id")];
-  const isShown =
-    member(request, "data") !== undefined || kind?.text.endsWith('TRANSACTION"') !== true;
+  const operation = kind?.text.endsWith('TRANSACTION"')
+    ? "requests.content"
+    : kind?.text === '"DIGESTS"'
+      ? "requests.digests"
+      : undefined;
+  const isShown = member(request, "data") !== undefined || operation === undefined;
   if (isShown || target === undefined || !/^\d+$/.test(target.text)) return request;
-  const data = await reader.read("requests.content", { targetId: target.text });
+  const data = await reader.read(operation, { targetId: target.text });
   return new Exact(encode({ type: member(request, "type"), data }));
 }
 

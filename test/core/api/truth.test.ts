@@ -364,6 +364,32 @@ describe("V1 at 1.36", () => {
     expect([session.user, user, subject]).toEqual([null, null, "8d1c"]);
   });
 
+  test("N20 R11 digests that are to be signed are read from their target, and compared exactly", async () => {
+    const digest = "ab".repeat(32);
+    const [nonce, derivation_path] = ["AB".repeat(32), "44'/60'/0'/0/0"];
+    const challengeOf = (shown: string) => {
+      const data = { account_name: "Raw 1", digests: [{ digest: shown, derivation_path }] };
+      const text = JSON.stringify({ antireplay: nonce, data, type: "APPROVE_SIGN_DIGESTS" });
+      return { id: 6, challenge: Buffer.from(text).toString("base64url") };
+    };
+    const answers = {
+      "/requests/6": { id: 6, type: "SIGN_DIGESTS", target_type: "DIGESTS", target_id: 9 },
+      "/digests/9": { account_id: 7, digests_data: [{ digest, derivation_path }] },
+      "/accounts/7": { id: 7, name: "Raw 1" },
+      "/requests/6/challenge": challengeOf(digest),
+    };
+    await using server = serve(answers);
+    await using program = await clientOf(server.url);
+    const argv = ["requests", "review", "--id", "6"];
+    const { match, unverified } = (await program.succeed(argv)) as Answer;
+    expect([match, unverified]).toEqual([true, []]);
+    const other = challengeOf(`${digest.slice(0, -1)}c`);
+    await using liar = serve({ ...answers, "/requests/6/challenge": other });
+    await using second = await clientOf(liar.url);
+    const { details } = await second.fail(argv, 2, "CHALLENGE_MISMATCH");
+    expect((details as Answer).differences[0].field).toBe("data.digests[0].digest");
+  });
+
   for (const type of ["REJECT_TRANSACTION", "ABORT_TRANSACTION"])
     test(`X12 a rejection's challenge may say ${type}`, async () => {
       await using workspace = await openWorkspace();
