@@ -4,7 +4,8 @@
  * Nothing else of that package is used: its own table of contracts is not bound to a chain.
  */
 import { keccak_256 } from "@noble/hashes/sha3.js";
-import { createContract, Decoder, parseAbi } from "micro-eth-signer/abi.js";
+import { mapArgs } from "micro-eth-signer/abi/mapper.js";
+import { parseAbi } from "micro-eth-signer/abi/parse.js";
 import { checksummed } from "../address.ts";
 
 /** One parameter of a function. */
@@ -34,9 +35,6 @@ export interface Arguments {
   /** Bytes that no argument accounts for: behind the last one, or between two. */
   readonly unreadBytes: number;
 }
-
-/** Where a decoder looks for the one function that it was made for; nobody's contract. */
-const PLACE = `0x${"11".repeat(20)}`;
 
 interface AbiItem {
   readonly type: string;
@@ -70,8 +68,15 @@ function canonical({ type, components }: Parameter): string {
   return type.replace(/^(u?int)(?=\[|$)/, "$1256");
 }
 
+/** What the library makes of a list of types. */
 interface Packer {
-  encodeInput(values: unknown): Uint8Array;
+  encode(values: unknown): Uint8Array;
+  decode(bytes: Uint8Array, options?: { readonly allowUnreadBytes: boolean }): unknown;
+}
+
+/** Undefined for a function without parameters. */
+function packerOf(inputs: readonly AbiItem[]): Packer | undefined {
+  return inputs.length === 0 ? undefined : (mapArgs(inputs as never) as unknown as Packer);
 }
 
 function parameterOf({ name = "", type, components = [] }: AbiItem): Parameter {
@@ -95,55 +100,51 @@ function withoutNames({ type, components }: Parameter): AbiItem {
  * anything else that is malformed.
  */
 export function decodeArguments(
-  { parameters, name }: Signature,
+  { parameters, selector }: Signature,
   calldata: Uint8Array,
 ): Arguments | undefined {
+  if (`0x${hex(calldata.subarray(0, 4))}` !== selector) return undefined;
+  const data = calldata.subarray(4);
   const inputs = parameters.map(withoutNames);
-  const decoder = new Decoder();
-  decoder.add(PLACE, [{ type: "function", name, inputs }] as never);
-  const strict = attempt(decoder, calldata, false);
-  const found = strict ?? attempt(decoder, calldata, true);
+  const packer = packerOf(inputs);
+  if (packer === undefined) return { values: [], unreadBytes: data.length };
+  const strict = attempt(packer, data, false);
+  const found = strict ?? attempt(packer, data, true);
   if (found === undefined) return undefined;
   const raw = listOf(found.value, inputs.length);
   const values = raw.map((value, at) => plain(value, inputs[at]));
   if (strict !== undefined) return { values, unreadBytes: 0 };
-  const unreadBytes = calldata.length - encode(name, inputs, raw).length;
+  const unreadBytes = data.length - packer.encode(found.value).length;
   // Fewer bytes than the canonical form has: two arguments share some.
   return unreadBytes > 0 ? { values, unreadBytes } : undefined;
 }
 
 function attempt(
-  decoder: Decoder,
-  calldata: Uint8Array,
+  packer: Packer,
+  data: Uint8Array,
   allowUnreadBytes: boolean,
 ): { readonly value: unknown } | undefined {
   try {
-    const found = decoder.decode(PLACE, calldata, { allowUnreadBytes });
-    return found === undefined || Array.isArray(found) ? undefined : { value: found.value };
+    return { value: packer.decode(data, { allowUnreadBytes }) };
   } catch {
     return undefined;
   }
 }
 
-/** The library returns a single argument bare, and none as undefined. */
+/** The library takes and returns a single argument bare. */
 function listOf(value: unknown, count: number): readonly unknown[] {
-  if (count === 0) return [];
   return count === 1 ? [value] : (value as readonly unknown[]);
 }
 
 /** Calldata for a function; values as JSON has them. Throws when one does not fit its type. */
-export function encodeCall(signature: Signature, values: readonly unknown[]): Uint8Array {
-  const inputs = signature.parameters.map(withoutNames);
-  const typed = values.map((value, at) => fromPlain(value, signature.parameters[at]));
-  return encode(signature.name, inputs, typed);
-}
-
-function encode(name: string, inputs: readonly AbiItem[], values: readonly unknown[]): Uint8Array {
-  const [packed] = Object.values(
-    createContract([{ type: "function", name, inputs }] as never),
-  ) as Packer[];
-  if (packed === undefined) throw new TypeError("The function has no parameters to encode.");
-  return packed.encodeInput(inputs.length === 1 ? values[0] : values);
+export function encodeCall(
+  { parameters, selector }: Signature,
+  values: readonly unknown[],
+): Uint8Array {
+  const typed = values.map((value, at) => fromPlain(value, parameters[at]));
+  const packer = packerOf(parameters.map(withoutNames));
+  const data = packer?.encode(parameters.length === 1 ? typed[0] : typed) ?? new Uint8Array();
+  return Uint8Array.from(Buffer.concat([bytesOf(selector), data]));
 }
 
 function plain(value: unknown, item: AbiItem | undefined): Decoded {
