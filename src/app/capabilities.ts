@@ -16,7 +16,7 @@ import type { DeviceLogin } from "../core/device/login.ts";
 import type { DeviceHost } from "../core/device/transport.ts";
 import type { LoginRequest } from "../core/login/api.ts";
 import type { CheckOptions } from "../core/meaning/check.ts";
-import { SYSTEM_POLICY } from "../core/policy/places.ts";
+import { levelOf, SYSTEM_POLICY } from "../core/policy/places.ts";
 import { inspectVersion } from "../core/release/gate.ts";
 import type { ExaminationHost } from "../core/signing/authorise.ts";
 import type { KeyHolder, Keyring } from "../core/signing/keyring.ts";
@@ -27,7 +27,7 @@ import type { Records } from "../core/state/records.ts";
 import { CliError, ERRORS, type ErrorCode } from "../errors.ts";
 import { writeNewFile } from "../io/files.ts";
 import { errnoOf } from "../io/ioerror.ts";
-import type { Exact } from "../io/json.ts";
+import { Exact } from "../io/json.ts";
 import type { SandboxOptions } from "../sandbox/index.ts";
 import { VERSION } from "../version.ts";
 import { gateOf, installationOf } from "./gate.ts";
@@ -70,7 +70,7 @@ const COMMON_CODES = {
     ...(["INVALID_RESPONSE", "RESPONSE_TOO_LARGE", "PAYLOAD_TOO_LARGE"] as const),
   ],
   policy: ["POLICY_DENIED", "POLICY_INVALID", "POLICY_INSECURE"],
-  logs: ["AUDIT_UNAVAILABLE", "AUDIT_BROKEN", "LOCK_TIMEOUT"],
+  logs: ["AUDIT_UNAVAILABLE", "AUDIT_BROKEN", "LOCK_TIMEOUT", "CONFIG_CONFLICT"],
   /** A secret may come from a program. */
   secret: ["MISSING_CREDENTIALS", "SECRET_COMMAND_FAILED"],
   key: [
@@ -103,7 +103,14 @@ const CAPABILITIES = {
   reader: {
     requires: ["session"],
     common: CALLS,
-    make: async ({ access }) => (await import("../core/api/api.ts")).createReader(access()),
+    make: async (run) => {
+      const { createReader } = await import("../core/api/api.ts");
+      const reader = createReader(run.access());
+      const named = run.config.plain("POLICY_FILE");
+      if (levelOf(named) === "none") return reader;
+      const { readable } = await import("../core/policy/reads.ts");
+      return readable(reader, named, run.context.uid);
+    },
   },
   /** The same, and operations that change something. */
   api: {
@@ -223,6 +230,17 @@ const CAPABILITIES = {
   },
   /** Journal and audit trail. */
   books: { common: ["logs"], make: ({ books }) => books() },
+  /** The policies of this machine, in words and for one document. */
+  policies: {
+    make: async ({ config, context }) => {
+      const [load, words, { decodeChallenge }] = await Promise.all([
+        import("../core/policy/load.ts"),
+        import("../core/policy/words.ts"),
+        import("../core/signing/challenge.ts"),
+      ]);
+      return policiesOf(load, words, decodeChallenge, config.plain("POLICY_FILE"), context.uid);
+    },
+  },
   /** The audit trail for those who read it. */
   trail: {
     common: ["logs"],
@@ -259,6 +277,8 @@ const CAPABILITIES = {
   verifyNotification: {
     make: async () => (await import("../core/notifications/signature.ts")).verifyNotification,
   },
+  /** Level of protection: `none` or `advisory`. */
+  level: { make: ({ config }) => levelOf(config.plain("POLICY_FILE")) },
   log: { make: ({ log }) => log },
   clock: {
     make: ({ runtime: { now, sleep, stop } }) => ({ now, sleep, stop }),
@@ -362,14 +382,56 @@ export async function openActs(
   return new Acts({ command: name, deeds, stages });
 }
 
-/** Level of protection in a process of the agent's own user: there is a policy, or there is none. */
-export function levelOf(named: string | undefined): "none" | "advisory" {
-  return named !== undefined || existsSync(SYSTEM_POLICY) ? "advisory" : "none";
+/** Asks the files in force, or a candidate in their place. */
+function policiesOf(
+  { loadPolicies, parsePolicy, readPolicyFile }: typeof import("../core/policy/load.ts"),
+  { check, inWords }: typeof import("../core/policy/words.ts"),
+  decode: (text: string) => { readonly document: Exact | undefined },
+  named: string | undefined,
+  uid: number | undefined,
+) {
+  const filesOf = (file: string | undefined) => {
+    if (file === undefined) return loadPolicies(named, uid);
+    const bytes = readPolicyFile(file, undefined);
+    if (bytes !== undefined) return [parsePolicy(bytes, file)];
+    throw new CliError("INVALID_PATH", { message: "There is no such file.", field: "--file" });
+  };
+  return {
+    show: (file: string | undefined) => {
+      const told = filesOf(file).map((one) => {
+        return { id: one.id, sha256: one.sha256, text: inWords(one) };
+      });
+      const [first, second] = told;
+      if (first === undefined) return { id: null, sha256: null, text: ["No policy file applies."] };
+      return second === undefined ? first : { ...first, also: second };
+    },
+    check(
+      given: { readonly requestData: Exact | undefined; readonly challenge: string | undefined },
+      file: string | undefined,
+    ) {
+      const isCreate = given.challenge === undefined;
+      const document = isCreate ? given.requestData : decode(given.challenge).document;
+      const verdicts = filesOf(file).map((one) =>
+        check(one, document ?? new Exact("{}"), isCreate ? "create" : "approve"),
+      );
+      const isDenied = verdicts.some(({ allowed }) => allowed === false);
+      const isOpen = verdicts.some(({ allowed }) => allowed === null);
+      const rules = verdicts.flatMap((verdict) => verdict.rules);
+      return { allowed: isDenied ? false : isOpen ? null : true, rules };
+    },
+  };
 }
 
 /** Journal and audit trail of the state folder. */
 export async function openBooks({ context, config }: Occasion, state: StateFolder): Promise<Books> {
   const { Books } = await import("../core/state/books.ts");
+  if (config.auditDetail === "off" && existsSync(SYSTEM_POLICY)) {
+    throw new CliError("CONFIG_CONFLICT", {
+      message: "A policy of this machine applies, so that the audit trail cannot be switched off.",
+      field: "LEDGER_ENTERPRISE_AUDIT",
+      hint: "Unset LEDGER_ENTERPRISE_AUDIT, or set it to ids or full.",
+    });
+  }
   const { uid, pid, now } = context;
   return new Books({
     ...{ state, now, detail: config.auditDetail, version: VERSION, agent: { uid, pid } },

@@ -27,6 +27,7 @@ const LOADERS: Readonly<Record<string, Loader>> = {
   sandbox: async () => (await import("./sandbox.ts")).sandbox,
   skill: async () => (await import("./skill.ts")).skill,
   audit: async () => (await import("./audit.ts")).audit,
+  policy: async () => (await import("./policy.ts")).policy,
   schema: async () => (await import("./schema.ts")).schema,
   completion: async () => (await import("./completion.ts")).completion,
   doctor: async () => (await import("./doctor.ts")).doctor,

@@ -11,21 +11,22 @@ export const whoami = command({
     "V1 has no current user: `user` is null, and `subject` is the holder of the token, not an id of the API; 'users list' shows each user's `pub_key`.",
   ],
   effect: "read",
-  needs: ["reader"],
+  needs: ["reader", "level"],
   args: {},
   output: () =>
     v.looseObject({
       session: Session(),
       user: v.nullable(User()),
+      level: v.picklist(["none", "advisory"]),
       subject: v.optional(v.string()),
     }),
   fields: "object",
   examples: [{ line: "whoami", means: "Is there a session, whose, and until when?" }],
-  run: async ({ reader }) => {
+  run: async ({ reader, level }) => {
     const before = await reader.session();
     const canAsk = before.apiVersion === "v2" && before.kind !== "reporting";
     const user = canAsk ? await reader.read("users.get", { id: "me" }) : null;
     const session = await reader.session();
-    return { session: describeSession(session), user, subject: subjectOf(session) };
+    return { session: describeSession(session), user, level, subject: subjectOf(session) };
   },
 });

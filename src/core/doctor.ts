@@ -13,6 +13,8 @@ import { doubt, remedy, spokenVersion } from "./api/version.ts";
 import type { Config } from "./auth/config.ts";
 import { fingerprint } from "./auth/key.ts";
 import type { DeviceState } from "./device/reach.ts";
+import { loadPolicies } from "./policy/load.ts";
+import { levelOf } from "./policy/places.ts";
 import { outdated } from "./release/gate.ts";
 import { UPGRADE_COMMANDS } from "./release/names.ts";
 import type { Verdict } from "./release/verdict.ts";
@@ -61,6 +63,7 @@ const OFFLINE: readonly (readonly [name: string, check: Check])[] = [
   ["version", checkVersion],
   ["settings", checkSettings],
   ["mode", checkMode],
+  ["protection", checkProtection],
   ["state", checkState],
   ["session", checkSessionFile],
   ["credentials", checkCredentials],
@@ -171,6 +174,17 @@ function checkMode({ config }: Patient): Finding[] {
   const fix =
     "Meant as it is? Leave it. Only the person who set LEDGER_ENTERPRISE_READ_ONLY should unset it.";
   return [warn("mode", message, fix)];
+}
+
+function checkProtection({ config, state }: Patient): Finding[] {
+  const named = config.plain("POLICY_FILE");
+  if (levelOf(named) === "none")
+    return [ok("protection", "Protection level none: no policy file applies.")];
+  const policies = loadPolicies(named, state().uid);
+  const facts = policies.map(({ id, sha256, path }) => ({ id, sha256, path }));
+  const message =
+    "Protection level advisory: the policy stops mistakes, and nobody who uses these credentials with another program.";
+  return [ok("protection", message, { policies: facts })];
 }
 
 function checkState(patient: Patient): Finding[] {

@@ -66,6 +66,7 @@ test("all is well after a login: exit 0, every check ok, and nothing is written"
     ["version", "ok"],
     ["settings", "ok"],
     ["mode", "ok"],
+    ["protection", "ok"],
     ["state", "ok"],
     ["session", "ok"],
     ["credentials", "ok"],

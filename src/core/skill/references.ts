@@ -10,6 +10,7 @@ import login from "../../../skill/references/login.md" with { type: "text" };
 import notifications from "../../../skill/references/notifications.md" with { type: "text" };
 import permissions from "../../../skill/references/permissions.md" with { type: "text" };
 import policies from "../../../skill/references/policies.md" with { type: "text" };
+import policy from "../../../skill/references/policy.md" with { type: "text" };
 import program from "../../../skill/references/program.md" with { type: "text" };
 import requests from "../../../skill/references/requests.md" with { type: "text" };
 import sandbox from "../../../skill/references/sandbox.md" with { type: "text" };
@@ -30,6 +31,7 @@ export const REFERENCES: Readonly<Record<string, string>> = {
   notifications,
   permissions,
   policies,
+  policy,
   program,
   requests,
   sandbox,

@@ -149,6 +149,65 @@ test("A14 onlyOwn: a request that was not created here is not signed", async () 
   expect([error.code, error.details.field]).toEqual(["POLICY_DENIED", "onlyOwn"]);
 });
 
+const DOCUMENT = await Bun.file(join(import.meta.dir, "../../../docs/policy.md")).text();
+
+/** An example of docs/policy.md, as it is written there. */
+function example(name: string): string {
+  return new RegExp(`\`\`\`json ${name}\\n([\\s\\S]*?)\`\`\``).exec(DOCUMENT)?.[1] ?? "";
+}
+
+test("the document's example for a payments agent pays within its limits, and shows them", async () => {
+  await using here = await open(example("payments.json"));
+  expect((await here.run("requests", "create", "--requestData", pay("2500000"))).exit).toBe(0);
+  const { error } = await here.run("requests", "create", "--requestData", pay("3000001"));
+  expect([error.code, error.details.field]).toEqual(["POLICY_DENIED", "amount"]);
+  const shown = (await here.run("policy", "show")).document;
+  expect(JSON.stringify(shown)).toContain("0.03 (3000000 base units)");
+  const check = ["policy", "check", "--requestData"];
+  expect((await here.run(...check, pay("2500000"))).document).toEqual({
+    allowed: null,
+    rules: [{ id: "hosting", verdict: "not checked", field: "account" }],
+  });
+  expect((await here.run(...check, pay("3000001"))).document).toEqual({
+    allowed: false,
+    rules: [{ id: "hosting", verdict: "denied", field: "amount" }],
+  });
+});
+
+test("the document's example for a reader reads and does not pay", async () => {
+  await using here = await open(example("reader.json"));
+  expect((await here.run("accounts", "list")).exit).toBe(0);
+  expect((await here.run("requests", "create", "--requestData", pay("1"))).error.code).toBe(
+    "POLICY_DENIED",
+  );
+});
+
+test("reads: an operation that is not listed is refused, also a free path", async () => {
+  await using here = await open({ ...AGENT, reads: ["accounts.list"] });
+  expect((await here.run("accounts", "list")).exit).toBe(0);
+  for (const argv of [
+    ["users", "list"],
+    ["api", "--path", "/accounts"],
+  ]) {
+    const { error } = await here.run(...argv);
+    expect([error.code, error.details.field]).toEqual(["POLICY_DENIED", "reads"]);
+  }
+  expect((await here.run("requests", "create", "--requestData", pay("1"))).exit).toBe(0);
+});
+
+test("A9 12 processes' worth of creates at once, room for 7: exactly 7 are sent", async () => {
+  const file = structuredClone(AGENT);
+  await using here = await open(file);
+  const amounts = Array.from({ length: 12 }, (_, at) => String(1000 + at));
+  const found = await Promise.all(
+    amounts.map((amount) => here.run("requests", "create", "--requestData", pay(amount))),
+  );
+  expect(found.filter(({ exit }) => exit === 0)).toHaveLength(7);
+  const refused = found.filter(({ exit }) => exit !== 0).map(({ error }) => error.code);
+  expect(refused).toEqual(Array(5).fill("POLICY_DENIED"));
+  expect(here.writes()).toBe(7);
+});
+
 test("a reader's policy lets read and nothing else", async () => {
   await using here = await open({ version: 1, id: "reader", reads: "all", allow: [], windows: [] });
   expect((await here.run("accounts", "list")).exit).toBe(0);

@@ -1,0 +1,43 @@
+/** `reads` of the policies: which operations a reading command may carry out. */
+import { CliError } from "../../errors.ts";
+import type { Reader } from "../api/api.ts";
+import { denied } from "./decide.ts";
+import { loadPolicies, type Policy } from "./load.ts";
+
+/**
+ * The reader, as far as every policy lets it read; a free path is `api`. A file that is broken stops
+ * writes, and not reads. The refusal is POLICY_DENIED.
+ */
+export function readable(
+  reader: Reader,
+  named: string | undefined,
+  uid: number | undefined,
+): Reader {
+  const policies = policiesOrNone(named, uid);
+  const require = (name: string): void => {
+    const strict = policies.find(
+      ({ reads }) => reads === "none" || (reads !== "all" && !reads.includes(name)),
+    );
+    if (strict !== undefined) throw denied(strict, "reads");
+  };
+  return {
+    ...reader,
+    async read(name, parameters, document) {
+      require(name);
+      return reader.read(name, parameters, document);
+    },
+    async get(path, query) {
+      require("api");
+      return reader.get(path, query);
+    },
+  };
+}
+
+function policiesOrNone(named: string | undefined, uid: number | undefined): Policy[] {
+  try {
+    return loadPolicies(named, uid);
+  } catch (cause) {
+    if (cause instanceof CliError) return [];
+    throw cause;
+  }
+}

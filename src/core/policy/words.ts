@@ -1,0 +1,99 @@
+/** A policy in words, and what its rules say of one document without asking the API. */
+import type { Exact } from "../../io/json.ts";
+import { type Act, failedDimension, type PolicyDecision, type RuleVerdict } from "./decide.ts";
+import { type AssetRule, type Destination, type Policy, toBase } from "./load.ts";
+import { readPayment } from "./read.ts";
+
+/** The verdict of each rule; `not checked` where only the API could tell. */
+export interface Verdict {
+  readonly allowed: boolean | null;
+  readonly rules: readonly {
+    readonly id: string;
+    readonly verdict: RuleVerdict["verdict"] | "not checked";
+    readonly field?: string;
+  }[];
+}
+
+/**
+ * Decides without the API: the account's name and asset, decimals, windows and whose request it is
+ * are not checked. `false` is certain; what is not `false` is null.
+ */
+export function check(policy: Policy, document: Exact, decision: PolicyDecision): Verdict {
+  const payment = readPayment(document);
+  if ("unreadable" in payment) return denied(policy, `unreadable: ${payment.unreadable}`);
+  if (policy.stopped) return denied(policy, "stopped");
+  const rules = policy.allow.map((rule): Verdict["rules"][number] => {
+    const account = {
+      id: payment.accountId ?? accountOf(rule.accounts),
+      name: payment.accountName ?? "",
+      currency: payment.currency ?? rule.asset.currency,
+      contract: rule.asset.contract ?? null,
+    };
+    const fees = rule.fees === "none" ? undefined : rule.fees.decimals;
+    const decimals = { asset: rule.asset.decimals, coin: fees };
+    // A challenge never says how the fee is chosen.
+    const named =
+      rule.fees === "none" || rule.fees.strategies === "none" ? [] : rule.fees.strategies;
+    const strategy = payment.strategy ?? (decision === "create" ? undefined : named[0]);
+    const act: Act = { decision, payment: { ...payment, strategy }, account, decimals };
+    const field = failedDimension(rule, act);
+    return field === undefined
+      ? { id: rule.id, verdict: "not checked", field: "account" }
+      : { id: rule.id, verdict: "denied", field };
+  });
+  const isOpen = rules.some(({ verdict }) => verdict === "not checked");
+  return { allowed: isOpen ? null : false, rules };
+}
+
+function accountOf(accounts: "any" | readonly string[]): string {
+  return accounts === "any" ? "" : (accounts[0] ?? "");
+}
+
+function denied({ allow }: Policy, field: string): Verdict {
+  return { allowed: false, rules: allow.map(({ id }) => ({ id, verdict: "denied", field })) };
+}
+
+/** The policy as sentences, amounts in both forms. */
+export function inWords(policy: Policy): string[] {
+  const reads = typeof policy.reads === "string" ? policy.reads : policy.reads.join(", ");
+  return [
+    ...(policy.stopped ? ["Everything is stopped."] : []),
+    `Reads: ${reads}.`,
+    ...policy.allow.map((rule) => {
+      const to =
+        rule.destinations === "any" ? "anybody" : rule.destinations.map(named).join(" or ");
+      const from =
+        rule.accounts === "any" ? "any account" : `account ${rule.accounts.join(" or ")}`;
+      const fees =
+        rule.fees === "none"
+          ? "without a fee member"
+          : `fee at most ${amount(rule.fees.max, rule.fees.decimals)}`;
+      const note = rule.note === "none" ? "no note" : `a note of at most ${rule.note} characters`;
+      return `${rule.id} allows to ${rule.decisions.join(" and ")} ${rule.transactionTypes.join(" or ")} of ${asset(rule.asset)} from ${from} to ${to}: at most ${amount(rule.perRequest, rule.asset.decimals)} a request, ${fees}, ${note}.`;
+    }),
+    ...policy.deny.map(({ id, ...members }) => `${id} denies ${JSON.stringify(members)}.`),
+    ...policy.windows.map(
+      (window) =>
+        `${window.id}: in any ${window.per} at most ${amount(window.amount, window.asset.decimals)} of ${asset(window.asset)} in at most ${window.count} payments.`,
+    ),
+    policy.onlyOwn
+      ? "Only requests that were created here are approved."
+      : "Requests of others are approved, too.",
+    policy.duplicates === "deny" ? "--again is not allowed." : "--again is allowed.",
+  ];
+}
+
+function asset({ currency, contract }: AssetRule): string {
+  return contract === undefined ? currency : `token ${contract} on ${currency}`;
+}
+
+function named({ address, tag, memo }: Destination): string {
+  if (tag !== undefined) return `${address} with tag ${tag}`;
+  return memo === undefined ? address : `${address} with memo ${JSON.stringify(memo)}`;
+}
+
+function amount(digits: string, decimals: number | undefined): string {
+  return decimals === undefined
+    ? `${digits} base units`
+    : `${digits} (${toBase(digits, decimals)} base units)`;
+}
