@@ -62,7 +62,7 @@ for (const form of await builtForms()) {
       30_000,
     );
 
-    test("P10 'requests wait --timeout 3' ends after three seconds, whatever the server does", async () => {
+    test("'requests wait --timeout 3' ends after three seconds, whatever the server does", async () => {
       api.serve({ "GET /requests/7": [() => undefined] });
       const startedAt = performance.now();
       await program.fail(["requests", "wait", "--id", "7", "--timeout", "3"], 1, "TIMEOUT");
@@ -71,7 +71,7 @@ for (const form of await builtForms()) {
       expect(seconds).toBeLessThan(5);
     });
 
-    test("P10 the last look is made within the time, and its answer counts", async () => {
+    test("the last look is made within the time, and its answer counts", async () => {
       const waiting = http("200 OK", '{"id":"7","state":"PENDING_APPROVAL"}');
       const done = http("200 OK", '{"id":"7","state":"APPROVED"}');
       api.serve({ "GET /requests/7": [waiting, done] });

@@ -6,7 +6,7 @@ export const PAID = {
   amount: "1000",
   currency: "bitcoin_testnet",
   max_fees: "18",
-  recipient: "tb1q5tsjcyz7xmet07yxtumakt739",
+  recipient: "tb1q5tsjcyz7xmet07yxtumakt739y53hcttmntajq",
 };
 
 /** A 200 answer with this document. */
