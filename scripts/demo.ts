@@ -11,7 +11,6 @@ import { build, hostExecutable } from "./build.ts";
 import { hostTarget } from "./targets.ts";
 
 const PROGRAM = "ledger-enterprise-cli";
-const RECIPIENT = "tb1q5tsjcyz7xmet07yxtumakt739y53hcttmntajq";
 
 /** What the demo reads of the sandbox's description and of the commands' results. */
 interface Description {
@@ -115,6 +114,14 @@ function textOf(document: Record<string, unknown>, name: string): string {
   return value;
 }
 
+/** The sentences of a summary, which a person reads before a yes. */
+function sayMeaning({ summary }: Record<string, unknown>, heading: string): void {
+  const { text } = (summary ?? {}) as { text?: readonly string[] };
+  if (text === undefined) throw new StepFailed("The answer has no summary.");
+  say(`\n# ${heading}:`);
+  for (const line of text) say(`#   ${line}`);
+}
+
 async function playFlow(stage: Stage): Promise<string> {
   const keep = (name: string, content: unknown): Promise<void> =>
     writeFile(
@@ -141,40 +148,31 @@ async function playFlow(stage: Stage): Promise<string> {
   if (account === undefined) throw new StepFailed("The sandbox has no account.");
   await runStep(
     stage,
-    "How much is in the first one? Amounts are in the smallest unit, here satoshi.",
+    "How much is in the first one? `balance` counts the smallest unit, here satoshi; `readable` has the unit that people use.",
     "accounts",
     "getBalance",
     "--id",
     account.id,
   );
-  const transaction = {
-    accountId: account.id,
-    transactionType: "BITCOIN_LIKE_SEND",
-    transactionData: {
-      accountName: account.name,
-      amount: "1500000",
-      currency: "bitcoin_testnet",
-      maxFees: "4018",
-      recipient: RECIPIENT,
-    },
-    feesStrategy: { type: "SPEED", data: { speed: "NORMAL" } },
-  };
-  await keep("transaction.json", transaction);
-  await keep("request.json", { type: "CREATE_TRANSACTION", data: transaction });
-  await runStep(
+  const drafted = await runStep(
     stage,
-    "What would a payment cost? transaction.json holds the payment, which the next answer shows as data. This creates nothing.",
-    "transactions",
-    "estimate",
+    "What does a payment mean? An amount with its unit and a name from a whitelist make the exact request, in request.json. This creates nothing.",
+    "requests",
+    "draft",
     "--accountId",
     account.id,
-    "--transactionData",
-    "@transaction.json",
+    "--amount",
+    "0.015 BTC",
+    "--toEntry",
+    "Exchange hot wallet",
+    "--out",
+    "request.json",
   );
+  sayMeaning(drafted, "A person says yes to this");
   const id = textOf(
     await runStep(
       stage,
-      "Ask for the payment. request.json holds its type and data. It takes effect only when enough people approved it.",
+      "Ask for the payment, with exactly the bytes of request.json. It takes effect only when enough people approved it.",
       "requests",
       "create",
       "--requestData",
@@ -196,7 +194,7 @@ async function playFlow(stage: Stage): Promise<string> {
       "challenge",
     ),
   );
-  await runStep(
+  const reviewed = await runStep(
     stage,
     "Second: does it say what was asked for? challenge.txt holds the challenge from above. Each field is compared, also with what was sent from here.",
     "requests",
@@ -206,6 +204,7 @@ async function playFlow(stage: Stage): Promise<string> {
     "--challenge",
     "@challenge.txt",
   );
+  sayMeaning(reviewed, "And to this, which comes from the challenge alone");
   const signed = await runStep(
     stage,
     "Third: sign it with the operator's key, on this machine.",

@@ -34,7 +34,7 @@ test("F3 the demo walks through a whole approval, shows no secret and leaves not
     "login api",
     "accounts list",
     "accounts getBalance",
-    "transactions estimate",
+    "requests draft",
     "requests create",
     "requests getChallenge",
     "requests review",
@@ -50,6 +50,10 @@ test("F3 the demo walks through a whole approval, shows no secret and leaves not
   expect(text).toMatch(
     /\nDemo complete: 11 commands in \d+\.\d s, request \S+ is APPROVED; nothing is left behind\.\n$/,
   );
+  // What a person reads before each yes.
+  const meaning =
+    /# {3}Send 0\.015 BTC \(1500000 base units\) from account "ClientA COL TBTC 1"\n# {3}To tb1q/g;
+  expect(text.match(meaning)).toHaveLength(2);
   for (const { apiKeySecret } of defaultSeed().credentials)
     expect(text).not.toContain(apiKeySecret);
   expect(text).not.toMatch(/2d2d2d2d2d424547494e|PRIVATE KEY-----/i);
