@@ -103,3 +103,23 @@ describe("C15 R5 login asks the server which version it speaks", () => {
     }
   });
 });
+
+describe("C15 R5 doctor asks the server which version it speaks", () => {
+  test("C15 an address that speaks the other version is a warning with its fix", async () => {
+    await using workspace = await openWorkspace();
+    const { v1 } = workspace.sandbox.description.baseUrls;
+    const program = await workspace.client("v2", { LEDGER_ENTERPRISE_API_URL: v1 }, false);
+    const { stdout } = await program.run(["doctor"]);
+    const report = JSON.parse(stdout);
+    const { findings } = report.findings === undefined ? report.error.details : report;
+    const found = findings.find(({ check }: { check: string }) => check === "apiVersion");
+    expect(found).toEqual({
+      check: "apiVersion",
+      status: "warn",
+      message: "The server answers like API V1, but V2 was chosen.",
+      fix: "Log in with --apiVersion v1, or correct the base URL.",
+      details: { chosen: "v2", spoken: "v1" },
+      code: "API_VERSION_DOUBTFUL",
+    });
+  });
+});
