@@ -6,7 +6,7 @@
 import { existsSync } from "node:fs";
 import type { GenericSchema } from "valibot";
 import type { Facts } from "../cli/manifest.ts";
-import type { Acts } from "../core/acts.ts";
+import type { Acts, Intent } from "../core/acts.ts";
 import type { Access } from "../core/api/access.ts";
 import type { Api, Reader } from "../core/api/api.ts";
 import type { ApiClock } from "../core/api/clock.ts";
@@ -239,6 +239,21 @@ const CAPABILITIES = {
         import("../core/signing/challenge.ts"),
       ]);
       return policiesOf(load, words, decodeChallenge, config.plain("POLICY_FILE"), context.uid);
+    },
+  },
+  /** Throws what the policy would throw for this act; keeps nothing. */
+  judgement: {
+    common: ["policy"],
+    make: (run) => async (intent: Intent) => (await run.acts()).decide(intent),
+  },
+  /** Whether the policy has every note tagged. Throws POLICY_INVALID, POLICY_INSECURE. */
+  tagsNotes: {
+    common: ["policy"],
+    make: (run) => async () => {
+      const named = run.config.plain("POLICY_FILE");
+      if (levelOf(named) === "none") return false;
+      const { loadPolicies } = await import("../core/policy/load.ts");
+      return loadPolicies(named, run.context.uid).some(({ tagNotes }) => tagNotes);
     },
   },
   /** The audit trail for those who read it. */

@@ -34,6 +34,9 @@ function sentenceOf(places: readonly string[]): string {
   return `The server shows the new request otherwise than it was sent: ${places.slice(0, MOST_NAMED).join(", ")}${more}. Do not approve it before a person has seen it.`;
 }
 
+/** Members that a line of the audit trail names at most. */
+const MOST_CHANGES = 10;
+
 export const create = command({
   summary: "Create a request; it takes effect when enough people approved it.",
   notes: [
@@ -45,7 +48,7 @@ export const create = command({
     "DUPLICATE_SUSPECTED: a like request is open or was created less than ten minutes ago; nothing was sent.",
   ],
   effect: "write",
-  needs: ["api", "records", "books", "log", "catalogue"],
+  needs: ["api", "records", "books", "tagsNotes", "log", "catalogue"],
   args: {
     requestData: required(json("The request.")),
     coin: oneOf(
@@ -74,8 +77,9 @@ export const create = command({
       means: "Show what would be sent, and what it means; works offline",
     },
   ],
-  run: async ({ api, records, books, ...host }, args) => {
-    const { requestData, coin, allowUnknown, tag, again } = args;
+  run: async ({ api, records, books, tagsNotes, ...host }, args) => {
+    const { requestData, coin, allowUnknown, again } = args;
+    const tag = args.tag || (coin === undefined && (await tagsNotes()));
     requireNoTag(creationOf(requestData, coin, tag).request);
     // Asked for before: after the write nothing but its own outcome may decide what is reported.
     const session = await api.session();
@@ -87,7 +91,11 @@ export const create = command({
     const creation = { key, tagged: tag, again };
     const answer = await api.write(operation, {}, document, undefined, creation);
     const changed = notAsSent(request, answer);
-    if (changed.length > 0) host.log.warn("NOT_AS_SENT", sentenceOf(changed));
+    if (changed.length > 0) {
+      host.log.warn("NOT_AS_SENT", sentenceOf(changed));
+      const result = { code: "NOT_AS_SENT", notAsSent: changed.slice(0, MOST_CHANGES) };
+      await books.note({ event: "outcome", key, command: "requests create", session, result });
+    }
     const created = requestIdOf(answer);
     if (created === undefined)
       host.log.warn("RECORD_NOT_KEPT", "The answer names no id to keep the request under.");
@@ -95,21 +103,39 @@ export const create = command({
     return withKey(answer, key);
   },
   dryRun: {
-    needs: ["draft", "books", "log", "catalogue", "meaning", "reader", "sessions", "clock"],
+    needs: [
+      "draft",
+      "books",
+      "tagsNotes",
+      "judgement",
+      "log",
+      "catalogue",
+      "meaning",
+      "reader",
+      "sessions",
+      "clock",
+    ],
     output: () =>
       v.looseObject({ ...DryRun().entries, summary: v.optional(Summary()), similar: Similar() }),
-    run: async ({ draft, books, meaning, reader, sessions, clock, ...host }, args) => {
+    run: async (capabilities, args) => {
+      const { draft, books, tagsNotes, judgement, ...others } = capabilities;
+      const { meaning, reader, sessions, clock, ...host } = others;
       const given = args.requestData;
-      requireNoTag(creationOf(given, args.coin, args.tag).request);
-      const document = args.tag ? withTag(given, tagOf(books.newKey(), undefined)) : given;
-      const { operation, request } = creationOf(document, args.coin, args.tag);
+      const tag = args.tag || (args.coin === undefined && (await tagsNotes()));
+      requireNoTag(creationOf(given, args.coin, tag).request);
+      const document = tag ? withTag(given, tagOf(books.newKey(), undefined)) : given;
+      const { operation, request } = creationOf(document, args.coin, tag);
       const described = await draft.describe(operation, {}, document);
+      const session = await sessions.read();
+      if (session !== undefined) {
+        const common = { command: "requests create", requestId: undefined, content: undefined };
+        await judgement({ kind: "create", operation, session, body: document, ...common });
+      }
       if (args.coin !== undefined) return { dryRun: true, request: described };
       const version = await draft.version();
       await checkNew(host, args.requestData, { version, allowUnknown: args.allowUnknown });
       const shown = { dryRun: true, request: described };
       if (args.noSummary) return shown;
-      const session = await sessions.read();
       if (session === undefined)
         return { ...shown, summary: await meaning.summaryOf(request, "request", undefined) };
       return { ...shown, ...(await meaning.summaryWithSimilar(reader, request, clock.now())) };

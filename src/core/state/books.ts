@@ -82,6 +82,11 @@ export class Books {
     return run;
   }
 
+  /** Adds one line to the audit trail. Never throws: what it tells has happened. */
+  async note(facts: AuditFacts): Promise<void> {
+    await this.alone(async (pages) => void pages.audit(facts), "closing").catch(() => undefined);
+  }
+
   /** The journal as it is now, without waiting for a lock. Throws AUDIT_BROKEN, AUDIT_UNAVAILABLE. */
   read(): Journal {
     const head = this.journal.head();

@@ -117,6 +117,14 @@ test.each<[string, string, string]>([
     pay(amount, JSON.parse(more)),
   );
   expect([exit, error.code, error.details.field]).toEqual([2, "POLICY_DENIED", field]);
+  // A1 a dry run says the same, and keeps nothing.
+  const dry = ["requests", "create", "--requestData", pay(amount, JSON.parse(more)), "--dryRun"];
+  const before = ((await here.run("audit", "list")).document.results as Json[]).length;
+  expect((await here.run(...dry)).error).toMatchObject({
+    code: "POLICY_DENIED",
+    details: { field },
+  });
+  expect(((await here.run("audit", "list")).document.results as Json[]).length).toBe(before);
   expect(here.writes()).toBe(0);
   const last = ((await here.run("audit", "list")).document.results as Json[]).at(-1);
   expect(last).toMatchObject({
@@ -228,6 +236,20 @@ test("A10 an unknown outcome keeps its room, a definite refusal gives it back", 
   expect((await here.run("requests", "create", "--requestData", pay("2800000"))).exit).toBe(0);
   const { error } = await here.run("requests", "create", "--requestData", pay("2700000"));
   expect([error.code, error.details.field]).toEqual(["POLICY_DENIED", "window"]);
+});
+
+test("B8 tagNotes: every note is tagged, also in a dry run", async () => {
+  await using here = await open({ ...AGENT, tagNotes: true });
+  for (const more of [["--dryRun"], []]) {
+    const { document } = await here.run(
+      "requests",
+      "create",
+      "--requestData",
+      pay("1000"),
+      ...more,
+    );
+    expect(JSON.stringify(document)).toMatch(/\[lec:[0-9A-Z]{26}\.[0-9a-f]{16}\]/);
+  }
 });
 
 test("duplicates: deny switches --again off", async () => {
