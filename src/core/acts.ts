@@ -40,6 +40,8 @@ export interface Creation {
   readonly tagged?: boolean | undefined;
   /** The key of the record that is repeated on purpose (`--again`). */
   readonly again?: string | undefined;
+  /** Places of the sent request that its answer lacks or shows otherwise. */
+  readonly changedIn?: ((answer: Exact) => readonly string[]) | undefined;
 }
 
 /** A call that changes something, just before it is sent. */
@@ -65,8 +67,11 @@ export type Intent = WriteIntent | SignIntent;
 
 /** How the work ended. */
 export type Outcome =
-  /** Carried out; `requestId` is the new one's for a create, undefined when the answer has none. */
-  | { readonly state: "done"; readonly requestId: string | undefined }
+  /**
+   * Carried out; `requestId` is the new one's for a create, undefined when the answer has none.
+   * `isAsSent` is there where the answer shows the request otherwise than it was sent.
+   */
+  | { readonly state: "done"; readonly requestId: string | undefined; readonly isAsSent?: false }
   /** Definitely not carried out. */
   | { readonly state: "refused"; readonly error: CliError }
   /** Perhaps carried out: OUTCOME_UNKNOWN, or a failure that nobody foresaw. */
@@ -142,6 +147,7 @@ export class Acts {
     intent: Intent,
     work: (key: string | undefined) => Promise<T>,
     requestIdOf: (result: T) => string | undefined = () => intent.requestId,
+    changedIn: (result: T) => readonly string[] = () => [],
   ): Promise<T> {
     const stages = await this.stages();
     try {
@@ -160,7 +166,11 @@ export class Acts {
     }
     const requestId = requestIdOf(result);
     if (intent.kind !== "sign") this.host.deeds.push({ kind: intent.kind, requestId, key });
-    await stages.close(intent, key, { state: "done", requestId });
+    await stages.close(intent, key, {
+      state: "done",
+      requestId,
+      ...(changedIn(result).length === 0 ? {} : { isAsSent: false }),
+    });
     return result;
   }
 }
