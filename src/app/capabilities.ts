@@ -175,7 +175,9 @@ const CAPABILITIES = {
         (await import("../core/meaning/describe.ts")).describeRequests(words),
     }),
   },
-  /** What requests and challenges mean: summaries, drafts, readable amounts. */
+  /** Builds the exact request of a payment. */
+  payments: { make: () => import("../core/meaning/payment.ts") },
+  /** What requests and challenges mean: summaries, readable amounts. */
   meaning: { make: () => import("../core/meaning/meaning.ts") },
   /** Challenges, and their review. */
   approval: { make: () => import("../core/signing/approval.ts") },

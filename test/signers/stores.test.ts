@@ -117,7 +117,7 @@ for (const store of STORES) {
         const { exit, stdout } = await world.run(`requests approve api --id ${id} --sign`);
         expect(`${exit} ${stdout}`).toStartWith("0 ");
         await world.control(
-          "calls",
+          "decisive",
           `GET /requests/${id}/challenge; GET /requests/${id}; GET /accounts/${PAYOUT.accountId}; POST /requests/${id}/approve`,
         );
       },

@@ -16,7 +16,7 @@ export const draft = command({
     "Without --maxFees the limit is the server's estimate.",
   ],
   effect: "read",
-  needs: ["reader", "meaning", "clock", "files"],
+  needs: ["reader", "payments", "clock", "files"],
   args: {
     accountId: id(unless("Account that pays, by its id")),
     accountName: text(unless("Account that pays, by its exact name")),
@@ -58,8 +58,8 @@ export const draft = command({
       means: "Write the request that a person shall see",
     },
   ],
-  run: async ({ reader, meaning, clock, files }, { out, ...intent }) => {
-    const drafted = await meaning.draftPayment(reader, intent, clock.now());
+  run: async ({ reader, payments, clock, files }, { out, ...intent }) => {
+    const drafted = await payments.draftPayment(reader, intent, clock.now());
     if (out === undefined) return drafted;
     await files.writeNew(out, new TextEncoder().encode(drafted.request.text), 0o600);
     return { ...drafted, file: out };

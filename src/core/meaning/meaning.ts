@@ -2,22 +2,10 @@
  * The way in: a document or a challenge to its summary. The decoders of contract calls are loaded
  * only for a content that has one.
  */
-import { createHash } from "node:crypto";
-import { CliError } from "../../errors.ts";
-import { type Exact, member } from "../../io/json.ts";
+import type { Exact } from "../../io/json.ts";
 import type { Reader } from "../api/api.ts";
-import { walkPages } from "../api/pages.ts";
-import { isPlain } from "./amount.ts";
 import { type Content, readContent } from "./content.ts";
-import { decide, type Intent, type Payment, requireOne, writeRequest } from "./draft.ts";
-import {
-  type Account,
-  accountOf,
-  factsFor,
-  readWorkspace,
-  recipientsOf,
-  type Workspace,
-} from "./facts.ts";
+import { factsFor } from "./facts.ts";
 import { type Similar, similarTo } from "./similar.ts";
 import { NO_FACTS, needsEvm, type Summary, type SummaryFacts, summarize } from "./summary.ts";
 
@@ -60,64 +48,13 @@ export async function summaryWithSimilar(
   reader: Reader,
   document: Exact,
   now: number,
-): Promise<Pick<Drafted, "summary" | "similar">> {
+): Promise<{ readonly summary: Summary; readonly similar: readonly Similar[] }> {
   const content = readContent(document);
   const [facts, similar] = await Promise.all([
     factsFor(reader, content),
     similarTo(reader, content, now),
   ]);
   return { summary: warnedOf(await summaryWith(content, "request", facts), similar), similar };
-}
-
-/** A drafted request, for a person to say yes to. */
-export interface Drafted {
-  readonly request: Exact;
-  /** Lower-case hexadecimal, over the bytes of `request`. */
-  readonly requestSha256: string;
-  readonly summary: Summary;
-  readonly similar: readonly Similar[];
-}
-
-/** Which account pays: exactly one of its id and its exact name. */
-export interface Payer {
-  readonly accountId: string | undefined;
-  readonly accountName: string | undefined;
-}
-
-/** Builds the exact request of a payment. Reads only. Throws what `decide` throws. */
-export async function draftPayment(
-  reader: Reader,
-  intent: Intent & Payer,
-  now: number,
-): Promise<Drafted> {
-  requireOne(["--accountId", intent.accountId], ["--accountName", intent.accountName]);
-  const { apiVersion } = await reader.session();
-  const workspace = await readWorkspace(reader, true);
-  const account = await payerOf(reader, intent, workspace);
-  const sent = await recipientsOf(reader, account);
-  const known = { ...workspace, anchors: [...workspace.anchors, ...sent] };
-  const decided = decide(intent, account, known);
-  const estimate = await estimateOf(reader, decided, apiVersion);
-  const payment = { ...decided, feeLimit: decided.feeLimit ?? estimate };
-  const request = writeRequest(payment, apiVersion);
-  const content = readContent(request);
-  const facts = { ...known, account, ...(estimate === undefined ? {} : { estimate }) };
-  const [summary, similar] = [
-    await summaryWith(content, "draft", facts),
-    await similarTo(reader, content, now),
-  ];
-  const isEstimated = decided.feeLimit === undefined && estimate !== undefined;
-  return {
-    request,
-    requestSha256: createHash("sha256").update(request.text).digest("hex"),
-    summary: warnedOf(isEstimated ? estimated(summary) : summary, similar),
-    similar,
-  };
-}
-
-/** Says that nobody chose the fee limit. */
-function estimated(summary: Summary): Summary {
-  return { ...summary, text: [...summary.text, "The fee limit is the server's estimate."] };
 }
 
 /** The same summary with a warning when there are similar requests. */
@@ -127,71 +64,4 @@ export function warnedOf(summary: Summary, similar: readonly Similar[]): Summary
   const message = `${count} of the last seven days may be the same payment; see \`similar\`.`;
   const warning = { code: "SIMILAR_REQUEST", grave: false, at: "similar", message };
   return { ...summary, warnings: [...summary.warnings, warning] };
-}
-
-/** The account by its id, or by a name that exactly one account has, byte for byte. */
-async function payerOf(
-  reader: Reader,
-  { accountId, accountName = "" }: Payer,
-  { accounts, accountsRead }: Workspace,
-): Promise<Account> {
-  if (accountId !== undefined) {
-    const listed = accounts.find((one) => one.id === accountId);
-    return listed ?? accountOf(await reader.read("accounts.get", { id: accountId }));
-  }
-  const isAll = accountsRead === "all";
-  const known = isAll ? accounts : await accountsCalled(reader, accountName);
-  const [first, ...others] = known.filter(({ name }) => name === accountName);
-  if (first === undefined) {
-    throw new CliError("NOT_FOUND", {
-      message: `No account is called ${JSON.stringify(accountName)}.`,
-      field: "--accountName",
-      hint: "See 'accounts list'; names compare exactly.",
-    });
-  }
-  if (others.length === 0) return first;
-  throw new CliError("AMBIGUOUS_NAME", {
-    message: `Several accounts are called ${JSON.stringify(accountName)}.`,
-    field: "--accountName",
-    details: { candidates: [first, ...others].map(({ id, currency }) => ({ id, currency })) },
-  });
-}
-
-/** Every account that the API lists for a name. Throws what the list throws. */
-async function accountsCalled(reader: Reader, name: string): Promise<Account[]> {
-  const found: Account[] = [];
-  const pages = walkPages(
-    (position) => reader.read("accounts.list", { name, pageSize: 30, ...position }),
-    "pages",
-  );
-  for await (const page of pages) found.push(...page.map(accountOf));
-  return found;
-}
-
-/** The server's estimate; needed only where nobody gave a limit. */
-async function estimateOf(
-  reader: Reader,
-  payment: Payment,
-  version: "v1" | "v2",
-): Promise<string | undefined> {
-  if (payment.feeMember !== "max_fees") return undefined;
-  const asked = writeRequest({ ...payment, feeLimit: "0" }, version);
-  try {
-    const answer = await reader.read(
-      "transactions.estimate",
-      { accountId: payment.account.id },
-      asked,
-    );
-    const found = member(answer, "max_fees") ?? member(answer, "maxFees");
-    const digits = found?.text.replaceAll('"', "") ?? "";
-    if (isPlain(digits)) return digits;
-    throw new CliError("INVALID_RESPONSE", {
-      message: "The estimate has no usable fee limit.",
-      field: "maxFees",
-      hint: "Give the limit with --maxFees.",
-    });
-  } catch (cause) {
-    if (payment.feeLimit !== undefined && cause instanceof CliError) return undefined;
-    throw cause;
-  }
 }

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import type { Reader } from "../../../src/core/api/api.ts";
-import { draftPayment } from "../../../src/core/meaning/meaning.ts";
+import { draftPayment } from "../../../src/core/meaning/payment.ts";
 import type { Session } from "../../../src/core/state/session.ts";
 import { CliError } from "../../../src/errors.ts";
 import { exact } from "../../../src/io/json.ts";
