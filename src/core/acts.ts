@@ -40,8 +40,6 @@ export interface Creation {
   readonly tagged?: boolean | undefined;
   /** The key of the record that is repeated on purpose (`--again`). */
   readonly again?: string | undefined;
-  /** Places of the sent request that its answer lacks or shows otherwise. */
-  readonly changedIn?: ((answer: Exact) => readonly string[]) | undefined;
 }
 
 /** A call that changes something, just before it is sent. */
@@ -67,11 +65,8 @@ export type Intent = WriteIntent | SignIntent;
 
 /** How the work ended. */
 export type Outcome =
-  /**
-   * Carried out; `requestId` is the new one's for a create, undefined when the answer has none.
-   * `isAsSent` is there where the answer shows the request otherwise than it was sent.
-   */
-  | { readonly state: "done"; readonly requestId: string | undefined; readonly isAsSent?: false }
+  /** Carried out; `requestId` is the new one's for a create, undefined when the answer has none. */
+  | { readonly state: "done"; readonly requestId: string | undefined }
   /** Definitely not carried out. */
   | { readonly state: "refused"; readonly error: CliError }
   /** Perhaps carried out: OUTCOME_UNKNOWN, or a failure that nobody foresaw. */
@@ -147,7 +142,6 @@ export class Acts {
     intent: Intent,
     work: (key: string | undefined) => Promise<T>,
     requestIdOf: (result: T) => string | undefined = () => intent.requestId,
-    changedIn: (result: T) => readonly string[] = () => [],
   ): Promise<T> {
     const stages = await this.stages();
     try {
@@ -166,11 +160,7 @@ export class Acts {
     }
     const requestId = requestIdOf(result);
     if (intent.kind !== "sign") this.host.deeds.push({ kind: intent.kind, requestId, key });
-    await stages.close(intent, key, {
-      state: "done",
-      requestId,
-      ...(changedIn(result).length === 0 ? {} : { isAsSent: false }),
-    });
+    await stages.close(intent, key, { state: "done", requestId });
     return result;
   }
 }

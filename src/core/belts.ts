@@ -106,8 +106,7 @@ function closeIntent(pages: Pages, intent: Intent, key: string, outcome: Outcome
   const error = outcome.state === "done" ? undefined : outcome.error;
   const requestId = outcome.state === "done" ? outcome.requestId : undefined;
   const isRefused = state === "refused";
-  const done = outcome.state === "done" && outcome.isAsSent === false ? "NOT_AS_SENT" : "OK";
-  const code = error?.code ?? (state === "done" ? done : "INTERNAL");
+  const code = error?.code ?? (state === "done" ? "OK" : "INTERNAL");
   const end = state === "unknown" ? "open" : state;
   const audited = auditFacts(intent);
   const request = { ...audited.request, id: requestId ?? audited.request?.id };

@@ -88,10 +88,9 @@ export const create = command({
     const key = books.newKey();
     const document = tag ? withTag(requestData, tagOf(key, books.audit.head()?.hash)) : requestData;
     const { operation, request } = creationOf(document, coin, tag);
-    const changedIn = (shown: Exact): string[] => notAsSent(request, shown);
-    const creation = { key, tagged: tag, again, changedIn };
+    const creation = { key, tagged: tag, again };
     const answer = await api.write(operation, {}, document, undefined, creation);
-    const changed = changedIn(answer);
+    const changed = notAsSent(request, answer);
     if (changed.length > 0) {
       host.log.warn("NOT_AS_SENT", sentenceOf(changed));
       const result = { code: "NOT_AS_SENT", notAsSent: changed.slice(0, MOST_CHANGES) };

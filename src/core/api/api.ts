@@ -219,7 +219,6 @@ class Connection {
       { ...intent, ...creation, session, requestId, content, body: request.body },
       () => this.named(name, parameters, request, operation.assumed),
       (created) => requestId ?? requestIdOf(created),
-      creation?.changedIn,
     );
     return operation.read?.(answer, parameters) ?? answer;
   }
