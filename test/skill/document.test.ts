@@ -163,6 +163,7 @@ function commandLines(): string[] {
 /** The text says what each line gives; said here once more, for the line that begins so. */
 const SAYS: readonly (readonly [line: string, holds: (document: unknown) => boolean])[] = [
   ["doctor", (document) => at(document, "ok") === true],
+  ["requests reconcile", (document) => Array.isArray(at(document, "results"))],
   ["login api", (document) => at(document, "session.kind") === "api"],
   ["whoami", (document) => at(document, "session.workspace") === "sandbox"],
   [
