@@ -24,6 +24,7 @@ import type { Target } from "../core/skill/targets.ts";
 import type { Books } from "../core/state/books.ts";
 import type { StateFolder } from "../core/state/folder.ts";
 import type { Records } from "../core/state/records.ts";
+import type { Session } from "../core/state/session.ts";
 import { CliError, ERRORS, type ErrorCode } from "../errors.ts";
 import { writeNewFile } from "../io/files.ts";
 import { errnoOf } from "../io/ioerror.ts";
@@ -133,20 +134,23 @@ const CAPABILITIES = {
     requires: ["address"],
     common: LOGIN,
     codes: LOGIN_CODES,
-    make: ({ access }) => {
-      const known = access();
+    make: (run) => {
+      const known = run.access();
       return async (request: LoginRequest) =>
-        (await import("../core/login/api.ts")).loginWithApiKey(known, request);
+        noted(run, (await import("../core/login/api.ts")).loginWithApiKey(known, request));
     },
   },
   reportingLogin: {
     requires: ["address"],
     common: LOGIN,
     codes: LOGIN_CODES,
-    make: ({ access }) => {
-      const known = access();
+    make: (run) => {
+      const known = run.access();
       return async (request: LoginRequest) =>
-        (await import("../core/login/reporting.ts")).loginWithReportingKey(known, request);
+        noted(
+          run,
+          (await import("../core/login/reporting.ts")).loginWithReportingKey(known, request),
+        );
     },
   },
   /** Logs in, and approves, with a Ledger device by USB. */
@@ -157,7 +161,10 @@ const CAPABILITIES = {
     make: (run) => {
       const known = run.access();
       return async (request: DeviceLogin) =>
-        (await import("../core/device/login.ts")).loginWithDevice(known, deviceOf(run), request);
+        noted(
+          run,
+          (await import("../core/device/login.ts")).loginWithDevice(known, deviceOf(run), request),
+        );
     },
   },
   deviceApproval: {
@@ -247,6 +254,13 @@ const CAPABILITIES = {
   judgement: {
     common: ["policy"],
     make: (run) => async (intent: Intent) => (await run.acts()).decide(intent),
+  },
+  /** Writes to the audit trail that a session ended. Never throws. */
+  noteLogout: {
+    make: (run) => async () => {
+      const books = await run.books().catch(() => undefined);
+      await books?.note({ event: "logout", command: run.name });
+    },
   },
   /** Whether the policy has every note tagged. Throws POLICY_INVALID, POLICY_INSECURE. */
   tagsNotes: {
@@ -397,6 +411,14 @@ export async function openActs(
     return createStages({ books: own, policy, log, uid, now });
   };
   return new Acts({ command: name, deeds, stages });
+}
+
+/** The login, once it is a line of the audit trail; one that cannot be written changes nothing. */
+async function noted(run: Run, login: Promise<Session>): Promise<Session> {
+  const session = await login;
+  const books = await run.books().catch(() => undefined);
+  await books?.note({ event: "login", command: run.name, session });
+  return session;
 }
 
 /** Asks the files in force, or a candidate in their place. */

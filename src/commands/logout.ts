@@ -6,10 +6,14 @@ export const logout = command({
   summary: "Remove the local session.",
   notes: ["Works offline and without a session; sends nothing."],
   effect: "session",
-  needs: ["sessions"],
+  needs: ["sessions", "noteLogout"],
   args: {},
   output: () => v.looseObject({ loggedOut: v.literal(true), hadSession: v.boolean() }),
   ungated: true,
   examples: [{ line: "logout", means: "End the session on this machine" }],
-  run: async ({ sessions }) => ({ loggedOut: true, hadSession: await sessions.remove() }),
+  run: async ({ sessions, noteLogout }) => {
+    const hadSession = await sessions.remove();
+    if (hadSession) await noteLogout();
+    return { loggedOut: true, hadSession };
+  },
 });

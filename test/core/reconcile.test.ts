@@ -180,10 +180,10 @@ test("B6 --again with the key of the record; the audit trail tells all of it", a
   expect(again.document.error).toMatchObject({ code: "DUPLICATE_SUSPECTED", details: { key } });
   await here.run("requests", "reconcile");
   const events = results(await here.run("audit", "list")).map(({ event }) => event);
-  expect(events).toEqual(["genesis", "intent", "outcome", "denied", "reconciled"]);
+  expect(events).toEqual(["genesis", "login", "intent", "outcome", "denied", "reconciled"]);
   const { anchor } = (await here.run("audit", "anchor")).document;
   expect((await here.run("audit", "verify", "--against", String(anchor))).document).toEqual({
-    ...{ valid: true, lines: 6, gaps: 0, missing: [], complete: "anchored" },
+    ...{ valid: true, lines: 7, gaps: 0, missing: [], complete: "anchored" },
   });
   expect((await here.run("audit", "restart", "--reason", "test")).document.error).toMatchObject({
     code: "INVALID_ARGUMENT",
