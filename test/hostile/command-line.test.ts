@@ -299,7 +299,7 @@ for (const form of await builtForms()) {
         "GET /accounts/8": [http("403 X", "{}")],
       });
       const unknown = await program.fail(["accounts", "get", "--id", "7"], 4, "NOT_FOUND");
-      expect(unknown.details).toEqual({ kind: "account", id: "7" });
+      expect(unknown.details).toEqual({ kind: "account", id: "7", list: "accounts list" });
       await program.fail(["accounts", "get", "--id", "8"], 3, "FORBIDDEN");
     });
 
@@ -369,8 +369,9 @@ for (const form of await builtForms()) {
         4,
         "NOT_FOUND",
       );
-      for (const { hint } of [spaced, plain]) expect(hint).toContain("list command");
-      expect(plain.details).toEqual({ kind: "account", id: "Treasury" });
+      expect(spaced.hint).toContain("list command");
+      expect(plain.hint).toContain("'accounts list'");
+      expect(plain.details).toEqual({ kind: "account", id: "Treasury", list: "accounts list" });
     });
 
     test("D12 D13 of 200 ids the first that fails in input order is named", async () => {

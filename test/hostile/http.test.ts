@@ -8,7 +8,13 @@ import { builtForms, closeAll, type Failure, openLoggedIn, type Program } from "
 import { http, type RawAnswer, type RawApi } from "./raw-api.ts";
 
 const LIST = ["accounts", "list"];
-const CREATE = ["requests", "create", "--requestData", '{"type":"CREATE_TRANSACTION","data":{}}'];
+let count = 0;
+/** A request that no other row sends: a second like it would be a duplicate. */
+function create(): string[] {
+  count += 1;
+  const data = `{"type":"CREATE_TRANSACTION","data":{"count":${count}}}`;
+  return ["requests", "create", "--requestData", data];
+}
 const OK = http("200 OK", '{"results":[]}');
 const LATER = http("429 Too Many Requests", '{"code":"TOO_MANY","message":"m"}', {
   "retry-after": "0",
@@ -18,6 +24,8 @@ interface Row {
   readonly name: string;
   readonly answers: readonly RawAnswer[];
   readonly argv?: readonly string[];
+  /** Creates a request; without it, accounts are read. */
+  readonly creates?: boolean;
   readonly exit: number;
   readonly code?: string;
   /** How often the call reaches the server. */
@@ -88,7 +96,7 @@ const STATUSES: readonly Row[] = [
   {
     name: "F13 413",
     answers: [http("413 X", '{"code":"PAYLOAD_TOO_LARGE","message":"m"}')],
-    argv: CREATE,
+    creates: true,
     exit: 2,
     code: "PAYLOAD_TOO_LARGE",
     calls: 1,
@@ -144,7 +152,7 @@ const STATUSES: readonly Row[] = [
   {
     name: "F19 429 on POST is not repeated",
     answers: [LATER],
-    argv: CREATE,
+    creates: true,
     exit: 1,
     code: "RATE_LIMITED",
     calls: 1,
@@ -160,7 +168,7 @@ const STATUSES: readonly Row[] = [
   {
     name: "F21 500 with JSON on POST",
     answers: [http("500 X", '{"code":"INTERNAL_SERVER_ERROR","message":"m"}')],
-    argv: CREATE,
+    creates: true,
     exit: 1,
     code: "OUTCOME_UNKNOWN",
     calls: 1,
@@ -189,7 +197,7 @@ const STATUSES: readonly Row[] = [
     {
       name: `F24 ${status} on POST is not repeated`,
       answers: [http(status, "{}")],
-      argv: CREATE,
+      creates: true,
       exit: 1,
       code: "OUTCOME_UNKNOWN",
       calls: 1,
@@ -218,7 +226,7 @@ const STATUSES: readonly Row[] = [
   ...["201 X", "202 X"].map((status) => ({
     name: `F30 ${status}`,
     answers: [http(status, '{"id":"1"}')],
-    argv: CREATE,
+    creates: true,
     exit: 0,
     calls: 1,
   })),
@@ -407,8 +415,8 @@ for (const form of await builtForms()) {
     test.each([...STATUSES, ...BODIES].map((row) => [row.name, row] as const))(
       "%s",
       async (_name, row) => {
-        const argv = row.argv ?? LIST;
-        const route = argv === CREATE ? "POST /requests" : "GET /accounts";
+        const argv = row.creates ? create() : (row.argv ?? LIST);
+        const route = row.creates ? "POST /requests" : "GET /accounts";
         api.serve({ [route]: row.answers });
         if (row.code === undefined) {
           await program.succeed(argv);

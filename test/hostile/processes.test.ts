@@ -6,12 +6,14 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:tes
 import { existsSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { type Sandbox, startSandbox } from "../../src/sandbox/index.ts";
+import { payout } from "./payment.ts";
 import { Program, settingsOf, twoForms } from "./program.ts";
 import { ACCESS_TOKEN, http, type RawAnswer, RawApi } from "./raw-api.ts";
 import { age, readSession, tokenAnswer } from "./session-file.ts";
 
 const LIST = ["accounts", "list"];
-const CREATE = ["requests", "create", "--requestData", '{"type":"CREATE_TRANSACTION","data":{}}'];
+/** What the state folder has between commands: the session, and what is written down of writes. */
+const KEPT = new Set(["session.json", "journal", "audit", "bodies"]);
 const REFRESH = "POST /auth/token/refresh";
 const EMPTY = '{"page":1,"next":null,"prev":null,"pageSize":30,"total":0,"results":[]}';
 const OK = http("200 OK", EMPTY);
@@ -29,7 +31,7 @@ for (const form of await twoForms()) {
     let api: RawApi;
     let program: Program;
     const login = () => program.succeed(["login", "api"]);
-    const leftovers = () => program.stateFiles.filter((name) => name !== "session.json");
+    const leftovers = () => program.stateFiles.filter((name) => !KEPT.has(name));
 
     beforeAll(async () => {
       api = await RawApi.start();
@@ -62,12 +64,18 @@ for (const form of await twoForms()) {
       async (signal) => {
         const { answer, arrived } = hanging();
         api.serve({ "POST /requests": [answer] });
-        const child = program.start(CREATE);
+        // An account of its own, so that no other record is like it.
+        const data = JSON.stringify(payout(signal));
+        const create = ["requests", "create", "--requestData", data];
+        const child = program.start(create);
         await arrived;
         child.kill(signal);
-        const { stdout, stderr, signal: died } = await program.finish(CREATE, child);
+        const { stdout, stderr, signal: died } = await program.finish(create, child);
         expect({ stdout, died }).toEqual({ stdout: "", died: signal });
         expect(stderr).toStartWith("OUTCOME_UNKNOWN: ");
+        // Its record stays open: the same request again is refused.
+        const { details } = await program.fail(create, 2, "DUPLICATE_SUSPECTED");
+        expect(details).toMatchObject({ state: "open" });
         expect(api.count("POST /requests")).toBe(1);
       },
     );

@@ -14,6 +14,7 @@ import { ERRORS, EXIT_CODES } from "../../src/errors.ts";
 import { at, openWorld, type World } from "../agent/world.ts";
 import { commands } from "../support/registry.ts";
 import { PROGRAM, splitCommand } from "../support/script.ts";
+import { forbiddenIn } from "./told.ts";
 
 const FOLDER = join(ROOT, "skill");
 const TEXT = await Bun.file(join(FOLDER, "SKILL.md")).text();
@@ -82,11 +83,8 @@ describe("format", () => {
 
 describe("what it may not say", () => {
   test("INS-2 no absolute path, no home folder, no secret", () => {
-    for (const text of FILES) {
-      const withoutApi = text.replaceAll(/--path \/[a-z/]+|`--path <\/path>`.*/g, "");
-      expect(withoutApi).not.toMatch(/(^|[\s"'`(=])(~?\/[A-Za-z]|[A-Za-z]:\\)/m);
-      expect(text).not.toMatch(/BEGIN [A-Z ]*PRIVATE KEY|[0-9a-f]{64}|eyJ[A-Za-z0-9_-]{10}/);
-    }
+    expect(forbiddenIn("cd /home/me")).toHaveLength(1);
+    for (const text of FILES) expect(forbiddenIn(text)).toEqual([]);
   });
 
   test("no advice to weaken a sandbox, a check or a permission", () => {

@@ -20,6 +20,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { VERSION } from "../../scripts/build.ts";
 import { twoForms } from "../hostile/program.ts";
+import { forbiddenIn } from "./told.ts";
 
 const NAME = "ledger-enterprise-cli";
 const RECORD = ".ledger-enterprise-cli.json";
@@ -340,6 +341,17 @@ for (const form of await twoForms()) {
             !/^(SKILL\.md|references(\/[a-z]+\.md)?|\.ledger-enterprise-cli\.json)$/.test(name),
         ),
       ).toEqual([]);
+    });
+
+    test("INS-2 what is installed has the program's version, no absolute path and no secret", async () => {
+      await run("install", "--path", "skills");
+      expect(await readFile(skill("SKILL.md"), "utf8")).toContain(`version: "${VERSION}"`);
+      const files = (await readdir(skill(), { recursive: true })).filter((name) =>
+        name.endsWith(".md"),
+      );
+      expect(files.length).toBeGreaterThan(3);
+      for (const file of files)
+        expect(forbiddenIn(await readFile(skill(file), "utf8"))).toEqual([]);
     });
 
     test("agents have their folders, in the project and in the home folder", async () => {
