@@ -59,7 +59,8 @@ export async function openSandbox(): Promise<Counterpart> {
   };
 }
 
-const OF_A_SUMMARY = /^GET \/(assets\/|whitelists\?|accounts\?)/;
+/** What a summary reads beside the decisive calls. */
+export const OF_A_SUMMARY = /^GET \/(assets\/|whitelists\?|accounts\?)/;
 
 /** What a script can tell the sandbox: `sandbox <verb> <rest>`. */
 function verbsOf(
