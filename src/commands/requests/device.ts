@@ -1,19 +1,21 @@
 /** `requests approve device`: the approval with a Ledger Stax or Flex. */
+import * as v from "valibot";
 import { id, required } from "../../cli/argument.ts";
 import { command } from "../parts/command.ts";
 import { DEVICE_ARGS, PERSON } from "../parts/device.ts";
-import { DryRun, Request } from "../parts/schemas.ts";
+import { NO_SUMMARY } from "../parts/meaning.ts";
+import { DryRun, Request, Summary } from "../parts/schemas.ts";
 
 export const approveDevice = command({
   summary: "Approve a request on the Ledger Stax or Flex that logged in.",
   notes: [
     PERSON,
     "What the device shows is what is approved. Declining there sends nothing: the request stays as it is.",
-    "--dryRun does not use the device.",
+    "--dryRun does not use the device; its `summary` is of the request, the device shows the challenge.",
   ],
   effect: "sign",
   needs: ["api", "deviceApproval"],
-  args: { id: required(id("Id of the request.")), ...DEVICE_ARGS },
+  args: { id: required(id("Id of the request.")), ...DEVICE_ARGS, noSummary: NO_SUMMARY },
   output: Request,
   fails: ["WRONG_SESSION_KIND", "REQUEST_CLOSED"],
   fields: "object",
@@ -25,14 +27,17 @@ export const approveDevice = command({
   ],
   run: ({ api, deviceApproval }, args) => deviceApproval(api, args),
   dryRun: {
-    needs: ["approval", "reader", "draft"],
-    output: DryRun,
-    run: async ({ approval, reader, draft }, args) => {
+    needs: ["approval", "reader", "draft", "meaning"],
+    output: () => v.looseObject({ ...DryRun().entries, summary: v.optional(Summary()) }),
+    run: async ({ approval, reader, draft, meaning }, args) => {
       const session = await reader.session();
       approval.requireKind(session, "device");
       const publicKey = session.user?.publicKey ?? "";
       const parameters = { id: args.id, signature: "[not made]", publicKey };
-      return { dryRun: true, request: await draft.describe("requests.deviceApprove", parameters) };
+      const request = await draft.describe("requests.deviceApprove", parameters);
+      if (args.noSummary) return { dryRun: true, request };
+      const asked = await approval.requestOf(reader, args.id);
+      return { dryRun: true, request, summary: await meaning.summaryOf(asked, "request", reader) };
     },
   },
 });

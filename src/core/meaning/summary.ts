@@ -387,7 +387,8 @@ class Making {
       // Said by the action, and by the members that each fee strategy has.
       if (value.name === "transaction_type" || value.name === "type") continue;
       if (isBytecode) this.bytecode();
-      found.push({ name: value.name, value: value.text });
+      const isOfNote = value.path.startsWith("note.");
+      found.push({ name: isOfNote ? `note_${value.name}` : value.name, value: value.text });
     }
     return found;
   }

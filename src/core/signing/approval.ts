@@ -94,6 +94,13 @@ async function compareOnline(
   });
 }
 
+/** What the server says that a request asks for: type, data and note, without its bookkeeping. */
+export async function requestOf(reader: Reader, id: string): Promise<Exact> {
+  const request = await withContent(reader, await reader.read("requests.get", { id }));
+  const asked = ["type", "data", "note"].map((name) => [name, member(request, name)] as const);
+  return new Exact(encode(Object.fromEntries(asked)));
+}
+
 /**
  * V2 shows what a request would do in the request itself, V1 only in the transaction, or in the
  * digests, that it is about.

@@ -407,10 +407,10 @@ test("M16 a request shows its speed and its note, too", async () => {
   expect([found.complete, found.of, found.account?.id]).toEqual([true, "request", "2"]);
   expect(found.others).toEqual([
     { name: "speed", value: "FAST" },
-    { name: "title", value: "Hosting" },
-    { name: "content", value: "Invoice 42" },
+    { name: "note_title", value: "Hosting" },
+    { name: "note_content", value: "Invoice 42" },
   ]);
-  expect(found.text).toContain('Content "Invoice 42"');
+  expect(found.text).toContain('Note content "Invoice 42"');
 });
 
 const CALL = {
