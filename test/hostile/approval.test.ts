@@ -45,6 +45,24 @@ for (const form of await builtForms()) {
       expect(api.count(POSTED)).toBe(1);
     });
 
+    test("M27 a payment to no valid address is approved only with the digest that a person confirmed", async () => {
+      const paid = { ...PAID, recipient: `${PAID.recipient.slice(0, -1)}w` };
+      const challenge = challengeFor({ account_name: "Hot", ...paid });
+      api.serve(
+        routes({
+          "GET /requests/R1": [kept({ id: "R1", ...payout("hot", paid) })],
+          "GET /requests/R1/challenge": [kept({ challenge })],
+        }),
+      );
+      const { details } = await program.fail(APPROVE, 2, "MEANING_UNCLEAR", SIGNING);
+      const expected = ["--expect", JSON.stringify({ recipient: paid.recipient })];
+      await program.fail([...APPROVE, ...expected], 2, "MEANING_UNCLEAR", SIGNING);
+      expect(api.count(POSTED)).toBe(0);
+      const { payloadSha256 } = details as { payloadSha256: string };
+      await program.succeed([...APPROVE, "--expectPayloadSha256", payloadSha256], SIGNING);
+      expect(api.count(POSTED)).toBe(1);
+    });
+
     test("SIG-6 the account that was asked for here counts, whatever account the server's request names", async () => {
       await program.succeed(CREATE);
       const challenge = challengeFor({ account_name: "Cold", ...PAID });
