@@ -104,14 +104,7 @@ const CAPABILITIES = {
   reader: {
     requires: ["session"],
     common: CALLS,
-    make: async (run) => {
-      const { createReader } = await import("../core/api/api.ts");
-      const reader = createReader(run.access());
-      const named = run.config.plain("POLICY_FILE");
-      if (levelOf(named) === "none") return reader;
-      const { readable } = await import("../core/policy/reads.ts");
-      return readable(reader, named, run.context.uid);
-    },
+    make: readerOf,
   },
   /** The same, and operations that change something. */
   api: {
@@ -176,8 +169,7 @@ const CAPABILITIES = {
   /** The catalogue of request types: the check before something is sent, and its description. */
   catalogue: {
     make: () => ({
-      check: async (document: Exact, options: CheckOptions) =>
-        (await import("../core/meaning/check.ts")).checkRequest(document, options),
+      check: checkRequest,
       describe: async (words: readonly string[]) =>
         (await import("../core/meaning/describe.ts")).describeRequests(words),
     }),
@@ -186,8 +178,36 @@ const CAPABILITIES = {
   payments: { make: () => import("../core/meaning/payment.ts") },
   /** What requests and challenges mean: summaries, readable amounts. */
   meaning: { make: () => import("../core/meaning/meaning.ts") },
-  /** Challenges, and their review. */
+  /** What kind of session a decision needs. */
   approval: { make: () => import("../core/signing/approval.ts") },
+  /** Challenges, and their review. */
+  reviews: {
+    requires: ["session"],
+    common: CALLS,
+    make: async (run) => {
+      const { createReviews } = await import("../core/signing/reviews.ts");
+      const reader = await readerOf(run);
+      const { summaryOfChallenge } = await import("../core/meaning/meaning.ts");
+      return createReviews({
+        ...{ reader, records: await recordsOf(run) },
+        summaryOf: ({ document }) => summaryOfChallenge(document, reader),
+      });
+    },
+  },
+  /** Creates requests, and keeps what was sent. */
+  creations: {
+    requires: ["session"],
+    common: [...CALLS, "logs", "policy"],
+    codes: ["WRONG_SESSION_KIND", "OUTCOME_UNKNOWN"],
+    make: creationsOf,
+  },
+  /** Shows what would be created; works offline. */
+  rehearsals: {
+    common: [...CALLS, "logs", "policy"],
+    codes: ["WRONG_SESSION_KIND"],
+    spares: "session",
+    make: rehearsalsOf,
+  },
   /** Everything up to a signature or a decision, without what could make one. */
   examination: {
     requires: ["session", "privateKey"],
@@ -250,26 +270,11 @@ const CAPABILITIES = {
       return policiesOf(load, words, decodeChallenge, config.plain("POLICY_FILE"), context.uid);
     },
   },
-  /** Throws what the policy would throw for this act; keeps nothing. */
-  judgement: {
-    common: ["policy"],
-    make: (run) => async (intent: Intent) => (await run.acts()).decide(intent),
-  },
   /** Writes to the audit trail that a session ended. Never throws. */
   noteLogout: {
     make: (run) => async () => {
       const books = await run.books().catch(() => undefined);
       await books?.note({ event: "logout", command: run.name });
-    },
-  },
-  /** Whether the policy has every note tagged. Throws POLICY_INVALID, POLICY_INSECURE. */
-  tagsNotes: {
-    common: ["policy"],
-    make: (run) => async () => {
-      const named = run.config.plain("POLICY_FILE");
-      if (levelOf(named) === "none") return false;
-      const { loadPolicies } = await import("../core/policy/load.ts");
-      return loadPolicies(named, run.context.uid).some(({ tagNotes }) => tagNotes);
     },
   },
   /** The audit trail for those who read it. */
@@ -363,6 +368,53 @@ export async function provide(
   const rows: Readonly<Record<string, Row>> = CAPABILITIES;
   for (const need of needs) made[need] = await rows[need]?.make(run);
   return made;
+}
+
+/** Reads, as far as the policies let this process read. */
+async function readerOf(run: Run): Promise<Reader> {
+  const { createReader } = await import("../core/api/api.ts");
+  const reader = createReader(run.access());
+  const named = run.config.plain("POLICY_FILE");
+  if (levelOf(named) === "none") return reader;
+  const { readable } = await import("../core/policy/reads.ts");
+  return readable(reader, named, run.context.uid);
+}
+
+async function checkRequest(document: Exact, options: CheckOptions) {
+  return (await import("../core/meaning/check.ts")).checkRequest(document, options);
+}
+
+/** What creating and its rehearsal share. */
+async function creatingOf(run: Run) {
+  const { log, config, context } = run;
+  const tagsNotes = async (): Promise<boolean> => {
+    const named = config.plain("POLICY_FILE");
+    if (levelOf(named) === "none") return false;
+    const { loadPolicies } = await import("../core/policy/load.ts");
+    return loadPolicies(named, context.uid).some(({ tagNotes }) => tagNotes);
+  };
+  return { books: await run.books(), log, tagsNotes, check: checkRequest };
+}
+
+async function creationsOf(run: Run) {
+  const { createCreations } = await import("../core/creations.ts");
+  const { createApi } = await import("../core/api/api.ts");
+  const api = createApi(run.access(), await run.acts());
+  return createCreations({ ...(await creatingOf(run)), api, records: await recordsOf(run) });
+}
+
+async function rehearsalsOf(run: Run) {
+  const { createRehearsals } = await import("../core/creations.ts");
+  const { createDraft } = await import("../core/api/api.ts");
+  return createRehearsals({
+    ...(await creatingOf(run)),
+    draft: createDraft(run.access()),
+    reader: await readerOf(run),
+    sessions: run.sessions(),
+    meaning: await import("../core/meaning/meaning.ts"),
+    judge: async (intent: Intent) => (await run.acts()).decide(intent),
+    now: run.context.now,
+  });
 }
 
 async function recordsOf({ state, runtime }: Run): Promise<Records> {

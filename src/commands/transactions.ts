@@ -5,7 +5,7 @@
 import * as v from "valibot";
 import { flag, id, json, required } from "../cli/argument.ts";
 import { group } from "../cli/command.ts";
-import { checkNew } from "./parts/check.ts";
+import { checkNew } from "../core/meaning/known.ts";
 import { command } from "./parts/command.ts";
 import { base, given, maybe } from "./parts/fields.ts";
 import { cursorListOf } from "./parts/resource.ts";
@@ -75,10 +75,14 @@ export const transactions = group("Transactions of an account, and fee estimates
       },
     ],
     fails: ["INVALID_REQUEST_DATA", "INVALID_AMOUNT"],
-    run: async ({ reader, ...host }, { accountId: account, transactionData, allowUnknown }) => {
+    run: async (
+      { reader, catalogue: { check }, log },
+      { accountId: account, transactionData, allowUnknown },
+    ) => {
       const { apiVersion: version } = await reader.session();
       const option = "--transactionData";
-      await checkNew(host, transactionData, { version, allowUnknown, option, purpose: "estimate" });
+      const options = { version, allowUnknown, option, purpose: "estimate" } as const;
+      await checkNew({ check, log }, transactionData, options);
       return reader.read("transactions.estimate", { accountId: account }, transactionData);
     },
   }),

@@ -83,6 +83,7 @@ const LADDER = [
     "signing",
     "belts",
     "reconcile",
+    "creations",
     "login",
     "device",
   ],

@@ -11,7 +11,7 @@ export const getChallenge = command({
     "Show `summary.text` to a person, and read `decoded`, before signing. Asking again may void a challenge that was fetched before.",
   ],
   effect: "read",
-  needs: ["approval", "reader", "records", "meaning"],
+  needs: ["reviews"],
   args: { id: REQUEST_ID, noSummary: NO_SUMMARY },
   output: () => {
     const { requestId, challenge, decoded, payloadSha256 } = Review();
@@ -23,11 +23,5 @@ export const getChallenge = command({
   examples: [
     { line: "requests getChallenge --id REQUEST_ID", means: "Challenge and its decoded content" },
   ],
-  run: async ({ approval, meaning, ...host }, args) => {
-    const challenge = await approval.askChallenge(host, args.id);
-    const summary = args.noSummary
-      ? undefined
-      : await meaning.summaryOfChallenge(challenge.document, host.reader);
-    return { requestId: args.id, summary, ...approval.shown(challenge) };
-  },
+  run: ({ reviews }, args) => reviews.challenge(args.id, args.noSummary),
 });

@@ -18,7 +18,7 @@ export const review = command({
     "A difference's `source`: server (the request there), record (what was sent from here), account (its name), rule, expect.",
   ],
   effect: "read",
-  needs: ["approval", "reader", "records", "meaning"],
+  needs: ["reviews"],
   args: {
     id: REQUEST_ID,
     challenge: material("A challenge fetched before; without it a new one is asked for."),
@@ -34,17 +34,5 @@ export const review = command({
       means: "Does the challenge say what the request says?",
     },
   ],
-  run: async ({ approval, meaning, ...host }, args) => {
-    const challenge =
-      args.challenge === undefined
-        ? await approval.askChallenge(host, args.id)
-        : approval.decodeChallenge(args.challenge);
-    const [found, summary] = await Promise.all([
-      approval.reviewOnline(host, args.id, challenge),
-      args.noSummary ? undefined : meaning.summaryOfChallenge(challenge.document, host.reader),
-    ]);
-    const report = approval.reviewReport(args.id, challenge, found, summary);
-    approval.requireCompared(found, report);
-    return report;
-  },
+  run: ({ reviews }, args) => reviews.review(args.id, args.challenge, args.noSummary),
 });

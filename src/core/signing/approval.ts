@@ -14,19 +14,8 @@ import { type Challenge, challengeOf, decodeChallenge } from "./challenge.ts";
 import { expectLeaves } from "./expectation.ts";
 import type { Decision } from "./field.ts";
 import { parseJws, verifyJws } from "./jws.ts";
-import {
-  accountIdsOf,
-  type Review,
-  type ReviewSource,
-  reviewChallenge,
-  reviewReport,
-  shown,
-} from "./review.ts";
-import { type Case, type Confirmation, mismatch, requireCompared } from "./verdict.ts";
-
-// What `requests getChallenge` and `requests review` need of the neighbours beside this file;
-// together they are one capability.
-export { decodeChallenge, requireCompared, reviewReport, shown };
+import { accountIdsOf, type Review, type ReviewSource, reviewChallenge, shown } from "./review.ts";
+import { type Case, type Confirmation, mismatch } from "./verdict.ts";
 
 /** Where requests and challenges come from, and what is remembered of them. */
 export interface ApprovalHost {

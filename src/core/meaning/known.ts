@@ -1,12 +1,10 @@
-/** A document held to the catalogue before it is sent. */
-import type { CheckOptions, UnknownType } from "../../core/meaning/check.ts";
+/** A document held to the catalogue of request types, which is loaded only then. */
 import type { Exact } from "../../io/json.ts";
 import type { Log } from "../../io/log.ts";
+import type { CheckOptions, UnknownType } from "./check.ts";
 
-interface Host {
-  readonly catalogue: {
-    check(document: Exact, options: CheckOptions): Promise<UnknownType | undefined>;
-  };
+interface Catalogue {
+  check(document: Exact, options: CheckOptions): Promise<UnknownType | undefined>;
   readonly log: Log;
 }
 
@@ -15,12 +13,12 @@ interface Host {
  * INVALID_REQUEST_DATA, INVALID_AMOUNT.
  */
 export async function checkNew(
-  { catalogue, log }: Host,
+  { check, log }: Catalogue,
   document: Exact,
   options: Partial<CheckOptions> & Pick<CheckOptions, "version">,
 ): Promise<void> {
   const create = { purpose: "create" as const, option: "--requestData", allowUnknown: false };
-  const unknown = await catalogue.check(document, { ...create, ...options });
+  const unknown = await check(document, { ...create, ...options });
   if (unknown === undefined) return;
   const name = JSON.stringify(unknown.type.slice(0, 100));
   const message = `The program does not know the data of ${name} requests: nothing in it was checked.`;

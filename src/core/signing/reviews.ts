@@ -1,0 +1,41 @@
+/** Challenges as a person sees them: what they say, and whether that is what the request says. */
+import type { Summary } from "../meaning/summary.ts";
+import { type ApprovalHost, askChallenge, reviewOnline } from "./approval.ts";
+import { type Challenge, decodeChallenge } from "./challenge.ts";
+import { reviewReport, shown } from "./review.ts";
+import { requireCompared } from "./verdict.ts";
+
+/** Shows challenges; what was seen is remembered for later signatures. */
+export interface Reviews {
+  /** A new challenge of the request, decoded. */
+  challenge(id: string, noSummary: boolean): Promise<unknown>;
+  /**
+   * The review of a challenge, or of a new one. Throws CHALLENGE_MISMATCH when it differs from the
+   * request, INVALID_CHALLENGE.
+   */
+  review(id: string, challenge: string | undefined, noSummary: boolean): Promise<unknown>;
+}
+
+export interface ReviewsHost extends ApprovalHost {
+  summaryOf(challenge: Challenge): Promise<Summary | undefined>;
+}
+
+export function createReviews(host: ReviewsHost): Reviews {
+  return {
+    async challenge(id, noSummary) {
+      const challenge = await askChallenge(host, id);
+      const summary = noSummary ? undefined : await host.summaryOf(challenge);
+      return { requestId: id, summary, ...shown(challenge) };
+    },
+    async review(id, given, noSummary) {
+      const challenge = given === undefined ? await askChallenge(host, id) : decodeChallenge(given);
+      const [found, summary] = await Promise.all([
+        reviewOnline(host, id, challenge),
+        noSummary ? undefined : host.summaryOf(challenge),
+      ]);
+      const report = reviewReport(id, challenge, found, summary);
+      requireCompared(found, report);
+      return report;
+    },
+  };
+}
