@@ -135,6 +135,13 @@ export function needsEvm({ shape, values }: Content): boolean {
 /** Kinds that `others` lists one by one. */
 const LISTED: ReadonlySet<Kind> = new Set(["text", "choice", "id", "gas", "gasPrice", "feeRate"]);
 
+/** Members that carry a meaning of their own, wherever they are. */
+const HIDDEN: readonly (readonly [name: RegExp, code: string, what: string])[] = [
+  [/contract_?(data|bytecode)|call_?data|function_?arguments/i, "CALL_NOT_DECODED", "A call"],
+  [/raw_?message|typed_?data|message_?data/i, "MESSAGE_NOT_DECODED", "A message"],
+  [/digest/i, "ONLY_A_HASH", "What a digest stands for"],
+];
+
 class Making {
   private readonly shown = new Set<Value>();
   private readonly warnings: Warning[] = [];
@@ -168,6 +175,7 @@ class Making {
     const recipient = this.recipient();
     const call = this.call();
     const message = this.message();
+    this.misplaced();
     this.testnet();
     const others = this.others();
     const notExplained = this.leftOver();
@@ -355,6 +363,17 @@ class Making {
         );
       },
     };
+  }
+
+  /** A call, a message or a digest in a place where the catalogue does not expect one. */
+  private misplaced(): void {
+    for (const path of this.content.unexplained) {
+      const found = HIDDEN.find(([name]) => name.test(path));
+      if (found === undefined) continue;
+      const [, code, what] = found;
+      this.warn(code, true, "notExplained", `${what} cannot be read: ${plain(path)}.`);
+      return;
+    }
   }
 
   private call(): Call | null {

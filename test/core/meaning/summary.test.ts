@@ -492,3 +492,21 @@ test("M28 without any facts a summary still says what it can", async () => {
   // Printed like any answer: nothing in it lacks a JSON form.
   expect(JSON.parse(encode(found)).version).toBe(1);
 });
+
+test.each([
+  [challenge({ contract_data: "0xd0e30db0" }, "ETHEREUM_LIKE_SEND"), "CALL_NOT_DECODED!"],
+  [challenge({ contractData: { abi: [] } }, "ETHEREUM_LIKE_NEW"), "CALL_NOT_DECODED!"],
+  [
+    { type: "APPROVE_MESSAGE", antireplay: "x", data: { message_data: { raw_message: "x" } } },
+    "MESSAGE_NOT_DECODED!",
+  ],
+  [
+    { type: "APPROVE_DIGESTS", antireplay: "x", data: { digests: [{ digest: "ab" }] } },
+    "ONLY_A_HASH!",
+  ],
+])(
+  "M33 a call, a message or a digest in an unexpected place is grave: %j",
+  async (document, code) => {
+    expect(codes(await summary(document))).toContain(code);
+  },
+);
