@@ -15,7 +15,7 @@ const NODE = join(ROOT, "node_modules/node26/bin/node");
 
 /** Why Prism cannot run here, or undefined. */
 export function whatIsMissing(document: Document | undefined): string | undefined {
-  if (document === undefined) return "the vendor's V1 document is not beside this repository";
+  if (document === undefined) return "V1_DOCUMENT names no file";
   if (!existsSync(NODE)) return "Node 26 (an optional dependency) is not installed";
   return existsSync(PRISM)
     ? undefined

@@ -1,8 +1,6 @@
-/**
- * The vendor's V1 document, 332 KB, which lies beside this repository and is not copied into it.
- */
-import { existsSync, readFileSync } from "node:fs";
+/** The vendor's V1 document, 332 KB, which is not part of this repository. */
 import { parse } from "yaml";
+import { notRun, textOf } from "../support/given.ts";
 
 export interface Schema {
   readonly $ref?: string;
@@ -35,17 +33,14 @@ export interface Document {
   readonly [other: string]: unknown;
 }
 
-export const PLACE = new URL(
-  "../../../shared/reference/enterprise-api-v1.openapi.yml",
-  import.meta.url,
-);
+const TEXT = textOf("V1_DOCUMENT");
 
-/** Undefined where the document is absent: tests then say which checks did not run. */
-export const DOCUMENT: Document | undefined = existsSync(PLACE)
-  ? (parse(readFileSync(PLACE, "utf8")) as Document)
-  : undefined;
+/** Undefined where the document is absent: tests that need it are skipped. */
+export const DOCUMENT: Document | undefined =
+  TEXT === undefined ? undefined : (parse(TEXT) as Document);
 
-export const NOT_THERE = `the vendor's V1 document is read from ${PLACE.pathname}, which is absent`;
+/** Behind the name of what is skipped. */
+export const WITHOUT_DOCUMENT = DOCUMENT === undefined ? notRun("V1_DOCUMENT") : "";
 
 export interface Listed {
   readonly method: string;

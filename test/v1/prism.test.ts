@@ -74,9 +74,10 @@ const SINGLE: readonly string[] = [
 
 const document = DOCUMENT;
 if (missing !== undefined || document === undefined) {
-  test("Prism: NOT RUN", () => {
-    process.stderr.write(`note: no request of the V1 client was validated by Prism: ${missing}\n`);
-  });
+  test.skipIf(true)(
+    `Prism validates every request of the V1 client (not run: ${missing})`,
+    () => undefined,
+  );
 } else {
   const listed = operationsOf(document);
   let counterpart: Counterpart;

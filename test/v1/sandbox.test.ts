@@ -7,7 +7,7 @@ import Ajv from "ajv";
 import addFormats from "ajv-formats";
 import { type Sandbox, startSandbox } from "../../src/sandbox/index.ts";
 import { V1 } from "../../src/sandbox/v1.ts";
-import { bare, DOCUMENT, NOT_THERE, operationAt, operationsOf } from "./document.ts";
+import { bare, DOCUMENT, operationAt, operationsOf, WITHOUT_DOCUMENT } from "./document.ts";
 
 /**
  * JSON Schema out of OpenAPI 3.0: `nullable`; and `oneOf` as `anyOf`, since the document's
@@ -27,9 +27,7 @@ function toJsonSchema(node: unknown): unknown {
 }
 
 if (DOCUMENT === undefined) {
-  test("V1 document: NOT COMPARED with the sandbox, it is not beside this repository", () => {
-    process.stderr.write(`note: ${NOT_THERE}; the sandbox was not compared with it\n`);
-  });
+  test.skipIf(true)(`the sandbox is what the V1 document says${WITHOUT_DOCUMENT}`, () => undefined);
 } else {
   const document = DOCUMENT;
   const listed = operationsOf(document);

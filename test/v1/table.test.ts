@@ -9,7 +9,7 @@ import { V2 } from "../../src/core/api/v2.ts";
 import { parseEndpoint } from "../../src/core/auth/endpoint.ts";
 import { exact } from "../../src/io/json.ts";
 import { failureOf } from "../support/failure.ts";
-import { bare, DOCUMENT, NOT_THERE, operationsOf } from "./document.ts";
+import { bare, DOCUMENT, operationsOf, WITHOUT_DOCUMENT } from "./document.ts";
 
 function operation(name: OperationName): Operation {
   const found = V1.operations[name];
@@ -279,9 +279,7 @@ test("what a generation lacks has a suggestion", () => {
 });
 
 if (DOCUMENT === undefined) {
-  test("V1 document: NOT COMPARED, it is not beside this repository", () => {
-    process.stderr.write(`note: ${NOT_THERE}; the table was not compared with it\n`);
-  });
+  test.skipIf(true)(`the table is what the V1 document says${WITHOUT_DOCUMENT}`, () => undefined);
 } else {
   const listed = operationsOf(DOCUMENT);
 

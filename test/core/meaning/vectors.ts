@@ -2,15 +2,11 @@
  * Real transactions and messages of the public clear-signing registry (CC0-1.0), which lie outside
  * this repository: TEST_VECTORS names their folder. Tests that need them are skipped without it.
  */
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-
-const FOLDER = process.env.TEST_VECTORS ?? "";
+import { notRun, textOf } from "../../support/given.ts";
 
 function casesOf<T>(file: string): readonly T[] | undefined {
-  const path = join(FOLDER, file);
-  if (FOLDER === "" || !existsSync(path)) return undefined;
-  return (JSON.parse(readFileSync(path, "utf8")) as { cases: readonly T[] }).cases;
+  const text = textOf("TEST_VECTORS", `calldata/${file}`);
+  return text === undefined ? undefined : (JSON.parse(text) as { cases: readonly T[] }).cases;
 }
 
 export interface TypedData {
@@ -32,4 +28,4 @@ export const TYPED_DATA = casesOf<{ readonly from: string; readonly typedData: T
 
 /** Behind the name of a group that is skipped. */
 export const WITHOUT_VECTORS =
-  TRANSACTIONS === undefined ? " (not run: TEST_VECTORS names no folder with them)" : "";
+  TRANSACTIONS === undefined ? notRun("TEST_VECTORS", "calldata/") : "";
