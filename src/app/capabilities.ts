@@ -456,6 +456,7 @@ export async function openActs(
     const { uid, now } = context;
     const own = await books();
     const policy = createPolicy({
+      isReadOnly: config.readOnly,
       policies: () => loadPolicies(config.plain("POLICY_FILE"), uid),
       isStopped: () => isStopped(),
       ...{ reader: createReader(api.access()), clock: api.clock, books: own },
@@ -523,9 +524,9 @@ export async function openBooks({ context, config }: Occasion, state: StateFolde
       hint: "Unset LEDGER_ENTERPRISE_AUDIT, or set it to ids or full.",
     });
   }
-  const { uid, pid, now } = context;
+  const { uid, pid, now, executable: exe } = context;
   return new Books({
-    ...{ state, now, detail: config.auditDetail, version: VERSION, agent: { uid, pid } },
+    ...{ state, now, detail: config.auditDetail, version: VERSION, agent: { uid, pid, exe } },
     level: () => levelOf(config.plain("POLICY_FILE")),
   });
 }

@@ -156,10 +156,18 @@ function openInput(context: Context, config: Config, { redactor, stop }: Runtime
 /** The command as it was asked for. */
 export interface Asked {
   readonly command: Command;
+  /** A dry run keeps nothing, a refusal neither. */
+  readonly isDryRun?: boolean;
   /** The time for the whole command; one with a time of its own has it from its values. */
   readonly timeoutMs: number;
   /** Its values; what reading them waits for is part of its time. */
   values(input: InputReader): Promise<Values> | Values;
+}
+
+/** A refusal that came before there was an intent. */
+async function noteRefusal(run: Run, { code, exit }: CliError): Promise<void> {
+  const books = await run.books().catch(() => undefined);
+  await books?.note({ event: "denied", command: run.name, result: { code, exit } });
 }
 
 type Values = Readonly<Record<string, unknown>>;
@@ -178,9 +186,10 @@ export async function invoke(asked: Asked, run: Run): Promise<unknown> {
     });
   }
   if (run.config.readOnly && changes(command.effect)) {
-    throw new CliError("READ_ONLY", {
-      message: `'${run.name}' would ${command.effect}, which is switched off.`,
-    });
+    const { readOnly } = await import("../core/policy/stage.ts");
+    const refusal = readOnly(run.name, command.effect === "sign");
+    if (asked.isDryRun !== true) await noteRefusal(run, refusal);
+    throw refusal;
   }
   run.deadline.limitTo(asked.timeoutMs);
   const values = await asked.values(run.input);

@@ -82,7 +82,8 @@ async function execute(argv: readonly string[], context: Context, parts: Parts):
     return read;
   };
   try {
-    const result = await invoke({ command: target, timeoutMs, values }, run);
+    const isDryRun = invocation.raw.has("dryRun");
+    const result = await invoke({ command: target, isDryRun, timeoutMs, values }, run);
     return await deliver(result, target, projection, context, parts);
   } finally {
     run.deadline.clear();

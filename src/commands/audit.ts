@@ -13,6 +13,10 @@ const Line = () =>
     event: v.string(),
     key: v.optional(v.string()),
     command: v.optional(v.string()),
+    request: v.optional(
+      v.looseObject({ id: v.optional(v.string()), type: v.optional(v.string()) }),
+    ),
+    result: v.optional(v.looseObject({ code: v.string(), exit: v.optional(v.number()) })),
     level: v.string(),
   });
 

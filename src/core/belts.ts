@@ -73,6 +73,7 @@ async function openIntent(
   decision: Decision | undefined,
 ): Promise<string> {
   const journal = pages.journal();
+  notePolicy(host, pages, intent.command);
   const now = host.now();
   const likeness = likenessOfIntent(intent);
   const again = intent.kind === "create" ? intent.again : undefined;
@@ -124,15 +125,27 @@ function closeIntent(pages: Pages, intent: Intent, key: string, outcome: Outcome
   );
 }
 
+/** Says that other policy files apply than at the last act. */
+function notePolicy({ policy }: BeltsHost, pages: Pages, command: string): void {
+  const files = policy.files?.();
+  const before = pages.journal().policySha256;
+  if (files === undefined || String(files) === String(before)) return;
+  pages.policy(files, { event: "policy", command, data: { policySha256: files, before } });
+}
+
 /** Keeps a refusal. One that cannot be kept is still a refusal. */
-async function keepDenial(
-  { books, log }: BeltsHost,
-  intent: Intent,
-  cause: unknown,
-): Promise<void> {
+async function keepDenial(host: BeltsHost, intent: Intent, cause: unknown): Promise<void> {
   if (!isDenial(cause)) return;
+  const { books, log } = host;
   try {
-    await books.alone(async (pages) => void pages.audit(denialOf(intent, cause)));
+    await books.alone(async (pages) => {
+      try {
+        notePolicy(host, pages, intent.command);
+      } finally {
+        // Also when the journal is broken.
+        pages.audit(denialOf(intent, cause));
+      }
+    });
   } catch {
     log.warn("AUDIT_INCOMPLETE", "A refusal could not be written to the audit trail.");
   }

@@ -1,98 +1,16 @@
 /** Journal and audit trail around an act: what is on disk, in which order, whatever goes wrong. */
-import { afterAll, expect, test } from "bun:test";
-import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { expect, test } from "bun:test";
+import { chmod, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Acts, type Intent } from "../../src/core/acts.ts";
-import { createStages } from "../../src/core/belts.ts";
-import { NO_POLICY } from "../../src/core/policy/stage.ts";
 import { likenessOf } from "../../src/core/signing/likeness.ts";
-import { Books } from "../../src/core/state/books.ts";
-import { StateFolder } from "../../src/core/state/folder.ts";
-import type { Session } from "../../src/core/state/session.ts";
 import { CliError } from "../../src/errors.ts";
 import { Exact } from "../../src/io/json.ts";
-import { Log } from "../../src/io/log.ts";
-import { Redactor } from "../../src/io/redact.ts";
-
-const root = await mkdtemp(join(tmpdir(), "belts-"));
-afterAll(() => rm(root, { recursive: true }));
-
-const SESSION: Session = {
-  version: 1,
-  kind: "api",
-  apiVersion: "v2",
-  origin: "https://vault.example",
-  basePath: "/v1/rest",
-  workspace: "minivault",
-  user: { id: "operator" },
-};
-
-function payment(amount: string, note?: string): Exact {
-  const data = { accountId: "account-one", transactionData: { amount, recipient: "0xb5" } };
-  return new Exact(JSON.stringify({ type: "CREATE_TRANSACTION", data, note }));
-}
-
-function create(body: Exact, again?: string): Intent {
-  return {
-    kind: "create",
-    operation: "requests.create",
-    command: "requests create",
-    session: SESSION,
-    requestId: undefined,
-    content: undefined,
-    body,
-    again,
-  };
-}
-
-let folders = 0;
-
-/** Acts over a state folder of their own. */
-function open(options: { readonly now?: () => number; readonly directory?: string } = {}) {
-  folders += 1;
-  const { now = Date.now, directory = join(root, String(folders)) } = options;
-  const warnings: string[] = [];
-  const log = new Log({
-    sink: { write: async (text) => void warnings.push(text) },
-    redactor: new Redactor(),
-    debug: false,
-    timestamps: false,
-    clock: now,
-  });
-  const uid = process.getuid?.();
-  const runtime = { now, sleep: async () => undefined, stop: new AbortController().signal };
-  const process_ = { pid: process.pid, hostname: "here", isAlive: () => true };
-  const state = new StateFolder({ path: directory, uid, ...process_ }, runtime);
-  const books = new Books({
-    ...{ state, now, detail: "ids", version: "1.0.0", agent: { uid, pid: process.pid } },
-    level: () => "none",
-  });
-  const stages = createStages({ books, policy: NO_POLICY, log, uid, now });
-  const acts = new Acts({ command: "requests create", deeds: [], stages: async () => stages });
-  const lines = async (name: "audit" | "journal"): Promise<Record<string, unknown>[]> => {
-    const chain = books[name];
-    const texts = await Promise.all(
-      chain.files().map((file) => readFile(join(directory, name, file), "utf8")),
-    );
-    return texts.flatMap((text) =>
-      text
-        .trimEnd()
-        .split("\n")
-        .map((line) => JSON.parse(line)),
-    );
-  };
-  return { acts, books, directory, lines, warnings };
-}
-
-async function failureOf(work: Promise<unknown>): Promise<CliError> {
-  const cause = await work.then(
-    () => undefined,
-    (failure: unknown) => failure,
-  );
-  if (cause instanceof CliError) return cause;
-  throw new Error("it did not fail with an error of ours");
-}
+import {
+  createIntent as create,
+  failing as failureOf,
+  openActs as open,
+  payment,
+} from "../support/acts.ts";
 
 const unknown = () => Promise.reject(new CliError("OUTCOME_UNKNOWN", { message: "Lost." }));
 

@@ -134,7 +134,7 @@ function readMembers(given: Members, known: readonly Member[], at: string, found
     if (one === undefined || named(given, one.name).length > 1) {
       found.unexplained.push(...leavesOf(node, path));
     } else if (one.kind === "object" && node.kind === "object") {
-      readMembers(node.members, allMembers(one), path, found);
+      readMembers(node.members, fittingMembers(one, node.members), path, found);
     } else if (node.kind !== "null") {
       const text = textOf(node);
       if (text === undefined && !WHOLE.has(one.kind))
@@ -142,6 +142,22 @@ function readMembers(given: Members, known: readonly Member[], at: string, found
       else found.values.push({ kind: one.kind, name: one.name, path, text, node });
     }
   }
+}
+
+/**
+ * The members that an object may have: an alternative whose choice says otherwise is another one.
+ * Where none fits, those of all.
+ */
+function fittingMembers(one: Member, given: Members): Member[] {
+  const { members = [], either = [] } = one;
+  const fitting = either.filter((alternative) =>
+    alternative.every(
+      ({ kind, name, values = [] }) =>
+        kind !== "choice" ||
+        named(given, name).every(([, node]) => values.includes(textOf(node) ?? "")),
+    ),
+  );
+  return fitting.length === 0 ? allMembers(one) : [...members, ...fitting.flat()];
 }
 
 /** The members of an object, of all its alternatives. */

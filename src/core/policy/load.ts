@@ -140,9 +140,13 @@ function checkRules(policy: v.InferOutput<typeof PolicyFile>, path: string): voi
     toBase(rule.perRequest, rule.asset.decimals, path, `${place}.perRequest`);
     if (rule.fees !== "none") toBase(rule.fees.max, rule.fees.decimals, path, `${place}.fees.max`);
     for (const type of rule.transactionTypes) {
-      const kinds = shapeOf("CREATE_TRANSACTION", type)?.data.flatMap(kindsOf) ?? [];
+      const members = shapeOf("CREATE_TRANSACTION", type)?.data ?? [];
+      const kinds = members.flatMap(kindsOf);
       if (!kinds.includes("amount") || !kinds.includes("address") || kinds.includes("call"))
         throw invalid(path, `${place}.transactionTypes`, "Only payments can be allowed.");
+      const hasStrategy = members.some(({ name }) => name === "fees_strategy");
+      if (!hasFeesOf(rule, kinds.includes("fee"), hasStrategy))
+        throw invalid(path, `${place}.fees`, `They are not the fees of ${type}.`);
     }
     if (!windows.some((window) => covers(window, rule, rule.asset)))
       throw invalid(path, place, "No window covers the rule.");
@@ -152,6 +156,12 @@ function checkRules(policy: v.InferOutput<typeof PolicyFile>, path: string): voi
   }
   for (const [at, { amount, asset }] of windows.entries())
     toBase(amount, asset.decimals, path, `windows.${at}.amount`);
+}
+
+/** Whether a rule bounds the fee of a type that has one, and names strategies where it has them. */
+function hasFeesOf({ fees }: AllowRule, hasFee: boolean, hasStrategy: boolean): boolean {
+  if (fees === "none") return !hasFee && !hasStrategy;
+  return hasFee && (fees.strategies !== "none") === hasStrategy;
 }
 
 interface Kinds {

@@ -1,4 +1,5 @@
 /** The policy as the acts ask it: decide before anything is kept, reserve under the lock. */
+import { CliError } from "../../errors.ts";
 import { Exact, encode, member } from "../../io/json.ts";
 import type { Intent } from "../acts.ts";
 import type { Reader } from "../api/api.ts";
@@ -39,6 +40,11 @@ export interface Decision {
 export interface PolicyStage {
   /** Throws POLICY_DENIED, POLICY_INVALID, POLICY_INSECURE, READ_ONLY. Keeps nothing. */
   decide(intent: Intent, journal: Journal, uid: number | undefined): Promise<Decision>;
+  /**
+   * Digests of the files that apply now; undefined while one cannot be used. Absent where no policy
+   * can apply.
+   */
+  files?(): readonly string[] | undefined;
 }
 
 /** Allows everything: no policy file applies. */
@@ -53,6 +59,8 @@ export const NO_POLICY: PolicyStage = {
 };
 
 export interface PolicyHost {
+  /** True where everything that writes or signs is switched off (LEDGER_ENTERPRISE_READ_ONLY). */
+  readonly isReadOnly?: boolean;
   /** The files that apply now, read anew for each decision. Throws POLICY_INVALID, POLICY_INSECURE. */
   policies(): readonly Policy[];
   /** True when the stop file is there, or cannot be looked for. */
@@ -65,7 +73,16 @@ export interface PolicyHost {
 /** Decides by the files of this machine. */
 export function createPolicy(host: PolicyHost): PolicyStage {
   return {
+    files() {
+      try {
+        return host.policies().map(({ sha256 }) => sha256);
+      } catch (cause) {
+        if (cause instanceof CliError) return undefined;
+        throw cause;
+      }
+    },
     async decide(intent, journal, uid) {
+      if (host.isReadOnly === true) throw readOnly(intent.command, intent.kind === "sign");
       if (host.isStopped()) throw denied(undefined, "stopped");
       const policies = host.policies();
       const [first] = policies;
@@ -103,6 +120,13 @@ export function createPolicy(host: PolicyHost): PolicyStage {
       };
     },
   };
+}
+
+/** The refusal of a command that writes, or signs, while LEDGER_ENTERPRISE_READ_ONLY is set. */
+export function readOnly(command: string, signs: boolean): CliError {
+  return new CliError("READ_ONLY", {
+    message: `'${command}' would ${signs ? "sign" : "write"}, which is switched off.`,
+  });
 }
 
 function decisionOf(intent: Intent): PolicyDecision {

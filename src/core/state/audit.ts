@@ -68,6 +68,7 @@ export interface AuditHost {
 }
 
 const MOST_RULES = 20;
+const LONGEST_PATH = 512;
 
 /** The line, its members in the order of format v1. */
 export function auditDraft(facts: AuditFacts, host: AuditHost, level: Level): LineDraft {
@@ -82,7 +83,7 @@ export function auditDraft(facts: AuditFacts, host: AuditHost, level: Level): Li
       origin: session?.origin,
       workspace: session?.workspace,
       user: session?.user?.id,
-      agent: { uid, pid, exe },
+      agent: { uid, pid, exe: exe?.slice(0, LONGEST_PATH) },
       request,
       digests,
       decision: decision === undefined ? undefined : { rules, policySha256: decision.policySha256 },

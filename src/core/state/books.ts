@@ -12,7 +12,7 @@ import {
   auditDraft,
   type Level,
 } from "./audit.ts";
-import { broken, Chain, type Head } from "./chain.ts";
+import { broken, Chain, type Head, type LineDraft } from "./chain.ts";
 import type { StateFolder } from "./folder.ts";
 import {
   type EndFacts,
@@ -177,13 +177,21 @@ export class Pages {
     this.append(journal, intentDraft({ ...facts, audit }, this.host.level()));
   }
 
+  /** Appends to both that other policy files apply than before; `sha256` are their digests. */
+  policy(sha256: readonly string[], audited: AuditFacts): void {
+    const journal = this.books.read();
+    this.audit(audited);
+    const members = { policySha256: sha256 };
+    this.append(journal, { event: "policy", members, level: this.host.level() });
+  }
+
   /** Appends how an act ended to the journal, then to the audit trail. */
   close(event: "outcome" | "reconciled", facts: EndFacts, audited: AuditFacts): void {
     this.append(this.books.read(), endDraft(event, facts, this.host.level()));
     this.audit(audited);
   }
 
-  private append(journal: Journal, draft: ReturnType<typeof intentDraft>): void {
+  private append(journal: Journal, draft: LineDraft): void {
     const head = this.books.journal.append([draft]);
     journal.take({
       ...draft.members,

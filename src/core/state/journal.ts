@@ -90,6 +90,8 @@ export class Journal {
   private readonly byLikeness = new Map<string, string[]>();
   /** Where the audit trail was when the last intent was written. */
   audit: string | undefined;
+  /** Digests of the policy files at the last act; empty before the first one. */
+  policySha256: readonly string[] = [];
   /** When a broken journal was begun anew, ms since 1970: what was before is not known. */
   restartedAt: number | undefined;
 
@@ -100,6 +102,8 @@ export class Journal {
     else if (line.event === "outcome" || line.event === "reconciled")
       this.end(line as unknown as EndFacts, time);
     else if (line.event === "restarted") this.restartedAt = time;
+    else if (line.event === "policy" && Array.isArray(line.policySha256))
+      this.policySha256 = line.policySha256.map(String);
     if (typeof line.audit === "string") this.audit = line.audit;
   }
 

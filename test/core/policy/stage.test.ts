@@ -1,0 +1,148 @@
+/** The policy as acts ask it: what is refused first, what is kept, and which clock it believes. */
+import { expect, test } from "bun:test";
+import type { Reader } from "../../../src/core/api/api.ts";
+import { ApiClock } from "../../../src/core/api/clock.ts";
+import type { Policy } from "../../../src/core/policy/load.ts";
+import { createPolicy } from "../../../src/core/policy/stage.ts";
+import { Exact } from "../../../src/io/json.ts";
+import { createIntent, failing, openActs } from "../../support/acts.ts";
+import { ACCOUNT, DAY, FILE, HOSTING, policyOf, sent } from "../../support/policy.ts";
+
+const MINUTE = 60_000;
+const NOON = Date.UTC(2026, 10, 28, 12);
+const { decimals: _, ...USDC_UNITS } = HOSTING.asset;
+
+/** The same policy in base units, so that nothing but the account is asked for. */
+const UNITS = {
+  ...FILE,
+  allow: [
+    {
+      ...{ ...HOSTING, asset: USDC_UNITS, perRequest: "3000000000" },
+      fees: { strategies: ["SPEED"], max: "10000000000000000" },
+    },
+  ],
+  windows: [
+    { ...DAY, asset: USDC_UNITS, amount: "3000000" },
+    { ...DAY, id: "gas", asset: { currency: "ethereum" }, amount: "500000000000000000" },
+  ],
+};
+
+/** Acts under a policy; the API's clock and the local one are the test's. */
+function open(options: { readonly isReadOnly?: boolean; readonly directory?: string } = {}) {
+  const time = { local: NOON, api: NOON, elapsed: 0 };
+  const files: { now: readonly Policy[] } = { now: [policyOf(UNITS)] };
+  const clock = new ApiClock(
+    () => time.local,
+    () => time.elapsed,
+  );
+  const account = { id: ACCOUNT.id, name: ACCOUNT.name, currency: "ethereum" };
+  const answer = new Exact(JSON.stringify({ ...account, contractAddress: ACCOUNT.contract }));
+  const reader = {
+    async read(name: string) {
+      if (name !== "accounts.get") throw new Error(`asked for ${name}`);
+      clock.saw(new Date(time.api).toUTCString());
+      return answer;
+    },
+  } as unknown as Reader;
+  const here = openActs({
+    now: () => time.local,
+    ...(options.directory === undefined ? {} : { directory: options.directory }),
+    policy: (books) =>
+      createPolicy({
+        ...{ policies: () => files.now, isStopped: () => false, reader, clock, books },
+        isReadOnly: options.isReadOnly === true,
+      }),
+  });
+  const pass = (ms: number) => {
+    time.local += ms;
+    time.api += ms;
+    time.elapsed += ms;
+  };
+  let works = 0;
+  const pay = (amount: string) => {
+    const intent = createIntent(new Exact(JSON.stringify(sent({ amount }))));
+    const work = async () => {
+      works += 1;
+      return `R${works}`;
+    };
+    return here.acts.perform(intent, work, (id) => id);
+  };
+  return { ...here, time, files, pass, pay, sent: () => works };
+}
+
+async function fieldOf(work: Promise<unknown>): Promise<unknown> {
+  const { code, facts } = await failing(work);
+  expect(code).toBe("POLICY_DENIED");
+  return (facts.details as { field: unknown }).field;
+}
+
+test("A13 READ_ONLY is the first rule of the policy, and its refusal is a line", async () => {
+  const { pay, sent: works, lines } = open({ isReadOnly: true });
+  expect((await failing(pay("1"))).code).toBe("READ_ONLY");
+  expect(works()).toBe(0);
+  expect((await lines("audit")).at(-1)).toMatchObject({
+    ...{ event: "denied", command: "requests create", result: { code: "READ_ONLY", exit: 2 } },
+  });
+});
+
+test("C4 the audit trail says when other policy files apply, before the act that they allow", async () => {
+  const { pay, files, lines } = open();
+  const [first] = files.now;
+  const other = policyOf({ ...UNITS, id: "other" });
+  await pay("1");
+  await pay("2");
+  files.now = [other];
+  await pay("3");
+  files.now = [];
+  await pay("4");
+  const seen = (await lines("audit")).flatMap(({ event, data, key }) =>
+    event === "policy" || event === "intent"
+      ? [[event, event === "policy" ? data : typeof key]]
+      : [],
+  );
+  expect(seen).toEqual([
+    ["policy", { policySha256: [first?.sha256], before: [] }],
+    ["intent", "string"],
+    ["intent", "string"],
+    ["policy", { policySha256: [other.sha256], before: [first?.sha256] }],
+    ["intent", "string"],
+    ["policy", { policySha256: [], before: [other.sha256] }],
+    ["intent", "string"],
+  ]);
+});
+
+test("C4 a refused act tells of a changed policy, too; a dry run tells of nothing", async () => {
+  const { acts, pay, files, lines } = open();
+  await acts.decide(createIntent(new Exact(JSON.stringify(sent({ amount: "1" })))));
+  expect(await lines("audit")).toEqual([]);
+  files.now = [policyOf({ ...UNITS, stopped: true })];
+  expect(await fieldOf(pay("1"))).toBe("stopped");
+  expect((await lines("audit")).map(({ event }) => event)).toEqual(["genesis", "policy", "denied"]);
+});
+
+test("A10 a local clock that the API does not confirm denies, and recovers by itself", async () => {
+  const { pay, time } = open();
+  time.local = NOON + 6 * MINUTE;
+  expect(await fieldOf(pay("1"))).toBe("clock");
+  time.local = NOON - 6 * MINUTE;
+  expect(await fieldOf(pay("1"))).toBe("clock");
+  time.local = NOON + 4 * MINUTE;
+  expect(await pay("1")).toBe("R1");
+});
+
+test("A10 neither clock frees room early when it is set; the day that passes does", async () => {
+  const { pay, pass, time, directory } = open();
+  await pay("2000000");
+  expect(await fieldOf(pay("1000001"))).toBe("window");
+  // A Date that is behind the largest one does not turn the clock back, and none turns it on.
+  time.api -= 4 * MINUTE;
+  expect(await fieldOf(pay("1000001"))).toBe("window");
+  time.local += 25 * 60 * MINUTE;
+  expect(await fieldOf(pay("1000001"))).toBe("window");
+  expect(await fieldOf(open({ directory }).pay("1000001"))).toBe("window");
+  time.local -= 25 * 60 * MINUTE;
+  pass(24 * 60 * MINUTE - 1);
+  expect(await fieldOf(pay("1000001"))).toBe("window");
+  pass(4 * MINUTE + 2000);
+  expect(await pay("1000001")).toBe("R2");
+});
