@@ -85,6 +85,7 @@ test("A1 A14 an allowed payment is created, signed and approved; each counts onc
   );
   expect([approved.exit, approved.error]).toEqual([0, undefined as never]);
   const events = ((await here.run("audit", "list")).document.results as Json[]).slice(2);
+  expect(events.shift()).toMatchObject({ event: "policy", agent: { exe: expect.any(String) } });
   expect(events.map(({ event }) => event)).toEqual([
     "intent",
     "outcome",
