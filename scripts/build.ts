@@ -163,7 +163,7 @@ async function finish(outfile: string, target: Target): Promise<void> {
 
 /**
  * node-hid looks for its native half in folders that an executable has not: exactly the target's
- * own is put into it (SPEC §9).
+ * own is put into it (specification §9).
  */
 function embedAddon({ hid }: Target): Bun.BunPlugin {
   const missing = `throw Object.assign(new Error("No USB addon is made for this platform"), { code: "ERR_ADDON_MISSING" })`;

@@ -83,8 +83,8 @@ function environmentOf(
 }
 
 /**
- * Runs one command and shows what it is for, the command and its result. Throws StepFailed unless it
- * exits with 0.
+ * Runs one command and shows what it is for, the command and its result. Throws StepFailed unless
+ * it exits with 0.
  */
 async function runStep(
   stage: Stage,

@@ -98,7 +98,9 @@ gh attestation verify ${asset} --repo ${REPOSITORY} \\
 and for the npm package \`npm audit signatures\`.`;
 }
 
-/** docs/commands.md: each command with its effect, its summary, and where all of it is described. */
+/**
+ * docs/commands.md: each command with its effect, its summary, and where all of it is described.
+ */
 export function commandPage(facts: readonly CommandFacts[]): string {
   const groups = new Set(
     facts

@@ -1,6 +1,6 @@
 /**
  * The skill's reference files, made from the command values: one for each group, one for what
- * stands alone, one for errors.
+ * is alone, one for errors.
  */
 import { FACTS } from "../src/app/capabilities.ts";
 import type { Argument } from "../src/cli/argument.ts";
@@ -31,7 +31,7 @@ export function references(root: Group): Map<string, string> {
   return files;
 }
 
-const MADE = `Made from the program itself; \`${PROGRAM} schema …\` gives the same as JSON.`;
+const MADE = `Made from the program itself; \`${PROGRAM} schema …\` prints the same as JSON.`;
 
 function page(
   title: string,
@@ -72,7 +72,7 @@ function optionLine(name: string, argument: Argument<unknown>): string {
       : ` ${limits.minimum} to ${limits.maximum}.`;
   const preset = typeof fallback === "number" ? ` Default ${fallback}.` : "";
   const must = required ? " Required." : "";
-  return `- \`--${name}${value}\`: ${description}${range}${preset}${must}${many ? " May stand several times." : ""}`;
+  return `- \`--${name}${value}\`: ${description}${range}${preset}${must}${many ? " May be repeated." : ""}`;
 }
 
 function resultOf(command: Command): string[] {

@@ -1,11 +1,11 @@
 /**
  * The one table of failures: code → exit code, whether trying again can help, and the general
- * remedy. A throw site knows only the code; the exit never stands anywhere else.
+ * remedy. A throw site knows only the code; the exit is defined nowhere else.
  */
 
 /**
- * What an exit code says, for help, schema and skill. 129, 130 and 143 follow from a signal, with or
- * without a document.
+ * What an exit code says, for help, schema and skill. 129, 130 and 143 follow from a signal, with
+ * or without a document.
  */
 export const EXIT_CODES = {
   0: "success",
@@ -34,7 +34,10 @@ function again(exit: ErrorEntry["exit"], hint: string): ErrorEntry {
   return { exit, retryable: true, hint };
 }
 
-/** Every code that a failure document can have (SPEC §1); `schema errors` prints this table. */
+/**
+ * Every code that a failure document can have (specification §1); `schema errors` prints this
+ * table.
+ */
 export const ERRORS = {
   // Command line
   UNKNOWN_COMMAND: fail(2, "Run with --help to see the commands."),
@@ -50,12 +53,12 @@ export const ERRORS = {
   INVALID_ARGUMENT: fail(2, "Correct the value; --help shows what is accepted."),
   INVALID_PATH: fail(2, "Give a file that can be read, or a folder that exists or can be made."),
 
-  // JSON that the caller gives
+  // JSON from the caller
   INVALID_JSON: fail(
     2,
     "Give one JSON object inline, as @file, or as - for standard input; quote it for your shell.",
   ),
-  JSON_DUPLICATE_KEY: fail(2, "Each key may stand once in an object."),
+  JSON_DUPLICATE_KEY: fail(2, "Write each key once in an object."),
   INVALID_REQUEST_DATA: fail(2, 'The request needs a "type" (a non-empty string) and its "data".'),
   PAYLOAD_TOO_LARGE: fail(2, "Send less: a document may have 1 MiB."),
 

@@ -18,7 +18,8 @@ export class Serving {
 }
 
 /**
- * Text in place of a document, for the few commands whose result is a script or a guide (SPEC §1).
+ * Text in place of a document, for the few commands whose result is a script or a guide
+ * (specification §1).
  */
 export class Text {
   constructor(readonly content: string) {}

@@ -1,6 +1,6 @@
 /**
- * W: a refusal names the thing, in every form of the program: what was given, why it is refused, and
- * the command, variable or spelling that is right.
+ * W: a refusal names the thing, in every form of the program: what was given, why it is refused,
+ * and the command, variable or spelling that is right.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, writeFileSync } from "node:fs";
@@ -60,7 +60,7 @@ const OFFLINE: readonly Refusal[] = [
     what: "a doubled key is named by its place",
     argv: [...CREATE, '{"data":{"to":1,"to":2}}'],
     code: "JSON_DUPLICATE_KEY",
-    message: "--requestData is not valid JSON: a key stands twice in one object, at /data/to.",
+    message: "--requestData is not valid JSON: a key appears twice in one object, at /data/to.",
   },
   ...["utf16.json", "utf16-without-mark.json"].map((name) => ({
     what: `a file in UTF-16 (${name})`,

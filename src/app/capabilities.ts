@@ -202,11 +202,11 @@ const CAPABILITIES = {
     make: creationsOf,
   },
   /** Shows what would be created; works offline. */
-  rehearsals: {
+  dryRuns: {
     common: [...CALLS, "logs", "policy"],
     codes: ["WRONG_SESSION_KIND"],
     spares: "session",
-    make: rehearsalsOf,
+    make: dryRunsOf,
   },
   /** Everything up to a signature or a decision, without what could make one. */
   examination: {
@@ -384,7 +384,7 @@ async function checkRequest(document: Exact, options: CheckOptions) {
   return (await import("../core/meaning/check.ts")).checkRequest(document, options);
 }
 
-/** What creating and its rehearsal share. */
+/** What creating and its dry run share. */
 async function creatingOf(run: Run) {
   const { log, config, context } = run;
   const tagsNotes = async (): Promise<boolean> => {
@@ -403,10 +403,10 @@ async function creationsOf(run: Run) {
   return createCreations({ ...(await creatingOf(run)), api, records: await recordsOf(run) });
 }
 
-async function rehearsalsOf(run: Run) {
-  const { createRehearsals } = await import("../core/creations.ts");
+async function dryRunsOf(run: Run) {
+  const { createDryRuns } = await import("../core/creations.ts");
   const { createDraft } = await import("../core/api/api.ts");
-  return createRehearsals({
+  return createDryRuns({
     ...(await creatingOf(run)),
     draft: createDraft(run.access()),
     reader: await readerOf(run),
@@ -643,7 +643,7 @@ async function openSandbox(options: SandboxOptions) {
     return await startSandbox(options);
   } catch (cause) {
     if (cause instanceof InvalidSeed) {
-      const message = "--seed is no workspace that can be served.";
+      const message = "--seed is not a valid workspace document.";
       throw new CliError("INVALID_ARGUMENT", {
         message,
         field: "--seed",

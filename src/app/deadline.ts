@@ -9,7 +9,7 @@ export class Deadline {
   /** Fires at the end of the time, and on the interrupt. */
   readonly signal: AbortSignal;
 
-  /** `leftMs`: milliseconds from now; undefined is no end. */
+  /** `leftMs`: milliseconds from now; undefined means that it has no end. */
   constructor(
     private leftMs: number | undefined,
     interrupt: AbortSignal,

@@ -120,7 +120,7 @@ export function openRun(occasion: Occasion): Run {
   return { ...occasion, ...made, apiClock, state, sessions, access, books, acts, key };
 }
 
-/** Makes a value at its first use, and gives the same one ever after. */
+/** Makes a value at its first use, and returns the same one afterwards. */
 export function once<T>(make: () => T): () => T {
   let made: { readonly value: T } | undefined;
   return () => {
@@ -135,7 +135,9 @@ function openState(context: Context, runtime: Runtime): StateFolder {
   return new StateFolder({ path, uid, pid, hostname, isAlive }, runtime);
 }
 
-/** Never reads a file that holds a configured secret; standard input once, never a terminal (C19). */
+/**
+ * Never reads a file that holds a configured secret; standard input once, never a terminal (C19).
+ */
 function openInput(context: Context, config: Config, { redactor, stop }: Runtime): InputReader {
   let used = false;
   return {

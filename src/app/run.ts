@@ -1,6 +1,6 @@
 /**
  * One run: argv → exit code. Parses, has the command invoked, emits its result or the one failure
- * document (SPEC §1). Commands return data; nothing else prints.
+ * document (specification §1). Commands return data; nothing else prints.
  */
 import type { InputReader } from "../cli/argument.ts";
 import type { Command, Group } from "../cli/command.ts";
@@ -21,8 +21,8 @@ import { FACTS } from "./capabilities.ts";
 import { invoke, openConfig, openRun } from "./invoke.ts";
 
 /**
- * Runs one command line; never throws and never exits. 129, 130 and 143 are left to main.ts, which knows
- * the signal.
+ * Runs one command line; never throws and never exits. 129, 130 and 143 are left to main.ts, which
+ * knows the signal.
  */
 export async function run(argv: readonly string[], context: Context): Promise<number> {
   const redactor = new Redactor();
@@ -76,8 +76,7 @@ async function execute(argv: readonly string[], context: Context, parts: Parts):
     const read = await interpret(invocation, target, input);
     const wanted = projectionOf(target, read.fields);
     if (read.dryRun !== true) projection = wanted;
-    // An answer that nobody can read must not be caused: a closed stdout is found before anything
-    // changes (OUT-7).
+    // Check that stdout is open before anything changes (OUT-7).
     if (changes(target.effect)) await context.stdout.write("");
     return read;
   };
@@ -195,7 +194,9 @@ const DONE = {
 /** An id may be anything that a server answered. */
 const LONGEST_ID = 128;
 
-/** One line for each write whose answer nobody sees (SPEC §1). True when there was one. */
+/**
+ * One line for each write whose answer was not printed (specification §1). True when there was one.
+ */
 function reportDeeds(deeds: readonly Deed[], log: Log): boolean {
   for (const { kind, requestId, key } of deeds) {
     const id = requestId?.slice(0, LONGEST_ID);
@@ -210,8 +211,8 @@ function reportDeeds(deeds: readonly Deed[], log: Log): boolean {
 }
 
 /**
- * SPEC §1: when stdout is not a terminal and stderr is, a failure also says one line to the person
- * there.
+ * specification §1: when stdout is not a terminal and stderr is, a failure also says one line to
+ * the person there.
  */
 function reportToPerson(error: CliError, context: Context, log: Log): void {
   if (!context.stdoutIsTerminal && context.stderrIsTerminal) log.failure(error.code, error.message);
@@ -227,7 +228,7 @@ function logTrace(error: CliError, log: Log): void {
   }
 }
 
-/** The failure document of SPEC §1. */
+/** The failure document of specification §1. */
 function failureDocument(error: CliError): Record<string, unknown> {
   const {
     message,

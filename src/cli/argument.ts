@@ -7,7 +7,7 @@ import { decodeUtf8, type Exact, exact, JsonError } from "../io/json.ts";
 
 /** Reads what an option names instead of holding it: `@file`, or `-` for standard input. */
 export interface InputReader {
-  /** Whether a part of `text` may be quoted back: no secret stands in it. */
+  /** Whether a part of `text` may be quoted back: no secret is in it. */
   mayQuote(text: string): boolean;
   file(path: string, maxBytes: number): Promise<Uint8Array>;
   /** Throws INVALID_JSON-worthy errors itself when standard input is a terminal. */
@@ -36,7 +36,7 @@ export interface Limits {
   readonly maxBytes?: number;
 }
 
-/** One option: what it is for, what it accepts, and what it gives. */
+/** One option: its purpose, the values that it accepts, and the value that it returns. */
 export interface Argument<T> {
   readonly kind: ArgumentKind;
   readonly description: string;
@@ -96,7 +96,7 @@ export function required<T>(argument: Argument<T | undefined>): Argument<T> {
   return { ...argument, required: true, fallback: undefined };
 }
 
-/** Lets the option stand several times; the values keep their order. */
+/** Lets the option be given several times; the values keep their order. */
 export function many<T>(argument: Argument<T | undefined>): Argument<readonly T[]> {
   return { ...argument, many: true, fallback: argument.required ? undefined : [] };
 }
@@ -122,7 +122,7 @@ export function text(
   });
 }
 
-/** An id as it may stand in a path (NET-9): `[A-Za-z0-9._~-]{1,128}`, and not `.` or `..`. */
+/** An id that can be part of a path (NET-9): `[A-Za-z0-9._~-]{1,128}`, and not `.` or `..`. */
 export function id(description: string): Argument<string | undefined> {
   return optional("id", description, "<id>", { maxLength: 128 }, (raw, option) => {
     if (!/^[A-Za-z0-9._~-]{1,128}$/.test(raw) || /^\.{1,2}$/.test(raw)) {
@@ -189,7 +189,7 @@ export function oneOf<const C extends string>(
   });
 }
 
-/** True when it stands there; it takes no value (A12). */
+/** True when the flag is given; it takes no value (A12). */
 export function flag(description: string): Argument<boolean> {
   return {
     kind: "flag",
@@ -220,7 +220,7 @@ export function path(description: string): Argument<string | undefined> {
   return optional("path", description, "<path>", { maxLength: 4096 }, (raw, option) => {
     if (raw.length > 4096 || raw.includes("\u0000") || /^~(\/|$)/.test(raw)) {
       throw new CliError("INVALID_PATH", {
-        message: `${option} is no usable path.`,
+        message: `${option} is not a valid path.`,
         field: option,
         hint: "Write the path out: '~' is expanded by the shell only when it is not quoted.",
       });
@@ -254,7 +254,9 @@ export function json(description: string): Argument<Exact | undefined> {
 /** A key path that may appear in a sentence of ours: nothing in it reads like an instruction. */
 const PLAIN_PATH = /^(\/[A-Za-z0-9_]{1,40}){1,10}$/;
 
-/** Why a text is not the document that `option` takes; `mayQuote` says that its words may be shown. */
+/**
+ * Why a text is not the document that `option` takes; `mayQuote` says that its words may be shown.
+ */
 function unreadable(cause: JsonError, option: string, mayQuote: boolean): CliError {
   const where = PLAIN_PATH.test(cause.path) ? `, at ${cause.path}` : "";
   const reason = cause.message.replace(/\.$/, "");

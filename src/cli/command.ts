@@ -43,7 +43,7 @@ export interface Command {
   readonly effect: Effect;
   readonly needs: readonly string[];
   readonly args: ArgumentMap;
-  /** What stands behind the command without an option name, for the few that take it. */
+  /** Values after the command that have no option name, for the few commands that take them. */
   readonly operands: Argument<readonly string[]> | undefined;
   /** Codes of its own, beyond those that follow from what it needs, takes and changes. */
   readonly fails: readonly ErrorCode[];

@@ -8,7 +8,9 @@ import { kebab, optionsOf } from "./parse.ts";
 
 /** How a shell goes on. */
 interface Completion {
-  /** `words`: one of them; `part`: the same, and the word goes on; `files`: the shell's own paths. */
+  /**
+   * `words`: one of them; `part`: the same, and the word goes on; `files`: the shell's own paths.
+   */
   readonly form: "words" | "part" | "files";
   /** The beginning of the word that stays as it is, such as `--requestData=@`. */
   readonly prefix: string;
@@ -18,10 +20,10 @@ interface Completion {
 const NOTHING: Completion = { form: "words", prefix: "", words: [] };
 
 /**
- * The answer as lines: the form and the prefix, then a word and its meaning on each line, with a tab
- * between. `asked` is the word under the cursor behind a dot, since some shells drop an empty
- * argument, and then the words before it. `open` gives the registry, or the part of it that a first
- * word needs.
+ * The answer as lines: the form and the prefix, then a word and its meaning on each line, with a
+ * tab between. `asked` is the word under the cursor behind a dot, since some shells drop an empty
+ * argument, and then the words before it. `open` returns the registry, or the part of it that a
+ * first word needs.
  */
 export async function completionText(
   asked: readonly string[],

@@ -6,7 +6,7 @@
  */
 export type Effect = "read" | "write" | "sign" | "local" | "session";
 
-/** True when a person must agree before such a command runs (SPEC §8). */
+/** True when a person must agree before such a command runs (specification §8). */
 export function changes(effect: Effect): boolean {
   return effect === "write" || effect === "sign";
 }

@@ -60,7 +60,7 @@ export class Projection {
   }
 
   /**
-   * The chosen members of one object, in the order of the object. What is no object has none to
+   * The chosen members of one object, in the order of the object. Anything else has none to
    * choose from and stays as it is.
    */
   private project(item: Exact, paths: readonly Path[], prefix: string): Exact {

@@ -1,10 +1,10 @@
-/** The options that every command takes (SPEC §3). */
+/** The options that every command takes (specification §3). */
 import { flag, seconds, type Values, withDefault } from "./argument.ts";
 
-/** How long a command may take when nobody says otherwise. */
+/** Seconds that a command may take without `--timeout`. */
 export const DEFAULT_TIMEOUT_SECONDS = 30;
 
-/** The options that every command takes (SPEC §3). */
+/** The options that every command takes (specification §3). */
 export const GLOBALS = {
   pretty: flag("Indent the JSON by two spaces."),
   debug: flag("Log each step to standard error, without secrets."),

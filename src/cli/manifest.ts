@@ -13,7 +13,7 @@ export interface OptionFacts {
   readonly type: string;
   readonly description: string;
   readonly required: boolean;
-  /** May stand several times. */
+  /** May be given several times. */
   readonly many?: true;
   readonly default?: unknown;
   readonly minimum?: number;
@@ -28,8 +28,8 @@ export interface CommandFacts {
   readonly summary: string;
   readonly effect: Effect;
   /**
-   * True for every command that a person must agree to before it runs: it writes or signs (SPEC
-   * §8).
+   * True for every command that a person must agree to before it runs: it writes or signs
+   * (specification §8).
    */
   readonly needsConfirmation: boolean;
   /** What must be there: "session", "address", "privateKey", "device". */

@@ -1,7 +1,7 @@
 /**
- * Strict argv → one command and its raw values, or a usage error (SPEC §3, catalogue A). Nothing is
- * guessed and nothing is ignored: unknown, repeated, missing and surplus arguments are all refused,
- * with the nearest right spelling.
+ * Strict argv → one command and its raw values, or a usage error (specification §3, catalogue A).
+ * Nothing is guessed and nothing is ignored: unknown, repeated, missing and surplus arguments are
+ * all refused, with the nearest right spelling.
  */
 import { CliError } from "../errors.ts";
 import type { Argument, ArgumentMap, InputReader } from "./argument.ts";
@@ -188,7 +188,7 @@ function readOption(
   const given = raw.get(name);
   if (given !== undefined && !argument.many) {
     throw new CliError("DUPLICATE_OPTION", {
-      message: `--${name} stands twice.`,
+      message: `--${name} is given more than once.`,
       field: `--${name}`,
     });
   }
@@ -247,7 +247,7 @@ function findOption(spelled: string, options: ArgumentMap, target: Command | Gro
 /** Where an option that a group does not know may belong. */
 function placeOf(target: Command | Group): string | undefined {
   if (target.kind === "command") return undefined;
-  return `A command's options stand after its name, which is one of: ${[...target.members.keys()].join(", ")}.`;
+  return `A command's options come after its name. The name is one of: ${[...target.members.keys()].join(", ")}.`;
 }
 
 /**

@@ -10,7 +10,7 @@ import { GLOBALS, SHORT } from "./globals.ts";
 import { type Facts, needsOf } from "./manifest.ts";
 
 /**
- * A citty command for `target`, named by the words that lead to it. The global options stand at the
+ * A citty command for `target`, named by the words that lead to it. The global options are at the
  * root only.
  */
 function toCitty(target: Command | Group, name: string, isRoot = true): CommandDef {
@@ -44,7 +44,7 @@ function globalArgs(): ArgsDef {
 }
 
 function argOf(name: string, argument: Argument<unknown>): ArgsDef[string] {
-  const description = `${argument.description}${argument.many ? " May stand several times." : ""}${limitsOf(argument)}`;
+  const description = `${argument.description}${argument.many ? " May be repeated." : ""}${limitsOf(argument)}`;
   const alias = [...SHORT].filter(([, long]) => long === name).map(([short]) => short.slice(1));
   if (argument.kind === "flag") return { type: "boolean", description, alias };
   return {
@@ -93,7 +93,7 @@ export async function renderHelp(
   return `${sections.filter((section) => section !== "").join("\n\n")}\n`;
 }
 
-/** citty's text with its columns aligned to the left, and without what stands there twice. */
+/** citty's text with its columns aligned to the left, and without repeated entries. */
 function arrange(usage: string, name: string): string {
   const rows = usage
     .replace(` (${name})`, "")

@@ -19,7 +19,9 @@ const generate = command({
   needs: ["files"],
   args: {
     out: path("File for the private key; must not exist."),
-    stdout: flag("Print the private key in the JSON instead; whoever sees the output can sign."),
+    stdout: flag(
+      "Print the private key in the JSON instead. Everyone who sees the output can sign.",
+    ),
   },
   output: () =>
     v.looseObject({

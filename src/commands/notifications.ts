@@ -7,7 +7,7 @@ import { command } from "./parts/command.ts";
 
 /**
  * The notification, token-exact, for a reader who should not take it from anywhere else; null when
- * it is no JSON.
+ * it is not JSON.
  */
 function payloadOf(body: Uint8Array): Exact | null {
   try {

@@ -36,7 +36,7 @@ const LOADERS: Readonly<Record<string, Loader>> = {
 
 /**
  * The part of the registry that a command line beginning with `word` can mean; all of it when that
- * is no part's name.
+ * is not the name of a part.
  */
 export async function openRegistry(word?: string): Promise<Group> {
   const names = word !== undefined && Object.hasOwn(LOADERS, word) ? [word] : Object.keys(LOADERS);

@@ -1,4 +1,4 @@
-/** A workspace on loopback, to rehearse against. */
+/** A workspace on loopback, for trials. */
 import * as v from "valibot";
 
 import { integer, json, path, seconds } from "../cli/argument.ts";
@@ -40,7 +40,7 @@ async function keep(
 }
 
 export const sandbox = group(
-  "A Ledger Enterprise workspace on this machine, in memory, to rehearse against.",
+  "A Ledger Enterprise workspace on this machine, in memory, for trials.",
   {
     start: command({
       summary:

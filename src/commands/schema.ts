@@ -1,4 +1,7 @@
-/** `schema`: the program described for a machine, from the same values that run it (SPEC §8). */
+/**
+ * `schema`: the program described for a machine, from the same values that run it (specification
+ * §8).
+ */
 import * as v from "valibot";
 import { many, text } from "../cli/argument.ts";
 import { type Command, type Group, walk } from "../cli/command.ts";
@@ -50,7 +53,7 @@ const Failures = v.looseObject({
   common: v.record(v.string(), v.array(v.string())),
 });
 
-/** The document of every failure (SPEC §1). */
+/** The document of every failure (specification §1). */
 const FAILURE = v.looseObject({
   error: v.looseObject({
     code: v.string(),

@@ -1,6 +1,6 @@
 /**
- * The guide for agents that ships inside the program: print it, install it, see how copies stand
- * (SPEC §8).
+ * The guide for agents that ships inside the program: print it, install it, check installed copies
+ * (specification §8).
  */
 import * as v from "valibot";
 import { flag, oneOf, path } from "../cli/argument.ts";
@@ -123,7 +123,7 @@ const list = command({
 const SCOPES: readonly Scope[] = ["project", "user"];
 
 const doctor = command({
-  summary: "Say how installed copies stand to this program's skill.",
+  summary: "Compare installed copies with this program's skill.",
   notes: [
     "current; outdated: install again; newer: upgrade the program; modified: changed since, or not installed by this program; absent.",
     "Without options every known folder is looked at, and those with a copy are listed.",

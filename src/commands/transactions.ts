@@ -44,7 +44,7 @@ export const transactions = group("Transactions of an account, and fee estimates
   list: cursorListOf({
     summary: "List transactions, of one account or on V1 of all.",
     notes: [
-      "Order: API V1 gives the newest first. For API V2 no order is documented: sort by `createdAt` where it matters.",
+      "Order: API V1 returns the newest first. For API V2 no order is documented: sort by `createdAt` where it matters.",
     ],
     operation: "transactions.list",
     item: Transaction,

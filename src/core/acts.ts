@@ -69,12 +69,14 @@ export type Outcome =
   | { readonly state: "done"; readonly requestId: string | undefined }
   /** Definitely not carried out. */
   | { readonly state: "refused"; readonly error: CliError }
-  /** Perhaps carried out: OUTCOME_UNKNOWN, or a failure that nobody foresaw. */
+  /** Perhaps carried out: OUTCOME_UNKNOWN, or an unexpected failure. */
   | { readonly state: "unknown"; readonly error: CliError | undefined };
 
-/** What stands between an intent and its work. */
+/** The checks between an intent and its work. */
 export interface Stages {
-  /** Returns when the act is allowed; throws when not. Also asked by dry runs, so it keeps nothing. */
+  /**
+   * Returns when the act is allowed; throws when not. Also asked by dry runs, so it keeps nothing.
+   */
   decide(intent: Intent): Promise<void>;
   /** Keeps that `decide` refused an act that was meant. Never throws. */
   denied(intent: Intent, cause: unknown): Promise<void>;

@@ -1,5 +1,5 @@
 /**
- * What stands between an intent and its work: the policy decides, the journal knows it before it is
+ * The checks between an intent and its work: the policy decides, the journal knows it before it is
  * sent, the audit trail says so. One set of these serves one peer; a guard makes one for each.
  */
 import { createHash } from "node:crypto";
@@ -236,7 +236,7 @@ async function duplicate(
   const ago = Math.max(0, Math.round((now - record.time) / 1000));
   const what =
     record.state === "open"
-      ? "was sent and nobody knows yet what became of it"
+      ? "was sent, and its outcome is not known yet"
       : "was created less than ten minutes ago";
   return new CliError("DUPLICATE_SUSPECTED", {
     message: `A request like this one ${what}; nothing was sent.`,

@@ -36,9 +36,11 @@ export interface Creations {
 }
 
 /** Shows what would be created. */
-export interface Rehearsals {
-  /** The request as it would be sent, and what it means; throws what `create` would throw before. */
-  rehearse(order: CreationOrder & { readonly noSummary: boolean }): Promise<unknown>;
+export interface DryRuns {
+  /**
+   * The request as it would be sent, and what it means; throws what `create` would throw before.
+   */
+  create(order: CreationOrder & { readonly noSummary: boolean }): Promise<unknown>;
 }
 
 interface Common {
@@ -56,7 +58,7 @@ export interface CreationHost extends Common {
   notAsSent?(session: Session, request: Exact): Promise<void>;
 }
 
-export interface RehearsalHost extends Common {
+export interface DryRunHost extends Common {
   readonly draft: Draft;
   readonly reader: Reader;
   readonly sessions: Pick<SessionStore, "read">;
@@ -127,10 +129,10 @@ export function createCreations(host: CreationHost): Creations {
 }
 
 /** Shows what `createCreations` would send; sends reads only. */
-export function createRehearsals(host: RehearsalHost): Rehearsals {
+export function createDryRuns(host: DryRunHost): DryRuns {
   const { draft, books, meaning, reader, sessions } = host;
   return {
-    async rehearse({ requestData: given, coin, allowUnknown, noSummary, ...order }) {
+    async create({ requestData: given, coin, allowUnknown, noSummary, ...order }) {
       const tag = order.tag || (coin === undefined && (await host.tagsNotes()));
       requireNoTag(creationOf(given, coin, tag).request);
       const document = tag ? withTag(given, tagOf(books.newKey(), undefined)) : given;

@@ -1,7 +1,7 @@
 /**
  * Looks at everything that a command will need and says what is wrong with it, without changing
- * anything. Each check stands alone: what one of them cannot learn is left to the one that can. No
- * value of a setting appears, only where it comes from.
+ * anything. Each check is independent: what one of them cannot learn is left to the one that can.
+ * No value of a setting appears, only where it comes from.
  */
 import { CliError, ERRORS, type ErrorCode } from "../errors.ts";
 import { CHANNEL, VERSION } from "../version.ts";
@@ -51,7 +51,7 @@ export interface Patient {
   signerKey(): Promise<Uint8Array>;
   skills(): Promise<readonly Inspection[]>;
   /**
-   * What stands between this program and the open Vault application of a device; throws the DEVICE_
+   * What keeps this program from the open Vault application of a device; throws the DEVICE_
    * codes. Sends nothing to a server.
    */
   device(): Promise<DeviceState>;
@@ -100,7 +100,7 @@ function warn(check: string, message: string, fix: string, details?: unknown): F
   return { check, status: "warn", message, fix, ...(details === undefined ? {} : { details }) };
 }
 
-/** A failure as a finding; what is no CliError is a defect and goes on. */
+/** A failure as a finding; anything but a CliError is a defect and is thrown on. */
 function problem(check: string, cause: unknown): Finding {
   if (!(cause instanceof CliError)) throw cause;
   const { message, hint, details } = cause.facts;
@@ -183,7 +183,7 @@ function checkProtection({ config, state }: Patient): Finding[] {
   const policies = loadPolicies(named, state().uid);
   const facts = policies.map(({ id, sha256, path }) => ({ id, sha256, path }));
   const message =
-    "Protection level advisory: the policy stops mistakes, and nobody who uses these credentials with another program.";
+    "Protection level advisory: the policy stops mistakes. It does not stop another program that uses these credentials.";
   return [ok("protection", message, { policies: facts })];
 }
 
@@ -191,7 +191,9 @@ function checkState(patient: Patient): Finding[] {
   const state = patient.state();
   const exposed = state.exposed("records");
   if (exposed.length === 0)
-    return [ok("state", "Nobody else can read or change the state folder.", { path: state.path })];
+    return [
+      ok("state", "Only this user can read or change the state folder.", { path: state.path }),
+    ];
   return exposed.map((path) => ({
     check: "state",
     status: "problem",
@@ -215,7 +217,7 @@ async function sessionOf(patient: Patient): Promise<Session | undefined> {
 async function checkSessionFile({ config, sessions }: Patient): Promise<Finding[]> {
   const session = await sessions().read();
   if (session === undefined)
-    return [warn("session", "Nobody is logged in.", "Run 'login api' or 'login device'.")];
+    return [warn("session", "There is no session.", "Run 'login api' or 'login device'.")];
   checkSession(session, config);
   return [ok("session", `There is a session, made by 'login ${session.kind}'.`)];
 }

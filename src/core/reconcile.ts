@@ -27,7 +27,9 @@ export interface Verdict {
   readonly key: string;
   readonly verdict: "found" | "absent" | "ambiguous" | "undetermined";
   readonly id?: string;
-  /** `tag`: the key is in its note. `content`: it asks for the same; a twin cannot be told apart. */
+  /**
+   * `tag`: the key is in its note. `content`: it asks for the same; a twin cannot be told apart.
+   */
   readonly certainty?: "tag" | "content";
   /** Ids of requests that could be it. */
   readonly candidates?: readonly string[];
@@ -36,7 +38,7 @@ export interface Verdict {
 /** The list lags behind the write, and clocks differ. */
 const WIDER_MS = 120_000;
 const TOO_EARLY_MS = 60_000;
-/** Only an absence that was found this long after the last byte gives room back. */
+/** Only an absence that was found this long after the last byte frees room. */
 const FREED_MS = 15 * 60 * 1000;
 const MOST_REQUESTS = 1000;
 
@@ -231,8 +233,8 @@ async function compareAll(
 
 /**
  * Whether a request on the server asks for what was sent: everything that both say agrees, and the
- * server says nothing of the content that was not sent. What the server leaves out is no difference
- * on V1, which shows less.
+ * server says nothing of the content that was not sent. A member that the server leaves out is not
+ * a difference on V1, which shows less.
  */
 function isEqual(body: Exact | undefined, content: Exact | undefined): boolean {
   const sent = body && member(bareRequest(body), "data");

@@ -6,7 +6,7 @@
 /**
  * The bytes of `text`, or undefined unless it is canonical base64: the standard or the URL-safe
  * alphabet and not both, padding correct or absent, no other character, trailing bits zero (RFC
- * 4648 §3.5). The empty text gives no bytes.
+ * 4648 §3.5). The empty text means zero bytes.
  */
 export function decodeBase64(text: string): Uint8Array | undefined {
   const body = text.replace(/={1,2}$/, "");

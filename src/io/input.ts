@@ -30,8 +30,8 @@ interface InputOptions {
 }
 
 /**
- * Whether others can read a file that holds a secret of `uid`, or change it. A group may read a file
- * of root's: that is how container platforms hand out secrets.
+ * Whether others can read a file that holds a secret of `uid`, or change it. A group may read a
+ * file of root's: that is how container platforms hand out secrets.
  */
 export function isOpenToOthers(stats: Stats, uid: number | undefined): boolean {
   if (uid === undefined || !stats.isFile()) return false;
@@ -172,8 +172,8 @@ async function readChunk(
 }
 
 /**
- * Everything a stream gives, to its end. Throws PAYLOAD_TOO_LARGE above `maxBytes`, IO_ERROR when
- * the stream fails.
+ * Everything that a stream contains, to its end. Throws PAYLOAD_TOO_LARGE above `maxBytes`,
+ * IO_ERROR when the stream fails.
  */
 async function readStream(stream: NodeJS.ReadableStream, maxBytes: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];

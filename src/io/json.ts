@@ -29,7 +29,7 @@ export type Node =
   | { readonly kind: "null" };
 
 /**
- * Checks a text from outside and gives the document without insignificant white space. Throws
+ * Checks a text from outside and returns the document without insignificant white space. Throws
  * JsonError; callers name the code.
  */
 export function exact(text: string, options?: ScanOptions): Exact {
@@ -57,7 +57,7 @@ export function parsePlain(bytes: Uint8Array): unknown {
 }
 
 /**
- * Compact JSON of plain values, in which an `Exact` stands for itself. Members that are undefined
+ * Compact JSON of plain values, in which an `Exact` is copied as it is. Members that are undefined
  * are left out. Anything without a lossless JSON form (other classes, numbers that a double does
  * not hold exactly) is a defect of the caller: TypeError.
  */
@@ -107,7 +107,7 @@ const BRACE_END = 0x7d;
  */
 export function members(document: Exact): ReadonlyArray<readonly [key: string, value: Exact]> {
   const { text } = document;
-  if (text.charCodeAt(0) !== BRACE) throw new TypeError("The document is no object.");
+  if (text.charCodeAt(0) !== BRACE) throw new TypeError("The document is not an object.");
   const found: (readonly [string, Exact])[] = [];
   for (let at = 1; text.charCodeAt(at) === QUOTE; ) {
     const colon = endOfString(text, at);
@@ -118,10 +118,10 @@ export function members(document: Exact): ReadonlyArray<readonly [key: string, v
   return found;
 }
 
-/** The elements of an array, as slices of the document. TypeError when it is no array. */
+/** The elements of an array, as slices of the document. TypeError when it is not an array. */
 export function elements(document: Exact): readonly Exact[] {
   const { text } = document;
-  if (text.charCodeAt(0) !== BRACKET) throw new TypeError("The document is no array.");
+  if (text.charCodeAt(0) !== BRACKET) throw new TypeError("The document is not an array.");
   const found: Exact[] = [];
   for (let at = 1; at < text.length - 1; ) {
     const end = endOfValue(text, at);
@@ -131,7 +131,7 @@ export function elements(document: Exact): readonly Exact[] {
   return found;
 }
 
-/** One member's value, or undefined when the document has none of that name or is no object. */
+/** One member's value, or undefined when the document has none of that name or is not an object. */
 export function member(document: Exact, key: string): Exact | undefined {
   const { text } = document;
   if (text.charCodeAt(0) !== BRACE) return undefined;
@@ -152,7 +152,7 @@ export function endOfString(text: string, at: number): number {
   return end + 1;
 }
 
-/** True when an odd number of backslashes stands before `at`. */
+/** True when an odd number of backslashes precedes `at`. */
 function isEscaped(text: string, at: number): boolean {
   let first = at;
   while (text.charCodeAt(first - 1) === BACKSLASH) first -= 1;
@@ -185,7 +185,7 @@ export function endOfScalar(text: string, at: number): number {
   return end;
 }
 
-/** The text that a string token stands for. */
+/** The text that a string token encodes. */
 export function decodeString(token: string): string {
   return token.includes("\\") ? (JSON.parse(token) as string) : token.slice(1, -1);
 }
@@ -249,7 +249,7 @@ export function print(node: Node): string {
 
 /**
  * The two-space form of compact JSON, as `JSON.stringify(…, 2)` lays it out; `depth` is where the
- * text will stand.
+ * text will be.
  */
 export function pretty(text: string, depth = 0): string {
   const parts: string[] = [];

@@ -1,7 +1,7 @@
 /**
- * The log: lines on stderr, for people (SPEC §1). Never needed to understand the outcome, and so
- * never a reason to fail (L06). Callers log what a whitelist allows (SEC-2); the redactor and the
- * visible form of unsafe characters are the second line.
+ * The log: lines on stderr, for people (specification §1). Never needed to understand the outcome,
+ * and so never a reason to fail (L06). Callers log what a whitelist allows (SEC-2); the redactor
+ * and the visible form of unsafe characters are the second line.
  */
 import type { ConsolaInstance } from "consola/basic";
 import type { Redactor } from "./redact.ts";

@@ -148,9 +148,9 @@ class Bounded {
 
 /**
  * Kills every process of the child's group. The child led the group, so the group's number is the
- * child's. Before the system reports the child's end, nobody else can have that number. After it, a
- * number that a group still uses is not given away; so a process with this number is another one,
- * and its group is left alone.
+ * child's. Before the system reports the child's end, no other process can have that number. After
+ * it, a number that a group still uses is not given away; so a process with this number is another
+ * one, and its group is left alone.
  */
 function killGroup(child: ChildProcess): void {
   const { pid } = child;

@@ -25,7 +25,7 @@ export interface ProxyName {
 
 /**
  * Reads the value of HTTPS_PROXY; undefined for anything but an http or https URL. A `%` without
- * two hexadecimal digits stands for itself, as curl reads it.
+ * two hexadecimal digits means itself, as curl reads it.
  */
 export function parseProxy(text: string): ProxyServer | undefined {
   const value = text.trim();

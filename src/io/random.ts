@@ -1,5 +1,5 @@
 /**
- * Names that nobody can guess. The global generator serves: loading node:crypto for it would cost
+ * Names that cannot be guessed. The global generator serves: loading node:crypto for it would cost
  * every command some milliseconds.
  */
 

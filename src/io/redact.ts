@@ -14,13 +14,13 @@ import {
   tree,
 } from "./json.ts";
 
-/** What stands in place of a secret. */
+/** The text in place of a secret. */
 export const REDACTED = "[redacted]";
 
 /**
  * A secret of up to three characters is not masked by value: it would be found everywhere, which
- * destroys the output and tells the secret. One of four to seven is masked where it stands alone,
- * not inside a longer word or number ("test" in "bitcoin_testnet1" is data).
+ * destroys the output and tells the secret. One of four to seven is masked where it is a word of
+ * its own, not inside a longer word or number ("test" in "bitcoin_testnet1" is data).
  */
 const SHORTEST = 4;
 const SHORTEST_ANYWHERE = 8;
@@ -100,8 +100,8 @@ function isNumberStart(code: number): boolean {
 }
 
 /**
- * A whole line of base64: the words of a PEM's headers ("Proc-Type: 4,ENCRYPTED") are no secret and
- * stand in our own messages.
+ * A whole line of base64: the words of a PEM's headers ("Proc-Type: 4,ENCRYPTED") are not secret
+ * and appear in our own messages.
  */
 const PEM_LINE = /^[A-Za-z0-9+/=]{8,}(?=\r?$)/gm;
 
@@ -258,7 +258,7 @@ function mayStand(text: string, start: number, needle: string): boolean {
 /**
  * Names whose values are secrets. Not "everything with token or key in it": `tokenMint`,
  * `token_address`, `contractAddress` and `publicKey` are what a person must see before approving,
- * and `apiKeyId` is no secret.
+ * and `apiKeyId` is not a secret.
  */
 const SECRET_NAME =
   /^(proxy)?authorization$|^(set)?cookie2?$|^(access|refresh|id|auth|bearer)token$|apikey$|secret|privatekey|passw|passphrase/;

@@ -11,7 +11,7 @@ export interface Runtime {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
   /** Fires at the end of the command's time, and when the user interrupts it. */
   readonly stop: AbortSignal;
-  /** Runs what has a time of its own, such as waiting for a person; the command's stands still. */
+  /** Runs what has a time of its own, such as waiting for a person; the command's is paused. */
   patiently<T>(work: () => Promise<T>): Promise<T>;
   /** Told the `Date` of each answer of the API. */
   sawDate?(date: string | null): void;

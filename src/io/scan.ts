@@ -1,6 +1,6 @@
 /**
  * The strict reader of JSON from outside: RFC 8259 in one pass over the characters, without
- * recursion. It makes no values; it decides whether a text is acceptable and gives it without
+ * recursion. It makes no values; it decides whether a text is acceptable and returns it without
  * insignificant white space, token by token as it arrived.
  */
 import { escapeUnsafe } from "./unsafe.ts";
@@ -22,7 +22,10 @@ export interface ScanOptions {
 const MAX_DEPTH = 512;
 const QUOTED_CHARACTERS = 40;
 const PATH_CHARACTERS = 200;
-/** Up to so many keys of one object are compared one by one, which is faster than hashing them. */
+/**
+ * Up to this number of keys, those of one object are compared one by one: it is faster than
+ * hashing.
+ */
 const FEW_KEYS = 8;
 /** So many keys of an object are expected again in the next one. */
 const REMEMBERED_KEYS = 64;
@@ -37,7 +40,7 @@ export class JsonError extends Error {
     /** Place of a duplicate key, as `/data/0/to`, at most 200 characters; empty otherwise. */
     readonly path = "",
     /**
-     * What stands at the position: at most 40 characters, escaped; empty where that explains
+     * The text at the position: at most 40 characters, escaped; empty where that explains
      * nothing.
      */
     readonly found = "",
@@ -68,8 +71,8 @@ export function decodeUtf8(
 }
 
 /**
- * Whether bytes are UTF-16, as some Windows shells write files: they begin with its byte order mark,
- * or every other of the first bytes is 0, which no text in UTF-8 has.
+ * Whether bytes are UTF-16, as some Windows shells write files: they begin with its byte order
+ * mark, or every other of the first bytes is 0, which no text in UTF-8 has.
  */
 function isUtf16([first, second, third, fourth]: Uint8Array): boolean {
   if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) return true;
@@ -169,7 +172,7 @@ class Frame {
     private readonly twin: readonly string[],
   ) {}
 
-  /** The key token that stands next if this object goes on like its twin. */
+  /** The key token that is next if this object goes on like its twin. */
   get expected(): string | undefined {
     return this.own === undefined ? this.twin[this.count] : undefined;
   }
@@ -230,7 +233,7 @@ class Scanner {
     return this.parts.join("");
   }
 
-  /** Takes the container's end if it stands here. */
+  /** Takes the container's end if it is here. */
   private closes(frame: Frame): boolean {
     if (this.text.charCodeAt(this.at) !== (frame.isObject ? BRACE_END : BRACKET_END)) return false;
     this.at += 1;
@@ -264,7 +267,7 @@ class Scanner {
     const token = this.text.slice(start, this.at);
     frame.key = token;
     if (frame.add(token, isPlain ? token.slice(1, -1) : (JSON.parse(token) as string))) return;
-    throw new JsonError("duplicate", "A key stands twice in one object.", start, this.path());
+    throw new JsonError("duplicate", "A key appears twice in one object.", start, this.path());
   }
 
   /** Takes a scalar, or opens a container; true when it opened one. */
@@ -320,7 +323,7 @@ class Scanner {
     while (isDigit(this.text.charCodeAt(this.at)));
   }
 
-  /** Takes a string token; true when no escape stands in it. */
+  /** Takes a string token; true when it has no escape. */
   private string(): boolean {
     const { text } = this;
     let plain = true;
@@ -416,7 +419,7 @@ function isDigit(code: number): boolean {
 function loneSurrogate(at: number): JsonError {
   return new JsonError(
     "surrogate",
-    "A string holds half of a surrogate pair, which is no Unicode text.",
+    "A string contains half of a surrogate pair, which is not valid Unicode.",
     at,
   );
 }

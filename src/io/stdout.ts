@@ -44,7 +44,7 @@ export function streamSink(stream: NodeJS.WritableStream): Sink {
 }
 
 /**
- * A list written as it arrives (SPEC §1, `--all`): batches of items, then the members that close
+ * A list written as it arrives (specification §1, `--all`): batches of items, then the members that close
  * the document.
  */
 export interface StreamedList {

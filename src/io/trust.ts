@@ -13,9 +13,9 @@ const MOST_LINKS = 40;
 
 /**
  * Follows `path` part by part and returns the first that belongs to neither root nor `uid`, or that
- * group or others may write to; a sticky folder is no exception. Undefined when there is none. Of a
- * link, both its own folders and its target's count. Throws the system's error for a part that is
- * missing or cannot be looked at, and ELOOP.
+ * group or others may write to; a sticky folder is not an exception. Undefined when there is none.
+ * Of a link, both its own folders and its target's count. Throws the system's error for a part that
+ * is missing or cannot be looked at, and ELOOP.
  */
 export function findDistrusted(path: string, uid: number): Distrusted | undefined {
   let links = 0;

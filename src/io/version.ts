@@ -6,7 +6,7 @@ import { writeSync } from "node:fs";
 import { isClosedAtStart } from "./closed.ts";
 
 /**
- * Prints the version when that is all the command line asks for, and gives the exit code: 0, or 1
+ * Prints the version when that is all the command line asks for, and returns the exit code: 0, or 1
  * when stdout is lost. Otherwise undefined.
  */
 export function announce(argv: readonly string[], version: string): number | undefined {

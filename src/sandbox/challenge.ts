@@ -232,7 +232,7 @@ function isSignedBy(publicKey: string, text: string, signature: Buffer): boolean
       signature,
     );
   } catch {
-    return false; // the registered key is no point of the curve
+    return false; // the registered key is not a point of the curve
   }
 }
 

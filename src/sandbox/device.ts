@@ -47,7 +47,7 @@ export class Devices {
     this.#clock = clock;
   }
 
-  /** The challenge for a device's key; without a key handle for one that nobody here owns. */
+  /** The challenge for a device's key; without a key handle for one that no user here owns. */
   askLogin({ workspace }: World, publicKey: string): object {
     const user = [...workspace.users.values()].find(
       (one) => isSameKey(one.pubKey, publicKey) && one.status === "ACTIVE",
@@ -83,7 +83,7 @@ export class Devices {
 
   /**
    * Channels by public key for all devices that the request waits for now; empty but for `success`
-   * when it waits for nobody.
+   * when it does not wait for a person.
    */
   channels({ workspace }: World, request: VaultRequest): object {
     if (request.state !== "PENDING_APPROVAL") return { success: true };
@@ -92,13 +92,13 @@ export class Devices {
     );
     const owners = users.filter((user) => user.device !== undefined && user.pubKey !== "");
     // An object without a channel would say that the request is closed.
-    const nobody = { [`04${"00".repeat(64)}`]: this.#channel([Buffer.from([0])]) };
+    const noUser = { [`04${"00".repeat(64)}`]: this.#channel([Buffer.from([0])]) };
     const entries = owners.map((user): [string, object] => {
       const actions = actionsOf(request, Buffer.from(this.#random(32)));
       this.#channels.set(`${request.id} ${user.id}`, { actions });
       return [user.pubKey.toUpperCase(), this.#channel(actions)];
     });
-    return entries.length === 0 ? nobody : Object.fromEntries(entries);
+    return entries.length === 0 ? noUser : Object.fromEntries(entries);
   }
 
   /**

@@ -92,7 +92,7 @@ const EFFECTS: Readonly<Record<string, (workspace: Workspace, data: JsonObject) 
       });
     };
   },
-  /** What is signed is checked; the signature itself is nobody's here. */
+  /** What is signed is checked; the signature itself is checked elsewhere. */
   CREATE_MESSAGE_SIGNING(workspace, data) {
     const { accountId, messageData } = read(messageInput, data);
     const account = workspace.accounts.get(accountId);

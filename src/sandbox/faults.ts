@@ -1,28 +1,39 @@
 /**
- * The control path: what the sandbox does on demand, for tests and for people who build agents.
- * Loopback only, like the whole server; calls need no bearer, take strict JSON and are not part of
- * the log. In process the same stands on `Sandbox.control`.
+ * The control path: faults, switches and the log, for tests and for people who build agents.
+ * Loopback only, like the whole server. Calls need no bearer, take strict JSON and are not part of
+ * the log. In process the same is on `Sandbox.control`.
  *
- * `POST /_sandbox/faults` — one fault:
+ * `POST /_sandbox/faults` sets one fault:
  * `{"match":{"method":"GET","path":"/accounts*","times":2},"status":503}`. `path` is compared with
- * the path below the API's base, or the whole path, exactly, or as a prefix when it ends in `*`;
- * `times` defaults to 1, 0 means until cleared; the first fault that fits is used. Actions, one or
- * several:
- *   `latencyMs` wait before the call takes effect: a client that gives up meanwhile has changed nothing · `status`, `headers`, `body` or `bodyBase64`, `contentType`
- * (empty: none) replace those of the
- *   answer · `redirect` {status, location} · `cutBody` n: announce all, send n bytes, close ·
- * `trickle` {bytes, everyMs} · `reset` the
- *   connection · `hang` "answer" (nothing comes) or "body" (headers come) · `raw` base64 of
- * everything to send instead of HTTP ·
- *   `expireTokens`, `revokeSessions` before the call is looked at.
- *   `execute` says whether the call takes effect at all: by default not with status, body, raw,
- * redirect, reset and hang.
- * `DELETE /_sandbox/faults` clears them. `GET /_sandbox/log` —
- * `{"requests":[{at,method,path,query,headers,body,status}]}`, oldest first, the last 5000 and at most 16 MiB of them;
- * `DELETE` empties it. `POST /_sandbox/clock` {"advanceSeconds":n} — only when the sandbox has its
- * own clock. `POST /_sandbox/requests/{id}/review` {"userId","decision":"APPROVE"|"REJECT"} —
- * somebody else reviews. `POST /_sandbox/switches` — any of SWITCHES below; the others stay. `GET`
- * shows them.
+ * the path below the API's base, or with the whole path: exactly, or as a prefix when it ends in
+ * `*`. `times` is 1 by default; 0 means until cleared. The first fault that fits is used. A fault
+ * has one or several actions:
+ *
+ * - `latencyMs`: wait before the call takes effect. A client that gives up meanwhile has changed
+ *   nothing.
+ * - `status`, `headers`, `body` or `bodyBase64`, `contentType` (empty: none): replace those of the
+ *   answer.
+ * - `redirect`: {status, location}.
+ * - `cutBody`: n, announce all, send n bytes, close.
+ * - `trickle`: {bytes, everyMs}.
+ * - `reset`: reset the connection.
+ * - `hang`: "answer" (nothing comes) or "body" (headers come).
+ * - `raw`: base64 of everything to send instead of HTTP.
+ * - `expireTokens`, `revokeSessions`: done before the call is looked at.
+ * - `execute`: whether the call takes effect at all; by default not with status, body, raw,
+ *   redirect, reset and hang.
+ *
+ * `DELETE /_sandbox/faults` clears them.
+ *
+ * `GET /_sandbox/log` returns `{"requests":[{at,method,path,query,headers,body,status}]}`, oldest
+ * first, the last 5000 and at most 16 MiB of them; `DELETE` empties it.
+ *
+ * `POST /_sandbox/clock` {"advanceSeconds":n}: only when the sandbox has its own clock.
+ *
+ * `POST /_sandbox/requests/{id}/review` {"userId","decision":"APPROVE"|"REJECT"}: another user
+ * reviews.
+ *
+ * `POST /_sandbox/switches`: any of SWITCHES below; the others stay. `GET` shows them.
  */
 import type { Decision } from "./governance.ts";
 import { fromPlain, type Json, toPlain } from "./json.ts";
@@ -92,10 +103,10 @@ const SWITCHES = record(
     assetDecimals: choice("right", "wrong", "missing"),
     /** Base64 of the whole payload, whatever it is. */
     challengeBytes: nullable(base64),
-    /** Tokens that are no JWTs. */
+    /** Tokens that are not JWTs. */
     opaqueTokens: flag,
     /**
-     * At most so many calls in a window; then 429 on V2 and 420 on V1, or `status`, with
+     * Most calls in a window; then 429 on V2 and 420 on V1, or `status`, with
      * X-RateLimit-* and Retry-After.
      */
     rateLimit: nullable(
@@ -128,7 +139,7 @@ export type Fault = Of<typeof FAULT>;
 export type Switches = Required<Of<typeof SWITCHES>>;
 type OperatorSwitches = Pick<Switches, "isSuspended" | "legacyViewAll" | "pubKey" | "apiKeySecret">;
 
-/** Switches as they stand at the start. */
+/** Switches at the start. */
 export function initialSwitches(operator: OperatorSwitches, freshChallenges: boolean): Switches {
   const { isSuspended, legacyViewAll, pubKey, apiKeySecret } = operator;
   const challenge = {
@@ -191,8 +202,8 @@ export class Controls {
   #logBytes = 0;
 
   /**
-   * `switches` is shared with whoever obeys them; `advance` is absent when the clock belongs to
-   * somebody else.
+   * `switches` is shared with the parts that obey them; `advance` is absent when the clock belongs
+   * to somebody else.
    */
   constructor(
     world: World,
@@ -257,7 +268,7 @@ export class Controls {
 
   advanceClock(seconds: number): void {
     if (this.#advance === undefined)
-      throw new Refusal(400, "The clock belongs to whoever started the sandbox");
+      throw new Refusal(400, "The clock belongs to the program that started the sandbox");
     this.#advance(seconds * 1000);
   }
 
@@ -324,7 +335,7 @@ export class Controls {
     };
   }
 
-  /** Serves one call of the control path; `path` stands below `/_sandbox`. Throws Refusal. */
+  /** Serves one call of the control path; `path` is below `/_sandbox`. Throws Refusal. */
   handle(method: string, path: string, body: Json = null): unknown {
     const checked = <T>(check: Check<T>): T => {
       insist(check, body, "body");

@@ -1,6 +1,6 @@
 /**
  * The workspace that is served when no seed is given. Everything in it is made up; addresses are
- * published samples or nobody's.
+ * published samples or made up.
  */
 import type { Seed, SeedRule, SeedStep } from "./seed.ts";
 

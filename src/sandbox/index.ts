@@ -58,7 +58,7 @@ export interface SandboxDescription {
   readonly environment: readonly string[];
   /** Root of the control path (faults.ts). */
   readonly control: string;
-  /** Address of the page for people; whoever has it may decide for the reviewers. */
+  /** Address of the page for people; everyone who has it may decide for the reviewers. */
   readonly page: string;
 }
 

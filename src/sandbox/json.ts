@@ -87,7 +87,7 @@ class Reader {
     return items;
   }
 
-  /** What stands between an opening bracket and `close`, separated by commas. */
+  /** The items between an opening bracket and `close`, separated by commas. */
   #items(close: string, readOne: () => void): void {
     this.#at++;
     this.#take(SPACE);
@@ -114,7 +114,7 @@ class Reader {
       this.#at = stop.index + 1;
       if (stop[0] === '"') break;
       if (stop[0] !== "\\" || this.#take(ESCAPE) === "")
-        this.#fail("a character that may stand in a string");
+        this.#fail("a character that a string may contain");
     }
     const value = JSON.parse(this.#text.slice(start, this.#at)) as string;
     return value.isWellFormed() ? value : this.#fail("whole surrogate pairs");

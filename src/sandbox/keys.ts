@@ -12,8 +12,8 @@ export interface KeyPair {
 }
 
 const ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
-// RFC 5915 ECPrivateKey with the named curve P-256; 32 bytes of scalar and 65 of point stand
-// between and behind.
+// RFC 5915 ECPrivateKey with the named curve P-256; the 32 bytes of the scalar
+// are between the two parts, the 65 of the point behind them.
 const DER_HEAD = Buffer.from("30770201010420", "hex");
 const DER_MIDDLE = Buffer.from("a00a06082a8648ce3d030107a144034200", "hex");
 
@@ -33,7 +33,7 @@ export function makeKeyPair(random: (bytes: number) => Uint8Array): KeyPair {
   }
 }
 
-/** The pair of a private key in hexadecimal PEM. Throws an Error when it is no P-256 key. */
+/** The pair of a private key in hexadecimal PEM. Throws an Error when it is not a P-256 key. */
 export function readKeyPair(privateKey: string): KeyPair {
   const pem = Buffer.from(privateKey, "hex").toString("latin1");
   const { crv, x, y } = createPublicKey(createPrivateKey(pem)).export({ format: "jwk" });

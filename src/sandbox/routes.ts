@@ -35,12 +35,12 @@ interface Shape {
   /** The procedure behind it, as V2's framework names it in an error's `data.path`. */
   readonly procedure?: string;
   readonly method: "GET" | "POST";
-  /** Below the dialect's base path; `{name}` stands for one segment. */
+  /** Below the dialect's base path; `{name}` matches one segment. */
   readonly path: string;
   readonly query?: Checks;
   /** Query names that must be there. */
   readonly required?: readonly string[];
-  /** Query names that may stand several times. */
+  /** Query names that may be repeated. */
   readonly repeatable?: readonly string[];
   /** Absent: the call has no body. */
   readonly body?: Check;
@@ -166,7 +166,7 @@ export function readQuery(
     }
     if (check === undefined) return [`Unrecognized query parameter: ${JSON.stringify(name)}`];
     if (given.length > 1 && !repeatable.includes(name))
-      return [`Query parameter ${name} stands ${given.length} times`];
+      return [`Query parameter ${name} is given ${given.length} times`];
     return given.flatMap((value) => check(value, `query.${name}`));
   });
   const missing = required.filter((name) => !values.has(name));
@@ -183,7 +183,7 @@ function decode(text: string, where: string): string {
   }
 }
 
-/** Checks the body of a route and gives what is left of it. Throws Refusal 400. */
+/** Checks the body of a route and returns what is left of it. Throws Refusal 400. */
 export function checkBody(
   { body: check }: Route,
   given: Json | undefined,

@@ -9,7 +9,7 @@ export interface Check<T = unknown> {
   (value: Json, at: string): string[];
   /** The value without the names that the check does not know. Absent: it has no names. */
   prune?(value: Json): Json;
-  readonly gives?: T;
+  readonly type?: T;
 }
 export type Checks = Readonly<Record<string, Check>>;
 /** What a check lets through. */

@@ -100,7 +100,7 @@ const SEED = record(
     policies: list(
       record({ ...named, rules: list(rule) }, { ...described, currency: text(), isPrivate: flag }),
     ),
-    /** Who reviews everything that is no transaction. */
+    /** Who reviews everything but transactions. */
     adminSteps: list(step),
     accounts: list(account),
     entities: list(record(named, described)),
@@ -154,7 +154,7 @@ function danglingReferences(seed: Seed): string[] {
   }
   for (const { id, privateKey } of seed.users) {
     if (privateKey !== undefined && !isKey(privateKey))
-      issues.push(`the private key of ${id} is no P-256 key`);
+      issues.push(`the private key of ${id} is not a P-256 key`);
   }
   for (const group of seed.groups) refer("users", group.userIds);
   for (const policy of seed.policies)

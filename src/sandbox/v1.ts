@@ -27,7 +27,7 @@ import * as show from "./v1documents.ts";
 import type { Account, Row, User, VaultRequest, Workspace } from "./workspace.ts";
 
 const DEFAULT_PAGE = 20;
-/** What a page size of 0 or -1 stands for. */
+/** The page size that 0 or -1 means. */
 const LARGEST_PAGE = 100;
 
 const any = text();

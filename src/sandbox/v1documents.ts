@@ -42,7 +42,7 @@ function showRow(
   return { id: legacyId, name, created_on: iso(createdAt), created_by: founder(workspace) };
 }
 
-/** Objects of the seed have no creator of their own; the first administrator stands for them. */
+/** Objects of the seed have no creator of their own; the first administrator takes that place. */
 function founder({ users }: Workspace): number {
   return [...users.values()].find(({ role }) => role === "ADMIN")?.legacyId ?? 0;
 }

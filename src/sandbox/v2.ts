@@ -412,7 +412,7 @@ const CODES: Readonly<Record<number, string>> = {
   500: "INTERNAL_SERVER_ERROR",
 };
 
-/** Names that no rule gives. */
+/** Names that follow no rule. */
 const PROCEDURES: Readonly<Record<string, string>> = {
   "POST /auth/token": "auth.getToken",
   "POST /auth/token/refresh": "auth.refreshToken",

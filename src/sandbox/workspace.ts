@@ -178,7 +178,7 @@ export class Workspace {
     return ++this.#legacyId;
   }
 
-  /** Hexadecimal digits for hashes and addresses that nobody will look up. */
+  /** Hexadecimal digits for hashes and addresses that are never looked up. */
   newHex(bytes: number): string {
     return Buffer.from(this.#random(bytes)).toString("hex");
   }

@@ -78,7 +78,7 @@ test("a word that belongs to no option is named as help names it", async () => {
 });
 
 describe("the index", () => {
-  test("has the shape of SPEC §8, names every command, and takes at most 8 KB", async () => {
+  test("has the shape of specification §8, names every command, and takes at most 8 KB", async () => {
     const { stdout, document } = await run("schema");
     expect(Buffer.byteLength(stdout)).toBeLessThanOrEqual(8 * 1024);
     expect(Object.keys(document)).toEqual([

@@ -1,4 +1,6 @@
-/** What became of a create whose answer was lost, found by looking at the server and nothing else. */
+/**
+ * What became of a create whose answer was lost, found by looking at the server and nothing else.
+ */
 import { afterAll, expect, test } from "bun:test";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -527,7 +527,7 @@ test.each([
   ["device", { pub_key: `04${"ab".repeat(64)}` }, "DEVICE_MISMATCH", 3],
   ["workspace", { workspace: "another" }, "SESSION_MISMATCH", 3],
 ] as const)(
-  "SPEC §2 a token that names another %s is not stored by a login",
+  "specification §2 a token that names another %s is not stored by a login",
   async (_, claims, code, exit) => {
     await using world = await World.open();
     const accessToken = `e30.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.c2ln`;

@@ -1,4 +1,7 @@
-/** P4: places and pipes; F5: a file with a key or a secret that others can read; F2: the file that the sandbox writes. */
+/**
+ * P4: places and pipes; F5: a file with a key or a secret that others can read; F2: the file that
+ * the sandbox writes.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";

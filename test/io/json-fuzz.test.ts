@@ -178,7 +178,7 @@ test("a duplicate is found wherever it stands among many keys", () => {
     const keys = Array.from({ length: size }, (_, at) => `k${at}`);
     const doubled = random.below(size - 1);
     expect(() => exact(`{${[...keys, `k${doubled}`].map((key) => `"${key}":0`).join()}}`)).toThrow(
-      "A key stands twice",
+      "A key appears twice",
     );
     expect(exact(`{${keys.map((key) => `"${key}":0`).join()}}`).text.length).toBeGreaterThan(0);
   }
@@ -214,7 +214,7 @@ test("a duplicate is found in lists of objects that are alike, nearly alike, and
       return `{${own.map((key) => `${spelled(key)}:${depth < 2 && random.below(15) === 0 ? object(depth + 1) : "0"}`).join()}}`;
     };
     const text = `[${Array.from({ length: 1 + random.below(6) }, () => object(0)).join()}]`;
-    if (hasDuplicate) expect(() => exact(text), text).toThrow("A key stands twice");
+    if (hasDuplicate) expect(() => exact(text), text).toThrow("A key appears twice");
     else expect(exact(text).text).toBe(text);
     tally[hasDuplicate ? "duplicate" : "accepted"] += 1;
   }

@@ -1,4 +1,6 @@
-/** The Debian package: what it contains, that it is reproducible, and what lintian and systemd say. */
+/**
+ * The Debian package: what it contains, that it is reproducible, and what lintian and systemd say.
+ */
 import { afterAll, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { chmod, cp, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";

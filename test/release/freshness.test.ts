@@ -211,7 +211,8 @@ for (const form of await twoForms()) {
       await expectGoesOn("");
       rmSync(memory());
       publish(answer, released("99.0.0"));
-      // "Nothing is published there" is an answer, and then one source alone is ahead (SPEC §5).
+      // "Nothing is published there" is an answer, and then one source alone is ahead
+      // (specification §5).
       if (_what === "404" || own !== "releases") await expectGoesOn(ahead("99.0.0"));
       else expect((await knock()).error.code).toBe("VERSION_OUTDATED");
     });

@@ -1,4 +1,6 @@
-/** Manual pages: one for each word of the command line, made from the commands, clean for mandoc. */
+/**
+ * Manual pages: one for each word of the command line, made from the commands, clean for mandoc.
+ */
 import { expect, test } from "bun:test";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

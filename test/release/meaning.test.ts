@@ -1,6 +1,6 @@
 /**
- * Summaries and decoders cost those only who ask: no other command loads their code. Seen on the npm
- * package, and in the imports of the source, from which every form is built.
+ * Summaries and decoders cost those only who ask: no other command loads their code. Seen on the
+ * npm package, and in the imports of the source, from which every form is built.
  */
 import { afterAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";

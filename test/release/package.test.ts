@@ -1,6 +1,6 @@
 /**
  * The npm package as a user installs it: globally, without install scripts, on each Node that it
- * supports, with and without node-hid (SPEC §9).
+ * supports, with and without node-hid (specification §9).
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, realpathSync } from "node:fs";

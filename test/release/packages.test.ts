@@ -1,4 +1,6 @@
-/** Further places to install a release from: what their files say, and an image that really runs. */
+/**
+ * Further places to install a release from: what their files say, and an image that really runs.
+ */
 import { expect, test } from "bun:test";
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";

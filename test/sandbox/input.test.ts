@@ -10,7 +10,7 @@ const issuesOf = (body: Document): string =>
 test.each([
   ["/accounts?colour=red", "Unrecognized query parameter"],
   ["/accounts/x?skipLiveData=true", "Unrecognized query parameter"],
-  ["/accounts?page=1&page=2", "stands 2 times"],
+  ["/accounts?page=1&page=2", "is given 2 times"],
   ["/accounts?pageSize=31", "from 1 to 30"],
   ["/accounts?pageSize=0", "from 1 to 30"],
   ["/accounts?page=0", "query.page"],

@@ -1,6 +1,6 @@
 /**
- * A command that uses no external program loads nothing of what starts one. Seen on the npm package:
- * Node tells a hook about every module.
+ * A command that uses no external program loads nothing of what starts one. Seen on the npm
+ * package: Node tells a hook about every module.
  */
 import { afterAll, expect, test } from "bun:test";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -1,4 +1,6 @@
-/** Secrets from programs: `…_COMMAND` of the API secret, the reporting key and the webhook secret. */
+/**
+ * Secrets from programs: `…_COMMAND` of the API secret, the reporting key and the webhook secret.
+ */
 import { afterAll, beforeEach, describe, expect, test } from "bun:test";
 import { createHmac } from "node:crypto";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";

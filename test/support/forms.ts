@@ -138,7 +138,7 @@ function built(name: string, command: readonly string[], hostile = false): Form 
   };
 }
 
-/** The five forms of SPEC §9, with the hostile folder of CFG-1 as one of them. */
+/** The five forms of specification §9, with the hostile folder of CFG-1 as one of them. */
 export async function allForms(): Promise<Form[]> {
   const { executable, installed, nodes }: Artifacts = await findArtifacts();
   return [

@@ -28,7 +28,8 @@ const ALLOWED: readonly (readonly [file: RegExp, values: RegExp, types: RegExp])
   [/^commands\/parts\/command\.ts$/, /^(cli\/|errors)/, /^(app\/capabilities\.ts|cli\/|errors)/],
   [
     /^commands\//,
-    // What touches the world comes as a capability: no client, records, signer, device or files here.
+    // What touches the world comes as a capability: no client, records, signer, device or files
+    // here.
     /^(commands\/|cli\/|core\/(?!api\/client|signing\/(software|keyring)|state\/(?!session)|device|release\/sources)|io\/json|result|errors|version)/,
     /^(?!app\/|main)/,
   ],

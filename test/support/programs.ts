@@ -49,8 +49,8 @@ const WITHOUT = "TESTS_WITHOUT_PROGRAMS";
 const SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
 
 /**
- * True when one of the programs is not installed; for `describe.skipIf` and `test.skipIf`. Throws in
- * CI, where all of them must be there.
+ * True when one of the programs is not installed; for `describe.skipIf` and `test.skipIf`. Throws
+ * in CI, where all of them must be there.
  */
 export function lacks(...programs: readonly SystemProgram[]): boolean {
   const missing = programs.filter((program) => !isInstalled(program));

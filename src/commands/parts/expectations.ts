@@ -22,7 +22,7 @@ const sha256: Argument<string | undefined> = {
 
 export const EXPECTATIONS = {
   expect: json(
-    "Values that must stand in the decoded challenge, as a JSON object; confirms these fields and no others.",
+    "Values that the decoded challenge must contain, as a JSON object; confirms these fields and no others.",
   ),
   expectPayloadSha256: sha256,
 };

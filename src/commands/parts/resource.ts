@@ -77,7 +77,9 @@ interface ListSpec<A extends ArgumentMap> {
   readonly sortBy?: readonly string[];
   /** Filters that each row must fit; one that does not is INVALID_RESPONSE. */
   readonly checked?: Filters;
-  /** The operation to read at once, without pages, for these parameters; undefined: the list's own. */
+  /**
+   * The operation to read at once, without pages, for these parameters; undefined: the list's own.
+   */
   readonly wholeFor?: (parameters: Parameters) => OperationName | undefined;
   readonly notes?: readonly string[];
   /** Adds `--name`, for lists that the API does not filter by name. */

@@ -40,7 +40,7 @@ export const DryRun = () =>
     }),
   });
 
-/** What a review says (SPEC §4). */
+/** What a review says (specification §4). */
 export const Review = () => ({
   requestId: text,
   match: v.boolean(),

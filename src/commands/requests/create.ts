@@ -48,9 +48,9 @@ export const create = command({
   ],
   run: ({ creations }, { noSummary: _, ...order }) => creations.create(order),
   dryRun: {
-    needs: ["rehearsals"],
+    needs: ["dryRuns"],
     output: () =>
       v.looseObject({ ...DryRun().entries, summary: v.optional(Summary()), similar: Similar() }),
-    run: ({ rehearsals }, order) => rehearsals.rehearse(order),
+    run: ({ dryRuns }, order) => dryRuns.create(order),
   },
 });

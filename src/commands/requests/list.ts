@@ -7,7 +7,7 @@ import { Request } from "../parts/schemas.ts";
 const userOrMe = (what: string) => id(`Only requests ${what}: user id or 'me'.`);
 
 export const list = listOf({
-  summary: "List requests; API V2 gives the oldest first, V1 the newest.",
+  summary: "List requests; API V2 starts with the oldest, V1 with the newest.",
   operation: "requests.list",
   item: Request,
   sortBy: ["state", "expiresAt", "createdAt", "updatedAt"],

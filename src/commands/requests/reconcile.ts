@@ -10,7 +10,7 @@ const Results = (item: v.GenericSchema) => v.looseObject({ results: v.array(item
 export const journal = command({
   summary: "List what was sent and signed from here, with its state; offline.",
   notes: [
-    "state: open (nobody knows what became of it), done, refused, absent (reconcile found that it was not carried out).",
+    "state: open (its outcome is not known), done, refused, absent (reconcile found that it was not carried out).",
   ],
   effect: "local",
   needs: ["journal"],

@@ -14,7 +14,7 @@ export const review = command({
     "Exit 0 means that everything compared is equal; `unverified` lists what had nothing to be compared with.",
     "`maxFees` and `max_fees`, `bitcoin_testnet` and `bitcoin testnet` are one: that is how the API spells a request and its challenge.",
     "`summary` says what the challenge means, from the challenge alone; show `summary.text` to a person. Grave warnings stop 'requests approve api'.",
-    "`requestOnly` lists what the request asks for and a challenge never says: ids, note, fee strategy. It is no fault.",
+    "`requestOnly` lists what the request asks for and a challenge never contains: ids, note, fee strategy. It is not a fault.",
     "A difference's `source`: server (the request there), record (what was sent from here), account (its name), rule, expect.",
   ],
   effect: "read",

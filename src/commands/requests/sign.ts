@@ -51,7 +51,7 @@ export const sign = command({
     },
     {
       line: "requests sign --challenge @challenge.txt --expect @intent.json",
-      means: "Sign only if these values stand in it",
+      means: "Sign only if it contains these values",
     },
   ],
   run: async ({ signing }, { noSummary: _, ...args }) => {

@@ -455,7 +455,7 @@ function missing({ version }: Dialect, name: string): CliError {
   });
 }
 
-/** A filter that is dropped silently would show what nobody asked for. */
+/** A filter that is dropped silently would show rows that were not asked for. */
 function noFilter({ version }: Dialect, name: string): CliError {
   return new CliError("NOT_SUPPORTED", {
     message: `API ${version.toUpperCase()} has nothing for --${name} here.`,

@@ -15,9 +15,9 @@ export interface AccountBalance {
 }
 
 /**
- * Reads each account once, at most eight at a time, and gives a balance for each id in the order
+ * Reads each account once, at most eight at a time, and returns a balance for each id in the order
  * given. The first id in that order that fails decides the error, whatever came back first; it
- * stands in `details.id` (D12, D13).
+ * is in `details.id` (D12, D13).
  */
 export async function readBalances(
   reader: Reader,

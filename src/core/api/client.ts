@@ -60,9 +60,9 @@ export class Client {
   }
 
   /**
-   * Sends the request and gives the answer's JSON document, token-exact. GETs are repeated at most
-   * twice (NET-5); everything else is sent once. Throws the HTTP and network codes of the error
-   * table; OUTCOME_UNKNOWN when a write may have been carried out.
+   * Sends the request and returns the answer's JSON document, token-exact. GETs are repeated at
+   * most twice (NET-5); everything else is sent once. Throws the HTTP and network codes of the
+   * error table; OUTCOME_UNKNOWN when a write may have been carried out.
    */
   async send(request: HttpRequest): Promise<Exact> {
     const url = this.urlOf(request);

@@ -13,7 +13,7 @@ export class ApiClock {
   private confirmedAt: number | undefined;
   private latest: { readonly time: number; readonly localTime: number } | undefined;
 
-  /** `now` is the local time, `elapsed` a clock that nobody can set; both in ms. */
+  /** `now` is the local time, `elapsed` a clock that cannot be set; both in ms. */
   constructor(
     private readonly now: () => number,
     private readonly elapsed: () => number,

@@ -4,15 +4,15 @@ import type { Dialect } from "./operation.ts";
 import { V1, type V1Operation } from "./v1.ts";
 import { V2, type V2Operation } from "./v2.ts";
 
-/** The two versions of the API (SPEC §6). */
+/** The two versions of the API (specification §6). */
 export type ApiVersion = Dialect["version"];
 
 /** Names of everything that the program does on the API, whichever version serves it. */
 export type OperationName = V1Operation | V2Operation;
 
 /**
- * SPEC §6: the option decides; else V1's own host, a private instance of V1 and a path that ends in
- * `/api-gateway` are V1, and everything else is V2.
+ * specification §6: the option decides; else V1's own host, a private instance of V1 and a path
+ * that ends in `/api-gateway` are V1, and everything else is V2.
  */
 export function chooseVersion(endpoint: Endpoint, option: ApiVersion | undefined): ApiVersion {
   if (option !== undefined) return option;

@@ -23,7 +23,8 @@ const STATUS_CODES: Readonly<Record<number, ErrorCode>> = {
 };
 
 /**
- * The code of a status outside 200–299; INVALID_RESPONSE for what is no status of a final answer.
+ * The code of a status outside 200–299; INVALID_RESPONSE for a status that a final answer cannot
+ * have.
  */
 export function codeOfStatus(status: number): ErrorCode {
   const known = STATUS_CODES[status];

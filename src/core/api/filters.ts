@@ -1,6 +1,6 @@
 /**
  * Whether a list is what was asked for. Servers of both API versions may drop a filter that they do
- * not know without a word (N5), and a row that nobody asked for looks like any other.
+ * not know without a word (N5), and a row that was not asked for looks like any other.
  */
 import { CliError } from "../../errors.ts";
 import { type Exact, elements, member, value } from "../../io/json.ts";

@@ -20,7 +20,7 @@ export interface Query {
 /** One operation of one API version. */
 export interface Operation {
   readonly method: "GET" | "POST";
-  /** Path below the base path; `{name}` stands for a parameter of that name. */
+  /** Path below the base path; `{name}` is replaced by the parameter of that name. */
   readonly path: string;
   /**
    * Our parameter name → the API's query name. A GET's parameter with no place here or in the path
@@ -54,7 +54,7 @@ export interface Dialect {
   readonly instead: Readonly<Record<string, string>>;
   readonly login: TokenCall;
   readonly refresh: TokenCall;
-  /** An id as it stands in a path. Throws INVALID_ARGUMENT, NOT_SUPPORTED. */
+  /** An id as part of a path. Throws INVALID_ARGUMENT, NOT_SUPPORTED. */
   spellId(value: string, option: string): string;
   /** Headers that carry the session on each call. */
   authorize(credentials: {
@@ -68,7 +68,7 @@ export interface Dialect {
   }): Record<string, string>;
 }
 
-/** How tokens are asked for and where they stand in the answer. No bearer header is sent. */
+/** How tokens are asked for, and where they are in the answer. No bearer header is sent. */
 export interface TokenCall {
   readonly path: string;
   headers(workspace: string): Record<string, string>;

@@ -1,7 +1,7 @@
 /**
- * Whether an answer to a write says what became of it (SPEC §12). Only the API itself can refuse:
- * a status without a body of the API's own form may come from anything on the way, before or after
- * the write was carried out.
+ * Whether an answer to a write says what became of it (specification §12). Only the API itself can
+ * refuse: a status without a body of the API's own form may come from anything on the way, before
+ * or after the write was carried out.
  */
 import { type Exact, member, value } from "../../io/json.ts";
 import type { WriteKind } from "../acts.ts";

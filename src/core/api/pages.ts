@@ -14,7 +14,7 @@ export interface Position {
 
 /**
  * Yields the results page by page and returns the members that close the document: `total` (null
- * when the API gives none and not all was read) and `complete` (false when `limit` left something
+ * when the API returns none and not all was read) and `complete` (false when `limit` left something
  * out, or the API counts more than it gave). A page that does not lead on is INVALID_RESPONSE.
  */
 export async function* walkPages(

@@ -1,4 +1,4 @@
-/** Paths that a user gives (NET-9). */
+/** Paths from the user (NET-9). */
 import { CliError } from "../../errors.ts";
 
 /**

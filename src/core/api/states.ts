@@ -1,6 +1,6 @@
 /**
- * What the state of a request means for somebody who waits (SPEC §4). Both API versions have the
- * same words; what they promise differs. Source: the vendor's help, "Managing requests".
+ * What the state of a request means for somebody who waits (specification §4). Both API versions
+ * have the same words; what they promise differs. Source: the vendor's help, "Managing requests".
  */
 import { type Exact, member, value } from "../../io/json.ts";
 import type { ApiVersion } from "./dialect.ts";
@@ -12,7 +12,10 @@ const ENDED: ReadonlySet<string> = new Set([
   ...["DROPPED", "REPLACED"],
 ]);
 
-/** Of a transaction, in this order; the security module and the network may still fail before SUBMITTED. */
+/**
+ * Of a transaction, in this order; the security module and the network may still fail before
+ * SUBMITTED.
+ */
 const ON_THE_WAY = ["APPROVED", "SIGNED", "SUBMITTED", "CONFIRMED"];
 
 /** V1 shows a transaction's own states in its request: only these two say that it was broadcast. */
@@ -34,7 +37,7 @@ export const KNOWN_STATES: readonly string[] = [
   ...ENDED,
 ];
 
-/** The states that count as arrival when nobody names one. On V2 the names are not public. */
+/** The states that count as arrival when the user names none. On V2 the names are not public. */
 export function arrivalsOf(version: ApiVersion, request: Exact): readonly string[] {
   if (version === "v1") return isTransaction(request) ? BROADCAST : DONE;
   return [...ON_THE_WAY, "ACTIVE", "COMPLETED"];
@@ -57,7 +60,10 @@ export function isUnsent(state: string, request: Exact): boolean {
   return isTransaction(request) && (state === "APPROVED" || state === "SIGNED");
 }
 
-/** What to do about a request that ended, or stays, in `state`; undefined where nothing special is known. */
+/**
+ * What to do about a request that ended, or stays, in `state`; undefined where nothing special is
+ * known.
+ */
 export function adviceFor(state: string): string | undefined {
   if (state === "APPROVED" || state === "SIGNED")
     return "APPROVED can mean that the security module could not sign, SIGNED that the broadcast failed: look at the transaction, then have a person decide.";

@@ -12,7 +12,7 @@ const TOKENS_MAX_BYTES = 1024 * 1024;
 type TokenInput = Parameters<TokenCall["body"]>[0];
 
 /**
- * Posts the token call and gives the token pair with its time of receipt (`now`, ms). Throws
+ * Posts the token call and returns the token pair with its time of receipt (`now`, ms). Throws
  * UNAUTHORIZED, INVALID_RESPONSE naming the field that is missing or out of range,
  * SESSION_MISMATCH, and the network codes. Never repeated by itself.
  */

@@ -76,7 +76,7 @@ const CURSOR: Query = {
     const page = /^page=([1-9]\d{0,14})$/.exec(Buffer.from(cursor, "base64url").toString())?.[1];
     if (page !== undefined && cursorOf(Number(page)) === cursor) return page;
     throw new CliError("INVALID_ARGUMENT", {
-      message: `${option} is no cursor of this list.`,
+      message: `${option} is not a cursor of this list.`,
       field: option,
     });
   },
@@ -187,8 +187,8 @@ const WITHOUT_MAX_FEES = /^(SOLANA|POLKADOT)_LIKE_/;
 
 /**
  * The estimate takes a whole CREATE_TRANSACTION request. What the caller left out is filled in: the
- * envelope, the account, and the fee limit "0" that the vendor's guide sends; what stands there
- * stays, token by token. Throws INVALID_ARGUMENT for another account.
+ * envelope, the account, and the fee limit "0" that the vendor's guide sends; present values
+ * stay, token by token. Throws INVALID_ARGUMENT for another account.
  */
 function estimation(document: Exact | undefined, { accountId }: Parameters): Exact {
   const given = bareRequest(document);

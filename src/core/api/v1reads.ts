@@ -4,7 +4,7 @@
  */
 const LIST = "page page_size order order_by created_after created_before id";
 
-/** Path → names of its query; `LIST` stands for those that most lists share. */
+/** Path → names of its query; `LIST` means those that most lists share. */
 export const V1_READS: Readonly<Record<string, string>> = {
   "/accounts": `${LIST} account_label account_type currency entity group name parent status user`,
   "/accounts/{account_id}": "",

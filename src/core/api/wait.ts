@@ -30,7 +30,7 @@ interface Reached {
 }
 
 /**
- * Looks every `intervalMs` and gives the request once it is in one of `states`, or final. Throws
+ * Looks every `intervalMs` and returns the request once it is in one of `states`, or final. Throws
  * WAIT_OTHER_STATE and WAIT_TIMEOUT with the last request in `details`. A look that fails in a way
  * that may pass is repeated; three in a row end the wait, and so does one at the end of the time
  * when there was no answer before: it says why.

@@ -18,7 +18,10 @@ import { type Endpoint, parseEndpoint } from "./endpoint.ts";
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 const PREFIX = "LEDGER_ENTERPRISE_";
-/** Every documented variable (SPEC §2), without the prefix and the `_FILE` and `_COMMAND` forms. */
+/**
+ * Every documented variable (specification §2), without the prefix and the `_FILE` and `_COMMAND`
+ * forms.
+ */
 const SETTINGS = [
   ...[
     "API_URL",
@@ -84,8 +87,8 @@ interface Sources {
 /**
  * Where session and records live (SES-1); always absolute. A relative LEDGER_ENTERPRISE_STATE_DIR
  * is INVALID_PATH; a relative XDG_STATE_HOME is ignored, as its specification asks (B15). Without a
- * usable home: SESSION_IO, never the current directory or `/` (B14). A place whose name is not UTF-8
- * is INVALID_PATH and names the variable: another folder would be used in its stead.
+ * usable home: SESSION_IO, never the current directory or `/` (B14). A place whose name is not
+ * UTF-8 is INVALID_PATH and names the variable: another folder would be used in its stead.
  */
 export function stateDirectory(
   env: Environment,
@@ -161,7 +164,10 @@ export class Config {
     return value !== undefined && !/^(0|false)$/i.test(value);
   }
 
-  /** How much the audit trail says : `ids` leaves out amounts and recipients. Throws INVALID_ARGUMENT. */
+  /**
+   * How much the audit trail says : `ids` leaves out amounts and recipients. Throws
+   * INVALID_ARGUMENT.
+   */
   get auditDetail(): "off" | "ids" | "full" {
     const detail = this.plain("AUDIT") ?? "ids";
     if (detail === "off" || detail === "ids" || detail === "full") return detail;
@@ -185,8 +191,8 @@ export class Config {
 
   /**
    * Everything an API login needs. Throws MISSING_CREDENTIALS naming all that is missing,
-   * CONFIG_CONFLICT, SECRET_COMMAND_FAILED, and the URL codes. With `mayStart` false the secret of a
-   * program is empty, and the program does not start.
+   * CONFIG_CONFLICT, SECRET_COMMAND_FAILED, and the URL codes. With `mayStart` false the secret of
+   * a program is empty, and the program does not start.
    */
   async apiCredentials(options: LoginOptions, mayStart = true): Promise<ApiCredentials> {
     const [url, workspace] = [
@@ -328,7 +334,7 @@ export class Config {
     return { variable, host: nameProxy(proxy), isSecure: proxy.protocol === "https:" };
   }
 
-  /** Paths of the files that hold secrets; they are nobody's input. */
+  /** Paths of the files that hold secrets; they are never read as input. */
   secretFiles(): string[] {
     return this.secretFileVariables().map(({ path }) => path);
   }
@@ -551,7 +557,7 @@ export function missingSigner(): CliError {
   return missing([`${PREFIX}SIGNER`]);
 }
 
-/** MISSING_CREDENTIALS for whoever was to sign. */
+/** MISSING_CREDENTIALS for a command that must sign. */
 export function missingPrivateKey(): CliError {
   return missing([`${PREFIX}API_PRIVATE_KEY`]);
 }

@@ -1,6 +1,6 @@
 /**
  * The operator's P-256 key pair: reading, making, naming (KEY-1, KEY-2, KEY-3). Nothing of a key
- * stands in an error (SIG-9).
+ * is in an error (SIG-9).
  *
  * The two DER structures are read here rather than by `createPrivateKey`, whose runtimes disagree:
  * OpenSSL loads zero and oversized scalars, foreign public keys and other curves; BoringSSL refuses
@@ -12,7 +12,7 @@ import { createECDH, createHash, ECDH } from "node:crypto";
 import { CliError, type ErrorCode } from "../../errors.ts";
 import { decodeBase64 } from "../../io/base64.ts";
 
-/** A P-256 key pair in memory; whoever holds it wipes it (SIG-9). */
+/** A P-256 key pair in memory; its owner wipes it (SIG-9). */
 export interface PrivateKey {
   /** 32 bytes, big-endian, in 1…n−1; all zero after `wipe()`. */
   readonly scalar: Uint8Array;

@@ -52,7 +52,7 @@ function listed({ getDevices }: Library): Found[] {
 const MISSING: readonly (readonly [pattern: RegExp, message: string, hint?: string])[] = [
   [
     /ERR_ADDON_MISSING/,
-    "There is no USB support for this platform.",
+    "This platform has no USB support.",
     "Use a device from another kind of machine.",
   ],
   [
@@ -160,8 +160,7 @@ function checkPacket(packet: Buffer, isFirst: boolean): void {
 
 function protocolError(what: string, cause?: unknown): CliError {
   return new CliError("DEVICE_PROTOCOL", {
-    message:
-      "What came from the device is no answer to what was sent; nothing was sent to the server.",
+    message: "The device's answer does not belong to the command; nothing was sent to the server.",
     details: { what },
     cause,
   });

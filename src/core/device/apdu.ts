@@ -5,9 +5,9 @@
  */
 import { CliError } from "../../errors.ts";
 
-/** At most so many bytes of a payload in one command; the rest follows with P1 = 80. */
+/** Most bytes of a payload in one command; the rest follows with P1 = 80. */
 const PIECE = 250;
-/** The older form of an approval: so many bytes of the operation in one command. */
+/** The older form of an approval: bytes of the operation in one command. */
 const OLD_PIECE = 100;
 
 const FIRST = 0x00;
@@ -121,7 +121,7 @@ export function openSession(opening: SessionOpening): Uint8Array[] {
   );
 }
 
-/** One action of an approval; the older form gives its whole operation in small pieces. */
+/** One action of an approval; the older form sends its whole operation in small pieces. */
 export function validate(
   action: Uint8Array,
   form: "action" | "operation" = "action",

@@ -19,8 +19,8 @@ export interface DeviceApproval extends DeviceOptions {
 }
 
 /**
- * Shows the request on the session's own device and posts the signature that its person gives
- * there; gives the API's answer. After a refusal, a disconnection or a time-out nothing is posted
+ * Shows the request on the session's own device and posts the signature that the person confirms
+ * there; returns the API's answer. After a refusal, a disconnection or a time-out nothing is posted
  * (DEV-4); once the signature is complete, the device is no longer needed. Throws the DEVICE_
  * codes, WRONG_SESSION_KIND, REQUEST_CLOSED, INVALID_RESPONSE, and the codes of calls and writes.
  */

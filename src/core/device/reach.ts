@@ -82,7 +82,7 @@ export interface DeviceState {
 }
 
 /**
- * Looks at the device once: asks nobody for anything and opens nothing on it. Throws the DEVICE_
+ * Looks at the device once: asks no person for anything and opens nothing on it. Throws the DEVICE_
  * codes, DEVICE_LOCKED among them.
  */
 export async function inspectDevice(host: DeviceHost): Promise<DeviceState> {
@@ -185,7 +185,7 @@ class Way {
   }
 
   /**
-   * What runs on the device, once it is unlocked. Throws DEVICE_LOCKED when nobody does that in
+   * What runs on the device, once it is unlocked. Throws DEVICE_LOCKED when it stays locked for
    * time.
    */
   private async appOf(connection: Connection): Promise<App> {
@@ -301,7 +301,7 @@ function wrongApp(app: App, cause?: unknown): CliError {
 
 /**
  * What a device shows that changes its application: it leaves the bus, sometimes before it has
- * answered, and is nobody's for a moment.
+ * answered, and has no owner for a moment.
  */
 const PASSING = new Set(["DEVICE_DISCONNECTED", "DEVICE_BUSY", "DEVICE_PERMISSION"]);
 

@@ -67,7 +67,7 @@ const INTERNAL: Row = [
 ];
 
 /**
- * The failure that a status word other than success stands for; `command` is ours, for `details`.
+ * The failure that a status word other than success means; `command` is ours, for `details`.
  */
 export function statusError(status: number, command: string): CliError {
   const spelled = `0x${status.toString(16).padStart(4, "0")}`;

@@ -37,7 +37,7 @@ export interface DeviceHost {
   alone<T>(work: () => Promise<T>): Promise<T>;
 }
 
-/** Time for a command that waits for nobody. */
+/** Time for a command that does not wait for a person. */
 const QUICK_MS = 10_000;
 
 export interface Answer {
@@ -57,7 +57,7 @@ export class Connection {
   ) {}
 
   /**
-   * Sends one command and gives its answer whatever its status. `person`: somebody has to act on
+   * Sends one command and returns its answer whatever its status. `person`: somebody has to act on
    * the device before it answers. Throws DEVICE_TIMEOUT, DEVICE_DISCONNECTED, DEVICE_PROTOCOL.
    */
   async exchange(name: string, command: Uint8Array, person = false): Promise<Answer> {
@@ -79,7 +79,7 @@ export class Connection {
 
   /**
    * The same for an answer that must be a success; `also` accepts other statuses. Throws what the
-   * status stands for, too.
+   * status means, too.
    */
   async ask(
     name: string,

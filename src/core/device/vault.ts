@@ -40,7 +40,7 @@ export class Vault {
   }
 
   /**
-   * Shows the actions in the order that the device asks for, and gives the person's signature,
+   * Shows the actions in the order that the device asks for, and returns the person's signature,
    * opaque bytes. The first action is number 1. Throws DEVICE_REFUSED, DEVICE_PROTOCOL.
    */
   async sign(actions: readonly Uint8Array[]): Promise<Uint8Array> {

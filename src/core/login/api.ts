@@ -75,7 +75,9 @@ export async function identify(
   return currentUser(access, client, dialect.authorize({ workspace, accessToken: tokens.access }));
 }
 
-/** Who logged in, as far as the server tells; a refusal does not fail the login (SPEC §4). */
+/**
+ * Who logged in, as far as the server tells; a refusal does not fail the login (specification §4).
+ */
 async function currentUser(
   { runtime: { stop } }: Access,
   client: Client,
@@ -84,7 +86,7 @@ async function currentUser(
   try {
     return readUser(await client.send({ method: "GET", path: "/users/me", headers }));
   } catch (cause) {
-    // An interrupt, and the end of the command's time, are no refusals: they end the login.
+    // An interrupt, and the end of the command's time, are not refusals: they end the login.
     if (cause instanceof CliError && !stop.aborted) return undefined;
     throw cause;
   }

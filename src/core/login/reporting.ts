@@ -1,4 +1,6 @@
-/** Logging in with a reporting key of V1, which reads what its entities may see, and nothing else. */
+/**
+ * Logging in with a reporting key of V1, which reads what its entities may see, and nothing else.
+ */
 import { CliError } from "../../errors.ts";
 import type { Access } from "../api/access.ts";
 import { Client } from "../api/client.ts";

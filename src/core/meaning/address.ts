@@ -55,8 +55,8 @@ function checkEvm(address: string): AddressCheck {
     return invalid("it is not 0x and 40 hexadecimal digits");
   const digits = address.slice(2);
   const lower = digits.toLowerCase();
-  if (lower === "0".repeat(40)) return invalid("it is the zero address, which nobody owns");
-  if (lower === "e".repeat(40)) return invalid("it stands for the coin itself, and nobody owns it");
+  if (lower === "0".repeat(40)) return invalid("it is the zero address, which has no owner");
+  if (lower === "e".repeat(40)) return invalid("it means the coin itself, and has no owner");
   if (digits === lower || digits === digits.toUpperCase()) return { checksum: "none", form: "hex" };
   return digits === checksummed(lower) ? valid("hex") : invalid("its EIP-55 checksum is wrong");
 }
@@ -106,7 +106,7 @@ function checkSegwit(address: string, hrp: string): AddressCheck {
 function checkSolana(address: string): AddressCheck {
   if (decoded(base58.decode, address)?.length !== 32)
     return invalid("it is not 32 bytes in base58");
-  if (/^1+$/.test(address)) return invalid("it is the system program, which nobody owns");
+  if (/^1+$/.test(address)) return invalid("it is the system program, which has no owner");
   return { checksum: "none", form: "ed25519" };
 }
 

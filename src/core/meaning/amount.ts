@@ -106,7 +106,7 @@ function typed(code: string): string {
   return code.startsWith("\u{1D69D}") ? `t${code.slice(2)}` : code;
 }
 
-/** What is wrong with a text that is no amount; the first row that fits. */
+/** What is wrong with a text that is not an amount; the first row that fits. */
 const MISTAKES: readonly (readonly [form: RegExp, message: string])[] = [
   [/^$/, "it is empty."],
   [

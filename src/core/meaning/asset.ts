@@ -15,9 +15,9 @@ export interface Asset {
   readonly network: string;
   /** Contract or mint; null for the network's own coin. */
   readonly contract: string | null;
-  /** Name that the server gives it, if any. */
+  /** The server's name for it, if any. */
   readonly name: string | undefined;
-  /** Decimals of the main unit; undefined when nobody says them, or two sources disagree. */
+  /** Decimals of the main unit; undefined when no source has them, or two sources disagree. */
   readonly decimals: number | undefined;
   /** Code of the main unit; undefined like the decimals. */
   readonly unit: string | undefined;
@@ -33,7 +33,7 @@ export interface AssetLists {
   readonly tokens: readonly Exact[] | undefined;
 }
 
-/** Lists that nobody read: native coins have built-in decimals, tokens have none. */
+/** For lists that were not read: native coins have built-in decimals, tokens have none. */
 export const NO_LISTS: AssetLists = { currencies: undefined, tokens: undefined };
 
 /** Names that people use for base units, whatever the server lists. */

@@ -10,7 +10,7 @@ import { type ApiVersion, type Member, NOTE, type Shape, shapeOf, spell } from "
 
 /** How strictly a document is held to the catalogue. */
 export interface CheckOptions {
-  /** Undefined when nobody knows it: either spelling passes. */
+  /** Undefined when it is not known: either spelling passes. */
   readonly version: ApiVersion | undefined;
   /** Lets members pass that the catalogue does not have. */
   readonly allowUnknown: boolean;

@@ -58,7 +58,7 @@ export function callWarnings(call: Call, at: string): Warning[] {
 
 const MESSAGE_DANGERS: Readonly<Record<MessageDanger, readonly [code: string, sentence: string]>> =
   {
-    ONLY_A_HASH: ["ONLY_A_HASH", "The message is only a hash: what it stands for cannot be seen."],
+    ONLY_A_HASH: ["ONLY_A_HASH", "The message is only a hash: its content cannot be seen."],
     TYPED_DATA_AS_TEXT: [
       "TYPED_DATA_AS_TEXT",
       "The message is typed data, to be signed as plain text: that is not how it is meant.",

@@ -41,7 +41,7 @@ export interface Payment {
   readonly tag: string | undefined;
   readonly memo: { readonly [kind: string]: Exact | string } | undefined;
   readonly speed: string | undefined;
-  /** Base units of the network's coin; undefined where nobody gave one. */
+  /** Base units of the network's coin; undefined where none was given. */
   readonly feeLimit: string | undefined;
   readonly feeMember: "max_fees" | "max_priority_fee" | undefined;
   readonly note: { readonly title: string; readonly content: string } | undefined;
@@ -72,8 +72,8 @@ export function requireOne(first: [string, unknown], second: [string, unknown]):
 
 /**
  * Decides every value of a payment. Throws INVALID_ARGUMENT, INVALID_AMOUNT, UNKNOWN_UNIT,
- * AMBIGUOUS_ASSET, DECIMALS_CONFLICT, INVALID_ADDRESS, LOOKALIKE_ADDRESS, AMBIGUOUS_NAME, NOT_FOUND,
- * NOT_SUPPORTED.
+ * AMBIGUOUS_ASSET, DECIMALS_CONFLICT, INVALID_ADDRESS, LOOKALIKE_ADDRESS, AMBIGUOUS_NAME,
+ * NOT_FOUND, NOT_SUPPORTED.
  */
 export function decide(intent: Intent, account: Account, workspace: Workspace): Payment {
   requireOne(["--amount", intent.amount], ["--amountBase", intent.amountBase]);

@@ -130,7 +130,9 @@ export function hasTokens(currency: string | undefined): boolean {
   return WITH_TOKENS.has(currency === undefined ? undefined : networkOf(currency)?.family);
 }
 
-/** What is known around a content: everything that a summary of it may say beside its own values. */
+/**
+ * What is known around a content: everything that a summary of it may say beside its own values.
+ */
 export async function factsFor(reader: Reader, content: Content): Promise<SummaryFacts> {
   const currency = onlyValue(content, "currency")?.text;
   const workspace = await readWorkspace(reader, hasTokens(currency));
@@ -168,8 +170,8 @@ export async function readAccount(reader: Reader, id: string): Promise<Account |
 const MOST_TRANSACTION_PAGES = 3;
 
 /**
- * Recipients of own outgoing confirmed transactions, on V1. Incoming ones never count: whoever
- * plants a look-alike sends a little from it first.
+ * Recipients of own outgoing confirmed transactions, on V1. Incoming ones never count: an
+ * attacker who plants a look-alike sends a little from it first.
  */
 export async function recipientsOf(
   reader: Reader,

@@ -35,7 +35,7 @@ export async function summaryOf(
   return summaryWith(content, of, facts);
 }
 
-/** The same of a challenge; undefined for one that is no JSON object. */
+/** The same of a challenge; undefined for one that is not a JSON object. */
 export async function summaryOfChallenge(
   document: Exact | undefined,
   reader: Reader | undefined,

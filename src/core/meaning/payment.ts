@@ -58,7 +58,7 @@ export async function draftPayment(
   };
 }
 
-/** Says that nobody chose the fee limit. */
+/** Says that the fee limit was not chosen. */
 function estimated(summary: Summary): Summary {
   return { ...summary, text: [...summary.text, "The fee limit is the server's estimate."] };
 }
@@ -102,7 +102,7 @@ async function accountsCalled(reader: Reader, name: string): Promise<Account[]> 
   return found;
 }
 
-/** The server's estimate; needed only where nobody gave a limit. */
+/** The server's estimate; needed only where no limit was given. */
 async function estimateOf(
   reader: Reader,
   payment: Payment,

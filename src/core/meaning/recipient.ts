@@ -20,7 +20,10 @@ export interface Entry {
 /** How many of the whitelists were read. */
 export type WhitelistsRead = "all" | "some" | "none";
 
-/** A whitelist that holds the recipient; `status` only when it is not ACTIVE and vouches for nothing. */
+/**
+ * A whitelist that holds the recipient; `status` only when it is not ACTIVE and vouches for
+ * nothing.
+ */
 export interface Listing {
   readonly id: string;
   readonly name: string;
@@ -58,7 +61,10 @@ export function entriesOf(whitelist: Exact): Entry[] {
   });
 }
 
-/** The entries that name this recipient: same network, same address, and the tag where they list tags. */
+/**
+ * The entries that name this recipient: same network, same address, and the tag where they list
+ * tags.
+ */
 export function listingsOf(
   entries: readonly Entry[],
   network: string,

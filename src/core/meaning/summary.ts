@@ -5,8 +5,8 @@
  * What flows where: a document or a decoded challenge is read with the catalogue (content.ts) into
  * values with a kind. The workspace's answers become facts (facts.ts): units, whitelists, accounts.
  * Each part of the summary is made of values and facts, and notes which values it has shown. A
- * value that nothing has shown makes the summary incomplete. Of a challenge only the challenge's own
- * values are shown; facts add names and units, and never replace a value.
+ * value that nothing has shown makes the summary incomplete. Of a challenge only the challenge's
+ * own values are shown; facts add names and units, and never replace a value.
  */
 import { checkAddress } from "./address.ts";
 import { type Amount, isPlain, isTenthOrMore, percentOf } from "./amount.ts";
@@ -50,7 +50,7 @@ export interface SummaryFacts {
   readonly estimate?: string;
 }
 
-/** Facts of somebody who asked nobody. */
+/** Facts without any question to the server. */
 export const NO_FACTS: SummaryFacts = {
   account: undefined,
   lists: { currencies: undefined, tokens: undefined },
@@ -139,7 +139,7 @@ const LISTED: ReadonlySet<Kind> = new Set(["text", "choice", "id", "gas", "gasPr
 const HIDDEN: readonly (readonly [name: RegExp, code: string, what: string])[] = [
   [/contract_?(data|bytecode)|call_?data|function_?arguments/i, "CALL_NOT_DECODED", "A call"],
   [/raw_?message|typed_?data|message_?data/i, "MESSAGE_NOT_DECODED", "A message"],
-  [/digest/i, "ONLY_A_HASH", "What a digest stands for"],
+  [/digest/i, "ONLY_A_HASH", "The content behind a digest"],
 ];
 
 class Making {

@@ -8,7 +8,7 @@ import { CliError } from "../../errors.ts";
 const LONGEST_AGE_SECONDS = 5 * 60;
 
 export interface Notification {
-  /** Value of the header; its name may stand before it. */
+  /** Value of the header; its name may precede it. */
   readonly header: string;
   /** The body as it was received, byte for byte. */
   readonly body: Uint8Array;

@@ -1,7 +1,7 @@
 /**
- * The version gate (SPEC §5): stands before a command, and before any credential is read (VER-5).
- * With a fresh memory it costs the reading of one small file; the sources are loaded only when they
- * are asked.
+ * The version gate (specification §5): runs before a command, and before any credential is read
+ * (VER-5). With a fresh memory it costs the reading of one small file; the sources are loaded only
+ * when they are asked.
  */
 import { CliError } from "../../errors.ts";
 import type { Runtime } from "../../io/runtime.ts";
@@ -27,7 +27,7 @@ export interface Gate {
 
 /** A build that comes from no release is never outdated. */
 const DEVELOPMENT = "0.0.0-dev";
-/** So long nobody waits again for sources that did not answer. */
+/** For this time no command waits again for sources that did not answer. */
 const RETRY_MS = 10 * 60 * 1000;
 const HOUR_MS = 3600 * 1000;
 /** So long a version that was current goes on working once a newer one was seen. */
@@ -85,7 +85,7 @@ function isWithin(at: number | undefined, ms: number, gate: Gate): boolean {
 }
 
 /**
- * Earlier answers count on while no source gives a new one; once one does, only what was said now
+ * Earlier answers count on while no source has a new one; once one does, only what was said now
  * counts.
  */
 async function ask(addresses: Addresses, known: Memory | undefined, gate: Gate): Promise<Memory> {

@@ -41,7 +41,7 @@ export const SIGNATURE = "SHA256SUMS.sig";
 
 /**
  * Name of an executable on the releases page. It carries the version, so that a signed list of an
- * older release cannot stand in for a newer one.
+ * older release cannot replace a newer one.
  */
 export function assetName(version: string, target: string): string {
   return `${PACKAGE}-${version}-${target}${target.startsWith("windows-") ? ".exe" : ""}`;
@@ -62,5 +62,8 @@ export const UPGRADE_COMMANDS: Readonly<Record<Channel, string>> = {
   source: "git pull && npm ci && npm run build",
 };
 
-/** The source of each install channel, which decides alone while the other is silent (SPEC §5). */
+/**
+ * The source of each install channel, which decides alone while the other is silent (specification
+ * §5).
+ */
 export const OWN_SOURCES = { npm: "npm", binary: "releases", source: undefined } as const;

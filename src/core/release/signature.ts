@@ -21,7 +21,7 @@ export function signedChecksum(
   if (!isSigned(list, signature, key)) {
     throw new CliError("UPGRADE_FAILED", {
       message: "The release's list of checksums is not signed with the release key.",
-      hint: "Use nothing from this source. Nothing was changed; tell whoever runs it, and the maintainers.",
+      hint: "Use nothing from this source. Nothing was changed; tell its operator and the maintainers.",
       retryable: false,
     });
   }

@@ -64,7 +64,7 @@ export async function askSources(
     return { npm, releases };
   } finally {
     clearTimeout(timer);
-    // Bodies that nobody waits for any more.
+    // Bodies that are no longer needed.
     budget.abort();
   }
 }
@@ -154,7 +154,10 @@ function releaseAt(target: URL, page: URL): Published | undefined {
   return tag === undefined ? undefined : toPublished(decodeURIComponent(tag), undefined);
 }
 
-/** A pre-release counts as "nothing stable here"; what is no version is no answer. */
+/**
+ * A pre-release counts as "nothing stable here"; a text that is not a version counts as "no
+ * answer".
+ */
 function toPublished(text: string, etag: string | undefined): Published | undefined {
   return parseVersion(text) === undefined
     ? undefined

@@ -49,8 +49,8 @@ export interface Check {
   readonly npm: string | null;
   readonly releases: string | null;
   /**
-   * What brings the newest version; a constant for the channel, or for the package manager that owns
-   * the program's folder.
+   * What brings the newest version; a constant for the channel, or for the package manager that
+   * owns the program's folder.
    */
   readonly command: string;
 }

@@ -1,6 +1,6 @@
 /**
- * The version gate's decision, as a pure function (SPEC §5, VER-2…4). It keeps honest installations
- * fresh; it is no defence against somebody who owns the machine (VER-6).
+ * The version gate's decision, as a pure function (specification §5, VER-2…4). It keeps honest
+ * installations fresh; it does not defend against somebody who controls the machine (VER-6).
  */
 
 /**
@@ -85,7 +85,7 @@ export function parseVersion(text: string): Version | undefined {
 
 /**
  * Digits alone, such as `1.2.3`: the only text of a source that is ever shown. Undefined for a
- * pre-release and for what is no version.
+ * pre-release and for a text that is not a version.
  */
 export function stableVersion(text: string): string | undefined {
   const version = parseVersion(text);

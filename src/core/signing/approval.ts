@@ -1,7 +1,7 @@
 /**
  * From a request to a signature that says what was meant: asking for the challenge, comparing it
  * with everything known about the request, and checking a signature that was made elsewhere (SIG-6,
- * SIG-7; SPEC §4, Review). Nothing here signs.
+ * SIG-7; specification §4, Review). Nothing here signs.
  */
 import { CliError } from "../../errors.ts";
 import { Exact, encode, member, value } from "../../io/json.ts";
@@ -176,7 +176,7 @@ export function confirmationOf(
   return { all, fields: confirmed };
 }
 
-/** A challenge that is no JSON object needs the confirmed digest. Throws INVALID_CHALLENGE. */
+/** A challenge that is not a JSON object needs the confirmed digest. Throws INVALID_CHALLENGE. */
 export function requireReadable(challenge: Challenge, { all }: Confirmation): void {
   if (challenge.shape !== "opaque" || all) return;
   throw new CliError("INVALID_CHALLENGE", {

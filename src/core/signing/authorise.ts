@@ -81,7 +81,7 @@ interface ForReader {
 }
 
 interface Meant {
-  /** Undefined when it is not wanted, or when the challenge is no JSON object. */
+  /** Undefined when it is not wanted, or when the challenge is not a JSON object. */
   readonly summary: Summary | undefined;
 }
 
@@ -107,7 +107,7 @@ export interface ExaminationHost {
   readonly log: Log;
   /** 65 bytes; undefined when no key is configured. */
   publicKey(): Promise<Uint8Array | undefined>;
-  /** What a challenge means; undefined for one that is no JSON object. Offline without reads. */
+  /** What a challenge means; undefined for one that is not a JSON object. Offline without reads. */
   summaryOf(challenge: Challenge, mayRead: boolean): Promise<Summary | undefined>;
 }
 
@@ -185,7 +185,9 @@ async function examineOrder(host: ExaminationHost, order: Order): Promise<Examin
   return { session, challenge, report: reviewReport(id, challenge, review, summary) };
 }
 
-/** The server's challenge, once the key is known to be the user's; or that of the given signature. */
+/**
+ * The server's challenge, once the key is known to be the user's; or that of the given signature.
+ */
 async function challengeFor(
   host: ExaminationHost,
   { id, decision, signature: jws }: Order,

@@ -18,12 +18,12 @@ import { hasLabels, PROPERTIES } from "./properties.ts";
 
 /**
  * `transaction`: the documented `{type, antireplay, data}`. `properties`: the older `{"Transaction
- * properties", challenge}` with the labels of the vendor's sample. `unknown`: another JSON object. `opaque`: no JSON object; signed only
- * when its digest is confirmed (SPEC §4, Review).
+ * properties", challenge}` with the labels of the vendor's sample. `unknown`: another JSON object.
+ * `opaque`: no JSON object; signed only when its digest is confirmed (specification §4, Review).
  */
 export type ChallengeShape = KnownShape | "unknown" | "opaque";
 
-/** The documented shapes: only what stands in one of them can be compared with a request. */
+/** The documented shapes: only a challenge of one of them can be compared with a request. */
 export type KnownShape = "transaction" | "properties";
 
 /** Whether the fields of a challenge have a meaning that we know. */
@@ -87,7 +87,7 @@ function readObject(bytes: Uint8Array): Exact | undefined {
     if (!(cause instanceof JsonError)) throw cause;
     if (cause.reason !== "duplicate") return undefined;
     throw invalid(
-      "The challenge holds an object in which a key stands twice, so it has two meanings.",
+      "The challenge holds an object in which a key appears twice, so it has two meanings.",
     );
   }
 }
@@ -104,8 +104,8 @@ function shapeOf(document: Node): ChallengeShape {
 
 /**
  * The challenge in an API answer: `{challenge}` (V1, documented), a bare string or
- * `{data:{challenge}}` (V2, assumed). Throws INVALID_RESPONSE when none, or more than one value,
- * stands there.
+ * `{data:{challenge}}` (V2, assumed). Throws INVALID_RESPONSE when it contains none, or more
+ * than one value.
  */
 export function challengeOf(answer: Exact): string {
   const data = member(answer, "data");

@@ -9,7 +9,7 @@ import { bareType, byName, type Field, isSameValue, leavesOf, ROOT, show } from 
 export interface Difference {
   /** Place in the challenge: `data.transaction_data.amount`, `addresses[0].address`. */
   readonly field: string;
-  /** What stands there, token-exact; null when nothing does. */
+  /** The value there, token-exact; null when it is absent. */
   readonly challenge: Exact | string | null;
   readonly expected: Exact | string;
   /**
@@ -81,7 +81,7 @@ function isRequestType({ place }: Field): boolean {
   return place.parent === ROOT && place.name === "type";
 }
 
-/** Notes a difference; what stands at that place counts as compared. */
+/** Notes a difference; the value at that place counts as compared. */
 export function differ(
   left: Field,
   expected: Exact | string,

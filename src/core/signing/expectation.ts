@@ -1,4 +1,4 @@
-/** `--expect`: what the caller says must stand in the challenge. */
+/** `--expect`: values that the challenge must contain, from the caller. */
 import { CliError } from "../../errors.ts";
 import { Exact, print, tree } from "../../io/json.ts";
 import type { Challenge } from "./challenge.ts";
@@ -13,9 +13,9 @@ export interface Expected {
 }
 
 /**
- * Each value of the JSON object `expected` must stand in the challenge, compared as in a review. A
- * nested value stands at the same path; a value at the top is looked for by its name in the whole
- * challenge, where that name must stand once, so that a second `amount` elsewhere cannot pass for
+ * Each value of the JSON object `expected` must be in the challenge, compared as in a review. A
+ * nested value is at the same path; a value at the top is looked for by its name in the whole
+ * challenge, where that name must appear once, so that a second `amount` elsewhere cannot pass for
  * the first. What is absent or ambiguous is a difference. Throws INVALID_ARGUMENT when nothing is
  * expected.
  */

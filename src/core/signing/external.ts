@@ -1,5 +1,5 @@
 /**
- * Signs with a program of the user's, which asks a key store that never gives the key away. One
+ * Signs with a program of the user's, which asks a key store that never releases the key. One
  * process for each operation, started once and never again by itself. A signature counts only when
  * the configured public key verifies it over our own bytes.
  */

@@ -1,4 +1,6 @@
-/** The operator's key when a program of the user's holds it: what the configuration says about it. */
+/**
+ * The operator's key when a program of the user's holds it: what the configuration says about it.
+ */
 import { CliError } from "../../errors.ts";
 import { type Config, missingPublicKey } from "../auth/config.ts";
 import { fingerprint } from "../auth/key.ts";
@@ -26,7 +28,8 @@ export interface ExternalKey extends KeyHolder {
 
 /**
  * The key behind `LEDGER_ENTERPRISE_SIGNER`, whose value is `text`. Only `sign` of its signer and
- * `ask` start the program. Its methods throw INVALID_ARGUMENT, MISSING_CREDENTIALS, UNSUPPORTED_KEY.
+ * `ask` start the program. Its methods throw INVALID_ARGUMENT, MISSING_CREDENTIALS,
+ * UNSUPPORTED_KEY.
  */
 export function externalKey(config: Config, text: string, host: ProgramHost): ExternalKey {
   const read = (): { program: ConfiguredProgram; stated: Uint8Array | undefined } => ({

@@ -1,22 +1,22 @@
 /**
- * How one field of a challenge is named and compared (SPEC §4, Review): names, places, values.
- * Nothing here is lenient by accident.
+ * How one field of a challenge is named and compared (specification §4, Review): names, places,
+ * values. Nothing here is lenient by accident.
  */
 import { keccak_256 } from "@noble/hashes/sha3.js";
 import { type Exact, type Node, tree } from "../../io/json.ts";
 
-/** Where a field stands, seen from the root. */
+/** The place of a field, seen from the root. */
 export interface Place {
   /** Undefined for the root only. */
   readonly parent: Place | undefined;
-  /** The member's name as written, or the item's index: a member called "0" is no item. */
+  /** The member's name as written, or the item's index: a member called "0" is not an item. */
   readonly step: string | number;
   /** Name of the nearest member, in snake_case; empty at the root. */
   readonly name: string;
 }
 
 /**
- * A value and where it stands. Made once for a document, so that a field's identity tells two equal
+ * A value and its place. Made once for a document, so that a field's identity tells two equal
  * values at two places apart.
  */
 export interface Field {
@@ -28,7 +28,7 @@ export interface Field {
 
 export const ROOT: Place = { parent: undefined, step: "", name: "" };
 
-/** What stands for the path of the document itself. */
+/** The path of the document itself, as it is shown. */
 export const WHOLE = "payload";
 
 const LONGEST_STEP = 60;
@@ -83,7 +83,9 @@ export function fieldOf(node: Node, place: Place = ROOT): Field {
 
 const ROOTS = new WeakMap<Exact, Field>();
 
-/** The whole document as fields: each time the very same ones, so that they can be told by identity. */
+/**
+ * The whole document as fields: each time the very same ones, so that they can be told by identity.
+ */
 export function rootOf(document: Exact): Field {
   const known = ROOTS.get(document);
   if (known !== undefined) return known;

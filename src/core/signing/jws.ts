@@ -12,7 +12,7 @@ const HEADER = encodeBase64Url(new TextEncoder().encode('{"alg":"ES256","typ":"J
 const LONGEST_JWS = 2 * 1024 * 1024;
 /**
  * Members that change what is signed, or bring a key along (RFC 7515 §4.1, RFC 7797). We understand
- * none, so none may stand there.
+ * none, so none may be there.
  */
 const FORBIDDEN_MEMBERS = ["crit", "b64", "jwk", "jku", "x5c", "x5u"];
 

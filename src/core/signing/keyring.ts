@@ -1,6 +1,6 @@
 /**
- * The operator's key: whose it is, and signatures with it. Every signature passes `Acts`. What holds
- * the key is loaded only when a signature is wanted, after everything else was decided.
+ * The operator's key: whose it is, and signatures with it. Every signature passes `Acts`. What
+ * holds the key is loaded only when a signature is wanted, after everything else was decided.
  */
 import { CliError } from "../../errors.ts";
 import type { Redactor } from "../../io/redact.ts";
@@ -14,7 +14,7 @@ import type { Signer } from "./signer.ts";
 export interface KeyHolder {
   /**
    * 65 bytes, uncompressed point, as the configuration has it; undefined when it names no key.
-   * Asks nobody. Throws the codes of a key that is not valid.
+   * Asks no other program. Throws the codes of a key that is not valid.
    */
   publicKey(): Promise<Uint8Array | undefined>;
   /** Loads what signs. Asked once, for one signature. */

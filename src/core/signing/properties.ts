@@ -1,7 +1,7 @@
 /**
- * The older shape of a challenge, `{"Transaction properties":{…},"challenge":"<hex>"}`, held against
- * a request. The vendor's only sample has five labels; amounts carry a unit word in front. Those are
- * mapped exactly, everything else stays open (SPEC §4, Review).
+ * The older shape of a challenge, `{"Transaction properties":{…},"challenge":"<hex>"}`, held
+ * against a request. The vendor's only sample has five labels; amounts carry a unit word in front.
+ * Those are mapped exactly, everything else stays open (specification §4, Review).
  */
 import { Exact, type Node, print } from "../../io/json.ts";
 import { type Difference, differ, type Findings, printList } from "./comparison.ts";
@@ -45,8 +45,8 @@ function wholeOf({ node }: Field): string | undefined {
 }
 
 /**
- * Compares the labels with the members of `request` (as `membersOf` gives them). A label whose value
- * has another form than the sample's is not compared: it stays open.
+ * Compares the labels with the members of `request` (as `membersOf` returns them). A label whose
+ * value has another form than the sample's is not compared: it stays open.
  */
 export function compareProperties(
   root: Field,

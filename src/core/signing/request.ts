@@ -8,7 +8,8 @@ import { type Field, fieldOf, leavesOf, membersOf, type Place, pathOf, ROOT } fr
 /**
  * The members of a request. Three documents are brought to the usual `{type, data}`; the places of
  * their fields stay those of the document:
- * - `{accountId, transaction}`, as V2 takes it for one coin: `transaction` is the transaction's data;
+ * - `{accountId, transaction}`, as V2 takes it for one coin: `transaction` is the transaction's
+ *   data;
  * - `data.digests_data.*` (raw signing, V1): a challenge has these beside each other in `data`;
  * - `data.pledge_data.*` (V1): the same, and `exchange_name` is `exchange` there.
  * A container that the challenge's own `data` has, too, stays where it is. `content` is what the
@@ -96,7 +97,9 @@ const ACCOUNT_NAMES: ReadonlySet<string> = new Set(
   ].map((path) => path.join("/")),
 );
 
-/** True when the request itself has the name of the account, so that a challenge's can be compared. */
+/**
+ * True when the request itself has the name of the account, so that a challenge's can be compared.
+ */
 export function saysAccountName(members: readonly Field[]): boolean {
   return members.some((member) =>
     leavesOf(member).some(({ place }) => {

@@ -1,7 +1,7 @@
 /**
  * Sign what was meant: a challenge compared, field by field, with everything known about its
- * request (SIG-6; SPEC §4, Review). Pure. What could not be compared is never counted as equal, and
- * nothing matches by being empty.
+ * request (SIG-6; specification §4, Review). Pure. What could not be compared is never counted as
+ * equal, and nothing matches by being empty.
  */
 import type { Exact } from "../../io/json.ts";
 import type { Summary } from "../meaning/summary.ts";
@@ -56,7 +56,7 @@ export interface Review {
   readonly match: boolean;
   readonly differences: readonly Difference[];
   /**
-   * What nobody vouches for: fields of the challenge without a counterpart, and content of the
+   * Content without evidence: fields of the challenge without a counterpart, and content of the
    * request that the challenge leaves out.
    */
   readonly unverified: readonly string[];
@@ -154,12 +154,15 @@ export function reviewReport(
   };
 }
 
-/** True for what somebody asked for; what a server keeps beside it is no part of a decision. */
+/** True for what was asked for; what a server keeps beside it is not part of a decision. */
 function isAskedFor(path: string): boolean {
   return /^(data|note|transaction|account_?id)\b/i.test(path);
 }
 
-/** The challenge, what it says, and its digest. `decoded` is null for what is no JSON object. */
+/**
+ * The challenge, what it says, and its digest. `decoded` is null for a challenge that is not a JSON
+ * object.
+ */
 export function shown(challenge: Challenge): {
   challenge: string;
   decoded: Exact | null;
@@ -235,7 +238,7 @@ function checkDecision(
 const DECISIONS = { APPROVE: "an approval", REJECT: "a rejection" };
 
 /**
- * Two spellings of one name in one object (`maxFees`, `max_fees`): whoever reads the challenge may
+ * Two spellings of one name in one object (`maxFees`, `max_fees`): a reader of the challenge may
  * take either, so neither is taken.
  */
 function checkSpellings(field: Field, found: Findings): void {
@@ -315,7 +318,7 @@ function checkAccount(
 /**
  * True for content that a request asks for, so that a challenge without it would mean something
  * else (no token contract, no tag): it stays open until somebody confirms it. Fee strategy and ids
- * beside the transaction's own data never stand in a challenge.
+ * beside the transaction's own data never appear in a challenge.
  */
 function isContent({ node, place }: Field): boolean {
   const [top, container, ...inside] = pathOf(place);

@@ -30,7 +30,7 @@ export interface Confirmation {
   readonly fields: ReadonlySet<Field>;
 }
 
-/** Nobody confirmed anything. */
+/** Nothing is confirmed. */
 export const UNCONFIRMED: Confirmation = { all: false, fields: new Set() };
 
 /** What either of two confirmations says. */
@@ -63,7 +63,7 @@ export interface Case {
   readonly wasRefused: boolean;
   readonly confirmation: Confirmation;
   readonly decision: Decision;
-  /** What the challenge means; undefined where nobody asked. */
+  /** What the challenge means; undefined where it was not asked for. */
   readonly summary: Summary | undefined;
 }
 
@@ -171,7 +171,7 @@ const CONSEQUENCE = {
 } as const;
 
 /**
- * Names of fields that may stand in a message of ours; any other name was chosen by whoever made
+ * Names of fields that a message of ours may contain; any other name was chosen by the author of
  * the challenge.
  */
 const NAMED = new Set(

@@ -1,6 +1,6 @@
 /**
- * The skill as it ships inside the program (SPEC §8): SKILL.md and its references, as text. Loaded
- * by the skill commands only.
+ * The skill as it ships inside the program (specification §8): SKILL.md and its references, as
+ * text. Loaded by the skill commands only.
  */
 import { createHash } from "node:crypto";
 import guide from "../../../skill/SKILL.md" with { type: "text" };

@@ -1,5 +1,5 @@
 /**
- * Installs the skill and says how installed copies stand (INS-1, P01–P08). A file beside the copy
+ * Installs the skill and compares installed copies with it (INS-1, P01–P08). A file beside the copy
  * records version and hashes of what was written: what differs from it is somebody else's, and is
  * never overwritten without being told to. Only fixed names are written.
  */
@@ -13,7 +13,7 @@ import { type Skill, sha256 } from "./content.ts";
 import { AGENTS, type Target, targetsOf } from "./targets.ts";
 
 /**
- * How a copy stands to this program's skill. `modified`: not as any version of this program wrote
+ * A copy, compared with this program's skill. `modified`: not as any version of this program wrote
  * it.
  */
 export type Status = "current" | "outdated" | "modified" | "newer" | "absent";
@@ -52,7 +52,7 @@ function recordOf({ name, version, files }: Skill): Record {
 }
 
 /**
- * How the copy of `skill` in the folder of skills `directory` stands. Throws IO_ERROR when it
+ * The standing of the copy of `skill` in the folder of skills `directory`. Throws IO_ERROR when it
  * cannot be read.
  */
 export async function inspect(skill: Skill, directory: string): Promise<Inspection> {
@@ -134,19 +134,19 @@ async function checkFolders(skill: Skill, { path, root }: Target, force: boolean
 
 function linked(path: string, hint: string): CliError {
   return new CliError("INVALID_PATH", {
-    message: "A symbolic link stands where a folder is to be.",
+    message: "A symbolic link is in the place of the folder.",
     details: { path },
     hint,
   });
 }
 
-/** True for a symbolic link; throws INVALID_PATH for what is no folder. */
+/** True for a symbolic link; throws INVALID_PATH for anything else but a folder. */
 async function checkFolder(path: string): Promise<boolean> {
   const found = await look(path);
   if (found === undefined || found.isDirectory()) return false;
   if (found.isSymbolicLink()) return true;
   throw new CliError("INVALID_PATH", {
-    message: "A file stands where a folder is to be.",
+    message: "A file is in the place of the folder.",
     details: { path },
   });
 }
@@ -173,7 +173,7 @@ async function refuseForeign(
   if (files.length > 0) {
     throw new CliError("FILE_EXISTS", {
       message:
-        "Files that this program did not write, or that were changed since, stand where the skill would go.",
+        "The skill's folder contains files that this program did not write, or that were changed since.",
       details: { path, files },
       hint: "Look at them; --force replaces them.",
     });
@@ -192,7 +192,7 @@ async function makeFolder(path: string): Promise<void> {
 
 /**
  * SES-2's recipe with mode 0644: new files beside the old ones, synchronised, then renamed over
- * them; none is replaced before all stand.
+ * them; none is replaced before all are written.
  */
 async function replaceFiles(
   folder: string,
@@ -227,8 +227,8 @@ async function readRecord(path: string): Promise<Record | undefined> {
 const LONGEST_FILE = 1024 * 1024;
 
 /**
- * A regular file's bytes; undefined when it is not there, empty when it is no regular file or too
- * large to be ours.
+ * A regular file's bytes; undefined when it is not there, empty when it is not a regular file or
+ * too large to be ours.
  */
 async function readOptional(path: string): Promise<Uint8Array | undefined> {
   const found = await look(path);
@@ -255,7 +255,7 @@ async function guarded<T>(path: string, work: () => Promise<T>): Promise<T> {
     if (cause instanceof CliError) throw cause;
     const [code, message] =
       codeOf(cause) === "ENOTDIR" || codeOf(cause) === "EEXIST"
-        ? (["INVALID_PATH", "A file stands where a folder is to be."] as const)
+        ? (["INVALID_PATH", "A file is in the place of the folder."] as const)
         : (["IO_ERROR", "The folder of the skill could not be read or written."] as const);
     throw new CliError(code, { message, details: { path, reason: codeOf(cause) }, cause });
   }

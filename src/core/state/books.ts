@@ -87,7 +87,9 @@ export class Books {
     await this.alone(async (pages) => void pages.audit(facts), "closing").catch(() => undefined);
   }
 
-  /** The journal as it is now, without waiting for a lock. Throws AUDIT_BROKEN, AUDIT_UNAVAILABLE. */
+  /**
+   * The journal as it is now, without waiting for a lock. Throws AUDIT_BROKEN, AUDIT_UNAVAILABLE.
+   */
   read(): Journal {
     const head = this.journal.head();
     if (head === undefined) return new Journal();

@@ -27,7 +27,9 @@ import { randomName } from "../../io/random.ts";
 import { escapeUnsafe } from "../../io/unsafe.ts";
 import { isWholeLine, LINE_MAX_BYTES, NO_HASH, readLine } from "./line.ts";
 
-/** Where a log ends: `size` in bytes of `file`, `hash` over the last line's bytes in hexadecimal. */
+/**
+ * Where a log ends: `size` in bytes of `file`, `hash` over the last line's bytes in hexadecimal.
+ */
 export interface Head {
   readonly log: string;
   readonly file: string;
@@ -273,7 +275,7 @@ export class Chain {
     const descriptor = this.openLog(head.file);
     try {
       appendSynced(descriptor, bytes);
-      // A file that was removed or replaced meanwhile keeps the line where nobody finds it.
+      // A file that was removed or replaced meanwhile keeps the line where it cannot be found.
       const named = attempt(() => lstatSync(join(this.host.directory, head.file)));
       if (named?.ino !== fstatSync(descriptor).ino)
         throw broken(head.file, seq, "The file was replaced while a line was written.");

@@ -1,11 +1,11 @@
 /**
  * Claims of an access token that happens to be a JWT. Unverified: they can only make us refuse,
- * never trust (SPEC §2).
+ * never trust (specification §2).
  */
 import { CliError } from "../../errors.ts";
 import type { Session } from "./session.ts";
 
-/** What a token says of itself; each claim is absent when it is no usable text. */
+/** What a token says of itself; each claim is absent when it is not a usable text. */
 export interface Claims {
   readonly workspace?: string;
   /** Registered public key as hexadecimal text, any case. */
@@ -55,7 +55,7 @@ function decodePayload(token: string): Record<string, unknown> | undefined {
 }
 
 /**
- * A token for another workspace is refused before anything is stored (SPEC §2). Throws
+ * A token for another workspace is refused before anything is stored (specification §2). Throws
  * SESSION_MISMATCH.
  */
 export function checkWorkspaceClaim(token: string, workspace: string): void {

@@ -55,7 +55,9 @@ export class StateFolder {
     return this.place.uid;
   }
 
-  /** The bytes of a file, or undefined when there is none. Throws SESSION_CORRUPT above `maxBytes`. */
+  /**
+   * The bytes of a file, or undefined when there is none. Throws SESSION_CORRUPT above `maxBytes`.
+   */
   read(name: string, maxBytes: number): Promise<Uint8Array | undefined> {
     return readPrivateFile(this.pathOf(name), { maxBytes, uid: this.place.uid });
   }
@@ -66,8 +68,8 @@ export class StateFolder {
   }
 
   /**
-   * Proves, by the very steps of `write`, that a JSON file can be replaced by a somewhat longer one.
-   * `bytes` are its present content, which it keeps.
+   * Proves, by the very steps of `write`, that a JSON file can be replaced by a somewhat longer
+   * one. `bytes` are its present content, which it keeps.
    */
   prove(name: string, bytes: Uint8Array): Promise<void> {
     return provePrivateFile(this.pathOf(name), bytes);
@@ -87,7 +89,9 @@ export class StateFolder {
     return removePrivateFile(this.pathOf(name));
   }
 
-  /** Makes the folder, and those `below` it, where they are missing; checks those that are there. */
+  /**
+   * Makes the folder, and those `below` it, where they are missing; checks those that are there.
+   */
   async prepare(below = ""): Promise<void> {
     await ensurePrivateDirectory(this.place.path, this.place.uid);
     let path = this.place.path;

@@ -1,6 +1,6 @@
 /** One line of a chained log, format v1 (docs/audit-format.md). */
 
-/** At most so many bytes, the newline included. */
+/** Most bytes of a line, the newline included. */
 export const LINE_MAX_BYTES = 8 * 1024;
 /** The `prev` of a log's first line. */
 export const NO_HASH = "0".repeat(64);

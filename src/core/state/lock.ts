@@ -3,8 +3,8 @@
  * holder shows every two seconds that it lives, so a slow one keeps its lock and a stopped one
  * loses it.
  *
- * Taking over is where such schemes break: whoever read "stale" a moment ago may remove the fresh
- * lock of whoever was faster. Here a lock with token T is removed only by the process that holds
+ * Taking over is where such schemes break: a process that read "stale" a moment ago may remove the
+ * fresh lock of a faster one. Here a lock with token T is removed only by the process that holds
  * the *claim* on T, a second file made with O_EXCL and named by T, and only after looking again.
  * Releasing goes the same way. All steps are synchronous: cheap when hundreds wait, and a signal
  * can release, too.
@@ -82,7 +82,7 @@ const held = new Map<string, Held>();
  * after 20 s of waiting, TIMEOUT when the signal fires meanwhile, SESSION_IO when the lock file
  * cannot be made or read.
  *
- * `done` is asked while somebody else holds the lock: once it gives a value, the holder has done
+ * `done` is asked while somebody else holds the lock: once it returns a value, the holder has done
  * what was to be done and that value is the result. Without it, hundreds that wait for one refresh
  * would all take the lock in turn, only to see that it is over.
  */
@@ -310,7 +310,8 @@ function makeInPlace(
 }
 
 /**
- * Writes the same number of bytes each time, so that a reader never sees a mixture that is no JSON.
+ * Writes the same number of bytes each time, so that a reader never sees a mixture that is not
+ * JSON.
  */
 function describe(
   descriptor: number,
@@ -334,7 +335,7 @@ function showLife(...description: Parameters<typeof describe>): void {
   try {
     describe(...description);
   } catch {
-    // A full disk is no reason to give up work that is under way.
+    // A full disk must not end work that is under way.
   }
 }
 

@@ -81,7 +81,7 @@ function judge(path: string, stats: Stats, uid: number | undefined): void {
       details: { path },
     });
   }
-  if (!stats.isFile()) throw insecure(path, "It is no regular file.", `rm ${quoted(path)}`);
+  if (!stats.isFile()) throw insecure(path, "It is not a regular file.", `rm ${quoted(path)}`);
   judgeRights(path, stats, uid, "600");
 }
 

@@ -20,7 +20,7 @@ const Lifetime = v.pipe(v.number(), v.finite(), v.minValue(0));
 
 const Tokens = v.strictObject({
   access: Token,
-  /** Absent where the server gives none: the session then ends with the access token. */
+  /** Absent where the server sends none: the session then ends with the access token. */
   refresh: v.optional(Token),
   /** Local time of receipt, ms since 1970. */
   receivedAt: Time,
@@ -249,7 +249,7 @@ export function describeSession(session: Session): Record<string, unknown> {
 }
 
 /**
- * When the session ends for good if nobody uses it: the refresh token's end, else the access
+ * When the session ends for good if it is not used: the refresh token's end, else the access
  * token's.
  */
 function endOf(tokens: TokenSet): string {

@@ -41,7 +41,10 @@ export class Trail {
     return texts.join("");
   }
 
-  /** Writes a line `anchored` and returns its anchor, to be kept where nobody here can change it. */
+  /**
+   * Writes a line `anchored` and returns its anchor, to be kept where no process of this machine
+   * can change it.
+   */
   async anchor(command: string): Promise<string> {
     return this.books.alone(async (pages) => {
       const head = pages.audit({ event: "anchored", command });

@@ -232,7 +232,10 @@ function factsOf(request: VaultRequest, creator: string): [string, string][] {
   );
 }
 
-/** Base units as a person reads them; a token whose decimals the sandbox does not know stays in them. */
+/**
+ * Base units as a person reads them; a token whose decimals the sandbox does not know stays in
+ * them.
+ */
 function amountText(units: bigint, { currency, contractAddress }: Account): string {
   const known = CURRENCIES[currency];
   if (known === undefined || contractAddress !== undefined) return `${units} base units`;

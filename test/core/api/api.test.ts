@@ -27,8 +27,8 @@ const HERE: Session = {
 const acts = new Acts({ command: "test", deeds: [], stages: async () => NO_STAGES });
 
 /**
- * An access whose session becomes another one while the lock is waited for; it notes what would have
- * been sent.
+ * An access whose session becomes another one while the lock is waited for; it notes what would
+ * have been sent.
  */
 function accessWith(fresh: SessionStore["fresh"]): { access: Access; sent: string[] } {
   const sent: string[] = [];

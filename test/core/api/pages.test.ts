@@ -1,4 +1,4 @@
-/** A walk ends, whatever the server says comes next (SPEC §4, `--all`). */
+/** A walk ends, whatever the server says comes next (specification §4, `--all`). */
 import { expect, test } from "bun:test";
 import { type Walk, walkPages } from "../../../src/core/api/pages.ts";
 import { CliError } from "../../../src/errors.ts";

@@ -92,7 +92,7 @@ describe("X2 R3 on V2 the names are unknown, so that the set stays and the answe
       expect(await wait("v2", type, [state])).toEqual({ state }));
 });
 
-describe("SPEC §4 other final states", () => {
+describe("specification §4 other final states", () => {
   const ended =
     "REJECTED ABORTED CANCELLED CANCELED EXPIRED BLOCKED FAILED FAILED_TO_BROADCAST FAILED_TO_SIGN FAILED_TO_CRAFT DROPPED REPLACED";
   for (const state of ended.split(" "))

@@ -60,7 +60,7 @@ const BROKEN: readonly (readonly [network: string, address: string, why: string]
   ["ethereum", "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1Beaed", "checksum"],
   ["ethereum", "5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "0x and 40"],
   ["ethereum", `0x${"0".repeat(40)}`, "zero address"],
-  ["ethereum", "0xEeeeeEeeeEeEeeEeEeEeeEEEeeeeEeeeeeeeEEeE", "stands for the coin"],
+  ["ethereum", "0xEeeeeEeeeEeEeeEeEeEeeEEEeeeeEeeeeeeeEEeE", "means the coin"],
   ["bitcoin", "tb1q5tsjcyz7xmet07yxtumakt739y53hcttmntajq", "another network"],
   ["bitcoin_testnet", "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", "another network"],
   ["bitcoin", "mipcBbFg9gMiCh81Kj8tqqdgoZub1ZJRfn", "another network"],

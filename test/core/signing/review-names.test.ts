@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { DATA, NONCE, requestOf, review, simple, told } from "./reviewing.ts";
 
-describe("SPEC §4 Review: names", () => {
+describe("specification §4 Review: names", () => {
   for (const [left, right] of [
     ["contract_address", "contractAddress"],
     ["max_fees", "maxFees"],

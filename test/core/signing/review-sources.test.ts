@@ -129,7 +129,7 @@ describe("SIG-6 several sources", () => {
   });
 });
 
-describe("SPEC §4 Review: the account", () => {
+describe("specification §4 Review: the account", () => {
   const { account_name: _, ...nameless } = DATA;
 
   test("the account's own name contradicts", () => {

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { exact } from "../../../src/io/json.ts";
 import { EVM_RECIPIENT, pairOf, told, USDC } from "./reviewing.ts";
 
-describe("SPEC §4 Review: values", () => {
+describe("specification §4 Review: values", () => {
   const rows: readonly (readonly [
     name: string,
     challenge: string,

@@ -1,4 +1,7 @@
-/** Challenges, the requests that belong to them, and what an attacker could change: for the tests of reviews. */
+/**
+ * Challenges, the requests that belong to them, and what an attacker could change: for the tests of
+ * reviews.
+ */
 import { type Challenge, decodeChallenge } from "../../../src/core/signing/challenge.ts";
 import {
   type Review,

@@ -42,7 +42,7 @@ function calldataOf(value: Value | undefined): Calldata | undefined {
   }
 }
 
-/** `{abi, function_name, function_arguments}` → the bytes that they stand for. */
+/** `{abi, function_name, function_arguments}` → the bytes that they encode. */
 function encoded(node: Node): Calldata | undefined {
   const members = membersOf(node);
   const [abi, name, given] = ["abi", "function_name", "function_arguments"].map(

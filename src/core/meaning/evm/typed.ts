@@ -137,7 +137,9 @@ function reachedFrom(name: string, types: Types, found = new Set<string>()): Set
   return found;
 }
 
-/** `Mail(Person from,Person to)Person(address wallet)`: the primary type, then the others sorted. */
+/**
+ * `Mail(Person from,Person to)Person(address wallet)`: the primary type, then the others sorted.
+ */
 function encodeType(name: string, types: Types): string {
   const others = [...reachedFrom(name, types)].filter((one) => one !== name).sort();
   return [name, ...others]
