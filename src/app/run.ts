@@ -6,13 +6,14 @@ import type { InputReader } from "../cli/argument.ts";
 import type { Command, Group } from "../cli/command.ts";
 import { changes } from "../cli/effect.ts";
 import { declaredFields, Projection } from "../cli/fields.ts";
-import { interpret, interpretGlobals, parse } from "../cli/parse.ts";
+import { type Invocation, interpret, interpretGlobals, parse } from "../cli/parse.ts";
 import { openRegistry } from "../commands/registry.ts";
 import type { Deed } from "../core/acts.ts";
 import { CliError, ERRORS } from "../errors.ts";
 import { Exact, encode } from "../io/json.ts";
 import { Log } from "../io/log.ts";
 import { Redactor } from "../io/redact.ts";
+import type { RowForm } from "../io/rows.ts";
 import { Output } from "../io/stdout.ts";
 import { List, Serving, Text } from "../result.ts";
 import { PROGRAM, VERSION } from "../version.ts";
@@ -71,11 +72,12 @@ async function execute(argv: readonly string[], context: Context, parts: Parts):
   if (target.kind === "group") throw missingCommand(target, words);
   const timeoutMs = interpretGlobals(invocation).timeout * 1000;
   const run = openRun({ ...parts, context, config, name: words.join(" "), registry: openRegistry });
-  let projection: Projection | undefined;
+  const printing: Printing = { form: "json", projection: undefined };
   const values = async (input: InputReader) => {
     const read = await interpret(invocation, target, input);
     const wanted = projectionOf(target, read.fields);
-    if (read.dryRun !== true) projection = wanted;
+    if (read.dryRun !== true) printing.projection = wanted;
+    if (target.columns !== undefined) printing.form = formOf(read.output, invocation);
     // Check that stdout is open before anything changes (OUT-7).
     if (changes(target.effect)) await context.stdout.write("");
     return read;
@@ -83,10 +85,26 @@ async function execute(argv: readonly string[], context: Context, parts: Parts):
   try {
     const isDryRun = invocation.raw.has("dryRun");
     const result = await invoke({ command: target, isDryRun, timeoutMs, values }, run);
-    return await deliver(result, target, projection, context, parts);
+    return await deliver(result, target, printing, context, parts);
   } finally {
     run.deadline.clear();
   }
+}
+
+/** What of the values concerns printing. */
+interface Printing {
+  form: "json" | RowForm;
+  projection: Projection | undefined;
+}
+
+/** Throws INVALID_ARGUMENT when `--pretty` is given for a form that it does not change. */
+function formOf(value: unknown, { raw }: Invocation): Printing["form"] {
+  const form = value as Printing["form"];
+  if (form === "json" || !raw.has("pretty")) return form;
+  throw new CliError("INVALID_ARGUMENT", {
+    message: `--pretty indents JSON; --output ${form} has one line for each row.`,
+    field: "--pretty",
+  });
 }
 
 function missingCommand(group: Group, words: readonly string[]): CliError {
@@ -109,7 +127,7 @@ async function text(output: Output, content: string): Promise<number> {
 async function deliver(
   result: unknown,
   command: Command,
-  projection: Projection | undefined,
+  { form, projection }: Printing,
   context: Context,
   parts: Parts,
 ): Promise<number> {
@@ -118,8 +136,14 @@ async function deliver(
     await result.ended;
     return 0;
   }
+  if (form !== "json") {
+    const { printRows } = await import("./rows.ts");
+    const asked = { form, projection, columns: command.columns ?? [] };
+    const failure = await printRows(result, asked, parts);
+    return failure === undefined ? 0 : failLate(failure.cause, parts);
+  }
   if (result instanceof List) {
-    const items = projection === undefined ? result.items : projected(result.items, projection);
+    const items = projection === undefined ? result.items : projection.each(result.items);
     const failure = await parts.output.emitList({ items }, (cause) =>
       failureDocument(toCliError(cause)),
     );
@@ -149,12 +173,12 @@ function projectWhole(result: unknown, projection: Projection, target: Command["
   return target === "results" ? projection.results(document) : projection.items([document])[0];
 }
 
-async function* projected(items: List["items"], projection: Projection): List["items"] {
-  for (;;) {
-    const batch = await items.next();
-    if (batch.done === true) return batch.value;
-    yield projection.items(batch.value);
-  }
+/** What failed behind rows that were printed as text: stderr gets the document (SPEC §1). */
+function failLate(cause: unknown, { log }: Parts): number {
+  const error = toCliError(cause);
+  logTrace(error, log);
+  log.document({ error: failureDocument(error) });
+  return error.exit;
 }
 
 /** Anything but a CliError is a defect of ours (SEC-4). */

@@ -56,6 +56,11 @@ export interface Command {
    * The member of the result that `--fields` projects, or the result itself; absent: no `--fields`.
    */
   readonly fields: "results" | "object" | undefined;
+  /**
+   * Columns of `--output csv` and `table` without `--fields`; `a|b` reads `b` where there is no
+   * `a`. Absent: the result is not a list, and JSON is its only form.
+   */
+  readonly columns: readonly string[] | undefined;
   /** Works while the version gate refuses (VER-5). */
   readonly ungated: boolean;
   /** A person agrees before an agent runs it. */

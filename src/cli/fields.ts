@@ -21,6 +21,11 @@ export class Projection {
     private readonly declared: ReadonlySet<string>,
   ) {}
 
+  /** The dotted names, in the order in which they were given. */
+  get names(): readonly string[] {
+    return this.paths.map((path) => path.join("."));
+  }
+
   /**
    * Before a command that changes something: only declared names will do, since refusing afterwards
    * would hide the effect.
@@ -41,6 +46,17 @@ export class Projection {
       this.checked = true;
     }
     return projected;
+  }
+
+  /** Projects a list page by page; passes on what the list returns. */
+  async *each<T>(
+    pages: AsyncGenerator<readonly Exact[], T, void>,
+  ): AsyncGenerator<Exact[], T, void> {
+    for (;;) {
+      const page = await pages.next();
+      if (page.done === true) return page.value;
+      yield this.items(page.value);
+    }
   }
 
   /**

@@ -57,8 +57,20 @@ const getBalance = command({
       ),
     }),
   fields: "results",
+  columns: [
+    "id",
+    "name",
+    "currency",
+    "balance.total",
+    "readable.total.decimal",
+    "readable.total.unit",
+  ],
   examples: [
     { line: "accounts getBalance --id ACCOUNT_ID --id OTHER_ID", means: "Two balances at once" },
+    {
+      line: "accounts getBalance --id ACCOUNT_ID --output csv",
+      means: "A balance for a spreadsheet, in base units and in the asset's unit",
+    },
   ],
   run: async ({ reader, meaning }, args) => {
     const balances = await readBalances(reader, args.id);
@@ -75,6 +87,7 @@ export const accounts = group("Accounts and their balances.", {
     summary: "List accounts.",
     operation: "accounts.list",
     item: Account,
+    columns: ["id", "name", "currency", "status", "balance.total|balance", "createdAt|created_on"],
     sortBy: ["name", "currency", "index", "createdAt", "updatedAt"],
     filters: {
       status: oneOf("Only accounts in this status.", ["ACTIVE", "INACTIVE"]),
@@ -101,6 +114,10 @@ export const accounts = group("Accounts and their balances.", {
       {
         line: "accounts list --allowedAction SEND --fields id,name,currency",
         means: "From which accounts may I send?",
+      },
+      {
+        line: "accounts list --all --output csv",
+        means: "Every account as a table for a spreadsheet",
       },
       { line: "accounts list --name Treasury", means: "Find an account's id by its name" },
     ],

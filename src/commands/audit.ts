@@ -33,6 +33,7 @@ const list = command({
     v.looseObject({ results: v.array(Line()), total: v.number(), complete: v.boolean() }),
   ungated: true,
   fields: "results",
+  columns: ["seq", "time", "event", "key", "command", "level"],
   examples: [{ line: "audit list --limit 20", means: "The newest twenty lines" }],
   run: ({ trail }, { limit = Number.POSITIVE_INFINITY, key }) => {
     const results: Exact[] = [];

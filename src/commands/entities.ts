@@ -12,6 +12,7 @@ export const entities = group("Entities: groupings of accounts.", {
     operation: "entities.list",
     named: true,
     item: Entity,
+    columns: ["id", "name", "status", "createdAt|created_on"],
     examples: [{ line: "entities list --all", means: "Every entity" }],
   }),
   get: getOf({

@@ -21,6 +21,7 @@ export const groups = group("Groups of users.", {
     operation: "groups.list",
     named: true,
     item: Group,
+    columns: ["id", "name", "status", "description", "createdAt|created_on"],
     filters: { status: STATUS },
     examples: [{ line: "groups list", means: "The first page of groups" }],
   }),

@@ -26,6 +26,7 @@ export const policies = group("Policies: who must approve what.", {
     summary: "List policies.",
     operation: "policies.list",
     item: Policy,
+    columns: ["id", "name", "type", "currency", "createdAt|created_on"],
     sortBy: ["name", "createdAt", "updatedAt"],
     filters: {
       name: text("Only policies whose name matches."),

@@ -48,6 +48,18 @@ export const transactions = group("Transactions of an account, and fee estimates
     ],
     operation: "transactions.list",
     item: Transaction,
+    columns: [
+      "id",
+      "accountId|account_id",
+      "type",
+      "status",
+      "amount",
+      "fees",
+      "currency",
+      "recipient",
+      "hash|tx_hash",
+      "createdAt|created_on",
+    ],
     filters: { accountId: ofAccount },
     fails: ["MISSING_OPTION"],
     examples: [

@@ -27,6 +27,7 @@ export const users = group("Users of the workspace.", {
     operation: "users.list",
     named: true,
     item: User,
+    columns: ["id", "name|username", "role", "status", "createdAt|created_on"],
     sortBy: ["name", "role", "status", "createdAt", "updatedAt"],
     filters: {
       entityId: id("Only users of this entity (V1); takes no other filter."),

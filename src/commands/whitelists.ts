@@ -20,6 +20,7 @@ export const whitelists = group("Whitelists: addresses that policies allow.", {
     operation: "whitelists.list",
     named: true,
     item: Whitelist,
+    columns: ["id", "name", "status", "description", "createdAt|created_on"],
     filters: { status: STATUS },
     examples: [
       { line: "whitelists list --status ACTIVE", means: "Whitelists in force" },

@@ -4,6 +4,7 @@
  * and the visible form of unsafe characters are the second line.
  */
 import type { ConsolaInstance } from "consola/basic";
+import { encode, escapeUnsafe } from "./json.ts";
 import type { Redactor } from "./redact.ts";
 import type { Sink } from "./stdout.ts";
 import { visible } from "./unsafe.ts";
@@ -56,6 +57,11 @@ export class Log {
   /** `CODE: message`, for a person whose stdout goes elsewhere. */
   failure(code: string, message: string): void {
     this.line(`${code}: ${message}`);
+  }
+
+  /** A document on one line, for a program that reads stderr. */
+  document(value: unknown): void {
+    this.line(this.options.redactor.cleanJson(escapeUnsafe(encode(value))));
   }
 
   /** One line as it is: what a person shall do now. */

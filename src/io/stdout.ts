@@ -51,8 +51,6 @@ export interface StreamedList {
   readonly items: AsyncGenerator<readonly Exact[], Record<string, unknown>, void>;
 }
 
-type Step = IteratorResult<readonly Exact[], Record<string, unknown>>;
-
 /**
  * Prints one document and refuses a second one. All methods throw OUTPUT_ERROR when output is lost.
  */
@@ -115,6 +113,31 @@ export class Output {
     return this.finish(step.value, failure, count);
   }
 
+  /**
+   * Text that is written while it arrives; the next part is asked for while one is written. What
+   * fails before the first part is thrown. What fails later is returned as `cause`, behind what was
+   * written; else what the source returned.
+   */
+  async emitParts<T>(
+    parts: AsyncGenerator<string, T, void>,
+  ): Promise<{ cause: unknown } | { closing: T }> {
+    let step = await parts.next();
+    try {
+      await this.begin("");
+      while (step.done !== true) {
+        const next = settle(parts.next());
+        await this.sink.write(step.value);
+        const outcome = await next;
+        if ("cause" in outcome) return outcome;
+        step = outcome.step;
+      }
+    } catch (cause) {
+      parts.return(undefined as never).catch(() => undefined);
+      throw cause;
+    }
+    return { closing: step.value };
+  }
+
   private async writeItems(batch: readonly Exact[], count: number): Promise<void> {
     if (batch.length === 0) return;
     const text = batch.map((item) => item.text).join(",");
@@ -170,7 +193,7 @@ export class Output {
 }
 
 /** The next step as a value: its failure is looked at only after the current batch was written. */
-async function settle(step: Promise<Step>): Promise<{ step: Step } | { cause: unknown }> {
+async function settle<S>(step: Promise<S>): Promise<{ step: S } | { cause: unknown }> {
   try {
     return { step: await step };
   } catch (cause) {

@@ -41,6 +41,9 @@ export type Running = Bun.Subprocess<"ignore", "pipe", "pipe">;
 
 export const SECRET = "canary-secret-5f1d0c7a9b";
 
+/** What asks for text in place of a document. */
+const TEXTS = new Set(["--help", "--version", "ndjson", "csv", "table"]);
+
 /** A home of its own for one form of the program. */
 export class Program implements AsyncDisposable {
   readonly env: Record<string, string>;
@@ -170,10 +173,8 @@ export class Program implements AsyncDisposable {
     const { stdout, stderr } = outcome;
     await this.checkSecrets({ stdout, stderr });
     if (!argv.includes("--debug")) expect(stderr).not.toMatch(/^\s+at .*:\d+/m);
-    if (stdout !== "" && !argv.includes("--help") && !argv.includes("--version")) {
-      expect(stdout.endsWith("\n")).toBe(true);
-      JSON.parse(stdout);
-    }
+    if (stdout !== "") expect(stdout.endsWith("\n")).toBe(true);
+    if (stdout !== "" && !argv.some((word) => TEXTS.has(word))) JSON.parse(stdout);
     return outcome;
   }
 

@@ -4,7 +4,14 @@
  */
 
 import type { Capabilities } from "../../app/capabilities.ts";
-import { type Argument, type ArgumentMap, flag, type Values } from "../../cli/argument.ts";
+import {
+  type Argument,
+  type ArgumentMap,
+  flag,
+  oneOf,
+  type Values,
+  withDefault,
+} from "../../cli/argument.ts";
 import type { Command, Example, Shape } from "../../cli/command.ts";
 import { changes, type Effect } from "../../cli/effect.ts";
 import { parseFields } from "../../cli/fields.ts";
@@ -24,6 +31,7 @@ interface Spec<N extends Need, A extends ArgumentMap, R extends Need> {
   readonly operands?: Argument<readonly string[]>;
   readonly output?: Shape;
   readonly fields?: "results" | "object";
+  readonly columns?: readonly string[];
   readonly ungated?: boolean;
   /** For a command without dry run that changes what a person answers for. */
   readonly needsConfirmation?: boolean;
@@ -59,6 +67,19 @@ const FIELDS: Argument<readonly (readonly string[])[] | undefined> = {
   parse: parseFields,
 };
 
+const OUTPUT = withDefault(
+  oneOf("Form of the list; the others are text with a line for each row.", [
+    ...["json", "ndjson", "csv", "table"],
+  ]),
+  "json",
+);
+
+/** Names the columns of the forms that have some. */
+function columnsNote(columns: readonly string[]): string {
+  const names = columns.map((column) => column.replace(/\|.*/, ""));
+  return `Columns of --output csv and table without --fields: ${names.join(", ")}.`;
+}
+
 /**
  * Makes a command. A write or sign command without a dry run, or a dry run of any other, is a
  * mistake of its author.
@@ -72,12 +93,16 @@ export function command<const N extends Need, A extends ArgumentMap, const R ext
   const args = {
     ...spec.args,
     ...(spec.fields === undefined ? {} : { fields: FIELDS }),
+    ...(spec.columns === undefined ? {} : { output: OUTPUT }),
     ...(hasEffect ? { dryRun: DRY_RUN } : {}),
   };
   return {
     kind: "command",
     summary: spec.summary,
-    notes: spec.notes ?? [],
+    notes: [
+      ...(spec.notes ?? []),
+      ...(spec.columns === undefined ? [] : [columnsNote(spec.columns)]),
+    ],
     effect: spec.effect,
     needs: spec.needs,
     args,
@@ -85,6 +110,7 @@ export function command<const N extends Need, A extends ArgumentMap, const R ext
     fails: spec.fails ?? [],
     output: spec.output,
     fields: spec.fields,
+    columns: spec.columns,
     ungated: spec.ungated ?? false,
     needsConfirmation: spec.needsConfirmation ?? hasEffect,
     examples: spec.examples,

@@ -72,6 +72,8 @@ interface ListSpec<A extends ArgumentMap> {
   readonly summary: string;
   readonly operation: OperationName;
   readonly item: Shape;
+  /** Of `--output csv` and `table`; see Command. */
+  readonly columns: readonly string[];
   readonly filters?: A;
   /** What V2 documents for `--sortBy` of this list. */
   readonly sortBy?: readonly string[];
@@ -121,10 +123,17 @@ function listCommand<A extends ArgumentMap>(
     args: { ...spec.filters, ...(spec.named === true ? NAME : {}), ...paging, ...WALKING },
     output: pageOf(spec.item),
     fields: "results",
+    columns: spec.columns,
     fails: spec.fails ?? [],
     examples: spec.examples,
     run: ({ reader }, args) => {
-      const { all, limit, fields: _, ...given } = args as Values<typeof WALKING> & Parameters;
+      const {
+        all,
+        limit,
+        fields: _,
+        output: _form,
+        ...given
+      } = args as Values<typeof WALKING> & Parameters;
       const { wanted, parameters } = wantedName(spec, given);
       const whole = spec.wholeFor?.(parameters);
       const readPage = async (position: Position): Promise<Exact> => {

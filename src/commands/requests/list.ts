@@ -10,6 +10,14 @@ export const list = listOf({
   summary: "List requests; API V2 starts with the oldest, V1 with the newest.",
   operation: "requests.list",
   item: Request,
+  columns: [
+    "id",
+    "type",
+    "state|status",
+    "createdById|created_by",
+    "createdAt|created_on",
+    "expiresAt|expires_at",
+  ],
   sortBy: ["state", "expiresAt", "createdAt", "updatedAt"],
   checked: {
     type: ["type"],

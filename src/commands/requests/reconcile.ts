@@ -26,6 +26,7 @@ export const journal = command({
     ),
   ungated: true,
   fields: "results",
+  columns: ["key", "state", "id", "time"],
   examples: [{ line: "requests journal", means: "Every record, the oldest first" }],
   run: ({ journal: read }, args) => {
     const entries = read
