@@ -11,7 +11,7 @@ const lines = page.split("\n").filter((line) => line.startsWith(`${PROGRAM} `));
 
 async function openReport() {
   const workspace = await openWorkspace();
-  const { reportingKey } = workspace.sandbox.description;
+  const { reportingKey = "" } = workspace.sandbox.description;
   const env = { LEDGER_ENTERPRISE_REPORTING_API_KEY: reportingKey };
   const program = await workspace.client("v1", env, false);
   await program.succeed(["login", "reporting", "--apiVersion", "v1"]);
