@@ -173,7 +173,7 @@ function projectWhole(result: unknown, projection: Projection, target: Command["
   return target === "results" ? projection.results(document) : projection.items([document])[0];
 }
 
-/** What failed behind rows that were printed as text: stderr gets the document (SPEC §1). */
+/** What failed behind rows that were printed as text: stderr gets the document (specification §1). */
 function failLate(cause: unknown, { log }: Parts): number {
   const error = toCliError(cause);
   logTrace(error, log);
