@@ -13,6 +13,7 @@ import {
   type Level,
 } from "./audit.ts";
 import { broken, Chain, type Head, type LineDraft } from "./chain.ts";
+import { linesBetween, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 import type { StateFolder } from "./folder.ts";
 import {
   type EndFacts,
@@ -38,11 +39,28 @@ const BODY_MAX_BYTES = 3 * 1024 * 1024;
 /** Requests expire after seven days; what was sent is compared for as long as a record is kept. */
 const BODY_LIFE_MS = 30 * 24 * 3600 * 1000;
 
+interface ReadJournal {
+  readonly journal: Journal;
+  readonly last: Anchor | undefined;
+  readonly checkpoint: number;
+}
+
+/** Records between two looks for bodies that are too old: looking costs as much as there are. */
+const SWEEP_EVERY = 64;
+
+/** The journal as it was read last. */
+interface Known {
+  readonly head: Head;
+  readonly journal: Journal;
+  /** Number of the line that the last checkpoint follows; 0 without one. */
+  readonly checkpoint: number;
+}
+
 /** The logs of one state folder. */
 export class Books {
   readonly audit: Chain;
   readonly journal: Chain;
-  private known: { readonly head: Head; readonly journal: Journal } | undefined;
+  private known: Known | undefined;
   private turn: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly host: BooksHost) {
@@ -92,20 +110,58 @@ export class Books {
    */
   read(): Journal {
     const head = this.journal.head();
-    if (head === undefined) return new Journal();
+    if (head === undefined) {
+      this.requireUnused();
+      return new Journal();
+    }
     if (this.known !== undefined && isSame(this.known.head, head)) return this.known.journal;
+    const read = this.sinceCheckpoint(head) ?? this.whole(head);
+    this.requireAudit(read.journal);
+    if (read.last?.seq === head.seq) this.known = { ...read, head };
+    return read.journal;
+  }
+
+  /** The journal from its last checkpoint; undefined when there is none that can be used. */
+  private sinceCheckpoint(head: Head): ReadJournal | undefined {
+    const found = readCheckpoint(join(this.host.state.path, "journal"));
+    if (found === undefined) return undefined;
+    const lines: Readonly<Record<string, unknown>>[] = [];
+    const verified = attempt(() =>
+      verifyLog({
+        ...{ files: this.journalFiles(), head, from: found.head },
+        onLine: (line) => lines.push(parse(line)),
+      }),
+    );
+    const [first, ...others] = lines;
+    const isTheOne = first?.event === "checkpoint" && first.sha256 === found.sha256;
+    if (verified === undefined || verified.missing.length > 0 || !isTheOne) return undefined;
+    for (const line of others) found.journal.take(line);
+    return { journal: found.journal, last: verified.last, checkpoint: found.head.seq };
+  }
+
+  private whole(head: Head): ReadJournal {
     const journal = new Journal();
-    const files = this.journal.files().map((file) => join(this.host.state.path, "journal", file));
-    const found = verifyLog({
-      files,
-      head,
-      onLine: (line) => journal.take(JSON.parse(Buffer.from(line).toString("utf8"))),
-    });
+    const files = this.journalFiles();
+    const found = verifyLog({ files, head, onLine: (line) => journal.take(parse(line)) });
     if (found.missing.length > 0)
       throw broken("journal", found.missing[0]?.from, "Lines of the journal are missing.");
-    this.requireAudit(journal);
-    if (found.last?.seq === head.seq) this.known = { head, journal };
-    return journal;
+    return { journal, last: found.last, checkpoint: 0 };
+  }
+
+  private journalFiles(): string[] {
+    return this.journal.files().map((file) => join(this.host.state.path, "journal", file));
+  }
+
+  /** A journal that is not there must never have been: the audit trail has none of its acts. */
+  requireUnused(): void {
+    if (this.host.detail === "off" || this.audit.head() === undefined) return;
+    verifyLog({
+      files: this.audit.files().map((file) => join(this.host.state.path, "audit", file)),
+      onLine: (_, { event }) => {
+        if (event === "intent")
+          throw broken("journal", undefined, "The journal is lost: the audit trail has its acts.");
+      },
+    });
   }
 
   /** The audit trail must be at least as long as the journal saw it. */
@@ -119,7 +175,19 @@ export class Books {
 
   /** Takes over what was just appended, so that the next act need not read it again. */
   remember(head: Head, journal: Journal): void {
-    this.known = { head, journal };
+    this.known = { head, journal, checkpoint: this.known?.checkpoint ?? 0 };
+  }
+
+  /** Copies the journal once that saves more than it costs; expects that the lock is held. */
+  checkpoint(level: Level): void {
+    const { known } = this;
+    if (known === undefined) return;
+    const { head, journal } = known;
+    if (head.seq - known.checkpoint < linesBetween(journal.size)) return;
+    const sha256 = writeCheckpoint(join(this.host.state.path, "journal"), head, journal);
+    if (sha256 === undefined) return;
+    const next = this.journal.append([{ event: "checkpoint", members: { sha256 }, level }]);
+    this.known = { head: next, journal, checkpoint: head.seq };
   }
 
   /** The body of a create, as it was sent; undefined when it is not kept any more. */
@@ -137,6 +205,8 @@ export class Books {
       const { state } = this.host;
       await state.prepare("bodies");
       await state.write(bodyOf(key), new TextEncoder().encode(body.text));
+      const count = this.known?.journal.size ?? 0;
+      if (count % SWEEP_EVERY > 0) return;
       await state.sweep({ below: "bodies", olderThanMs: BODY_LIFE_MS, everything: true });
     } catch (cause) {
       throw unavailable(cause);
@@ -174,6 +244,8 @@ export class Pages {
   /** Appends the intent of an act to both, synced. Nothing may be done when it throws. */
   open(facts: IntentFacts, audited: AuditFacts): void {
     const journal = this.books.read();
+    // First: an audit trail with acts and without a journal is one whose journal was removed.
+    this.books.journal.ensure(this.host.level());
     const head = this.audit(audited);
     const audit = head === undefined ? undefined : anchorOf(head);
     this.append(journal, intentDraft({ ...facts, audit }, this.host.level()));
@@ -189,8 +261,10 @@ export class Pages {
 
   /** Appends how an act ended to the journal, then to the audit trail. */
   close(event: "outcome" | "reconciled", facts: EndFacts, audited: AuditFacts): void {
-    this.append(this.books.read(), endDraft(event, facts, this.host.level()));
+    const level = this.host.level();
+    this.append(this.books.read(), endDraft(event, facts, level));
     this.audit(audited);
+    this.books.checkpoint(level);
   }
 
   private append(journal: Journal, draft: LineDraft): void {
@@ -210,7 +284,10 @@ export class Pages {
   restart(reason: string, command: string): Head {
     const level = this.host.level();
     const isAuditWhole = isWhole(() => verifyWhole(this.books.audit, this.host));
-    const isJournalWhole = isWhole(() => verifyWhole(this.books.journal, this.host));
+    const isJournalWhole = isWhole(() => {
+      verifyWhole(this.books.journal, this.host);
+      if (isAuditWhole && this.books.journal.head() === undefined) this.books.requireUnused();
+    });
     const isOlder = isAuditWhole && isJournalWhole && !isWhole(() => this.books.read());
     if (isAuditWhole && isJournalWhole && !isOlder) {
       throw new CliError("INVALID_ARGUMENT", {
@@ -228,6 +305,20 @@ export class Pages {
     const audit = head === undefined ? undefined : anchorOf(head);
     const noted = this.books.journal.append([{ event: "noted", members: { audit }, level }]);
     return head ?? noted;
+  }
+}
+
+function parse(line: Uint8Array): Readonly<Record<string, unknown>> {
+  return JSON.parse(Buffer.from(line).toString("utf8"));
+}
+
+/** The result, or undefined where a log is broken. */
+function attempt<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch (cause) {
+    if (cause instanceof CliError) return undefined;
+    throw cause;
   }
 }
 

@@ -102,6 +102,11 @@ export class Chain {
     });
   }
 
+  /** Begins the log when it was never begun. */
+  ensure(level: LineDraft["level"]): void {
+    this.guarded(() => this.readHead() ?? this.begin(level, "genesis", {}));
+  }
+
   /**
    * Begins a new log after one that is broken, whose files stay where they are. The first line is
    * `restarted` and holds `reason` and the old head as far as it can be read.

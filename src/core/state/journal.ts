@@ -83,6 +83,17 @@ export function endDraft(
 
 const STATES: ReadonlySet<unknown> = new Set(["open", "done", "refused", "absent"]);
 
+/** A journal as JSON; entries name their place by its number. */
+export interface JournalCopy {
+  readonly audit: string | undefined;
+  readonly policySha256: readonly string[];
+  readonly restartedAt: number | undefined;
+  readonly places: readonly string[];
+  readonly entries: readonly (Omit<Entry, "origin" | "basePath" | "workspace" | "user"> & {
+    readonly place: number;
+  })[];
+}
+
 /** Every entry, in the order of their intents. */
 export class Journal {
   private readonly entries = new Map<string, Entry>();
@@ -94,6 +105,38 @@ export class Journal {
   policySha256: readonly string[] = [];
   /** When a broken journal was begun anew, ms since 1970: what was before is not known. */
   restartedAt: number | undefined;
+
+  /** Everything that is known, as JSON; `of` takes it back. */
+  copy(): JournalCopy {
+    const { audit, policySha256, restartedAt } = this;
+    const places = new Map<string, number>();
+    const entries = Array.from(this.entries.values(), (entry) => {
+      const { origin, basePath, workspace, user, bodySha256: _, audit: __, ...rest } = entry;
+      const place = JSON.stringify([origin, basePath, workspace, user]);
+      const at = places.get(place) ?? places.size;
+      places.set(place, at);
+      return { ...rest, place: at };
+    });
+    return { audit, policySha256, restartedAt, places: [...places.keys()], entries };
+  }
+
+  /** The journal that `copy` was made of, without the digests of bodies. */
+  static of({ audit, policySha256, restartedAt, places, entries }: JournalCopy): Journal {
+    const journal = new Journal();
+    Object.assign(journal, { audit, policySha256, restartedAt });
+    const known = places.map((place) => JSON.parse(place) as string[]);
+    for (const { place, ...rest } of entries) {
+      const [origin = "", basePath = "", workspace = "", user = ""] = known[place] ?? [];
+      journal.keep({ ...rest, origin, basePath, workspace, user });
+    }
+    return journal;
+  }
+
+  private keep(entry: Entry): void {
+    this.entries.set(entry.key, entry);
+    if (entry.likeness !== undefined) addTo(this.byLikeness, entry.likeness, entry.key);
+    if (entry.requestId !== undefined) addTo(this.byRequest, entry.requestId, entry.key);
+  }
 
   /** Takes one line of the log, as JSON. Throws AUDIT_BROKEN for one that nobody here wrote. */
   take(line: Readonly<Record<string, unknown>>): void {
@@ -109,15 +152,8 @@ export class Journal {
 
   private open(facts: IntentFacts, time: number): void {
     if (typeof facts.key !== "string" || this.entries.has(facts.key)) throw unusable();
-    this.entries.set(facts.key, {
-      ...facts,
-      time,
-      state: "open",
-      endedAt: undefined,
-      isDebited: facts.debit !== undefined,
-    });
-    if (facts.likeness !== undefined) addTo(this.byLikeness, facts.likeness, facts.key);
-    if (facts.requestId !== undefined) addTo(this.byRequest, facts.requestId, facts.key);
+    const isDebited = facts.debit !== undefined;
+    this.keep({ ...facts, time, state: "open", endedAt: undefined, isDebited });
   }
 
   private end(facts: EndFacts, time: number): void {

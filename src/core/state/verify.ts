@@ -37,6 +37,8 @@ export interface VerifyOptions {
   /** The head beside the files, when the whole log is read. */
   readonly head?: Head | undefined;
   readonly against?: Anchor | undefined;
+  /** Where to begin; what is before it is not read. */
+  readonly from?: Head | undefined;
   /** Gets each line that counts, in order; torn ones are left out. */
   readonly onLine?: (line: Uint8Array, facts: LineFacts) => void;
 }
@@ -45,10 +47,15 @@ export interface VerifyOptions {
  * Verifies the files as one log, in the order of their lines. Throws AUDIT_BROKEN with the first
  * bad line, INVALID_PATH for a file that cannot be read.
  */
-export function verifyLog({ files, head, against, onLine }: VerifyOptions): Verified {
+export function verifyLog({ files, head, against, from, onLine }: VerifyOptions): Verified {
   const watched = [head, against].filter((anchor) => anchor !== undefined);
   const walk = new Walk(watched, onLine);
-  for (const file of inOrder(files)) walk.file(file);
+  const ordered = inOrder(files);
+  const first = from === undefined ? 0 : ordered.findIndex((file) => basename(file) === from.file);
+  if (first === -1) throw broken(from?.file ?? "", undefined, "The file is missing.");
+  walk.position = from;
+  for (const [at, file] of ordered.slice(first).entries())
+    walk.file(file, at === 0 ? from?.size : undefined);
   walk.end();
   if (head !== undefined) walk.require(head, "The log ends before the line that the head names.");
   if (against !== undefined) walk.require(against, "The log ends before the anchor.");
@@ -81,12 +88,13 @@ class Walk {
     private readonly onLine: VerifyOptions["onLine"],
   ) {}
 
-  file(path: string): void {
+  /** `start` is the place of a line's first byte. */
+  file(path: string, start = 0): void {
     if (this.torn.length > 0) throw broken(this.name, this.tornAt, FORM);
     this.name = basename(path);
     this.line = 0;
     this.isStart = true;
-    for (const line of linesOf(path)) this.take(line);
+    for (const line of linesOf(path, start)) this.take(line);
   }
 
   end(): void {
@@ -235,15 +243,17 @@ function inOrder(files: readonly string[]): string[] {
 }
 
 /** The lines of a file without their newlines; what follows the last newline is the last one. */
-export function* linesOf(path: string): Generator<Uint8Array> {
+export function* linesOf(path: string, from = 0): Generator<Uint8Array> {
   const descriptor = openForReading(path);
   try {
+    let position = from;
     let rest: Uint8Array = new Uint8Array(0);
     for (;;) {
       const chunk = new Uint8Array(rest.length + CHUNK_BYTES);
       chunk.set(rest);
-      const read = readSync(descriptor, chunk, rest.length, CHUNK_BYTES, null);
+      const read = readSync(descriptor, chunk, rest.length, CHUNK_BYTES, position);
       if (read === 0) break;
+      position += read;
       const bytes = chunk.subarray(0, rest.length + read);
       let start = 0;
       for (let end = bytes.indexOf(NEWLINE); end !== -1; end = bytes.indexOf(NEWLINE, start)) {

@@ -1,5 +1,7 @@
 /** The policy as acts ask it: what is refused first, what is kept, and which clock it believes. */
 import { expect, test } from "bun:test";
+import { readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { Reader } from "../../../src/core/api/api.ts";
 import { ApiClock } from "../../../src/core/api/clock.ts";
 import type { Policy } from "../../../src/core/policy/load.ts";
@@ -145,4 +147,54 @@ test("A10 neither clock frees room early when it is set; the day that passes doe
   expect(await fieldOf(pay("1000001"))).toBe("window");
   pass(4 * MINUTE + 2000);
   expect(await pay("1000001")).toBe("R2");
+});
+
+const JOURNAL_LINES = 3;
+
+test("A11 no line of the journal that is removed, altered or cut gives room", async () => {
+  const changes: Readonly<Record<string, (lines: string[], at: number) => string[]>> = {
+    removed: (lines, at) => lines.filter((_line, index) => index !== at),
+    "with another amount": (lines, at) =>
+      lines.map((line, index) => (index === at ? line.replace("2000000", "2000001") : line)),
+    freed: (lines, at) =>
+      lines.map((line, index) => (index === at ? line.replace('"done"', '"refused"') : line)),
+    cut: (lines, at) => lines.slice(0, at),
+  };
+  for (const [name, change] of Object.entries(changes)) {
+    for (let at = 0; at < JOURNAL_LINES; at += 1) {
+      const { pay, directory, books } = open();
+      await pay("2000000");
+      const path = join(directory, "journal", String(books.journal.files()[0]));
+      const lines = (await readFile(path, "utf8"))
+        .trimEnd()
+        .split("\n")
+        .filter((line) => line !== "");
+      await writeFile(
+        path,
+        change(lines, at)
+          .map((line) => `${line}\n`)
+          .join(""),
+      );
+      const again = open({ directory });
+      const { code } = await failing(again.pay("1000001"));
+      expect([name, at, ["AUDIT_BROKEN", "POLICY_DENIED"].includes(code)]).toEqual([
+        name,
+        at,
+        true,
+      ]);
+      expect(again.sent()).toBe(0);
+    }
+  }
+});
+
+test("A11 windows deny for their whole time after a journal was begun anew", async () => {
+  const { pay, directory, pass, books } = open();
+  await pay("2000000");
+  await rm(join(directory, "journal"), { recursive: true });
+  await books.alone(async (pages) => void pages.restart("The disk was restored.", "audit restart"));
+  expect(await fieldOf(pay("1"))).toBe("journal");
+  pass(24 * 60 * MINUTE - 1000);
+  expect(await fieldOf(pay("1"))).toBe("journal");
+  pass(2000);
+  expect(await pay("1")).toBe("R2");
 });
