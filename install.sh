@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the standalone executable of ledger-enterprise-cli. It needs openssl and, unless --from names a folder, curl or GNU wget.
-# Nothing becomes executable before the release's signature and the file's checksum are found right. All code stands in functions that
-# the last line calls, so that a download of this script that was cut does nothing.
+# It verifies the release's signature and the file's checksum before it makes anything executable. All code is in functions that
+# the last line calls: an incomplete download of this script does nothing.
 set -eu
 
 # names:begin (written by `npm run generate` from src/core/release/names.ts)
@@ -21,7 +21,7 @@ Usage: sh install.sh [options]
   --dir <folder>        where the program goes (default: ~/.local/bin)
   --from <place>        folder that holds a release's files, or https address of a mirror of
                         $RELEASES_URL
-  --key <file>          public key (PEM) of whoever signed the release, instead of the maintainers'
+  --key <file>          public key (PEM) of the release's signer, instead of the maintainers'
   --downgrade           replace a newer version, too
   --help                show this
 
@@ -72,7 +72,7 @@ read_options() {
     [ -n "${HOME:-}" ] || fail 'there is no HOME; name a folder with --dir.' 2
     dir=$HOME/.local/bin
   fi
-  # A folder that is named '~' is not what anybody means.
+  # A folder with the name '~' is never intended.
   # shellcheck disable=SC2088
   case $dir in
     '~' | '~'/*) fail "the shell does not expand '~' in quotes; write \$HOME, or the whole path." 2 ;;
@@ -80,7 +80,7 @@ read_options() {
     *) dir=$PWD/${dir#./} ;;
   esac
   while [ "$dir" != / ] && [ "${dir%/}" != "$dir" ]; do dir=${dir%/}; done
-  is_version "$wanted" || fail "'$wanted' is no version such as $VERSION." 2
+  is_version "$wanted" || fail "'$wanted' is not a version such as $VERSION." 2
 }
 
 # Three numbers of at most nine digits, perhaps with a pre-release.
@@ -149,14 +149,14 @@ detect_linux() {
 }
 
 detect_darwin() {
-  # A shell that Rosetta translates is told of another processor than there is.
+  # Rosetta tells a translated shell another processor than the real one.
   if [ "$(sysctl -n sysctl.proc_translated 2>/dev/null || echo 0)" = 1 ]; then processor=arm64; fi
   release=$(sw_vers -productVersion 2>/dev/null || echo 13)
   if [ "${release%%.*}" -lt 13 ]; then fail "macOS $release is too old; the executable needs macOS 13."; fi
   target=darwin-$processor
 }
 
-# What stands in the program's place may be replaced only when it is the program, and no newer one.
+# A file in the program's place is replaced only when it is this program, and not a newer version.
 check_place() {
   place=$dir/$PROGRAM
   if [ -L "$place" ]; then
@@ -167,7 +167,7 @@ check_place() {
   if [ -f "$place" ] && [ -x "$place" ]; then installed=$(env -i "$place" --version 2>/dev/null </dev/null || :); fi
   is_version "$installed" || fail "$place is something else than this program, or does not run; move it away first."
   if [ "$downgrade" = no ] && is_before "$wanted" "$installed"; then
-    fail "version $installed is installed, which is newer than $wanted; --downgrade replaces it."
+    fail "version $installed is installed, which is newer than $wanted; --downgrade installs $wanted all the same."
   fi
 }
 
@@ -196,7 +196,7 @@ clean() {
 fetch() {
   case $from in
     https://*) download "$from/download/v$wanted/$1" "$work/$1" ;;
-    *://*) fail "'$from' is no https address." 2 ;;
+    *://*) fail "'$from' is not an https address." 2 ;;
     *)
       [ -f "$from/$1" ] || fail "there is no $1 in $from."
       cp -- "$from/$1" "$work/$1" || fail "$from/$1 cannot be copied to $dir."
@@ -215,22 +215,22 @@ download() {
   [ -e "$work/complete" ] || fail "$1 could not be downloaded."
 }
 
-# Writes what is at address $1 to standard output. A ~/.curlrc does not count; wget takes a private authority only from ~/.wgetrc.
+# Writes the file at address $1 to standard output. A ~/.curlrc does not count; wget takes a private authority only from ~/.wgetrc.
 request() {
   if has curl; then
     curl -q --proto '=https' --tlsv1.2 -fsSL --connect-timeout 30 --speed-limit 1 --speed-time 60 -- "$1"
   else
-    # --https-only does not keep wget from following a redirect to http; a proxy for http that is none does.
+    # --https-only does not keep wget from following a redirect to http; a proxy for http that does not exist does.
     http_proxy=http://127.0.0.1:9 wget --https-only --secure-protocol=TLSv1_2 -q --timeout=60 --tries=2 -O - -- "$1"
   fi
 }
 
-# GNU wget; others cannot insist on https.
+# GNU wget; other versions cannot enforce https.
 has_wget() {
   has wget && wget --help 2>&1 | grep -q -- '--https-only'
 }
 
-# Sets checksum from the signed list. Nothing in the list counts before its signature does.
+# Sets checksum from the signed list. The signature is checked before the list is read.
 read_signed_list() {
   fetch "$SUMS"
   fetch "$SIGNATURE"
@@ -259,7 +259,7 @@ read_signed_list() {
 
 verify_asset() {
   found=$(openssl dgst -sha256 -r "$work/$asset") || fail 'openssl cannot compute a checksum.'
-  [ "${found%% *}" = "$checksum" ] || fail "$asset is not what the release's signed list names: it was cut short or altered."
+  [ "${found%% *}" = "$checksum" ] || fail "$asset is not what the release's signed list names: it is incomplete or was altered."
 }
 
 # The program is tried before it takes the place, with nothing of this environment.
@@ -278,8 +278,8 @@ put_in_place() {
 
 main() {
   read_options "$@"
-  if [ -z "$key$RELEASE_KEY" ]; then fail "this script knows no release key; name the signer's public key with --key." 2; fi
-  has openssl || fail 'openssl is missing, without which nothing can be verified; install it.'
+  if [ -z "$key$RELEASE_KEY" ]; then fail "this script has no release key; name the signer's public key with --key." 2; fi
+  has openssl || fail 'openssl is missing, and the installer needs it to verify the release; install openssl.'
   detect_target
   asset=$PROGRAM-$wanted-$target
   check_place

@@ -120,7 +120,7 @@ async function peakOf({ command, env, untilOutput }: Subject): Promise<number> {
   return median(peaks);
 }
 
-/** Interleaves the subjects and drops a first round; gives the rounds of each. */
+/** Interleaves the subjects and drops a first round; returns the rounds of each. */
 async function measure(subjects: readonly Subject[], times: number): Promise<Figures[][]> {
   const runs: Figures[][] = subjects.map(() => []);
   for (let round = 0; round <= times; round += 1) {

@@ -115,7 +115,7 @@ export function requireSealed(options: Bun.CompileBuildOptions): Bun.CompileBuil
 const JIT_POLICY = 32;
 
 /**
- * Compiles one executable into `folder` and gives its path. The file's name becomes part of its
+ * Compiles one executable into `folder` and returns its path. The file's name becomes part of its
  * bytes, so it is never temporary.
  */
 export async function compile(

@@ -10,9 +10,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const modules = join(dirname(fileURLToPath(import.meta.url)), "..", "node_modules");
-/**
- * What stands at bun/bin/bun.exe before its install script has run is a text of some hundred bytes.
- */
+/** Before its install script has run, bun/bin/bun.exe is a text of some hundred bytes. */
 const SMALLEST_EXECUTABLE_BYTES = 1024 * 1024;
 
 /** Path of the Bun executable in node_modules, or undefined. */

@@ -2,9 +2,8 @@
  * `npm run catalogue`: which rows of the fault catalogue and which security rules
  * (docs/rules.md) have a test whose name, or the name of a group around it, opens
  * with their id, and whether one runs the executable and one the npm package. Names come from Bun's
- * own report of all tests, none of which is run. What cannot be so stands in
- * test/catalogue-exceptions.json with the reason; one that stands there for nothing is an error,
- * too.
+ * own report of all tests, none of which is run. The exceptions are in
+ * test/catalogue-exceptions.json with the reason; an unneeded exception is an error.
  */
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

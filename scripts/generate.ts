@@ -72,7 +72,7 @@ sh install.sh
 
 /** How a release is verified with openssl alone, and whom its proof of origin must name. */
 export function verifyText(key: string | undefined): string {
-  const lines = (key ?? "(the key of the first release will stand here)").replace(
+  const lines = (key ?? "(the key of the first release will be here)").replace(
     /.{64}(?=.)/g,
     "$&\n",
   );
@@ -88,7 +88,8 @@ grep ${asset}$ ${SUMS}
 openssl dgst -sha256 -r ${asset}              # must be the same
 \`\`\`
 
-Who built it is attested, too: with GitHub's \`gh\`, which must name this repository, this workflow and the version's tag,
+The build is attested, too. GitHub's \`gh\` must name this repository, this workflow and the version's
+tag:
 
 \`\`\`sh
 gh attestation verify ${asset} --repo ${REPOSITORY} \\
@@ -126,7 +127,7 @@ ${rows.join("\n")}
 `;
 }
 
-/** What a command does to the world; what changes something stands out. */
+/** What a command does to the world; an effect is in bold. */
 function effectCell(effect: Effect): string {
   const { short } = EFFECTS[effect];
   return changes(effect) ? `**${short}**` : short;
@@ -152,12 +153,12 @@ export function stampInstaller(text: string, key: string | undefined): string {
   ];
   const block = /^(# names:begin .*\n)(?:.*\n)*?(?=^# names:end$)/m;
   if (!block.test(text))
-    throw new Error("The marks 'names:begin' and 'names:end' must stand in install.sh.");
+    throw new Error("The marks 'names:begin' and 'names:end' must be in install.sh.");
   return text.replace(block, (_whole, mark: string) => `${mark}${names.join("\n")}\n`);
 }
 
 /**
- * Replaces what stands between `<!-- name:begin -->` and `<!-- name:end -->`. Throws when the marks
+ * Replaces the text between `<!-- name:begin -->` and `<!-- name:end -->`. Throws when the marks
  * are not there exactly once.
  */
 export function replaceBetween(text: string, name: string, content: string): string {
@@ -165,7 +166,7 @@ export function replaceBetween(text: string, name: string, content: string): str
   const [before, rest, ...surplus] = text.split(begin);
   const [, after, ...more] = (rest ?? "").split(end);
   if (before === undefined || after === undefined || surplus.length + more.length > 0) {
-    throw new Error(`The marks ${begin} and ${end} must stand once each.`);
+    throw new Error(`The marks ${begin} and ${end} must appear once each.`);
   }
   return `${before}${begin}\n${content}\n${end}${after}`;
 }

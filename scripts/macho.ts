@@ -39,7 +39,7 @@ interface Layout {
 }
 
 function* commandsOf(file: Buffer): Generator<Command> {
-  if (file.readUInt32LE(0) !== MAGIC_64) throw new Error("This is no 64-bit Mach-O file.");
+  if (file.readUInt32LE(0) !== MAGIC_64) throw new Error("This is not a 64-bit Mach-O file.");
   let at = 32;
   for (let left = file.readUInt32LE(16); left > 0; left -= 1) {
     yield { at, kind: file.readUInt32LE(at) };
@@ -150,7 +150,7 @@ function directoryOf(
   directory.writeBigUInt64BE(BigInt(text.size), 72);
   directory.writeBigUInt64BE(BigInt(MAIN_BINARY), 80);
   directory.write(identifier, DIRECTORY_HEADER, "latin1");
-  // Special slots stand before the first page: requirements (-2), Info.plist (-1), of which there
+  // Special slots precede the first page: requirements (-2), Info.plist (-1), of which there
   // is none.
   directory.set(sha256(requirements), hashOffset - 2 * HASH_BYTES);
   for (let page = 0; page < pages; page += 1) {
@@ -207,7 +207,7 @@ export function inspectSignature(bytes: Uint8Array): SignatureFacts {
   return { identifier, isAdHoc: (directory.readUInt32BE(12) & ADHOC) !== 0, pages, wrongPages };
 }
 
-/** The SHA-256 directory; older systems' SHA-1 one may stand before it. */
+/** The SHA-256 directory; older systems' SHA-1 one may precede it. */
 function directoryOffset(signature: Buffer): number {
   for (let at = 12; at < 12 + signature.readUInt32BE(8) * 8; at += 8) {
     const offset = signature.readUInt32BE(at + 4);

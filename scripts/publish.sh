@@ -37,13 +37,13 @@ publish_package() {
 
 # A version with a hyphen is a pre-release; it must not become what both sources call the newest.
 check() {
-  case $tag in *-*) fail 'pre-releases are not published by this script.' ;; v*.*.*) ;; *) fail "'$tag' is no tag of a version." ;; esac
+  case $tag in *-*) fail 'pre-releases are not published by this script.' ;; v*.*.*) ;; *) fail "'$tag' is not the tag of a version." ;; esac
   (cd -- "$folder" && sha256sum --check --strict --quiet SHA256SUMS) || fail 'a file is not what SHA256SUMS says.'
   listed=$(wc -l <"$folder/SHA256SUMS")
   found=$(find "$folder" -type f | wc -l)
   [ "$found" -eq "$((listed + 2))" ] || fail 'the folder holds files that are not in the list.'
   sh "$folder/install.sh" --version "$version" --from "$folder" --dir "$home/bin" >&2 || fail 'install.sh does not install this release.'
-  printf 'How to verify what you download stands in the README, under "Verification".\n' >"$home/notes"
+  printf 'How to verify a download: docs/verifying.md in the repository.\n' >"$home/notes"
 }
 
 fail() {

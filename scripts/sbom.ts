@@ -78,8 +78,7 @@ async function libraries(): Promise<Part[]> {
 }
 
 /**
- * bun.lock is JSON but for trailing commas; what is wanted of it stands in one line for each
- * package.
+ * bun.lock is JSON but for trailing commas; each package has one line.
  */
 async function runtimes(): Promise<Part[]> {
   const lock = await readFile(join(ROOT, "runtimes", "bun.lock"), "utf8");

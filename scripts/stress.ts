@@ -102,7 +102,7 @@ export class Stage implements AsyncDisposable {
     }
   }
 
-  /** Locks, claims and temporary files that nobody holds any more. */
+  /** Locks, claims and temporary files whose process has ended. */
   leftovers(): number {
     return this.files().filter((name) => /\.(lock|tmp)$/.test(name)).length;
   }

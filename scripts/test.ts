@@ -17,7 +17,7 @@ export interface Tally {
   readonly skipped: number;
 }
 
-/** Counts from the root element of a JUnit report; undefined when it is no report. */
+/** Counts from the root element of a JUnit report; undefined when it is not a report. */
 export function readReport(xml: string): Tally | undefined {
   const root = /<testsuites\b[^>]*>/.exec(xml)?.[0];
   if (root === undefined) return undefined;

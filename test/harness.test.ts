@@ -199,11 +199,11 @@ test("the last line of a test run is counted from the report", () => {
   expect(judge(undefined, 0)).toEqual({ passed: 0, failed: 1, skipped: 0 });
 });
 
-test("a generated part is replaced between its marks, which must stand once", () => {
+test("a generated part is replaced between its marks, which must appear once", () => {
   const text = "a\n<!-- x:begin -->\nold\n<!-- x:end -->\nb\n";
   expect(replaceBetween(text, "x", "new")).toBe("a\n<!-- x:begin -->\nnew\n<!-- x:end -->\nb\n");
-  expect(() => replaceBetween("a", "x", "new")).toThrow("must stand once");
-  expect(() => replaceBetween(text + text, "x", "new")).toThrow("must stand once");
+  expect(() => replaceBetween("a", "x", "new")).toThrow("must appear once");
+  expect(() => replaceBetween(text + text, "x", "new")).toThrow("must appear once");
 });
 
 test("the command table has a row for each command and keeps its cells apart", () => {

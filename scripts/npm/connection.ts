@@ -1,6 +1,6 @@
 /**
  * Connections of the npm package: to the first address that answers, directly or through a proxy,
- * with TLS inside. A failure keeps the code that Node gives it.
+ * with TLS inside. A failure keeps Node's code.
  */
 import { type LookupAddress, lookup } from "node:dns";
 import { request } from "node:http";

@@ -16,7 +16,7 @@ export class HeaderList implements Iterable<[string, string]> {
       this.append(name, value);
   }
 
-  /** Throws TypeError for a name that is no token; the name is not quoted (SEC-3). */
+  /** Throws TypeError for a name that is not a token; the name is not quoted (SEC-3). */
   append(name: string, value: string): void {
     const before = this.get(name);
     this.set(name, before === null ? value : `${before}, ${value}`);

@@ -151,7 +151,7 @@ describe("INS-4 what is there already", () => {
     async (version) => {
       occupy(version);
       expect(machine.expectRefused(await install(from(good)), [NAME])).toBe(
-        `version ${version} is installed, which is newer than ${VERSION}; --downgrade replaces it.`,
+        `version ${version} is installed, which is newer than ${VERSION}; --downgrade installs ${VERSION} all the same.`,
       );
       expect(machine.version()).toBe(version);
       expect((await install(from(good, "--downgrade"))).exit).toBe(0);

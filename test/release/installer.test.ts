@@ -188,7 +188,7 @@ for (const shell of SHELLS) {
     test("P10 the program is another than the signed list names", async () => {
       const program = Uint8Array.from(good[ASSET] ?? []);
       program[20] = (program[20] ?? 0) ^ 1;
-      const sentence = `${ASSET} is not what the release's signed list names: it was cut short or altered.`;
+      const sentence = `${ASSET} is not what the release's signed list names: it is incomplete or was altered.`;
       for (const bytes of [program, program.subarray(0, 30), new Uint8Array()]) {
         expect(machine.expectRefused(await install(from({ ...good, [ASSET]: bytes })))).toBe(
           sentence,
@@ -308,7 +308,7 @@ describe("INS-3 a release that is wrong", () => {
       return machine.expectRefused(await install(["--key", key, "--from", place]), [], code);
     };
     expect(await refused("http://127.0.0.1:1/releases")).toBe(
-      "'http://127.0.0.1:1/releases' is no https address.",
+      "'http://127.0.0.1:1/releases' is not an https address.",
     );
     const plain = new Releases();
     plain.publish(VERSION, good);
@@ -327,7 +327,7 @@ describe("INS-3 a release that is wrong", () => {
       ...good,
       [ASSET]: (good[ASSET] ?? new Uint8Array()).subarray(0, 20),
     });
-    expect(await refused(url)).toContain("cut short or altered");
+    expect(await refused(url)).toContain("incomplete or was altered");
     delete machine.env.CURL_CA_BUNDLE;
     releases.publish(VERSION, good);
     expect(await refused(url)).toContain("could not be downloaded");
@@ -362,13 +362,13 @@ describe("INS-3 what it is given", () => {
       `the version ${version}`,
       () => ["--version", version],
       2,
-      `'${version}' is no version such as ${VERSION}.`,
+      `'${version}' is not a version such as ${VERSION}.`,
     ]),
     [
       "no key",
       () => ["--from", machine.home],
       2,
-      "this script knows no release key; name the signer's public key with --key.",
+      "this script has no release key; name the signer's public key with --key.",
     ],
     [
       "a key that is not there",

@@ -51,7 +51,7 @@ describe("a release that is wrong changes nothing", () => {
   const UNNAMED =
     "The release's signed list does not name this version's program for this platform.";
   const ALTERED =
-    "The download is not what the release's signed list names: it was cut short or altered.";
+    "The download is not what the release's signed list names: it is incomplete or was altered.";
   const MISSING =
     "The release has no such file: it may not be complete, or not made for this platform.";
   const BROKEN = "The release could not be downloaded.";

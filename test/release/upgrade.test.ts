@@ -267,12 +267,12 @@ describe("a release that is right", () => {
   });
 });
 
-test("a build that knows no release key installs nothing", async () => {
+test("a build that has no release key installs nothing", async () => {
   const unsigned = all.add((await findArtifacts()).executable);
   all.releases.publish(NEXT, signRelease({ [ASSET]: programOf(NEXT) }));
   expect(unsigned.expectUnchanged(await unsigned.upgrade())).toMatchObject({
     retryable: false,
-    message: "This build knows no release key, so no download could be verified.",
+    message: "This build has no release key, so it cannot verify a download.",
   });
 });
 

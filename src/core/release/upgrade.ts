@@ -136,7 +136,7 @@ export async function upgrade(installation: Installation): Promise<Check | Upgra
 async function replace(version: string, target: string, installation: Installation): Promise<void> {
   const { executable, releaseKey } = installation;
   if (releaseKey === undefined) {
-    throw refused("This build knows no release key, so no download could be verified.", {
+    throw refused("This build has no release key, so it cannot verify a download.", {
       hint: "Install the new version with install.sh and --key.",
     });
   }
@@ -226,7 +226,7 @@ async function fetchExecutable(
   if (found === checksum) return;
   throw new CliError("UPGRADE_FAILED", {
     message:
-      "The download is not what the release's signed list names: it was cut short or altered.",
+      "The download is not what the release's signed list names: it is incomplete or was altered.",
     details: { url, expected: checksum, found },
   });
 }
