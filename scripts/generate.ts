@@ -22,6 +22,7 @@ import { ROOT, VERSION } from "./build.ts";
 import { renderLimits } from "./limits.ts";
 import { errorPage, referenceModule, references } from "./references.ts";
 import { renderIndex } from "./rules.ts";
+import { toolPage } from "./toolpage.ts";
 
 const commands = await openRegistry();
 
@@ -43,6 +44,7 @@ const GENERATED: readonly (readonly [
   ],
   ["docs/commands.md", ({ commands: rows }) => commandPage(rows)],
   ["docs/errors.md", () => errorPage()],
+  ["docs/mcp-tools.md", () => toolPage()],
   [
     "skill/SKILL.md",
     (_facts, current) => current.replace(/^ {2}version: ".*"$/m, `  version: "${VERSION}"`),

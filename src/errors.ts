@@ -307,6 +307,15 @@ export const ERRORS = {
     1,
     "Ask a person to upgrade this program, then run the command again. Do not upgrade it yourself.",
   ),
+  // A person's yes to a tool call
+  CONFIRMATION_DECLINED: fail(2, "Nothing was sent. Do not ask again; tell the user."),
+  CONFIRMATION_MISMATCH: fail(
+    2,
+    "Nothing was sent. The person types the value exactly as the question shows it.",
+  ),
+  CONFIRMATION_UNAVAILABLE: fail(2, "Have a person run the command in a terminal."),
+  CONFIRMATION_EXPIRED: fail(2, "Nothing was sent. Call the tool again without requestState."),
+  RESULT_TOO_LARGE: fail(2, "Ask for less: name fields, a smaller pageSize, or one object."),
   FILE_EXISTS: fail(
     2,
     "Nothing was overwritten; choose another path, or use --force where offered.",

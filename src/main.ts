@@ -57,6 +57,7 @@ const interrupt = new AbortController();
 /** Set as soon as there can be a lock. */
 let releaseLocks = (): void => undefined;
 let endedBy: EndingSignal | undefined;
+let endsAtOnce = false;
 
 /** The first signal lets the run clean up; a second one ends it at once. */
 function onSignal(signal: EndingSignal): void {
@@ -92,6 +93,12 @@ function trustingFetch(path: string | undefined): typeof globalThis.fetch {
     return fetch(url, ca === undefined ? init : { ...init, tls: { ca } });
   };
   return Object.assign(trusting as typeof fetch, { preconnect: fetch.preconnect });
+}
+
+/** Printing through the console does nothing from now on: stdout is for protocol lines alone. */
+function silenceConsole(): void {
+  const silent = Object.keys(globalThis.console).map((name) => [name, () => undefined] as const);
+  Object.assign(globalThis.console, Object.fromEntries(silent));
 }
 
 async function main(): Promise<void> {
@@ -135,9 +142,14 @@ async function main(): Promise<void> {
     },
     interrupt: interrupt.signal,
     isAlive,
+    silence: silenceConsole,
+    endAtOnce() {
+      endsAtOnce = true;
+    },
   };
   process.exitCode = await run(process.argv.slice(2), context);
   if (endedBy !== undefined) dieBy(endedBy);
+  if (endsAtOnce) process.exit();
   // What the runtime may still hold open must not outlive a signal.
   for (const signal of SIGNAL_NAMES) process.removeListener(signal, onSignal);
 }

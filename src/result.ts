@@ -1,5 +1,5 @@
 /** What a command may return besides plain data. */
-import type { StreamedList } from "./io/stdout.ts";
+import type { Sink, StreamedList } from "./io/stdout.ts";
 
 /** A list that is written as it arrives. */
 export class List implements StreamedList {
@@ -23,4 +23,9 @@ export class Serving {
  */
 export class Text {
   constructor(readonly content: string) {}
+}
+
+/** A conversation in place of a document: `hold` has stdout to itself until it ends. */
+export class Dialogue {
+  constructor(readonly hold: (stdout: Sink) => Promise<void>) {}
 }

@@ -26,4 +26,8 @@ export interface Context {
   /** Fires on SIGINT, SIGTERM and SIGHUP. */
   readonly interrupt: AbortSignal;
   isAlive(pid: number): boolean;
+  /** Keeps what a dependency prints through the console away from stdout. */
+  silence?(): void;
+  /** Asks for the process to end as soon as the run does, whatever a runtime still holds open. */
+  endAtOnce?(): void;
 }

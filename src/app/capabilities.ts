@@ -7,9 +7,7 @@ import { existsSync } from "node:fs";
 import type { GenericSchema } from "valibot";
 import type { Facts } from "../cli/manifest.ts";
 import type { Acts, Intent } from "../core/acts.ts";
-import type { Access } from "../core/api/access.ts";
 import type { Api, Reader } from "../core/api/api.ts";
-import type { ApiClock } from "../core/api/clock.ts";
 import { missingSigner } from "../core/auth/config.ts";
 import type { DeviceApproval } from "../core/device/approve.ts";
 import type { DeviceLogin } from "../core/device/login.ts";
@@ -29,10 +27,12 @@ import { CliError, ERRORS, type ErrorCode } from "../errors.ts";
 import { writeNewFile } from "../io/files.ts";
 import { errnoOf } from "../io/ioerror.ts";
 import { Exact } from "../io/json.ts";
+import type { StartOptions } from "../mcp/start.ts";
 import type { SandboxOptions } from "../sandbox/index.ts";
 import { VERSION } from "../version.ts";
 import { gateOf, installationOf } from "./gate.ts";
 import type { Occasion, Run } from "./invoke.ts";
+import { type ActsPlace, loadActs, overseen } from "./oversight.ts";
 
 /** What a caller must have configured, connected or done before, in words. */
 const REQUIREMENTS = {
@@ -345,6 +345,12 @@ const CAPABILITIES = {
     }),
   },
   sandbox: { codes: ["IO_ERROR"], make: () => openSandbox },
+  /** The tools of an agent, on standard input and output. */
+  mcp: {
+    codes: ["CONFIG_CONFLICT"],
+    make: (run) => async (options: StartOptions) =>
+      (await import("../mcp/start.ts")).start(options, run, loadActs),
+  },
 } satisfies Readonly<Record<string, Row>>;
 
 type Rows = typeof CAPABILITIES;
@@ -440,9 +446,9 @@ async function keyringOf(run: Run): Promise<Keyring> {
 
 /** What writes and signatures of a run pass; its stages are made with the first of them. */
 export async function openActs(
-  { name, deeds, context, log, config }: Occasion,
+  { name, deeds, context, log, config, oversight }: Occasion,
   books: () => Promise<Books>,
-  api: { readonly access: () => Access; readonly clock: ApiClock },
+  api: ActsPlace,
 ): Promise<Acts> {
   const { Acts } = await import("../core/acts.ts");
   const stages = async () => {
@@ -463,7 +469,7 @@ export async function openActs(
     });
     return createStages({ books: own, policy, log, uid, now });
   };
-  return new Acts({ command: name, deeds, stages });
+  return new Acts({ command: name, deeds, stages, ...overseen(oversight, api) });
 }
 
 /** The login, once it is a line of the audit trail; one that cannot be written changes nothing. */

@@ -6,15 +6,16 @@
 import type { InputReader } from "../cli/argument.ts";
 import type { Command, Group } from "../cli/command.ts";
 import { changes } from "../cli/effect.ts";
-import type { Acts, Deed } from "../core/acts.ts";
+import type { Acts, Deed, Intent } from "../core/acts.ts";
 import type { Access } from "../core/api/access.ts";
 import { ApiClock } from "../core/api/clock.ts";
 import { Config, stateDirectory } from "../core/auth/config.ts";
 import type { ProgramHost } from "../core/auth/program.ts";
+import type { Summary } from "../core/meaning/summary.ts";
 import type { KeyHolder } from "../core/signing/keyring.ts";
 import type { Books } from "../core/state/books.ts";
 import { StateFolder } from "../core/state/folder.ts";
-import { SessionStore } from "../core/state/session.ts";
+import { type Session, SessionStore } from "../core/state/session.ts";
 import { CliError } from "../errors.ts";
 import { readInputFile, readStdin } from "../io/input.ts";
 import type { Log } from "../io/log.ts";
@@ -40,6 +41,27 @@ export interface Occasion {
   registry(): Promise<Group>;
   /** Ends this run alone, beside the process's own interrupt. */
   readonly interrupt?: AbortSignal;
+  /** What a caller that is not a command line wants to know and decide. */
+  readonly oversight?: Oversight;
+}
+
+/** How somebody beside the command watches over one run. */
+export interface Oversight {
+  /** Checks each session that is read. Throws SESSION_MISMATCH. */
+  accepts(session: Session): void;
+  /** Asks a person about an act that the policy allows. Throws when the person does not agree. */
+  confirm(question: Question): Promise<void>;
+  /** Told just before a write is sent: from then on it must not be torn off. */
+  sending(): void;
+}
+
+/** An act, and what it means. */
+export interface Question {
+  readonly intent: Intent;
+  /** In words; undefined for content that is not a JSON object. Reads what it needs from the API. */
+  meaning(): Promise<Summary | undefined>;
+  /** Runs what has a time of its own, such as waiting for a person. */
+  patiently<T>(work: () => Promise<T>): Promise<T>;
 }
 
 /** The settings of a run; the redactor knows each secret of the environment from here on. */
@@ -98,14 +120,16 @@ export function openRun(occasion: Occasion): Run {
     sawDate: (date: string | null) => apiClock.saw(date),
   };
   const state = once(() => openState(context, runtime));
-  const sessions = once(() => new SessionStore(state(), runtime));
+  const sessions = once(
+    () => new SessionStore(state(), runtime, (one) => occasion.oversight?.accepts(one)),
+  );
   const access = once(() => {
     config.checkProxies();
     return { runtime, config, sessions: sessions() };
   });
   const input = openInput(context, config, runtime);
   const books = once(() => openBooks(occasion, state()));
-  const acts = once(() => openActs(occasion, books, { access, clock: apiClock }));
+  const acts = once(() => openActs(occasion, books, { access, clock: apiClock, state }));
   const program: ProgramHost = { uid: context.uid, runtime };
   config.runtime = runtime;
   config.secretCommand = async (text, field, environment) => {

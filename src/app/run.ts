@@ -5,20 +5,20 @@
 import type { InputReader } from "../cli/argument.ts";
 import type { Command, Group } from "../cli/command.ts";
 import { changes } from "../cli/effect.ts";
-import { declaredFields, Projection } from "../cli/fields.ts";
+import type { Projection } from "../cli/fields.ts";
 import { type Invocation, interpret, interpretGlobals, parse } from "../cli/parse.ts";
 import { openRegistry } from "../commands/registry.ts";
 import type { Deed } from "../core/acts.ts";
 import { CliError, ERRORS } from "../errors.ts";
-import { Exact, encode } from "../io/json.ts";
 import { Log } from "../io/log.ts";
 import { Redactor } from "../io/redact.ts";
 import type { RowForm } from "../io/rows.ts";
 import { Output } from "../io/stdout.ts";
-import { List, Serving, Text } from "../result.ts";
+import { Dialogue, Serving } from "../result.ts";
 import { PROGRAM, VERSION } from "../version.ts";
 import type { Context } from "../world.ts";
 import { FACTS } from "./capabilities.ts";
+import { failureDocument, print, projectionOf, toCliError } from "./document.ts";
 import { invoke, openConfig, openRun } from "./invoke.ts";
 
 /**
@@ -28,7 +28,10 @@ import { invoke, openConfig, openRun } from "./invoke.ts";
 export async function run(argv: readonly string[], context: Context): Promise<number> {
   const redactor = new Redactor();
   const loose = (name: string): boolean => argv.includes(`--${name}`);
-  const output = new Output(context.stdout, redactor, loose("pretty"));
+  // The stdout of `mcp` is for frames alone: a start that is refused is reported on stderr.
+  const isDialogue = argv.find((word) => !/^(-|\d)/.test(word)) === "mcp" && !asksForText(argv);
+  const sink = isDialogue ? context.stderr : context.stdout;
+  const output = new Output(sink, redactor, loose("pretty"));
   const log = new Log({
     sink: context.stderr,
     redactor,
@@ -45,6 +48,10 @@ export async function run(argv: readonly string[], context: Context): Promise<nu
     // A signal may end the process right after this.
     await log.flush();
   }
+}
+
+function asksForText(argv: readonly string[]): boolean {
+  return argv.some((word) => ["--help", "-h", "--version", "-v"].includes(word));
 }
 
 interface Parts {
@@ -131,6 +138,10 @@ async function deliver(
   context: Context,
   parts: Parts,
 ): Promise<number> {
+  if (result instanceof Dialogue) {
+    await result.hold(context.stdout);
+    return 0;
+  }
   if (result instanceof Serving) {
     await parts.output.emitMadeUp(result.document);
     await result.ended;
@@ -142,35 +153,10 @@ async function deliver(
     const failure = await printRows(result, asked, parts);
     return failure === undefined ? 0 : failLate(failure.cause, parts);
   }
-  if (result instanceof List) {
-    const items = projection === undefined ? result.items : projection.each(result.items);
-    const failure = await parts.output.emitList({ items }, (cause) =>
-      failureDocument(toCliError(cause)),
-    );
-    if (failure === undefined) return 0;
-    reportToPerson(toCliError(failure.cause), context, parts.log);
-    return toCliError(failure.cause).exit;
-  }
-  if (result instanceof Text) return text(parts.output, result.content);
-  await parts.output.emit(
-    projection === undefined ? result : projectWhole(result, projection, command.fields),
-  );
-  return 0;
-}
-
-function projectionOf(command: Command, fields: unknown): Projection | undefined {
-  if (fields === undefined || command.fields === undefined) return undefined;
-  const projection = new Projection(
-    fields as string[][],
-    declaredFields(command.output?.(), command.fields),
-  );
-  if (command.effect !== "read") projection.requireDeclared();
-  return projection;
-}
-
-function projectWhole(result: unknown, projection: Projection, target: Command["fields"]): unknown {
-  const document = new Exact(encode(result));
-  return target === "results" ? projection.results(document) : projection.items([document])[0];
+  const failure = await print(result, command.fields, projection, parts.output);
+  if (failure === undefined) return 0;
+  reportToPerson(failure, context, parts.log);
+  return failure.exit;
 }
 
 /** What failed behind rows that were printed as text: stderr gets the document (specification §1). */
@@ -179,12 +165,6 @@ function failLate(cause: unknown, { log }: Parts): number {
   logTrace(error, log);
   log.document({ error: failureDocument(error) });
   return error.exit;
-}
-
-/** Anything but a CliError is a defect of ours (SEC-4). */
-function toCliError(cause: unknown): CliError {
-  if (cause instanceof CliError) return cause;
-  return new CliError("INTERNAL", { message: "The program failed in an unforeseen way.", cause });
 }
 
 async function fail(cause: unknown, context: Context, parts: Parts): Promise<number> {
@@ -250,33 +230,4 @@ function logTrace(error: CliError, log: Log): void {
   ) {
     log.debug("failed", { trace: at.stack ?? at.message });
   }
-}
-
-/** The failure document of specification §1. */
-function failureDocument(error: CliError): Record<string, unknown> {
-  const {
-    message,
-    hint,
-    field,
-    details,
-    httpStatus,
-    retryAfterSeconds,
-    requestId,
-    api,
-    retryable,
-  } = error.facts;
-  const entry = ERRORS[error.code];
-  return {
-    code: error.code,
-    message,
-    exitCode: entry.exit,
-    retryable: retryable ?? entry.retryable,
-    hint: hint ?? entry.hint,
-    httpStatus,
-    retryAfterSeconds,
-    requestId,
-    field,
-    details,
-    api,
-  };
 }

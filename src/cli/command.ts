@@ -66,6 +66,11 @@ export interface Command {
   /** A person agrees before an agent runs it. */
   readonly needsConfirmation: boolean;
   readonly examples: readonly Example[];
+  /**
+   * What agents get of it over MCP: a tool of its own, or an entry of the lookup tool. Absent: they
+   * do not get it.
+   */
+  readonly agent: "tool" | "lookup" | undefined;
   /** Facts for `schema` beyond the options, as they are. */
   readonly reference: Readonly<Record<string, unknown>> | undefined;
   readonly dryRun: DryRun | undefined;

@@ -209,15 +209,19 @@ function readOption(
       field: `--${name}`,
     });
   }
-  checkCharacters(value);
-  if (value === "") {
-    throw new CliError("INVALID_ARGUMENT", {
-      message: `--${name} has an empty value.`,
-      field: `--${name}`,
-    });
-  }
+  checkValue(name, value);
   raw.set(name, [...(given ?? []), value]);
   return equals < 0 ? 1 : 0;
+}
+
+/** Throws INVALID_ARGUMENT for the value of an option that is empty or not Unicode text. */
+export function checkValue(name: string, value: string): void {
+  checkCharacters(value);
+  if (value !== "") return;
+  throw new CliError("INVALID_ARGUMENT", {
+    message: `--${name} has an empty value.`,
+    field: `--${name}`,
+  });
 }
 
 function findOption(spelled: string, options: ArgumentMap, target: Command | Group): string {

@@ -65,6 +65,7 @@ const getBalance = command({
     "readable.total.decimal",
     "readable.total.unit",
   ],
+  agent: "lookup",
   examples: [
     { line: "accounts getBalance --id ACCOUNT_ID --id OTHER_ID", means: "Two balances at once" },
     {
@@ -86,6 +87,7 @@ export const accounts = group("Accounts and their balances.", {
   list: listOf({
     summary: "List accounts.",
     operation: "accounts.list",
+    agent: "tool",
     item: Account,
     columns: ["id", "name", "currency", "status", "balance.total|balance", "createdAt|created_on"],
     sortBy: ["name", "currency", "index", "createdAt", "updatedAt"],
@@ -125,6 +127,7 @@ export const accounts = group("Accounts and their balances.", {
   get: getOf({
     summary: "One account.",
     operation: "accounts.get",
+    agent: "tool",
     item: Account,
     of: "account",
     examples: [

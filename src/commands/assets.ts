@@ -13,6 +13,7 @@ export const assets = group("Currencies and tokens that the workspace knows.", {
     needs: ["reader"],
     args: {},
     output: LooseList,
+    agent: "lookup",
     examples: [
       { line: "assets currencies", means: "What `currency` and `network` of an account refer to" },
     ],
@@ -24,6 +25,7 @@ export const assets = group("Currencies and tokens that the workspace knows.", {
     needs: ["reader"],
     args: {},
     output: LooseList,
+    agent: "lookup",
     examples: [{ line: "assets tokens", means: "Tokens with their contract addresses" }],
     run: ({ reader }) => reader.read("assets.tokens"),
   }),

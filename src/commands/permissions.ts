@@ -39,6 +39,7 @@ export const permissions = group("What a user may do.", {
     output: () =>
       v.looseObject({ userId: v.optional(v.string()), allowedActions: v.array(v.string()) }),
     fields: "object",
+    agent: "lookup",
     examples: [
       {
         line: "permissions allowedActions --resourceType ACCOUNT --resourceId ACCOUNT_ID",
@@ -65,6 +66,7 @@ export const permissions = group("What a user may do.", {
         resources: v.array(v.looseObject({ resourceType: v.string(), resourceId: v.string() })),
       }),
     fields: "object",
+    agent: "lookup",
     examples: [
       {
         line: "permissions resources --action SEND --resourceType ACCOUNT",

@@ -24,6 +24,7 @@ const LOADERS: Readonly<Record<string, Loader>> = {
   api: async () => (await import("./api.ts")).api,
   notifications: async () => (await import("./notifications.ts")).notifications,
   keys: async () => (await import("./keys.ts")).keys,
+  mcp: async () => (await import("./mcp.ts")).mcp,
   sandbox: async () => (await import("./sandbox.ts")).sandbox,
   skill: async () => (await import("./skill.ts")).skill,
   audit: async () => (await import("./audit.ts")).audit,

@@ -47,6 +47,7 @@ export const transactions = group("Transactions of an account, and fee estimates
       "Order: API V1 returns the newest first. For API V2 no order is documented: sort by `createdAt` where it matters.",
     ],
     operation: "transactions.list",
+    agent: "tool",
     item: Transaction,
     columns: [
       "id",
@@ -80,6 +81,7 @@ export const transactions = group("Transactions of an account, and fee estimates
     },
     output: Estimate,
     fields: "object",
+    agent: "tool",
     examples: [
       {
         line: "transactions estimate --accountId ACCOUNT_ID --transactionData @tx.json",

@@ -21,6 +21,7 @@ export const whoami = command({
       subject: v.optional(v.string()),
     }),
   fields: "object",
+  agent: "tool",
   examples: [{ line: "whoami", means: "Is there a session, whose, and until when?" }],
   run: async ({ reader, level }) => {
     const before = await reader.session();

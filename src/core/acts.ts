@@ -58,6 +58,8 @@ export interface SignIntent extends Common {
   /** What the signature is for; `unknown` for `requests sign`, which only hands it out. */
   readonly purpose: "approve" | "reject" | "unknown";
   readonly content: SignedContent;
+  /** Fields of the content that nothing vouched for; absent where nobody looked. */
+  readonly unverified?: readonly string[] | undefined;
 }
 
 /** Something that is about to be sent or signed, and everything that can be decided from. */
@@ -112,6 +114,12 @@ export interface ActsHost {
   readonly deeds: Deed[];
   /** Makes the stages when the first act wants them. */
   stages(): Promise<Stages>;
+  /** Asks a person, once the policy allows the act. Throws when the person does not agree. */
+  confirm?: ((intent: Intent) => Promise<void>) | undefined;
+  /** Told just before a write is sent: from then on it must not be torn off. */
+  sending?: (() => void) | undefined;
+  /** Runs the act while no other process of this state folder carries one out. */
+  alone?: (<T>(act: () => Promise<T>) => Promise<T>) | undefined;
 }
 
 /** The acts of one run. */
@@ -146,15 +154,37 @@ export class Acts {
     requestIdOf: (result: T) => string | undefined = () => intent.requestId,
   ): Promise<T> {
     const stages = await this.stages();
-    try {
-      await stages.decide(intent);
-    } catch (cause) {
-      await stages.denied(intent, cause);
-      throw cause;
-    }
+    await this.allow(stages, intent);
+    const act = () => this.carryOut(stages, intent, work, requestIdOf);
+    return this.host.alone === undefined ? act() : this.host.alone(act);
+  }
+
+  /** The policy decides again after a person did: minutes may have passed. */
+  private async allow(stages: Stages, intent: Intent): Promise<void> {
+    const decide = async (): Promise<void> => {
+      try {
+        await stages.decide(intent);
+      } catch (cause) {
+        await stages.denied(intent, cause);
+        throw cause;
+      }
+    };
+    await decide();
+    if (this.host.confirm === undefined) return;
+    await this.host.confirm(intent);
+    await decide();
+  }
+
+  private async carryOut<T>(
+    stages: Stages,
+    intent: Intent,
+    work: (key: string | undefined) => Promise<T>,
+    requestIdOf: (result: T) => string | undefined,
+  ): Promise<T> {
     const key = await stages.open(intent);
     let result: T;
     try {
+      if (intent.kind !== "sign") this.host.sending?.();
       result = await work(key);
     } catch (cause) {
       await stages.close(intent, key, outcomeOf(cause));

@@ -29,6 +29,11 @@ export class Log {
 
   constructor(private readonly options: LogOptions) {}
 
+  /** Whether what happens inside is wanted. */
+  get isDebug(): boolean {
+    return this.options.debug;
+  }
+
   /** What happens inside, with `--debug` only: `[debug] message name=value …`. */
   debug(message: string, fields: Readonly<Record<string, string | number | boolean>> = {}): void {
     if (!this.options.debug) return;

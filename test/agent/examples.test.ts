@@ -16,6 +16,7 @@ import { at, openWorld, type World } from "./world.ts";
 /** What examples cannot be run with here, each with its reason. They are parsed all the same. */
 const NOT_RUN: readonly (readonly [words: RegExp, reason: string])[] = [
   [/^sandbox start/, "serves until it is stopped"],
+  [/^mcp/, "speaks a protocol (test/mcp)"],
   [/device/, "needs a device and a person"],
   [/^login reporting|^requests (reject|governanceStatus)/, "needs the other API generation"],
   [/^notifications/, "needs a webhook"],

@@ -21,7 +21,7 @@ const ALLOWED: readonly (readonly [file: RegExp, values: RegExp, types: RegExp])
   ],
   [
     /^mcp\//,
-    /^(mcp\/|app\/invoke|cli\/|io\/|result|errors|version)/,
+    /^(mcp\/|app\/(invoke|document)|cli\/|io\/|result|errors|version)/,
     /^(?!commands\/(?!parts\/)|main)/,
   ],
   // What a command can be given follows from the table; only its type comes down.
@@ -93,7 +93,7 @@ const LADDER = [
 
 /** Lines of the parts that grow; more needs a look at what could go, and then a new number here. */
 const BUDGETS: Readonly<Record<string, number>> = {
-  "app/": 1_450,
+  "app/": 1_500,
   "cli/": 1_900,
   "commands/": 3_200,
   "core/": 23_000,
@@ -103,6 +103,7 @@ const BUDGETS: Readonly<Record<string, number>> = {
   "core/device/": 1_600,
   "core/meaning/": 5_200,
   "io/": 2_700,
+  "mcp/": 1_800,
   "sandbox/": 5_900,
 };
 

@@ -35,6 +35,8 @@ interface Spec<N extends Need, A extends ArgumentMap, R extends Need> {
   readonly ungated?: boolean;
   /** For a command without dry run that changes what a person answers for. */
   readonly needsConfirmation?: boolean;
+  /** What agents get of it over MCP. */
+  readonly agent?: Command["agent"];
   readonly examples: readonly Example[];
   readonly reference?: Command["reference"];
   /** Codes of its own, beyond those that follow from what it needs, takes and changes. */
@@ -113,6 +115,7 @@ export function command<const N extends Need, A extends ArgumentMap, const R ext
     columns: spec.columns,
     ungated: spec.ungated ?? false,
     needsConfirmation: spec.needsConfirmation ?? hasEffect,
+    agent: spec.agent,
     examples: spec.examples,
     reference: spec.reference,
     dryRun: spec.dryRun as Command["dryRun"],

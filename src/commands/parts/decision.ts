@@ -39,6 +39,7 @@ export function decision<A extends ArgumentMap>(spec: Spec<A>): Command {
       ...(operation === "requests.approve" ? (["MEANING_UNCLEAR"] as const) : []),
     ],
     fields: "object",
+    agent: "tool",
     run: ({ authority }, values) => authority.authorise(orderOf(values)),
     dryRun: {
       needs: ["examination", "draft"],

@@ -86,6 +86,8 @@ interface ListSpec<A extends ArgumentMap> {
   readonly notes?: readonly string[];
   /** Adds `--name`, for lists that the API does not filter by name. */
   readonly named?: boolean;
+  /** What agents get of it over MCP; an entry of the lookup tool when absent. */
+  readonly agent?: "tool";
   readonly examples: readonly Example[];
   readonly fails?: readonly ErrorCode[];
 }
@@ -125,6 +127,7 @@ function listCommand<A extends ArgumentMap>(
     fields: "results",
     columns: spec.columns,
     fails: spec.fails ?? [],
+    agent: spec.agent ?? "lookup",
     examples: spec.examples,
     run: ({ reader }, args) => {
       const {
@@ -175,6 +178,8 @@ interface GetSpec {
   readonly of: string;
   readonly args?: ArgumentMap;
   readonly notes?: readonly string[];
+  /** What agents get of it over MCP; an entry of the lookup tool when absent. */
+  readonly agent?: "tool";
   readonly examples: readonly Example[];
 }
 
@@ -188,6 +193,7 @@ export function getOf(spec: GetSpec): Command {
     args: { id: required(id(`Id of the ${spec.of}.`)), ...spec.args },
     output: spec.item,
     fields: "object",
+    agent: spec.agent ?? "lookup",
     examples: spec.examples,
     run: ({ reader }, args) => {
       const { fields: _, ...parameters } = args as unknown as Parameters;

@@ -32,6 +32,7 @@ export const create = command({
   output: () => v.looseObject({ ...Request().entries, key: v.string() }),
   fails: ["INVALID_REQUEST_DATA", "INVALID_AMOUNT", "DUPLICATE_SUSPECTED"],
   fields: "object",
+  agent: "tool",
   examples: [
     {
       line: "requests create --requestData @payout.json",

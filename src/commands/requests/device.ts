@@ -19,6 +19,7 @@ export const approveDevice = command({
   output: Request,
   fails: ["WRONG_SESSION_KIND", "REQUEST_CLOSED"],
   fields: "object",
+  agent: "tool",
   examples: [
     {
       line: "requests approve device --id REQUEST_ID",

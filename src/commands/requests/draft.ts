@@ -48,6 +48,7 @@ export const draft = command({
     ...(["AMBIGUOUS_ASSET", "LOOKALIKE_ADDRESS", "DECIMALS_CONFLICT", "NOT_FOUND"] as const),
   ],
   fields: "object",
+  agent: "tool",
   examples: [
     {
       line: 'requests draft --accountId ACCOUNT_ID --amount "0.007 BTC" --toEntry Hosting',

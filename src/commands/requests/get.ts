@@ -6,6 +6,7 @@ import { Request } from "../parts/schemas.ts";
 export const get = getOf({
   summary: "One request.",
   operation: "requests.get",
+  agent: "tool",
   item: Request,
   of: "request",
   args: { withInflight: flag("Add the progress of what follows the last approval.") },

@@ -9,6 +9,7 @@ const userOrMe = (what: string) => id(`Only requests ${what}: user id or 'me'.`)
 export const list = listOf({
   summary: "List requests; API V2 starts with the oldest, V1 with the newest.",
   operation: "requests.list",
+  agent: "tool",
   item: Request,
   columns: [
     "id",

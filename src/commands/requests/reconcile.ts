@@ -27,6 +27,7 @@ export const journal = command({
   ungated: true,
   fields: "results",
   columns: ["key", "state", "id", "time"],
+  agent: "lookup",
   examples: [{ line: "requests journal", means: "Every record, the oldest first" }],
   run: ({ journal: read }, args) => {
     const entries = read
@@ -60,6 +61,7 @@ export const reconcile = command({
       }),
     ),
   fields: "results",
+  agent: "lookup",
   examples: [{ line: "requests reconcile", means: "Every record that is open" }],
   run: async ({ reconciliation }, args) => ({ results: await reconciliation(args.key) }),
 });

@@ -28,6 +28,7 @@ export const review = command({
     v.looseObject({ ...Review(), match: v.literal(true), summary: v.optional(Summary()) }),
   fails: ["INVALID_CHALLENGE", "CHALLENGE_MISMATCH"],
   fields: "object",
+  agent: "tool",
   examples: [
     {
       line: "requests review --id REQUEST_ID",

@@ -46,6 +46,7 @@ export const wait = command({
     }),
   fails: ["WAIT_TIMEOUT", "WAIT_OTHER_STATE"],
   fields: "object",
+  agent: "tool",
   examples: [{ line: "requests wait --id REQUEST_ID --timeout 600", means: "Up to ten minutes" }],
   run: async ({ reader, clock, log }, { id: waited, state, timeout, interval }) => {
     for (const name of state) warnIfUnknown(name, log);

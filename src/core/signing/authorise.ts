@@ -57,6 +57,8 @@ export interface Examined {
   readonly challenge: Challenge;
   /** The review as commands print it. */
   readonly report: Readonly<Record<string, unknown>>;
+  /** What the review left open. */
+  readonly unverified: readonly string[];
 }
 
 /** A challenge that may be signed. */
@@ -135,10 +137,10 @@ export function createAuthority(
   return {
     async authorise(order) {
       const { id, decision } = order;
-      const { session, challenge: content } = await examineOrder(host, order);
+      const { session, challenge: content, unverified } = await examineOrder(host, order);
       const purpose = decision === "APPROVE" ? "approve" : "reject";
-      const signature =
-        order.signature ?? (await keyring.sign({ purpose, session, requestId: id, content }));
+      const signing = { purpose, session, requestId: id, content, unverified } as const;
+      const signature = order.signature ?? (await keyring.sign(signing));
       return api.write(DECISIONS[decision], { id, signature }, undefined, content);
     },
   };
@@ -182,7 +184,8 @@ async function examineOrder(host: ExaminationHost, order: Order): Promise<Examin
   const subject = { scope: session, id, decision };
   const wasRefused = await records.wasRefused(challenge.payloadSha256, subject);
   requireLeave({ act, id, decision, challenge, review, wasRefused, confirmation, summary });
-  return { session, challenge, report: reviewReport(id, challenge, review, summary) };
+  const report = reviewReport(id, challenge, review, summary);
+  return { session, challenge, report, unverified: review.unverified };
 }
 
 /**

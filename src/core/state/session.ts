@@ -68,6 +68,8 @@ export class SessionStore {
   constructor(
     private readonly folder: StateFolder,
     private readonly runtime: Pick<Runtime, "now" | "redactor">,
+    /** Throws for a session that this run may not use. */
+    private readonly accepts: (session: Session) => void = () => undefined,
   ) {}
 
   /** The stored session, or undefined. Throws SESSION_INSECURE, SESSION_CORRUPT, SESSION_IO. */
@@ -81,6 +83,7 @@ export class SessionStore {
       });
     }
     this.learn(parsed.output.tokens);
+    this.accepts(parsed.output);
     this.latest = { session: parsed.output, readAt: this.runtime.now() };
     return parsed.output;
   }

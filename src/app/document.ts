@@ -1,0 +1,79 @@
+/** From what a command returned, or threw, to the one document (specification §1). */
+import type { Command } from "../cli/command.ts";
+import { declaredFields, Projection } from "../cli/fields.ts";
+import { CliError, ERRORS } from "../errors.ts";
+import { Exact, encode } from "../io/json.ts";
+import type { Output } from "../io/stdout.ts";
+import { List, Text } from "../result.ts";
+
+/** The projection that `--fields` asks for; undefined for all fields. Throws INVALID_ARGUMENT. */
+export function projectionOf(command: Command, fields: unknown): Projection | undefined {
+  if (fields === undefined || command.fields === undefined) return undefined;
+  const projection = new Projection(
+    fields as string[][],
+    declaredFields(command.output?.(), command.fields),
+  );
+  if (command.effect !== "read") projection.requireDeclared();
+  return projection;
+}
+
+/**
+ * Prints what a command returned. Returns what ended a list after its first rows were printed;
+ * undefined when all of it is printed. Throws OUTPUT_ERROR.
+ */
+export async function print(
+  result: unknown,
+  target: Command["fields"],
+  projection: Projection | undefined,
+  output: Output,
+): Promise<CliError | undefined> {
+  if (result instanceof List) {
+    const items = projection === undefined ? result.items : projection.each(result.items);
+    const failure = await output.emitList({ items }, (cause) => failureDocument(toCliError(cause)));
+    return failure && toCliError(failure.cause);
+  }
+  if (result instanceof Text) await output.emitText(result.content);
+  else
+    await output.emit(projection === undefined ? result : projectWhole(result, projection, target));
+  return undefined;
+}
+
+function projectWhole(result: unknown, projection: Projection, target: Command["fields"]): unknown {
+  const document = new Exact(encode(result));
+  return target === "results" ? projection.results(document) : projection.items([document])[0];
+}
+
+/** Anything but a CliError is a defect of ours (SEC-4). */
+export function toCliError(cause: unknown): CliError {
+  if (cause instanceof CliError) return cause;
+  return new CliError("INTERNAL", { message: "The program failed in an unforeseen way.", cause });
+}
+
+/** The failure document of specification §1. */
+export function failureDocument(error: CliError): Record<string, unknown> {
+  const {
+    message,
+    hint,
+    field,
+    details,
+    httpStatus,
+    retryAfterSeconds,
+    requestId,
+    api,
+    retryable,
+  } = error.facts;
+  const entry = ERRORS[error.code];
+  return {
+    code: error.code,
+    message,
+    exitCode: entry.exit,
+    retryable: retryable ?? entry.retryable,
+    hint: hint ?? entry.hint,
+    httpStatus,
+    retryAfterSeconds,
+    requestId,
+    field,
+    details,
+    api,
+  };
+}

@@ -1,0 +1,11 @@
+/** A value that somebody else gives later. Node 20 has no `Promise.withResolvers`. */
+export class Later<T> {
+  readonly promise: Promise<T>;
+  resolve: (value: T) => void = () => undefined;
+
+  constructor() {
+    this.promise = new Promise((resolve) => {
+      this.resolve = resolve;
+    });
+  }
+}
