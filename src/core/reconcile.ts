@@ -2,16 +2,17 @@
  * What became of creates whose outcome is unknown: looks at the requests on the server, and never
  * sends one. A verdict is `absent` only where nothing on the server could be the request.
  */
-import { type Exact, member, value } from "../io/json.ts";
+import { Exact, elements, member, value } from "../io/json.ts";
 import type { Reader } from "./api/api.ts";
 import type { ApiClock } from "./api/clock.ts";
 import { walkPages } from "./api/pages.ts";
+import { reviewedOf } from "./reviewed.ts";
 import { compareMembers, type Findings } from "./signing/comparison.ts";
 import { leavesOf, membersOf, rootOf } from "./signing/field.ts";
 import { bareRequest } from "./signing/likeness.ts";
-import { keyIn } from "./signing/tag.ts";
+import { keyIn, tagIn } from "./signing/tag.ts";
 import type { Books } from "./state/books.ts";
-import type { Entry } from "./state/journal.ts";
+import type { Entry, Journal } from "./state/journal.ts";
 import type { Session } from "./state/session.ts";
 
 export interface ReconcileHost {
@@ -42,28 +43,80 @@ const TOO_EARLY_MS = 60_000;
 const FREED_MS = 15 * 60 * 1000;
 const MOST_REQUESTS = 1000;
 
-/** Looks for the open creates, or for the one with that key. */
+/** Looks for the open records, or for the one with that key. */
 export async function reconcile(host: ReconcileHost, key: string | undefined): Promise<Verdict[]> {
   const session = await host.reader.session();
   const journal = host.books.read();
   const open = [...journal.all()].filter(
     (entry) =>
-      entry.state === "open" &&
-      entry.kind === "create" &&
+      isUnsettled(entry) &&
       isOf(entry, session, host.uid) &&
       (key === undefined || entry.key === key),
   );
-  const claimed = new Set([...journal.all()].flatMap(({ requestId }) => requestId ?? []));
   const known = key === undefined ? undefined : journal.get(key);
   if (known !== undefined && open.length === 0) return [knownVerdict(known, session, host.uid)];
+  const creates = open.filter(({ kind }) => kind === "create");
+  const claimed = new Set(
+    [...journal.all()].flatMap((entry) => (entry.kind === "create" ? (entry.requestId ?? []) : [])),
+  );
   const verdicts: Verdict[] = [];
-  for (const [type, entries] of Map.groupBy(open, (entry) => entry.type ?? "")) {
+  for (const [type, entries] of Map.groupBy(creates, (entry) => entry.type ?? "")) {
     const found = await verdictsOf(host, session, type, entries, claimed);
     verdicts.push(...found);
     for (const { id } of found) if (id !== undefined) claimed.add(id);
   }
+  const decisions = open.filter(({ kind }) => kind !== "create");
+  for (const entries of Map.groupBy(decisions, decisionOf).values())
+    verdicts.push(...(await decisionsOf(host, session, journal, entries)));
   for (const verdict of verdicts) await settle(host, session, verdict);
-  return verdicts;
+  const order = open.map((entry) => entry.key);
+  return verdicts.sort((one, other) => order.indexOf(one.key) - order.indexOf(other.key));
+}
+
+/** Open, or found to be absent too early to give its room back. A signature alone changes nothing. */
+function isUnsettled({ kind, state, isDebited }: Entry): boolean {
+  return kind !== "sign" && (state === "open" || (state === "absent" && isDebited));
+}
+
+/** Records of one request that the same reviews could be. */
+function decisionOf({ kind, requestId }: Entry): string {
+  return `${kind === "reject" ? "reject" : "approve"} ${requestId}`;
+}
+
+/** Whether approvals, or rejections, of one request were given. */
+async function decisionsOf(
+  host: ReconcileHost,
+  session: Session,
+  journal: Journal,
+  entries: readonly Entry[],
+): Promise<Verdict[]> {
+  const id = entries[0]?.requestId;
+  const done = journal
+    .of(session, id ?? "")
+    .filter((one) => one.state === "done" && one.kind !== "create" && one.kind !== "sign")
+    .filter(
+      (one) => decisionOf(one) === decisionOf(entries[0] ?? one) && one.user === entries[0]?.user,
+    );
+  const look = async () => {
+    try {
+      const user =
+        session.apiVersion === "v2"
+          ? session.user?.id
+          : await ownNumber(host.reader, host.books, session);
+      return await reviewedOf(host.reader, session, user, entries, done.length);
+    } catch {
+      return undefined;
+    }
+  };
+  const first = await look();
+  const second = first?.includes("notGiven") === true ? await look() : first;
+  return entries.map((entry, at): Verdict => {
+    const { key } = entry;
+    if (first?.[at] === "given")
+      return { key, verdict: "found", ...(id === undefined ? {} : { id }) };
+    const isAbsent = first?.[at] === "notGiven" && second?.[at] === "notGiven";
+    return { key, verdict: isAbsent && !isEarly(host, entry) ? "absent" : "undetermined" };
+  });
 }
 
 function isOf(entry: Entry, session: Session, uid: number | undefined): boolean {
@@ -93,6 +146,17 @@ async function verdictsOf(
   entries: readonly Entry[],
   claimed: ReadonlySet<string>,
 ): Promise<Verdict[]> {
+  if (session.apiVersion === "v1") {
+    const tagged = await taggedOnV1(host, session, entries, claimed);
+    if (tagged.length > 0) {
+      const keys = new Set(tagged.map(({ key }) => key));
+      const others = entries.filter(({ key }) => !keys.has(key));
+      const taken = new Set([...claimed, ...tagged.flatMap(({ id }) => id ?? [])]);
+      return others.length === 0
+        ? tagged
+        : [...tagged, ...(await verdictsOf(host, session, type, others, taken))];
+    }
+  }
   const undetermined = entries.map(({ key }): Verdict => ({ key, verdict: "undetermined" }));
   const first = await candidatesOf(host, session, type, entries, claimed);
   if (first === undefined) return undetermined;
@@ -102,12 +166,26 @@ async function verdictsOf(
   if (second === undefined || second.length > 0) return undetermined;
   return verdicts.map((verdict, index) => {
     const entry = entries[index];
-    const waited = entry === undefined ? 0 : host.now() - (entry.endedAt ?? entry.time);
-    const isEarly = waited < TOO_EARLY_MS || host.clock.ahead() === undefined;
-    return verdict.verdict === "absent" && isEarly
+    return verdict.verdict === "absent" && (entry === undefined || isEarly(host, entry))
       ? { key: verdict.key, verdict: "undetermined" }
       : verdict;
   });
+}
+
+function isEarly(host: ReconcileHost, entry: Entry): boolean {
+  return sinceLastByte(host, entry) < TOO_EARLY_MS || host.clock.ahead() === undefined;
+}
+
+/**
+ * Ms since the last byte of an act can have left, by the local clock and by the API's, as far as it
+ * was known then; the shorter one, so that a clock that was set ahead does not count.
+ */
+function sinceLastByte({ now, clock }: ReconcileHost, entry: Entry): number {
+  const local = now() - (entry.sentBy ?? entry.time);
+  const ahead = clock.ahead();
+  if (ahead === undefined || entry.clock === undefined) return local;
+  const took = (entry.sentBy ?? entry.time) - entry.time;
+  return Math.min(local, now() + ahead - entry.clock - took);
 }
 
 /** Unclaimed requests of that type by this user in the window; undefined when not all were seen. */
@@ -147,6 +225,41 @@ async function candidatesOf(
     return undefined;
   }
 }
+
+/** V1's list of transactions is searched for the words of a note: one call for each tag. */
+async function taggedOnV1(
+  { reader, books }: ReconcileHost,
+  session: Session,
+  entries: readonly Entry[],
+  claimed: ReadonlySet<string>,
+): Promise<Verdict[]> {
+  const found: Verdict[] = [];
+  for (const { key, type, tagged } of entries) {
+    if (tagged !== true) continue;
+    try {
+      const body = await books.body(key);
+      const title = body && tagIn(body.text);
+      if (title === undefined) continue;
+      const listed = await reader.read("transactions.list", { title });
+      for (const transaction of elements(member(listed, "results") ?? NOTHING)) {
+        if (keyIn(transaction.text) !== key) continue;
+        const targetId = member(transaction, "id")?.text ?? "";
+        const about = await reader.read("requests.list", { targetId, type: [type ?? ""] });
+        const [request, twin] = elements(member(about, "results") ?? NOTHING);
+        const id = request && member(request, "id")?.text;
+        if (request === undefined || id === undefined || twin !== undefined) continue;
+        const content = await contentOf(reader, session, request);
+        if (!claimed.has(id) && isEqual(body, content))
+          found.push({ key, verdict: "found", id, certainty: "tag" });
+      }
+    } catch {
+      // What cannot be looked up by its tag is looked for like the others.
+    }
+  }
+  return found;
+}
+
+const NOTHING = new Exact("[]");
 
 /** V1 does not say who is asking: the first request that was created here does. */
 async function ownNumber(
@@ -254,15 +367,16 @@ function isEqual(body: Exact | undefined, content: Exact | undefined): boolean {
 
 /** Writes a verdict that closes the record to both logs. */
 async function settle(
-  { books, now }: ReconcileHost,
+  host: ReconcileHost,
   session: Session,
   { key, verdict, id }: Verdict,
 ): Promise<void> {
   if (verdict !== "found" && verdict !== "absent") return;
-  await books.alone(async (pages) => {
+  await host.books.alone(async (pages) => {
     const entry = pages.journal().get(key);
-    if (entry?.state !== "open") return;
-    const isFreed = verdict === "absent" && now() - (entry.endedAt ?? entry.time) >= FREED_MS;
+    if (entry === undefined || !isUnsettled(entry)) return;
+    const isFreed = verdict === "absent" && sinceLastByte(host, entry) >= FREED_MS;
+    if (entry.state === "absent" && verdict === "absent" && !isFreed) return;
     const state = verdict === "found" ? "done" : "absent";
     const end = { key, state, requestId: id, freed: isFreed ? true : undefined } as const;
     const request = { id, type: entry.type };

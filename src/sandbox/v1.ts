@@ -328,12 +328,15 @@ const ROUTES: readonly Route[] = [
     handle: (call) => show.showBalances(accountOf(call), call.world.workspace),
   },
   ...resource<show.Movement>("/transactions", {
-    filters: { account: whole, status: any },
+    filters: { account: whole, status: any, title: any },
     repeatable: ["account", "status"],
     rows: ({ world }) => show.movements(world.workspace),
     fits: (movement, query, { world }) =>
       isAsked(query, "account", world.workspace.accounts.get(movement.accountId)?.legacyId) &&
-      isAsked(query, "status", show.movementStatus(movement)),
+      isAsked(query, "status", show.movementStatus(movement)) &&
+      show
+        .notesOf(movement)
+        .some(({ title, content }) => `${title}\n${content}`.includes(query.text("title") ?? "")),
     show: show.showMovement,
   }),
   { method: "POST", path: "/transactions/estimate-fees", body: ESTIMATION, handle: estimate },

@@ -289,6 +289,12 @@ export function movementStatus({ request, done }: Movement): string {
     : "REJECTED";
 }
 
+/** The note of what asked for it; an empty one where there was none. */
+export function notesOf({ request }: Movement): readonly { title: string; content: string }[] {
+  const note = request?.note;
+  return [{ title: textAt(note, "title") ?? "", content: textAt(note, "content") ?? "" }];
+}
+
 export function showMovement(movement: Movement, { workspace }: World) {
   const { request, done, accountId, legacyId, createdAt } = movement;
   const account = workspace.accounts.get(accountId);
@@ -297,7 +303,6 @@ export function showMovement(movement: Movement, { workspace }: World) {
   const fields = (name: string) => textAt(request?.data, "transactionData", name) ?? null;
   const kind = textAt(request?.data, "transactionType") ?? "";
   const asked = kind.replace(/^[A-Z]+_LIKE_/, "");
-  const note = request?.note;
   return {
     id: legacyId,
     account_id: account?.legacyId ?? 0,
@@ -315,10 +320,7 @@ export function showMovement(movement: Movement, { workspace }: World) {
     min_confirmations: CONFIRMATIONS,
     created_on: iso(createdAt),
     created_by: (request && workspace.users.get(request.createdBy)?.legacyId) ?? founder(workspace),
-    notes:
-      note === undefined
-        ? []
-        : [{ title: textAt(note, "title") ?? "", content: textAt(note, "content") ?? "" }],
+    notes: notesOf(movement).filter(() => request?.note !== undefined),
     tx_hash: done?.hash ?? null,
     labels: [],
   };

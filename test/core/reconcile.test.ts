@@ -143,28 +143,49 @@ test("B7 a twin that another host made: ambiguous, both are named", async () => 
   expect(results(await here.run("requests", "journal"))).toMatchObject([{ key, state: "open" }]);
 });
 
-test("B7 V1: without a request of one's own undetermined, with one found by content", async () => {
-  await using here = await open("v1");
+/** The same payment as V1 spells it. */
+function paymentOnV1(amount: string): string {
+  const common = { account_name: "ClientA COL TBTC 1", currency: "bitcoin_testnet" };
+  const { recipient } = PAYOUT.transactionData;
   const data = {
     ...{ account_id: 25, transaction_type: "BITCOIN_LIKE_SEND" },
     fees_strategy: { type: "SPEED", data: { speed: "NORMAL" } },
+    transaction_data: { ...common, amount, max_fees: "4018", recipient },
   };
-  const pay = (amount: string): string => {
-    const common = { account_name: "ClientA COL TBTC 1", currency: "bitcoin_testnet" };
-    const recipient = "tb1q5tsjcyz7xmet07yxtumakt739y53hcttmntajq";
-    const transaction_data = { ...common, amount, max_fees: "4018", recipient };
-    return JSON.stringify({ type: "CREATE_TRANSACTION", data: { ...data, transaction_data } });
-  };
+  return JSON.stringify({ type: "CREATE_TRANSACTION", data });
+}
+
+test("B7 V1: without a request of one's own undetermined, with one found by content", async () => {
+  await using here = await open("v1");
   here.sandbox.control.addFault({ ...LOST, execute: true });
-  const lost = await here.run("requests", "create", "--requestData", pay("700000"));
+  const lost = await here.run("requests", "create", "--requestData", paymentOnV1("700000"));
   expect(lost.document.error).toMatchObject({ code: "OUTCOME_UNKNOWN" });
   expect(results(await here.run("requests", "reconcile"))).toMatchObject([
     { verdict: "undetermined" },
   ]);
-  expect((await here.run("requests", "create", "--requestData", pay("800000"))).exit).toBe(0);
+  expect((await here.run("requests", "create", "--requestData", paymentOnV1("800000"))).exit).toBe(
+    0,
+  );
   expect(results(await here.run("requests", "reconcile"))).toMatchObject([
     { verdict: "found", certainty: "content" },
   ]);
+});
+
+test("B7 B8 V1: the tag alone finds a record, before there is a request of one's own", async () => {
+  await using here = await open("v1");
+  here.sandbox.control.addFault({ ...LOST, execute: true });
+  const pay = ["requests", "create", "--requestData", paymentOnV1("700000")];
+  const lost = await here.run(...pay, "--tag");
+  const { key } = (lost.document.error as { details: { key: string } }).details;
+  const twin = await here.run(...pay, "--again", key);
+  expect(twin.exit).toBe(0);
+  here.sandbox.control.clearLog();
+  const [verdict] = results(await here.run("requests", "reconcile", "--key", key));
+  expect(verdict).toMatchObject({ key, verdict: "found", certainty: "tag" });
+  expect(verdict?.id).not.toBe(String(twin.document.id));
+  const [search] = here.sandbox.control.log.filter(({ path }) => path.endsWith("/transactions"));
+  expect(decodeURIComponent(search?.query ?? "")).toContain(`title=[lec:${key}.`);
+  expect(writesOf(here)).toBe(0);
 });
 
 test("B7 a list that fails: undetermined", async () => {

@@ -83,6 +83,7 @@ const LADDER = [
     "policy",
     "signing",
     "belts",
+    "reviewed",
     "reconcile",
     "creations",
     "login",

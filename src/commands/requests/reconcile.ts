@@ -41,10 +41,10 @@ export const journal = command({
 });
 
 export const reconcile = command({
-  summary: "Find out what became of requests whose outcome is unknown; sends no write.",
+  summary: "Find out what became of writes whose outcome is unknown; sends no write.",
   notes: [
-    "found: it was created; `certainty` tag is exact, content cannot tell a twin by somebody else apart.",
-    "absent: it was not created; the same request may be raised again. ambiguous: `candidates` lists what it could be; a person decides.",
+    "found: it was carried out; of a new request `certainty` tag is exact, content cannot tell a twin by somebody else apart.",
+    "absent: it was not carried out, and may be repeated. ambiguous: `candidates` lists what it could be; a person decides.",
     "undetermined: too early (less than a minute), or not everything could be seen; run it again later.",
   ],
   effect: "read",

@@ -325,7 +325,8 @@ const OPERATIONS = {
   "transactions.list": {
     method: "GET",
     path: "/transactions",
-    query: { accountId: idOf("account"), cursor: CURSOR },
+    // `title` searches title and content of the note.
+    query: { accountId: idOf("account"), cursor: CURSOR, title: "title" },
     read: readTransactions,
   },
   "transactions.estimate": {

@@ -20,6 +20,11 @@ export function keyIn(text: string): string | undefined {
   return /\[lec:([0-9A-HJKMNP-TV-Z]{26})\.[0-9a-f]{16}\]/.exec(text)?.[1];
 }
 
+/** The whole tag in a text, or undefined. */
+export function tagIn(text: string): string | undefined {
+  return /\[lec:[0-9A-HJKMNP-TV-Z]{26}\.[0-9a-f]{16}\]/.exec(text)?.[0];
+}
+
 /**
  * The document with the tag at the end of its note's content; a note is made where none is. All
  * other tokens are as they were. Throws INVALID_REQUEST_DATA for a note that has no room.

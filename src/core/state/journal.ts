@@ -55,6 +55,8 @@ export interface Entry extends IntentFacts {
   readonly state: EntryState;
   /** When the last outcome was written. */
   readonly endedAt: number | undefined;
+  /** When the act itself had ended: no byte of it was sent later. Undefined after a kill. */
+  readonly sentBy?: number | undefined;
   /** False once the debit is given back. */
   readonly isDebited: boolean;
 }
@@ -143,7 +145,7 @@ export class Journal {
     const time = Date.parse(String(line.time));
     if (line.event === "intent") this.open(line as unknown as IntentFacts, time);
     else if (line.event === "outcome" || line.event === "reconciled")
-      this.end(line as unknown as EndFacts, time);
+      this.end(line as unknown as EndFacts, time, line.event === "reconciled");
     else if (line.event === "restarted") this.restartedAt = time;
     else if (line.event === "policy" && Array.isArray(line.policySha256))
       this.policySha256 = line.policySha256.map(String);
@@ -156,13 +158,16 @@ export class Journal {
     this.keep({ ...facts, time, state: "open", endedAt: undefined, isDebited });
   }
 
-  private end(facts: EndFacts, time: number): void {
+  private end(facts: EndFacts, time: number, isFound: boolean): void {
     const entry = this.entries.get(facts.key);
     if (entry === undefined || !STATES.has(facts.state)) throw unusable();
     const requestId = entry.requestId ?? facts.requestId;
     const isDebited = entry.isDebited && facts.freed !== true;
+    // What reconcile finds is later, and no end of the act.
+    const isEnd = entry.sentBy === undefined && entry.state === "open" && !isFound;
     this.entries.set(facts.key, {
       ...entry,
+      ...(isEnd ? { sentBy: time } : {}),
       requestId,
       state: facts.state,
       endedAt: time,

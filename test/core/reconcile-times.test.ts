@@ -1,0 +1,199 @@
+/**
+ * When `reconcile` may call a record absent, and when its room is given back. Both clocks, and what
+ * the server shows, are the test's.
+ */
+import { expect, test } from "bun:test";
+import type { Reader } from "../../src/core/api/api.ts";
+import { ApiClock } from "../../src/core/api/clock.ts";
+import { reconcile, type Verdict } from "../../src/core/reconcile.ts";
+import { CliError } from "../../src/errors.ts";
+import { Exact } from "../../src/io/json.ts";
+import { createIntent, failing, openActs, payment, SESSION } from "../support/acts.ts";
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const NOON = Date.UTC(2026, 10, 28, 12);
+
+interface Shown {
+  readonly id: string;
+  readonly amount: string;
+  readonly reviews?: readonly object[];
+}
+
+/** A record of a payment of 1 whose answer was lost, and a server that shows what the test says. */
+async function open(kind: "create" | "approve" | "reject" = "create", debited = false) {
+  const time = { local: NOON, elapsed: 0, off: 0 };
+  const server: { requests: Shown[]; calls: string[]; isLost: boolean; onList?: () => void } = {
+    ...{ requests: [], calls: [], isLost: false },
+  };
+  const clock = new ApiClock(
+    () => time.local,
+    () => time.elapsed,
+  );
+  const show = ({ id, amount, reviews = [] }: Shown) => {
+    const { data } = JSON.parse(payment(amount).text) as { data: object };
+    return { id, type: "CREATE_TRANSACTION", data, reviews };
+  };
+  const reader = {
+    session: async () => SESSION,
+    async read(
+      name: string,
+      { id, pageSize }: { readonly id?: string; readonly pageSize?: number } = {},
+    ) {
+      server.calls.push(name);
+      clock.saw(new Date(NOON + time.elapsed + time.off).toUTCString());
+      if (server.isLost) throw new CliError("SERVER_ERROR", { message: "No." });
+      const results = server.requests.map(show);
+      if (name === "requests.list") {
+        // A list of one is only asked for its Date.
+        if (pageSize !== 1) server.onList?.();
+        return new Exact(JSON.stringify({ page: 1, next: null, total: results.length, results }));
+      }
+      return new Exact(JSON.stringify(results.find((one) => one.id === id) ?? {}));
+    },
+  } as unknown as Reader;
+  const debit = { account: "a", currency: "c", amount: "1", recipient: "r" };
+  // The API's clock is known when the act is decided.
+  clock.saw(new Date(NOON).toUTCString());
+  const here = openActs({
+    now: () => time.local,
+    policy: () => ({
+      async decide() {
+        const decided = { rules: ["r"], policySha256: ["p"], clock: clock.time() };
+        return { ...decided, reserve: () => (debited ? debit : undefined), requireAgain() {} };
+      },
+    }),
+  });
+  const intent = kind === "create" ? createIntent(payment("1")) : decision(kind);
+  const lost = () => Promise.reject(new CliError("OUTCOME_UNKNOWN", { message: "Lost." }));
+  const { key } = (await failing(here.acts.perform(intent, lost))).facts.details as { key: string };
+  const pass = (ms: number) => {
+    time.local += ms;
+    time.elapsed += ms;
+  };
+  const host = { books: here.books, reader, clock, uid: process.getuid?.() };
+  const look = async (): Promise<Verdict | undefined> => {
+    const verdicts = await reconcile({ ...host, now: () => time.local }, undefined);
+    expect(verdicts.length).toBeLessThanOrEqual(1);
+    return verdicts[0];
+  };
+  const record = () => here.books.read().get(key);
+  return { ...here, time, server, key, pass, look, record };
+}
+
+function decision(kind: "approve" | "reject") {
+  return {
+    ...{ kind, operation: "requests.approve", command: `requests ${kind} api`, session: SESSION },
+    ...{ requestId: "R1", content: undefined, body: undefined },
+  };
+}
+
+test("B7 absent only 60 s after the last byte, not before", async () => {
+  const { look, pass, record } = await open();
+  pass(59 * SECOND);
+  expect(await look()).toMatchObject({ verdict: "undetermined" });
+  expect(record()?.state).toBe("open");
+  pass(SECOND);
+  expect(await look()).toMatchObject({ verdict: "absent" });
+  expect(record()?.state).toBe("absent");
+});
+
+test("B7 absent only when a second look agrees", async () => {
+  const { look, pass, server, record } = await open();
+  pass(5 * MINUTE);
+  server.onList = () => {
+    server.requests = [{ id: "R1", amount: "1" }];
+  };
+  expect(await look()).toMatchObject({ verdict: "undetermined" });
+  expect(record()?.state).toBe("open");
+  expect(await look()).toMatchObject({ verdict: "found", id: "R1", certainty: "content" });
+});
+
+test("B7 a request of that type that is not claimed, equal or not, keeps the record from absence", async () => {
+  const { look, pass, server } = await open();
+  pass(5 * MINUTE);
+  server.requests = [{ id: "R9", amount: "2" }];
+  expect(await look()).toMatchObject({ verdict: "undetermined" });
+});
+
+test("B7 a server that answers with a failure proves nothing", async () => {
+  const { look, pass, server, record } = await open();
+  pass(60 * MINUTE);
+  server.isLost = true;
+  expect(await look()).toMatchObject({ verdict: "undetermined" });
+  expect(record()?.state).toBe("open");
+});
+
+test("A10 B7 room is given back only by an absence found 15 minutes after the last byte", async () => {
+  const { look, pass, record } = await open("create", true);
+  pass(MINUTE);
+  expect(await look()).toMatchObject({ verdict: "absent" });
+  expect([record()?.state, record()?.isDebited]).toEqual(["absent", true]);
+  pass(14 * MINUTE - 1);
+  expect(await look()).toMatchObject({ verdict: "absent" });
+  expect(record()?.isDebited).toBe(true);
+  pass(1);
+  expect(await look()).toMatchObject({ verdict: "absent" });
+  expect(record()?.isDebited).toBe(false);
+  // Nothing is left to look for.
+  expect(await look()).toBeUndefined();
+});
+
+test("A10 B7 a request that appears after an early absence is found, and its room stays taken", async () => {
+  const { look, pass, record, server } = await open("create", true);
+  pass(MINUTE);
+  expect(await look()).toMatchObject({ verdict: "absent" });
+  server.requests = [{ id: "R1", amount: "1" }];
+  pass(20 * MINUTE);
+  expect(await look()).toMatchObject({ verdict: "found", id: "R1" });
+  expect([record()?.state, record()?.isDebited]).toEqual(["done", true]);
+});
+
+test("A10 B7 a local clock that is set ahead makes nothing absent and frees nothing", async () => {
+  const here = await open("create", true);
+  const { look, pass, time, record } = here;
+  time.local += 60 * MINUTE;
+  expect(await look()).toMatchObject({ verdict: "undetermined" });
+  time.local -= 60 * MINUTE;
+  pass(MINUTE);
+  expect(await look()).toMatchObject({ verdict: "absent" });
+  expect(record()?.isDebited).toBe(true);
+});
+
+test.each(["approve", "reject"] as const)(
+  "B7 an open %s is found where the server names the own review, absent where it does not",
+  async (kind) => {
+    const { look, pass, server, record } = await open(kind);
+    const [word, other] = kind === "approve" ? ["APPROVED", "REJECTED"] : ["REJECTED", "APPROVED"];
+    pass(MINUTE);
+    const pending = [
+      { userId: "operator", status: "PENDING" },
+      { userId: "somebody", status: word },
+      { userId: "operator", status: other },
+    ];
+    server.requests = [{ id: "R1", amount: "1", reviews: pending }];
+    const shown = server.requests;
+    server.requests = [];
+    expect(await look()).toMatchObject({ verdict: "undetermined" });
+    server.requests = shown;
+    expect(await look()).toMatchObject({ verdict: "absent" });
+    expect(record()?.state).toBe("absent");
+    const again = await open(kind);
+    again.server.requests = [
+      { id: "R1", amount: "1", reviews: [...pending, { userId: "operator", status: word }] },
+    ];
+    expect(await again.look()).toMatchObject({ verdict: "found", id: "R1" });
+    expect(again.record()?.state).toBe("done");
+    expect(again.server.calls.every((name) => /^requests\.(get|list)$/.test(name))).toBe(true);
+  },
+);
+
+test("B7 an approval that another record accounts for is not this one's", async () => {
+  const { acts, look, pass, server } = await open("approve");
+  await acts.perform(decision("approve"), async () => "R1");
+  server.requests = [
+    { id: "R1", amount: "1", reviews: [{ userId: "operator", status: "APPROVED" }] },
+  ];
+  pass(MINUTE);
+  expect(await look()).toMatchObject({ verdict: "absent" });
+});
