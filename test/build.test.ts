@@ -64,7 +64,7 @@ test.each(["autoloadDotenv", "autoloadBunfig", "autoloadTsconfig", "autoloadPack
   },
 );
 
-test("REL-2 compiling the same source twice gives the same bytes", async () => {
+test("REL-2 compiling the same source twice produces the same bytes", async () => {
   const places = ["first", "second"].map((name) => join(folder, name));
   for (const place of places) await mkdir(place);
   const [first, second] = await Promise.all(

@@ -71,13 +71,13 @@ test.each<[string, string, Partial<Outcome>, string]>([
     "the secret on stderr",
     plain.replace("{", "stderr <any>\n{"),
     { stderr: `x${SECRET}y\n` },
-    "API key secret stands in stderr",
+    "API key secret is in stderr",
   ],
   [
     "the secret in base64",
     '$ ledger-enterprise-cli x\n["<any>"]\n',
     { stdout: `["${btoa(SECRET)}"]\n` },
-    "stands in stdout",
+    "is in stdout",
   ],
 ])("a script fails on %s", async (_case, script, outcome, problem) => {
   await expect(play(parseScript(script), answering(outcome), noServer)).rejects.toThrow(problem);
@@ -90,11 +90,11 @@ test("a secret in a file below the home is seen, and a token of the session anyw
   await play(parseScript(plain), answering({}, write("session.json", session)), noServer);
   const leaky = answering({}, write("cache.json", SECRET));
   await expect(play(parseScript(plain), leaky, noServer)).rejects.toThrow(
-    "API key secret stands in cache.json",
+    "API key secret is in cache.json",
   );
   const chatty = answering({ stderr: "token-of-the-session\n" }, write("session.json", session));
   const script = parseScript(plain.replace("{", "stderr <any>\n{"));
-  await expect(play(script, chatty, noServer)).rejects.toThrow("access token stands in stderr");
+  await expect(play(script, chatty, noServer)).rejects.toThrow("access token is in stderr");
 });
 
 test("a script of the folder that runs is seen (CFG-1)", async () => {

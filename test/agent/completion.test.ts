@@ -171,7 +171,7 @@ test("every command and every option of it is offered, with its meaning", async 
   }
 });
 
-test("nothing is offered behind '--', and for what nobody can know", async () => {
+test("nothing is offered behind '--', and for values that cannot be known", async () => {
   expect(await offered("accounts", "list", "--", "")).toEqual(["words "]);
   expect(await offered("accounts", "get", "--id", "")).toEqual(["words "]);
   expect(await offered("accounts", "get", "--noSuch=")).toEqual(["words "]);

@@ -100,9 +100,9 @@ function resultBreaches(promised: Promised, argv: readonly string[], stdout: str
   // Lists as text for people and spreadsheets.
   if (["ndjson", "csv", "table"].includes(argv[argv.indexOf("--output") + 1] ?? "")) return [];
   tally.results += 1;
-  // Text is promised to nobody but `skill install` without a target.
+  // Only `skill install` without a target may print text.
   if (!stdout.startsWith("{") && !stdout.startsWith("["))
-    return argv[0] === "skill" ? [] : ["The answer is no document."];
+    return argv[0] === "skill" ? [] : ["The answer is not a document."];
   return validate(JSON.parse(stdout)) ? [] : [ajv.errorsText(validate.errors)];
 }
 

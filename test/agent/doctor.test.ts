@@ -103,8 +103,8 @@ test("--offline sends nothing", async () => {
 
 test("where settings come from is said, what they are is not", async () => {
   await using world = await openWorld();
-  world.env.LEDGER_ENTERPRISE_API_KEY_ID = "key-id-that-nobody-shall-see";
-  world.env.LEDGER_ENTERPRISE_WORKSPACE = "workspace-that-nobody-shall-see";
+  world.env.LEDGER_ENTERPRISE_API_KEY_ID = "key-id-that-must-not-be-seen";
+  world.env.LEDGER_ENTERPRISE_WORKSPACE = "workspace-that-must-not-be-seen";
   await writeFile(join(world.cwd, "secret"), world.env.LEDGER_ENTERPRISE_API_KEY_SECRET ?? "");
   const secret = world.env.LEDGER_ENTERPRISE_API_KEY_SECRET ?? "";
   delete world.env.LEDGER_ENTERPRISE_API_KEY_SECRET;
@@ -121,7 +121,7 @@ test("where settings come from is said, what they are is not", async () => {
   ]);
   for (const value of [
     secret,
-    "nobody-shall-see",
+    "must-not-be-seen",
     world.env.LEDGER_ENTERPRISE_API_PRIVATE_KEY ?? "",
   ])
     expect(stdout).not.toContain(value);
@@ -164,7 +164,7 @@ const BROKEN: readonly (readonly [
     "session SESSION_INSECURE",
   ],
   [
-    "a session that is no session",
+    "a session that is not valid",
     (world) => writeFile(join(stateOf(world), "session.json"), "{}"),
     "session SESSION_CORRUPT",
   ],
@@ -179,7 +179,7 @@ const BROKEN: readonly (readonly [
     "key KEY_MISMATCH",
   ],
   [
-    "a proxy that is no address",
+    "a proxy that is not an address",
     async ({ env }) => (env.HTTPS_PROXY = "not a proxy"),
     "proxy INVALID_PROXY",
   ],
@@ -236,7 +236,7 @@ describe("one thing broken", () => {
     const [first = ""] = problems(report);
     expect(first).toBe(found);
     expect(report.exit).toBe(1);
-    // What follows from the broken thing may be found too, but nothing that stands apart from it.
+    // What follows from the broken thing may be found too, but nothing that is independent of it.
     const checks = problems(report).map((line) => line.split(" ")[0]);
     const follows: Readonly<Record<string, readonly string[]>> = {
       state: ["session"],
@@ -259,7 +259,7 @@ describe("one thing broken", () => {
       "settings INSECURE_URL",
     ],
     ["a name that does not exist", "https://no-such-host.invalid/v1/rest", "dns DNS_ERROR"],
-    ["a port where nobody listens", "http://127.0.0.1:1/v1/rest", "network NETWORK_ERROR"],
+    ["a port where no server listens", "http://127.0.0.1:1/v1/rest", "network NETWORK_ERROR"],
     ["a server without a certificate", "https://127.0.0.1:PORT/v1/rest", "tls TLS_ERROR"],
   ])("%s", async (_what, url, found) => {
     await using world = await openWorld();

@@ -16,7 +16,7 @@ await findArtifacts();
 /** The source, and what an agent is really given. */
 const forms = (await allForms()).filter(({ name }) => name === "source" || name === "executable");
 
-/** Plays the recording and gives what the task's judge says of it. */
+/** Plays the recording and returns the judgement of the task's judge. */
 async function judged(
   task: Task,
   recording: string,

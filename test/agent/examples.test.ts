@@ -18,7 +18,7 @@ const NOT_RUN: readonly (readonly [words: RegExp, reason: string])[] = [
   [/^sandbox start/, "serves until it is stopped"],
   [/^mcp/, "speaks a protocol (test/mcp)"],
   [/device/, "needs a device and a person"],
-  [/^login reporting|^requests (reject|governanceStatus)/, "needs the other API generation"],
+  [/^login reporting|^requests (reject|governanceStatus)/, "needs the other API version"],
   [/^notifications/, "needs a webhook"],
   [/--signer/, "needs a program that holds a key (test/signers)"],
   [/--coin sui/, "needs an account of Sui (test/core/api/truth.test.ts)"],
@@ -31,7 +31,7 @@ const ACCOUNT = "e5a8f6f0-2222-4f6e-8f5a-000000000001";
 
 /**
  * A session, a request with its challenge and signature, and the files that examples name. Gives
- * what placeholders stand for.
+ * the values of placeholders.
  */
 async function prepare(world: World): Promise<Record<string, string>> {
   const file = (name: string, content: unknown): Promise<void> =>

@@ -101,7 +101,7 @@ describe("the index", () => {
     expect(globals).toEqual(["pretty", "debug", "timestamps", "timeout", "version", "help"]);
   });
 
-  test("a group gives its own commands", async () => {
+  test("a group lists its own commands", async () => {
     const { document } = await run("schema", "requests", "approve");
     expect((document.commands as { name: string }[]).map(({ name }) => name)).toEqual(
       COMMANDS.map(({ name }) => name).filter((name) => name.startsWith("requests approve ")),
@@ -131,7 +131,7 @@ describe("errors", () => {
     );
     const general = ["MISSING_COMMAND", "RUNTIME_UNSUPPORTED"];
     const owed = Object.keys(ERRORS).filter((code) => !given.has(code) && !general.includes(code));
-    // Codes of parts that are not there yet stand here until their commands are.
+    // Codes of parts whose commands do not exist yet.
     const isDeviceThere = COMMANDS.some(({ name }) => name.includes("device"));
     const isUpgradeThere = COMMANDS.some(({ name }) => name === "upgrade");
     expect(

@@ -1,7 +1,7 @@
 /**
  * What an agent is asked to do with the program and a sandbox, and what the sandbox must have seen
  * when it was done rightly. Used twice: evaluation.test.ts plays recorded command lines
- * (tasks/<name>.txt, and tasks/<name>.wrong.txt, which must be judged wrong), trial.ts gives the
+ * (tasks/<name>.txt, and tasks/<name>.wrong.txt, which must be judged wrong), trial.ts hands the
  * same tasks to a live agent.
  */
 import { type LogEntry, type Sandbox, startSandbox } from "../../src/sandbox/index.ts";
@@ -84,7 +84,7 @@ function insist(holds: boolean, otherwise: string): string[] {
 
 function nothingChanged(log: readonly LogEntry[]): string[] {
   return writes(log).map(
-    ({ method, path }) => `${method} ${path} was called, which nobody asked for.`,
+    ({ method, path }) => `${method} ${path} was called, which was not asked for.`,
   );
 }
 
@@ -179,7 +179,7 @@ export const TASKS: readonly Task[] = [
     ask: `A colleague raised a request for invoice 42 that waits for our operator. Tell me exactly what it would pay and to whom. I have the invoice
 before me: 700000 satoshi to ${SUPPLIER}, fees at most 4018. If the challenge says exactly that, approve it; if not, do nothing.`,
     judge: (log) => [
-      ...insist(raised(log).length === 0, "A request was raised, which nobody asked for."),
+      ...insist(raised(log).length === 0, "A request was raised, which was not asked for."),
       ...insist(
         approved(log)
           .map(({ path }) => path.split("/").at(-2))

@@ -6,7 +6,7 @@ const HANG_MS = 20_000;
 
 export interface Terminal extends AsyncDisposable {
   /**
-   * Types `keys` and waits until the output since then, without control sequences, matches; gives
+   * Types `keys` and waits until the output since then, without control sequences, matches; returns
    * the match.
    */
   type(keys: string, wanted: RegExp): Promise<RegExpExecArray>;
@@ -58,7 +58,7 @@ export function openTerminal(
   };
 }
 
-/** Colours, cursor movements and titles; then what else is no text. */
+/** Colours, cursor movements and titles; then everything else that is not text. */
 const SEQUENCE =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control sequences are what this finds
   /\u001b(\[[0-9;?>=]*[ -/]*[@-~]|\][^\u0007\u001b]*(\u0007|\u001b\\)|[()][A-Z0-9]|[=>])/g;

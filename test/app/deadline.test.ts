@@ -33,7 +33,7 @@ test("a time that is lifted does not come back", async () => {
   expect(deadline.signal.aborted).toBe(false);
 });
 
-test("it stands still while a person is waited for, also when that is nested", async () => {
+test("it is paused while a person is waited for, also when that is nested", async () => {
   const deadline = new Deadline(10, never);
   await deadline.pausedDuring(() =>
     deadline.pausedDuring(() => fired(new Deadline(30, never).signal)),

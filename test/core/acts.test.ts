@@ -1,4 +1,4 @@
-/** The one door for writes and signatures: what stands between an intent and its work. */
+/** The one door for writes and signatures: the checks between an intent and its work. */
 import { expect, test } from "bun:test";
 import { Acts, type Deed, type Intent, type Outcome, type Stages } from "../../src/core/acts.ts";
 import type { Session } from "../../src/core/state/session.ts";
@@ -81,7 +81,7 @@ test.each(["decide", "open"] as const)("what %s refuses is not carried out", asy
 test.each([
   ["a refusal", refusal("FORBIDDEN"), "refused"],
   ["an unknown outcome", refusal("OUTCOME_UNKNOWN"), "unknown"],
-  ["a failure that nobody foresaw", new Error("?"), "unknown"],
+  ["an unexpected failure", new Error("?"), "unknown"],
 ] as const)("%s of the work is told to the last stage", async (_name, cause, state) => {
   const { acts, steps, deeds } = noted();
   const failure = await acts.perform(CREATE, () => Promise.reject(cause)).catch((error) => error);

@@ -81,7 +81,7 @@ describe("M27 a grave warning", () => {
   });
 });
 
-test("M15 a summary stands beside what is relayed, and changes none of its bytes", () => {
+test("M15 a summary is beside the relayed members, and changes none of their bytes", () => {
   const { summary, ...rest } = reviewReport("7", challenge, review, plain);
   expect(encode(rest)).toBe(encode(reviewReport("7", challenge, review)));
   expect(encode(rest.decoded)).toBe(CONTENT);

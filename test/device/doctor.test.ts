@@ -1,6 +1,6 @@
 /**
- * What doctor sees of a device: one broken thing at a time, on the emulated machine. It asks nobody
- * for anything.
+ * What doctor sees of a device: one broken thing at a time, on the emulated machine. It asks no
+ * person for anything.
  */
 import { test as bunTest, expect } from "bun:test";
 import { readdir } from "node:fs/promises";
@@ -35,7 +35,7 @@ async function deviceFinding(world: World, command?: readonly string[]): Promise
   return found;
 }
 
-test("M01 no device is no fault, and nothing is made for it", async () => {
+test("M01 a missing device is not a fault, and nothing is made for it", async () => {
   await using world = await World.open({}, true);
   expect(await deviceFinding(world)).toMatchObject({
     status: "ok",
@@ -70,7 +70,7 @@ test("M02 no permission for the node", async () => {
   });
 });
 
-test("M03 locked: told at once, and nobody is asked", async () => {
+test("M03 locked: told at once, and no person is asked", async () => {
   await using world = await World.open({ locked: true });
   expect(await deviceFinding(world)).toMatchObject({ status: "warn", code: "DEVICE_LOCKED" });
   expect(world.device.heard).toEqual(["getAppAndVersion"]);

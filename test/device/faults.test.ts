@@ -188,7 +188,7 @@ test.each(["log in", "approve", "open application"] as const)(
   },
 );
 
-test("M06 nobody answers: the command ends in the time that was given, and posts nothing", async () => {
+test("M06 no person answers: the command ends in the time that was given, and posts nothing", async () => {
   const { world, line } = await loggedIn();
   await using _ = world;
   world.device.behaviour.person = async () => "nothing";
@@ -387,7 +387,7 @@ test("M17 the device of another user is refused before its screen shows anything
   expect(world.sandbox.control.log).toEqual([]);
 });
 
-test("M17 a device that belongs to nobody cannot log in", async () => {
+test("M17 a device without a user cannot log in", async () => {
   await using world = await World.open({}, true);
   await world.machine.plug(new SimulatedDevice(OTHER_KEYS));
   await expectFailure(world.run("login device"), "DEVICE_NOT_REGISTERED", 3);

@@ -82,7 +82,7 @@ class Node:
         ))
         self.master = bed.get_dev_fd(f"/dev/{name}")
         pts = os.readlink(f"{bed.get_root_dir()}/dev/{name}")
-        # The system gives a terminal's number again once it is closed; the note about it would be in the way.
+        # The system uses a terminal's number again once it is closed; the note about it would be in the way.
         self.note = f"{bed.get_root_dir()}/dev/.ptymap/{pts.replace('/', '_')}"
         minor = pts.rsplit("/", 1)[1]
         for key, value in (("MAJOR", "136"), ("MINOR", minor)):

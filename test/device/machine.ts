@@ -85,8 +85,8 @@ export class Machine implements AsyncDisposable {
   }
 
   /**
-   * Who runs the program may not open the node: it belongs to nobody, and UNPRIVILEGED opens no
-   * such thing.
+   * The user of the program may not open the node: it belongs to the user `nobody`, and
+   * UNPRIVILEGED opens no such thing.
    */
   async forbid(node = "hidraw0"): Promise<void> {
     await chmod(join(this.root, "dev", node), 0);

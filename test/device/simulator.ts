@@ -146,7 +146,7 @@ export class SimulatedDevice {
     this.behaviour.app = app;
   }
 
-  /** One packet from the host; gives what goes back, or undefined while there is nothing to say. */
+  /** One packet from the host; returns the answer, or undefined while there is nothing to say. */
   async receive(packet: Buffer): Promise<Buffer[] | undefined> {
     const command = this.collect(packet);
     if (command === undefined) return undefined;
@@ -326,7 +326,7 @@ export class SimulatedDevice {
     if (certificate.length !== blob[66 + signature.length])
       throw new Status(0x6700, "certificate length");
     if (!isPoint(peer) || !isPoint(attestation))
-      throw new Status(0x6a80, "a key that is no point of the curve");
+      throw new Status(0x6a80, "a key that is not a point of the curve");
     const isGenuine = secp256k1.verify(signature, peer, attestation, {
       format: "der",
       lowS: false,

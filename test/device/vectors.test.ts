@@ -27,7 +27,9 @@ import vectors from "../vectors/device.json";
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 const bytes = (text: string): Buffer => Buffer.from(text, "hex");
 
-/** A device that expects exactly these commands in this order, and gives exactly these answers. */
+/**
+ * A device that expects exactly these commands in this order, and returns exactly these answers.
+ */
 function scripted(steps: readonly { readonly command: string; readonly response: string }[]): {
   connection: Connection;
   requireDone(): void;
@@ -68,7 +70,7 @@ const roleOf = (name: string): Role => {
   return role as Role;
 };
 
-/** Signatures in the vectors are real: over which bytes, and by which key, stands beside them. */
+/** Signatures in the vectors are real: the bytes and the key are beside them. */
 function verifyAsNamed({ key, hash, message, signature, encoding }: Fields): boolean {
   expect([hash, encoding]).toEqual(["sha256", "DER"]);
   const { curve, publicKeyHex } = (vectors.keys as Fields)[key];

@@ -1,7 +1,7 @@
 /**
  * What a device sends under damage (DEV-3): frames, answers of its application, and the channels
- * that a server hands out for it. Each gives what an independent reading gives, or a CliError of a
- * foreseen code, after a bounded number of reads.
+ * that a server hands out for it. Each returns the same as an independent reading, or a CliError of
+ * a foreseen code, after a bounded number of reads.
  */
 import { expect, test } from "bun:test";
 import TransportNodeHid from "@ledgerhq/hw-transport-node-hid-noevents";

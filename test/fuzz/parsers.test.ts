@@ -158,7 +158,7 @@ test("KEY-1 KEY-3 the reader of private keys: what it accepts, node:crypto reads
       const read = /^[0-9a-fA-F\s]+$/.test(text)
         ? Buffer.from(text.trim(), "hex").toString("latin1")
         : text.trim();
-      // An empty line within is in nobody's way but that of node:crypto on Bun.
+      // An empty line within disturbs only node:crypto on Bun.
       const { d, x, y } = createPrivateKey(read.replace(/(\r?\n)+/g, "\n")).export({
         format: "jwk",
       });

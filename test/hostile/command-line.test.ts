@@ -258,7 +258,7 @@ for (const form of await builtForms()) {
       expect(before.stdout).toContain('\n  "page": 1');
     });
 
-    test("A17 bytes that are no UTF-8", async () => {
+    test("A17 bytes that are not UTF-8", async () => {
       const script = `exec ${form.command.map((part) => `'${part}'`).join(" ")} accounts get --id "$(printf 'a\\377b')"`;
       const { status, stdout } = spawnSync("/bin/sh", ["-c", script], { env: program.env });
       expect(status).toBe(2);

@@ -232,7 +232,7 @@ for (const form of await twoForms()) {
       expect(details).toEqual({ missing: ["LEDGER_ENTERPRISE_API_PRIVATE_KEY"] });
     });
 
-    test("B14 without HOME the password database gives the home; without that nothing is written anywhere", async () => {
+    test("B14 without HOME the password database names the home; without that nothing is written anywhere", async () => {
       const { HOME: _, ...env } = program.env;
       const { stdout } = await form.run({
         argv: ["doctor", "--offline"],

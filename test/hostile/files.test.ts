@@ -67,7 +67,7 @@ for (const form of await twoForms()) {
       await rm(work, { recursive: true });
     });
 
-    test("K01 SES-1 a missing state directory is made with its parents, for this user alone", async () => {
+    test("K01 SES-1 a missing state folder is made with its parents, for this user alone", async () => {
       await rm(join(program.home, ".local"), { recursive: true, force: true });
       await login();
       expect(statSync(program.stateDirectory).mode & 0o777).toBe(0o700);
@@ -227,7 +227,7 @@ for (const form of await twoForms()) {
       expect(program.stateFiles).toEqual(["session.json"]);
     });
 
-    test("K09 SES-6 so is one of another machine that showed no life for long, and one that is no lock", async () => {
+    test("K09 SES-6 so is one of another machine that showed no life for long, and one that is not a lock", async () => {
       await login();
       for (const make of [
         () =>
@@ -333,7 +333,7 @@ for (const form of await twoForms()) {
       }
     });
 
-    test("K16 a read-only root without /tmp: only the state directory can be written to", async () => {
+    test("K16 a read-only root without /tmp: only the state folder can be written to", async () => {
       const env = {
         M: "/mnt",
         LEDGER_ENTERPRISE_STATE_DIR: "/mnt/state",

@@ -18,7 +18,7 @@ import { RawApi } from "./raw-api.ts";
 const FAR_AWAY = "https://void.far.test";
 /**
  * Above each command's time (2 s, and 5 s for the last look of `wait`), below the 15 s that silence
- * is borne when nobody sets a time.
+ * is borne when no time is set.
  */
 const HANG_MS = 14_000;
 /** Mostly they wait. */
@@ -136,7 +136,7 @@ async function openSession(program: Program, loginWith: Program, api: RawApi): P
     await writeFile(join(program.home, name), content);
 }
 
-/** Runs all; gives how many failed on their way to the server, which is what this is about. */
+/** Runs all; returns how many failed on their way to the server, which is what this is about. */
 async function checkAll(
   program: Program,
   input: StandardInput,

@@ -31,7 +31,7 @@ interface Row {
   /** How often the call reaches the server. */
   readonly calls?: number;
   readonly check?: (failure: Failure) => void;
-  /** What stands there, token by token. */
+  /** The value there, token by token. */
   readonly stdout?: string;
 }
 

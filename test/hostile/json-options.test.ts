@@ -1,5 +1,5 @@
 /**
- * Catalogue C: JSON that the caller gives. What arrives at the server is compared byte for byte;
+ * Catalogue C: JSON from the caller. What arrives at the server is compared byte for byte;
  * what is refused never leaves.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
@@ -42,7 +42,7 @@ const REFUSED: readonly (readonly [
   ["C03 true", "true", "INVALID_JSON"],
   ["C04 no type", "{}", "INVALID_REQUEST_DATA"],
   ["C04 an empty type", '{"type":"","data":{}}', "INVALID_REQUEST_DATA"],
-  ["C04 a type that is no text", '{"type":7,"data":{}}', "INVALID_REQUEST_DATA"],
+  ["C04 a type that is not text", '{"type":7,"data":{}}', "INVALID_REQUEST_DATA"],
   [
     "C05 duplicate key at the top",
     '{"type":"A","type":"B","data":{}}',
@@ -170,7 +170,7 @@ for (const form of await builtForms()) {
       expect(api.requests).toEqual([]);
     });
 
-    test("C18 a path without @ is no file", async () => {
+    test("C18 a path without @ is not a file", async () => {
       await program.fail(
         ["requests", "create", "--requestData", "/etc/hostname"],
         2,

@@ -84,13 +84,16 @@ for (const form of await builtForms()) {
       expect(stderr).toMatch(/^OUTCOME_UNKNOWN: .*503.*\n$/);
     });
 
-    test.each(LOST)("M3 a refusal that cannot be printed is no deed: %s", async (_name, into) => {
-      api.serve(
-        routes({ "POST /requests": [http("403 X", '{"code":"FORBIDDEN","message":"m"}')] }),
-      );
-      const { exit, stdout, stderr } = await program.shell(into(lineOf(CREATE)));
-      expect([exit, stdout, stderr]).toEqual([1, "", ""]);
-    });
+    test.each(LOST)(
+      "M3 a refusal that cannot be printed is not a deed: %s",
+      async (_name, into) => {
+        api.serve(
+          routes({ "POST /requests": [http("403 X", '{"code":"FORBIDDEN","message":"m"}')] }),
+        );
+        const { exit, stdout, stderr } = await program.shell(into(lineOf(CREATE)));
+        expect([exit, stdout, stderr]).toEqual([1, "", ""]);
+      },
+    );
 
     test("M3 an id from the server cannot forge a line", async () => {
       const id = "R1\nOUTPUT_ERROR: Request R2 was created";

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import type { Form } from "../support/forms.ts";
 
 /**
- * Addresses of this machine on the link, and addresses there at which nobody is: packets to them
+ * Addresses of this machine on the link, and addresses there that no machine has: packets to them
  * get no answer at all.
  */
 export const FAR = {

@@ -78,7 +78,7 @@ for (const form of await twoForms()) {
       }
     });
 
-    test("OUT-3 what the user gives reaches the server with the same tokens", async () => {
+    test("OUT-3 input of the user reaches the server with the same tokens", async () => {
       const data =
         '{"type":"X","data":{"b":12345678901234567890,"10":0.10,"9":1e400,"a":-0,"n":1.0}}';
       api.serve({ "POST /requests": [http("200 OK", '{"id":"1"}')] });
@@ -299,7 +299,7 @@ for (const form of await twoForms()) {
       }
     });
 
-    test("SEC-4 an answer nobody foresaw is a typed failure without a trace", async () => {
+    test("SEC-4 an unexpected answer is a typed failure without a trace", async () => {
       api.serve({
         "GET /requests/1": [http("200 OK", '{"data":{"accountId":{"toString":1}},"type":7}')],
         "GET /requests/1/challenge": [
@@ -328,7 +328,7 @@ for (const form of await twoForms()) {
       await Promise.all([sandbox.close(), program[Symbol.asyncDispose]()]);
     });
 
-    test("SEC-1 SEC-2 SIG-5 with --debug at each step no secret, key or token stands on a stream or in a file", async () => {
+    test("SEC-1 SEC-2 SIG-5 with --debug at each step no secret, key or token is on a stream or in a file", async () => {
       const run = (...argv: string[]) =>
         program.succeed([...argv, "--debug"]) as Promise<Record<string, string>>;
       await run("login", "api");

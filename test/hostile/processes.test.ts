@@ -147,7 +147,7 @@ for (const form of await twoForms()) {
       expect(failing.stderr).toBe("");
     });
 
-    test("L05 OUT-7 what nobody could read is not caused: with standard output closed nothing is posted", async () => {
+    test("L05 OUT-7 a write whose answer cannot be printed is not sent: with standard output closed nothing is posted", async () => {
       api.serve({ "POST /requests": [http("200 OK", '{"id":"1"}')] });
       const { exit } = await program.shell(
         `exec "$@" requests create --requestData '{"type":"X","data":{}}' >&-`,

@@ -76,7 +76,7 @@ export class Program implements AsyncDisposable {
     await rm(this.home, { recursive: true, force: true });
   }
 
-  /** What lies in the state directory, but for what the version gate keeps. */
+  /** The files in the state folder, except those of the version gate. */
   get stateFiles(): string[] {
     return readdirSync(this.stateDirectory).filter((name) => name !== "versions.json");
   }
@@ -160,7 +160,7 @@ export class Program implements AsyncDisposable {
     return { ...outcome, peakMiB };
   }
 
-  /** SEC-1: no secret stands in these texts, nor in any file of the home but the session. */
+  /** SEC-1: no secret is in these texts, nor in any file of the home but the session. */
   async checkSecrets(streams: Readonly<Record<string, string>>): Promise<void> {
     expect(await this.canaries.findLeaks(streams, this.home)).toEqual([]);
   }
@@ -178,7 +178,7 @@ export class Program implements AsyncDisposable {
     return outcome;
   }
 
-  /** Runs a command that must succeed, and gives its document. */
+  /** Runs a command that must succeed, and returns its document. */
   async succeed(
     argv: readonly string[],
     extra: { env?: Record<string, string>; stdin?: string } = {},
@@ -188,7 +188,7 @@ export class Program implements AsyncDisposable {
     return JSON.parse(stdout);
   }
 
-  /** Runs a command that must fail with `exit` and `code`, and gives the whole failure. */
+  /** Runs a command that must fail with `exit` and `code`, and returns the whole failure. */
   async fail(
     argv: readonly string[],
     exit: number,

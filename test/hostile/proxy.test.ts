@@ -234,7 +234,7 @@ for (const form of await builtForms()) {
     });
 
     test.each(["HTTPS_PROXY", "https_proxy"])(
-      "B20 %s that is no proxy URL is named, its content is not",
+      "B20 %s that is not a proxy URL is named, its content is not",
       async (name) => {
         for (const url of NO_PROXY_URLS) {
           const value = url.replace("USER", USER).replace("PASSWORD", PASSWORD);

@@ -20,7 +20,7 @@ export interface RawRequest {
 export type RawAnswer = string | Uint8Array | ((socket: Socket, request: RawRequest) => void);
 
 /**
- * Answers of one path in order; the last one repeats. `*` stands for all paths that are not named.
+ * Answers of one path in order; the last one repeats. `*` means all paths that are not named.
  */
 export type RawRoutes = Readonly<Record<string, readonly RawAnswer[]>>;
 

@@ -87,7 +87,7 @@ for (const form of await builtForms()) {
       expect(exit).toBe(0);
     });
 
-    test("P4 a named pipe that nobody writes to ends with the command's time", async () => {
+    test("P4 a named pipe without a writer ends with the command's time", async () => {
       const { exit, stdout } = await program.shell(
         `${FIFO}; "$@" login api --timeout 1; code=$?; rm "$HOME/pipe"; exit $code`,
       );

@@ -31,7 +31,7 @@ export function editSession(path: string, change: (session: SessionFile) => unkn
   writeFileSync(path, `${JSON.stringify(change(readSession(path)))}\n`);
 }
 
-/** As if the login had been so many seconds earlier. */
+/** As if the login had been these seconds earlier. */
 export function age(path: string, seconds: number): void {
   editSession(path, (session) => ({
     ...session,

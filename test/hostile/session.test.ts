@@ -108,7 +108,7 @@ for (const form of await twoForms()) {
       expect(api.count(REFRESH)).toBe(1);
     });
 
-    test("I03 F05 SES-10 when both tokens are over nobody logs in by itself", async () => {
+    test("I03 F05 SES-10 when both tokens are over the program does not log in by itself", async () => {
       age(program.sessionFile, 4000);
       api.serve({ [REFRESH]: [refused("401 X")] });
       const { hint } = await program.fail(LIST, 3, "SESSION_EXPIRED");
@@ -469,7 +469,7 @@ for (const form of await twoForms()) {
       expect(bearers(other)).toEqual(new Set(["Bearer other-access-token"]));
     });
 
-    test("I21 two state directories are two sessions", async () => {
+    test("I21 two state folders are two sessions", async () => {
       const second = {
         LEDGER_ENTERPRISE_API_URL: other.url,
         LEDGER_ENTERPRISE_STATE_DIR: `${program.home}/second`,

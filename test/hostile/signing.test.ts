@@ -136,8 +136,8 @@ for (const form of await builtForms()) {
         const argv = ["requests", "sign", "--challenge", b64u('{"a":1}')];
         const env = { [KEY]: hexOf(pem), ...offline };
         await program.fail(argv, 2, "ENCRYPTED_PRIVATE_KEY", { env });
-        // With a terminal on all three streams nobody is asked either; the last line there is the
-        // document.
+        // With a terminal on all three streams no question is asked either; the last line there is
+        // the document.
         const line = `printf -v line '%q ' "$@" ${argv.join(" ")}; timeout 20 script -qec "$line" /dev/null </dev/null | tail -n 1`;
         const { stdout } = await program.shell(line, env);
         expect(JSON.parse(stdout).error.code).toBe("ENCRYPTED_PRIVATE_KEY");
@@ -213,7 +213,7 @@ for (const form of await builtForms()) {
       });
     });
 
-    test("E09 a challenge that is no JSON is signed only with its digest", async () => {
+    test("E09 a challenge that is not JSON is signed only with its digest", async () => {
       const env = { [KEY]: DOCUMENTED_KEY, ...offline };
       const argv = ["requests", "sign", "--challenge", b64u("not json")];
       const failure = await program.fail(argv, 2, "INVALID_CHALLENGE", { env });
@@ -243,7 +243,7 @@ for (const form of await builtForms()) {
       for (const [at, vector] of vectors.vectors.entries()) {
         const jwk = vectors.keys[vector.key as keyof typeof vectors.keys];
         const env = { [KEY]: pemOf(jwk.private_scalar_hex), ...offline };
-        // With its digest given, what is no JSON is signed, too (E09).
+        // With its digest given, a challenge that is not JSON is signed, too (E09).
         const bytes = Buffer.from(vector.challenge_base64, "base64");
         const digest = new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
         const challenge = `--challenge=${vector.challenge_base64url}`;

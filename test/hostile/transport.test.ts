@@ -246,7 +246,7 @@ for (const form of await builtForms()) {
       expect(failure.hint).toContain("base URL");
     });
 
-    test("H02 NET-6 a write that cannot have been sent is no unknown outcome", async () => {
+    test("H02 NET-6 a write that cannot have been sent does not have an unknown outcome", async () => {
       const gone = await RawApi.start();
       gone.serve({});
       await using fresh = await Program.at(form, { LEDGER_ENTERPRISE_API_URL: gone.url });
@@ -403,7 +403,7 @@ for (const form of await builtForms()) {
       }
     });
 
-    test("NET-11 the login's secret stands in its body and nowhere else", async () => {
+    test("NET-11 the login's secret is in its body and nowhere else", async () => {
       const [server] = servers();
       server.serve({});
       await using fresh = await Program.at(form, { LEDGER_ENTERPRISE_API_URL: server.url });

@@ -148,7 +148,7 @@ for (const form of await builtForms()) {
       expect(posts()).toBe(0);
     });
 
-    test("M1 a mistaken review against another request does not stand in the way of approval", async () => {
+    test("M1 a mistaken review against another request does not prevent approval", async () => {
       await program.succeed(GET);
       api.serve(
         routes({

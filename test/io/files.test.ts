@@ -48,7 +48,7 @@ describe("K08 leftovers", () => {
     ]);
   });
 
-  test("a caller can name other files and another age; a missing folder is no failure", async () => {
+  test("a caller can name other files and another age; a missing folder is not a failure", async () => {
     const folder = makeFolder();
     for (const name of ["old.json", "young.json"]) writeFileSync(join(folder, name), "");
     utimesSync(join(folder, "old.json"), 1000, 1000);

@@ -128,7 +128,7 @@ describe("pipes", () => {
     expect(await inBash(script)).toBe("3");
   });
 
-  test("P4 one that nobody writes to ends with the command's time", async () => {
+  test("P4 one without a writer ends with the command's time", async () => {
     const path = join(makeFolder(), "fifo");
     execFileSync("mkfifo", [path]);
     const stop = AbortSignal.timeout(50);

@@ -16,7 +16,7 @@ import {
 import { FUZZ_FACTOR, FUZZ_SEED, Random } from "../support/random.ts";
 
 class Maker {
-  /** Numbered keys are all different; short ones often stand twice. */
+  /** Numbered keys are all different; short ones often appear twice. */
   constructor(
     private readonly random: Random,
     private readonly keys: "numbered" | "short",
@@ -171,7 +171,7 @@ test("2,000 damaged documents: accepted exactly when the runtime accepts them, d
   for (const count of Object.values(tally)) expect(count).toBeGreaterThan(5);
 });
 
-test("a duplicate is found wherever it stands among many keys", () => {
+test("a duplicate is found wherever it is among many keys", () => {
   const random = new Random(FUZZ_SEED + 2);
   for (let count = 0; count < 200 * FUZZ_FACTOR; count += 1) {
     const size = 2 + random.below(40);

@@ -146,7 +146,7 @@ describe("refusals", () => {
     expect(refusal(text)).toMatchObject({ reason: "duplicate", path, position });
   });
 
-  test("equal keys in different objects, and keys that differ only in case or form, are no duplicates", () => {
+  test("equal keys in different objects, and keys that differ only in case or form, are not duplicates", () => {
     for (const text of [
       '[{"a":1},{"a":1}]',
       '{"a":{"a":{"a":1}}}',

@@ -110,7 +110,7 @@ describe("SEC-1 a private key", () => {
     expect(knowing(shortTail).clean("<abcdefghijklmnopqrs=>")).toBe(`<${REDACTED}>`);
   });
 
-  test("a scalar in hexadecimal is known as the bytes that it stands for, alone and inside a key file", () => {
+  test("a scalar in hexadecimal is known as the bytes that it encodes, alone and inside a key file", () => {
     const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
     const { d = "" } = privateKey.export({ format: "jwk" });
     const redactor = knowing(Buffer.from(d, "base64url").toString("hex"));
@@ -187,7 +187,7 @@ describe("SEC-1 short values", () => {
     expect(knowing("a", "12", "abc", "").clean("a 12 abc banana")).toBe("a 12 abc banana");
   });
 
-  test("four to seven characters are masked where they stand alone", () => {
+  test("four to seven characters are masked where they are words of their own", () => {
     expect(
       knowing("test", "1234567").clean(
         "test=test&x-test. bitcoin_testnet contest 1234567 12345678",
@@ -232,7 +232,7 @@ describe("SEC-1 several secrets", () => {
     }
   });
 
-  test("a value that is no Unicode text is masked all the same", () => {
+  test("a value that is not Unicode text is masked all the same", () => {
     expect(knowing("half\ud800secret").clean("=half\ud800secret=")).toBe(`=${REDACTED}=`);
   });
 });

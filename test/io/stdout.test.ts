@@ -285,7 +285,7 @@ describe("streamSink", () => {
 });
 
 /**
- * Runs a writer in a shell; gives what it says on stderr (`done`, or the error's code and reason).
+ * Runs a writer in a shell; returns its text on stderr (`done`, or the error's code and reason).
  */
 async function inShell(
   redirection: string,
@@ -322,7 +322,7 @@ describe.skipIf(process.platform !== "linux")("real descriptors", () => {
     expect((await inShell("| true", 5_000_000)).stderr).toBe("OUTPUT_ERROR EPIPE");
   });
 
-  test("output that is thrown away on purpose is no failure", async () => {
+  test("output that is thrown away on purpose is not a failure", async () => {
     expect((await inShell(">/dev/null")).stderr).toBe("done");
   });
 

@@ -46,7 +46,7 @@ test("OUT-4 exactly the characters of the rule are escaped, over all of Unicode"
   const wrong: string[] = [];
   for (let code = 0; code <= 0x10ffff; code += 1) {
     const character = String.fromCodePoint(code);
-    // Raw C0 cannot stand in JSON: encode has escaped it, and escapeUnsafe leaves the escape alone.
+    // Raw C0 cannot be in JSON: encode has escaped it, and escapeUnsafe leaves the escape alone.
     const isChangedInJson =
       code > 0x1f
         ? escapeUnsafe(character) !== character

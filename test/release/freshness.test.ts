@@ -53,7 +53,7 @@ for (const form of await twoForms()) {
     const asked = () => sources.requests.map(({ method, target }) => `${method} ${target}`).sort();
 
     /**
-     * Runs the gated command, which goes on to NOT_LOGGED_IN or is stopped; gives the failure and
+     * Runs the gated command, which goes on to NOT_LOGGED_IN or is stopped; returns the failure and
      * what stderr said.
      */
     async function knock(
@@ -203,10 +203,10 @@ for (const form of await twoForms()) {
       ["a redirect to somewhere else", redirect("https://hostile.invalid/")],
       ["another document", http("200 OK", '["99.0.0"]')],
       ["a version that is none", tagged("99")],
-      ["a version that is no text", tagged(99)],
+      ["a version that is not text", tagged(99)],
       ["an inherited member", http("200 OK", '{"__proto__":{"latest":"99.0.0"}}')],
       ["a cut body", http("200 OK", '{"latest":"99.0', { "content-length": "400" })],
-    ])("N07 N10 VER-1 npm gives %s: the releases page decides", async (_what, answer) => {
+    ])("N07 N10 VER-1 npm answers %s: the releases page decides", async (_what, answer) => {
       publish(answer, released(VERSION));
       await expectGoesOn("");
       rmSync(memory());
@@ -225,11 +225,11 @@ for (const form of await twoForms()) {
       ["429", http("429 Too Many Requests", "")],
       ["HTML", http("200 OK", "<html>", { "content-type": "text/html" })],
       ["a redirect to a login page", redirect("https://login.invalid/tag/")],
-      ["a tag that is no version", redirect("/releases/tag/nightly")],
+      ["a tag that is not a version", redirect("/releases/tag/nightly")],
       ["a tag that cannot be decoded", redirect("/releases/tag/v%E0%A4%A")],
       ["a redirect without a place", http("302 Found", "")],
       ["a version without a redirect", redirect("/releases/tag/v99.0.0", "200 OK")],
-    ])("N07 N10 VER-1 the releases page gives %s: npm decides", async (what, answer) => {
+    ])("N07 N10 VER-1 the releases page answers %s: npm decides", async (what, answer) => {
       publish(tagged(VERSION), answer);
       await expectGoesOn("");
       rmSync(memory());
@@ -395,7 +395,7 @@ for (const form of await twoForms()) {
       expect(Date.now() - Number(recalled().answeredAt)).toBeLessThan(HOUR);
     });
 
-    test("VER-4 a '304' to a question that named no ETag is no answer", async () => {
+    test("VER-4 a '304' to a question that named no ETag does not count as an answer", async () => {
       publish(http("304 Not Modified", ""), released(VERSION));
       await expectGoesOn("");
       expect(recalled()).toMatchObject({ releases: { version: VERSION } });
@@ -496,13 +496,13 @@ for (const form of await twoForms()) {
             "content-encoding": "gzip",
           }),
       ],
-    ])("N6 VER-1 NET-4 more than 64 KiB is no answer: %s", async (_how, answer) => {
+    ])("N6 VER-1 NET-4 more than 64 KiB does not count as an answer: %s", async (_how, answer) => {
       publish(answer(), released(VERSION));
       await expectGoesOn("");
       expect(Object.keys(recalled())).not.toContain("npm");
     });
 
-    test("N13 VER-5 what must work while outdated works, and asks nobody", async () => {
+    test("N13 VER-5 help, version and logout work while outdated, and ask no source", async () => {
       publish(tagged("99.0.0"), released("99.0.0"));
       expect((await knock()).error.code).toBe("VERSION_OUTDATED");
       sources.serve({});

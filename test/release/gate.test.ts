@@ -58,7 +58,7 @@ const TABLE: readonly Row[] = [
   ["N07 the page is silent", "1.2.3", "npm", "1.2.3", silent, "current"],
   ["N09 VER-4 both are silent", "1.2.3", "npm", silent, silent, "unchecked"],
   ["nothing is published anywhere", "1.2.3", "npm", nothing, nothing, "current"],
-  ["VER-2 what is no version", "1.2.3", "npm", "latest", "9", "current"],
+  ["VER-2 a text that is not a version", "1.2.3", "npm", "latest", "9", "current"],
 ];
 
 test.each(TABLE)("%s (%s, own source %s)", (_what, version, own, npm, releases, expected) => {
@@ -77,7 +77,7 @@ test.each([HOUR + 1, 8 * DAY, 400 * DAY, undefined])(
 );
 
 describe("VER-2 strict SemVer", () => {
-  /** The order that https://semver.org (§11) gives as its example, with some neighbours. */
+  /** The order of the example of https://semver.org (§11), with some neighbours. */
   const ASCENDING = [
     "0.0.0-dev",
     "0.0.0",
@@ -104,7 +104,7 @@ describe("VER-2 strict SemVer", () => {
     "10.0.0",
   ];
 
-  test("every pair of versions stands in SemVer's order", () => {
+  test("every pair of versions is in SemVer's order", () => {
     for (const [i, a] of ASCENDING.entries()) {
       for (const [j, b] of ASCENDING.entries()) {
         const [left, right] = [parseVersion(a), parseVersion(b)];
@@ -136,7 +136,7 @@ describe("VER-2 strict SemVer", () => {
     "latest",
     `1.2.3-${"a".repeat(60)}`,
     `${"9".repeat(65)}.0.0`,
-  ])("%j is no version", (text) => {
+  ])("%j is not a version", (text) => {
     expect(parseVersion(text)).toBeUndefined();
     expect(isNewer(text, "0.0.1")).toBe(false);
   });

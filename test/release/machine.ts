@@ -92,7 +92,7 @@ export class Machine implements AsyncDisposable {
     return this.pretend("uname", `case $1 in -s) echo ${system} ;; -m) echo ${processor} ;; esac`);
   }
 
-  /** Puts files into a folder and gives its path. */
+  /** Puts files into a folder and returns its path. */
   store(name: string, files: Files): string {
     const path = join(this.home, name);
     mkdirSync(path, { recursive: true });
@@ -140,7 +140,7 @@ export class Machine implements AsyncDisposable {
   }
 
   /**
-   * It failed with one sentence, which it gives, and what lies in the folder of programs is `left`.
+   * It failed with one sentence, which it returns, and what is in the folder of programs is `left`.
    */
   expectRefused(
     { exit, stdout, stderr }: Outcome,

@@ -118,7 +118,7 @@ test("REL-3 a release that was altered after it was signed is not verified", asy
   await expect(verify(folder)).rejects.toThrow("is not signed with the release key");
 });
 
-test("REL-2 another build, from a folder of another name, gives the same bytes", async () => {
+test("REL-2 another build, from a folder of another name, has the same bytes", async () => {
   await findArtifacts();
   const again = await buildElsewhere([]);
   expect([...again.keys()]).toEqual([

@@ -12,7 +12,7 @@ function checksumWith(namedCurve: string, list: string): string {
   return signedChecksum(bytes, sign("sha256", bytes, privateKey), { key, name: "asset" });
 }
 
-test("REL-3 a list signed on P-256 gives the sum", () => {
+test("REL-3 a list signed on P-256 contains the sum", () => {
   expect(checksumWith("P-256", `${SUM}  asset\n`)).toBe(SUM);
 });
 

@@ -239,7 +239,7 @@ describe("a machine that cannot", () => {
     });
   });
 
-  test("another program stands in its place meanwhile, and stays", async () => {
+  test("another program is in its place meanwhile, and stays", async () => {
     const other = programOf("0.1.0");
     const replace = (): Response => {
       rmSync(here.program);

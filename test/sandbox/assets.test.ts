@@ -61,7 +61,7 @@ const call = (contractData: unknown) => ({
   },
 });
 
-test("a contract call stands in the challenge, the ABI's own names untouched", async () => {
+test("a contract call is in the challenge, the ABI's own names untouched", async () => {
   await using bench = await openBench();
   const abi = [{ type: "function", name: "mint", inputs: [{ name: "tokenId", type: "uint256" }] }];
   const given = { abi, functionName: "mint", functionArguments: { tokenId: "7" } };
@@ -76,7 +76,7 @@ test("a contract call stands in the challenge, the ABI's own names untouched", a
     expect((await bench.raise(call(wrong))).status).toBe(400);
 });
 
-test("a message to sign stands in the challenge, and must be the account's", async () => {
+test("a message to sign is in the challenge, and must be the account's", async () => {
   await using bench = await openBench();
   const message = (accountName: string) => ({
     type: "CREATE_MESSAGE_SIGNING",

@@ -193,7 +193,7 @@ test.each<[string, Document, (text: string) => unknown, unknown]>([
     2,
   ],
   [
-    "bytes that are no JSON",
+    "bytes that are not JSON",
     { challengeBytes: Buffer.from([0xff, 0, 10]).toString("base64") },
     (text) => text,
     "\ufffd\u0000\n",
@@ -284,7 +284,7 @@ test.each<[string, (challenge: string, key: string) => string, string]>([
     "header",
   ],
   [
-    "a header that is no JSON",
+    "a header that is not JSON",
     (challenge, key) => signJws(challenge, key, { header: "ES256" }),
     "header",
   ],
@@ -340,7 +340,7 @@ function spoilTrailingBits(jws: string): string {
   return jws.slice(0, -1) + alphabet[alphabet.indexOf(jws.at(-1) ?? "") | 1];
 }
 
-test("members of the header may stand in any order and with spaces", async () => {
+test("members of the header may be in any order and with spaces", async () => {
   await using bench = await openBench();
   const { id, challenge } = await challengeOf(bench, payment());
   const jws = signJws(challenge, bench.description.operator.privateKey, {

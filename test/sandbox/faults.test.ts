@@ -98,7 +98,7 @@ test("body, content type and redirect replace those of the answer", async () => 
   ]);
 });
 
-test("cut: the length is announced, so many bytes come, the connection ends", async () => {
+test("cut: the length is announced, some bytes come, the connection ends", async () => {
   await using bench = await withFault({ cutBody: 7 });
   const { bytes, end } = await raw(bench);
   const [head = "", body] = bytes.split("\r\n\r\n");

@@ -86,7 +86,7 @@ test("a small payment: creator, one of the treasury, then submitted and confirme
   });
 });
 
-test("a larger payment needs two of the treasury and then the risk desk; nobody counts twice", async () => {
+test("a larger payment needs two of the treasury and then the risk desk; no person counts twice", async () => {
   await using bench = await openBench();
   const { id } = (await bench.raise(payment({ amount: "20000000" }))).body;
   await bench.approve(id);

@@ -113,7 +113,7 @@ test.each<[string, unknown]>([
   ["no JSON", "{"],
   ["two documents", "{}{}"],
   ["a byte order mark", "\ufeff{}"],
-  ["bytes that are no UTF-8", new Uint8Array([0x7b, 0x22, 0xff, 0x22, 0x7d])],
+  ["bytes that are not UTF-8", new Uint8Array([0x7b, 0x22, 0xff, 0x22, 0x7d])],
   ["a comma too many", '{"request":{},}'],
   ["a number with a leading zero", '{"a":01}'],
   ["a control character in a string", '{"a":"\u0001"}'],
@@ -301,7 +301,7 @@ test("a name other than loopback in Host is refused, so no web page reaches the 
   }
 });
 
-/** Sends lines as they are; gives all that comes until the connection ends. */
+/** Sends lines as they are; returns all that comes until the connection ends. */
 function talk(address: string, lines: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     let answer = "";

@@ -58,7 +58,7 @@ const STRICTER: readonly (readonly [operation: RegExp, place: RegExp, reason: st
   [
     /^POST \/requests$/,
     /^body added$/,
-    "as above; what belongs to the request stands inside its envelope",
+    "as above; the members of the request are inside its envelope",
   ],
   [/^POST \/requests\/transaction\/sui$/, /^body(\/transaction)? added$/, "as above"],
   [
@@ -137,7 +137,7 @@ function isValid(ref: string, value: unknown): boolean {
   return validate(value) === true;
 }
 
-/** The answer is one that the document lists, and has the shape that it gives. */
+/** The answer is one that the document lists, and has the shape of the document. */
 function checkAnswer({ name, document, pointer }: Operation, reply: Reply): void {
   const listed = document.responses[`${reply.status}`];
   expect({ name, status: reply.status, isListed: listed !== undefined }).toEqual({
@@ -338,7 +338,7 @@ describe("answers", () => {
   );
 });
 
-/** What may stand behind `name=`; the schema of each parameter decides which of them are valid. */
+/** Values behind `name=`; the schema of each parameter decides which of them are valid. */
 const VALUES = [
   "",
   "abc",

@@ -20,7 +20,7 @@ const refresh = (bench: Bench, refreshToken: string, more = {}) =>
 const whoami = async (bench: Bench, token: string) =>
   (await bench.send("GET", "/users/me", { token })).status;
 
-test("a login gives a pair with documented lives; the access token is a JWT with workspace and key", async () => {
+test("a login returns a pair with documented lives; the access token is a JWT with workspace and key", async () => {
   await using bench = await openBench();
   const { accessToken, refreshToken, ...lives } = await open(bench);
   expect(lives).toEqual({ expiresInSeconds: 300, refreshExpiresInSeconds: 1800 });
@@ -95,7 +95,7 @@ test("a refresh for another workspace is refused and spends nothing", async () =
 test.each([
   ["none", {}],
   ["another scheme", { authorization: "Basic c2FuZGJveA==" }],
-  ["a token nobody issued", { authorization: "Bearer abc" }],
+  ["a token that was not issued", { authorization: "Bearer abc" }],
   ["nothing behind Bearer", { authorization: "Bearer " }],
 ])("401 for authorization: %s", async (_, headers: Record<string, string>) => {
   await using bench = await openBench();
@@ -141,7 +141,7 @@ test("a suspended operator is forbidden everything, an inactive one cannot log i
   expect((await other.send("POST", "/auth/token", { body })).status).toBe(401);
 });
 
-test("legacyViewAll opens the list of users; without it there is nobody else, and nobody is not found rather than forbidden", async () => {
+test("legacyViewAll opens the list of users; without it there is no other user, and another one is not found rather than forbidden", async () => {
   await using bench = await openBench();
   expect((await bench.get("/users")).body.total).toBe(9);
   expect((await bench.get("/users?role=ADMIN")).body.total).toBe(2);

@@ -1,4 +1,4 @@
-/** `sandbox start` as a developer runs it: what it prints can be used as it stands. */
+/** `sandbox start` as a developer runs it: its output can be used unchanged. */
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { ROOT } from "../../scripts/build.ts";
@@ -27,7 +27,7 @@ function variables({ environment }: SandboxDescription): Record<string, string> 
   return Object.fromEntries(entries.map(([, name = "", value = ""]) => [name, value]));
 }
 
-test("a sandbox can be started anew where the variables of an earlier one still stand", async () => {
+test("a sandbox can be started anew where the variables of an earlier one are still set", async () => {
   const first = await describe({});
   const second = await describe({
     ...variables(first),

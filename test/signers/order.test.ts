@@ -1,6 +1,6 @@
 /**
- * When a helper is started: after the review and never before it, once, and by nobody else than the
- * command that needs it. A recording helper leaves a mark at each start.
+ * When a helper is started: after the review and never before it, once, and by no other process
+ * than the command that needs it. A recording helper leaves a mark at each start.
  */
 import { afterAll, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-/** Folders in which a helper may lie: nobody but root and this user can change them. */
+/** Folders in which a helper may be: only root and this user can change them. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";

@@ -1,7 +1,7 @@
 /**
  * Key stores that run on this machine: a SoftHSM token, a TPM of swtpm, and Debian's AWS client
  * against a server on loopback that speaks the documented JSON of KMS. Each holds a key that the
- * test gives it.
+ * test sends it.
  */
 import type { KeyObject } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";

@@ -165,7 +165,7 @@ for (const form of await twoForms()) {
     });
 
     test("P04 a folder that cannot be written to", async () => {
-      // Nobody can write there, not even root.
+      // No user can write there, not even root.
       expect(await run("install", "--path", "/proc/self/skills")).toMatchObject({
         exit: 1,
         code: "IO_ERROR",

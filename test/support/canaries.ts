@@ -1,5 +1,5 @@
 /**
- * SEC-1 for the whole suite: after every run, no secret stands in a stream or in a file other than
+ * SEC-1 for the whole suite: after every run, no secret is in a stream or in a file other than
  * the session's.
  */
 import { createPrivateKey } from "node:crypto";
@@ -66,7 +66,7 @@ export class Canaries {
 
   private leaksIn(place: string, content: string): string[] {
     const found = [...this.secrets].filter(([secret]) => content.includes(secret));
-    return found.map(([, what]) => `The ${what} stands in ${place}.`);
+    return found.map(([, what]) => `The ${what} is in ${place}.`);
   }
 
   private learnTokens(session: string): void {

@@ -4,14 +4,14 @@
  */
 const TOKEN = /\s+|"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null|[{}[\],:]/y;
 
-/** The tokens of a JSON text without white space. Throws when it is no JSON. */
+/** The tokens of a JSON text without white space. Throws when it is not JSON. */
 export function tokensOf(text: string): string[] {
   JSON.parse(text);
   const tokens: string[] = [];
   TOKEN.lastIndex = 0;
   while (TOKEN.lastIndex < text.length) {
     const token = TOKEN.exec(text)?.[0];
-    if (token === undefined) throw new Error("The text has a token that is no JSON token.");
+    if (token === undefined) throw new Error("The text has a token that is not a JSON token.");
     if (token.trim() !== "") tokens.push(token);
   }
   return tokens;
@@ -37,7 +37,7 @@ export function indent(tokens: readonly string[]): string {
 }
 
 /**
- * Where the documents differ, or undefined. `"<any>"` stands for one value; `"<capture NAME>"` too,
+ * Where the documents differ, or undefined. `"<any>"` matches one value; `"<capture NAME>"` too,
  * and hands it to `capture` (a string without its quotes, anything else as it is written).
  */
 export function difference(

@@ -3,8 +3,8 @@ import { CliError, type ErrorCode } from "../../src/errors.ts";
 import { FUZZ_FACTOR, FUZZ_SEED, Random } from "./random.ts";
 
 /**
- * Runs `once` so many times and counts what it gives; a failure names the case, so that it can be
- * run again. By hand, with FUZZ set, it says how many there were.
+ * Runs `once` this number of times and counts its results; a failure names the case, so that it can
+ * be run again. By hand, with FUZZ set, it says how many there were.
  */
 export async function fuzz(
   count: number,

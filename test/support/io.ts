@@ -35,7 +35,7 @@ export interface Ended {
   readonly exitCode: number | null;
 }
 
-/** Waits for the end of a child and gives what it wrote. */
+/** Waits for the end of a child and returns its output. */
 export async function endOf(child: ChildProcess): Promise<Ended> {
   const read = async (stream: NodeJS.ReadableStream | null): Promise<string> => {
     let text = "";

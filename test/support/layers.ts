@@ -47,7 +47,7 @@ const ALLOWED: readonly (readonly [file: RegExp, values: RegExp, types: RegExp])
 ];
 
 /**
- * Where `import()` may stand: where a capability is made, or where most commands do without the
+ * Where `import()` is allowed: where a capability is made, or where most commands do without the
  * module.
  */
 const LAZY =

@@ -120,7 +120,7 @@ function stdoutProblems(
   return where === undefined ? [] : [`another document on stdout: ${where}`];
 }
 
-/** Lines in order; `<any>` stands for a part of a line. */
+/** Lines in order; `<any>` matches a part of a line. */
 function stderrProblems(
   expected: readonly string[],
   actual: string,

@@ -7,7 +7,7 @@ import { appendFileSync, existsSync } from "node:fs";
 /** Names a file to which each missing Debian package is appended, one a line. */
 export const MISSING_PACKAGES = "LEDGER_TESTS_MISSING_PACKAGES";
 
-/** Program → Debian package. A path stands for a program that is started by its path. */
+/** Program → Debian package. A path means a program that is started by its path. */
 const PACKAGES = {
   "/usr/bin/chromium": "chromium",
   "/usr/bin/time": "time",

@@ -4,7 +4,7 @@
  * How many cases a fuzz test tries, `FUZZ` times as many by hand: `FUZZ=100 npm test test/fuzz`.
  */
 export const FUZZ_FACTOR = Math.max(1, Number(process.env.FUZZ ?? 1) || 1);
-/** Another `FUZZ_SEED` gives other cases; a failure prints the one it had. */
+/** Another `FUZZ_SEED` leads to other cases; a failure prints the one it had. */
 export const FUZZ_SEED = Number(process.env.FUZZ_SEED ?? 20_261_121) || 0;
 
 export class Random {

@@ -1,4 +1,4 @@
-/** A runtime whose clock stands still and whose network is a test's. */
+/** A runtime whose clock does not move and whose network is a test's. */
 
 import { StateFolder } from "../../src/core/state/folder.ts";
 import { Log } from "../../src/io/log.ts";

@@ -12,10 +12,10 @@
  *   exit 4
  *   {"error":{"code":"NOT_FOUND", … the whole document, over as many lines as you like … }}
  *
- * After `$` and up to an empty line stand what the command gets (`stdin <<EOF`) and what it must
+ * After `$` and up to an empty line is what the command gets (`stdin <<EOF`) and what it must
  * do: `exit N` (0 when absent), `stderr …` for each line there (none when absent: silence), and the
  * whole of stdout: a JSON document, or `text <<EOF`; nothing when absent. In the document `"<any>"`
- * stands for one value of any kind and `"<capture NAME>"` for one that later lines name as `$NAME`;
+ * matches one value of any kind and `"<capture NAME>"` for one that later lines name as `$NAME`;
  * `$NAME` also names environment variables. Key order and digits count, white space does not. A
  * line that ends in ` \` goes on in the next.
  */

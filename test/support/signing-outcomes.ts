@@ -86,7 +86,8 @@ function reviewSample(): unknown {
 }
 
 /**
- * Verifies a Wycheproof set of raw signatures; gives the ids that disagree and how many there were.
+ * Verifies a Wycheproof set of raw signatures; returns the ids that disagree and how many there
+ * were.
  */
 export function wycheproof(text: string): string {
   const { testGroups } = JSON.parse(text) as {

@@ -1,6 +1,6 @@
 /**
  * Prism (@stoplight/prism-cli), a mock server that others made: it validates each request against
- * the vendor's document and answers from it. Before it stands a recorder that hands everything on
+ * the vendor's document and answers from it. In front of it is a recorder that hands everything on
  * unchanged, but for answers that a test sets because a mock cannot know them.
  */
 import { existsSync } from "node:fs";
@@ -44,7 +44,7 @@ export interface Counterpart extends AsyncDisposable {
 /**
  * The document as Prism can check it. Its `security` is left out: it names the headers of the older
  * self-hosted set-up, not those of the tutorials. So is `nullable`, since Prism silently checks
- * nothing of a query or body in whose schema it stands without a type: what the client sends is
+ * nothing of a query or body in whose schema it appears without a type: what the client sends is
  * never null. The document only gets stricter by this.
  */
 export function prepare(document: Document): Document {

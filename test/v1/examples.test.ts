@@ -76,7 +76,7 @@ function serve(answers: Readonly<Record<string, unknown>>) {
   };
 }
 
-/** A request as V1 shows it: what it would do stands in its transaction only. */
+/** A request as V1 shows it: its effect is in its transaction only. */
 const REQUEST = {
   "GET /requests/6": {
     id: 6,

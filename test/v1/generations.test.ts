@@ -1,5 +1,5 @@
 /**
- * One workspace, seen and moved through both generations: the same objects, the same governance,
+ * One workspace, seen and moved through both API versions: the same objects, the same governance,
  * one request's life from end to end.
  */
 import { describe, expect, test } from "bun:test";
@@ -18,7 +18,7 @@ async function ask(program: Program, ...argv: string[]): Promise<Answer> {
   return program.succeed(argv);
 }
 
-/** The number of the account that both generations call by `name`. */
+/** The number of the account that both API versions call by `name`. */
 async function accountOf(program: Program, name = FIRST): Promise<number> {
   const { results } = await ask(program, "accounts", "list", "--name", name);
   return results[0].id;

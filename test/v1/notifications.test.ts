@@ -82,7 +82,7 @@ describe("what is refused", () => {
     ["two signatures, one of them right", `t=${TIME},v1=${"0".repeat(64)},v1=${mac(TIME)}`, BODY],
     ["a short signature", `t=${TIME},v1=${mac(TIME).slice(0, 63)}`, BODY],
     ["a long signature", `${GENUINE}0`, BODY],
-    ["a signature that is no hexadecimal", `t=${TIME},v1=${"z".repeat(64)}`, BODY],
+    ["a signature that is not hexadecimal", `t=${TIME},v1=${"z".repeat(64)}`, BODY],
     ["a time with a sign", `t=+${TIME},v1=${mac(`+${TIME}`)}`, BODY],
     ["a time with a fraction", `t=${TIME}.0,v1=${mac(`${TIME}.0`)}`, BODY],
     ["a time with a leading zero", `t=0${TIME},v1=${mac(`0${TIME}`)}`, BODY],
@@ -131,7 +131,7 @@ describe("the command", () => {
     expect(await readdir(program.home)).toEqual(["body"]);
   });
 
-  test("a body from standard input, the secret from a file; a body that is no JSON has no payload", async () => {
+  test("a body from standard input, the secret from a file; a body that is not JSON has no payload", async () => {
     await using program = await open({});
     await writeFile(join(program.home, "secret"), `${SECRET}\n`, { mode: 0o600 });
     const env = { LEDGER_ENTERPRISE_WEBHOOK_SECRET_FILE: join(program.home, "secret") };

@@ -411,7 +411,7 @@ if (missing !== undefined || document === undefined) {
   });
 }
 
-/** The mock's own tokens are the word "string", which would be masked wherever it stands. */
+/** The mock's own tokens are the word "string", which would be masked wherever it is. */
 const TOKENS =
   '{"access_token":"access-canary-1","expires_in":300,"refresh_token":"refresh-canary-1","session_state":"s","token_type":"Bearer"}';
 

@@ -33,7 +33,7 @@ test("keys generate: hex of an unencrypted SEC1 PEM on P-256, and its uncompress
   expect(text).toContain("NIST CURVE: P-256");
   // The traditional form is what openssl itself writes, byte for byte.
   expect(openssl(["ec"], pem).toString()).toBe(pem);
-  // The point stands at the end of the SubjectPublicKeyInfo.
+  // The point is at the end of the SubjectPublicKeyInfo.
   const der = openssl(["ec", "-pubout", "-outform", "DER", "-conv_form", "uncompressed"], pem);
   expect(made.publicKey).toBe(der.subarray(-65).toString("hex"));
   expect(made.publicKey).toMatch(/^04[0-9a-f]{128}$/);

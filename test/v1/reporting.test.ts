@@ -129,7 +129,7 @@ describe("the key is read at each use", () => {
     await world.program.fail(["accounts", "list"], 2, "CONFIG_CONFLICT", { env: both });
   });
 
-  test("a key that cannot stand in a header is refused unquoted", async () => {
+  test("a key that cannot be in a header is refused unquoted", async () => {
     await using world = await open();
     const env = { LEDGER_ENTERPRISE_REPORTING_API_KEY: "kéy with spaces" };
     const { message } = await world.program.fail(["accounts", "list"], 2, "INVALID_ARGUMENT", {

@@ -11,7 +11,7 @@ import { bare, DOCUMENT, operationAt, operationsOf, WITHOUT_DOCUMENT } from "./d
 
 /**
  * JSON Schema out of OpenAPI 3.0: `nullable`; and `oneOf` as `anyOf`, since the document's
- * alternatives exclude each other neither for a user's status (ACTIVE stands in both lists) nor for
+ * alternatives exclude each other neither for a user's status (ACTIVE is in both lists) nor for
  * an estimate (some take any `coin_fields`).
  */
 function toJsonSchema(node: unknown): unknown {
@@ -91,7 +91,7 @@ if (DOCUMENT === undefined) {
   });
   afterAll(() => sandbox.close());
 
-  test("every route stands in the document, but for those of devices, which are not public", () => {
+  test("every route is in the document, but for those of devices, which are not public", () => {
     const known = new Set(listed.map(({ method, path }) => `${method} ${bare(path)}`));
     expect(
       V1.routes
@@ -104,7 +104,7 @@ if (DOCUMENT === undefined) {
     ]);
   });
 
-  test("every query name of a route stands in the document", () => {
+  test("every query name of a route is in the document", () => {
     for (const { method, path, query = {} } of V1.routes) {
       const found = listed.find((one) => one.method === method && bare(one.path) === bare(path));
       const names = (found?.operation.parameters ?? []).map(({ name }) => name);

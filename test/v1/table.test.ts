@@ -33,7 +33,7 @@ function spell(name: OperationName, parameter: string, value: string): string {
   return typeof query === "object" ? (query as Query).spell(value, `--${parameter}`) : value;
 }
 
-describe("which generation", () => {
+describe("which API version", () => {
   test.each([
     ["https://api.vault.ledger.com", undefined, "v1"],
     ["https://api.vault.ledger.com/", undefined, "v1"],
@@ -99,14 +99,20 @@ describe("lists", () => {
 
   test.each([
     ["no edges", '{"page_info":{"count":0,"has_next_page":false}}'],
-    ["edges that are no list", '{"edges":{},"page_info":{"count":0,"has_next_page":false}}'],
+    ["edges that are not a list", '{"edges":{},"page_info":{"count":0,"has_next_page":false}}'],
     [
       "an edge without node",
       '{"edges":[{"cursor":0}],"page_info":{"count":1,"has_next_page":false}}',
     ],
-    ["an edge that is no object", '{"edges":[7],"page_info":{"count":1,"has_next_page":false}}'],
+    [
+      "an edge that is not an object",
+      '{"edges":[7],"page_info":{"count":1,"has_next_page":false}}',
+    ],
     ["no page_info", '{"edges":[]}'],
-    ["a count that is no number", '{"edges":[],"page_info":{"count":"1","has_next_page":false}}'],
+    [
+      "a count that is not a number",
+      '{"edges":[],"page_info":{"count":"1","has_next_page":false}}',
+    ],
     ["has_next_page as text", '{"edges":[],"page_info":{"count":1,"has_next_page":"true"}}'],
     [
       "an empty page that promises more",
@@ -182,7 +188,7 @@ const DATA =
   '{"account_id":7,"transaction_type":"BITCOIN_LIKE_SEND","transaction_data":{"amount":"1","max_fees":"4018","recipient":"x"}}';
 
 describe("bodies", () => {
-  test("a request stands alone, in or out of V2's envelope, token by token", () => {
+  test("a request is alone, in or out of V2's envelope, token by token", () => {
     const request = '{"type":"CREATE_TRANSACTION","data":{"n":1.50,"9":1,"a":[]}}';
     expect(body("requests.create", request, {})).toBe(request);
     expect(body("requests.create", `{"request":${request}}`, {})).toBe(request);
@@ -199,7 +205,7 @@ describe("bodies", () => {
     );
   });
 
-  test("an estimate is the whole request; what stands there stays", () => {
+  test("an estimate is the whole request; present values stay", () => {
     const whole = `{"type":"CREATE_TRANSACTION","data":${DATA},"note":{"title":"t","content":"c"}}`;
     expect(body("transactions.estimate", whole, { accountId: "7" })).toBe(whole);
     expect(body("transactions.estimate", DATA, { accountId: "7" })).toBe(
@@ -259,7 +265,7 @@ describe("credentials", () => {
   });
 });
 
-test("what a generation lacks has a suggestion", () => {
+test("a missing operation of a version has a suggestion", () => {
   const all = new Set([
     ...Object.keys(V1.operations),
     ...Object.keys(V2.operations),
@@ -314,7 +320,7 @@ if (DOCUMENT === undefined) {
   });
 
   test.each(Object.entries(V1.operations).filter(([name]) => !ASSUMED.includes(name)))(
-    "%s stands in the document, with every name of its query",
+    "%s is in the document, with every name of its query",
     (_name, own) => {
       const found = listed.find(
         ({ method, path }) => method === own.method && bare(path) === bare(own.path),
@@ -331,7 +337,7 @@ if (DOCUMENT === undefined) {
     },
   );
 
-  test("the tokens' calls stand in the document", () => {
+  test("the tokens' calls are in the document", () => {
     for (const { path } of [V1.login, V1.refresh])
       expect(listed.some((one) => one.method === "POST" && one.path === path)).toBe(true);
   });

@@ -1,4 +1,4 @@
-/** One sandbox workspace, and as many clients of it, of either generation, as a test wants. */
+/** One sandbox workspace, and as many clients of it, of either API version, as a test wants. */
 import { type Sandbox, type SandboxOptions, startSandbox } from "../../src/sandbox/index.ts";
 import { Program } from "../hostile/program.ts";
 import { SOURCE } from "../support/forms.ts";

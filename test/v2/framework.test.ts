@@ -79,7 +79,7 @@ describe("N3 N8 N9 the sandbox refuses as the framework does", () => {
     ],
     ["N8 a call without a token", ({ bare }) => bare("/accounts")],
     ["N8 a value out of range", ({ get }) => get("/accounts?pageSize=31")],
-    ["N8 a value that is no number", ({ get }) => get("/accounts?page=abc")],
+    ["N8 a value that is not a number", ({ get }) => get("/accounts?page=abc")],
     ["N8 a parameter twice", ({ get }) => get("/accounts?page=1&page=2")],
     ["N8 a value that is not in the list", ({ get }) => get("/accounts?governanceType=POLICY")],
     ["N8 a required parameter left out", ({ get }) => get("/permissions/resources")],
@@ -90,7 +90,7 @@ describe("N3 N8 N9 the sandbox refuses as the framework does", () => {
       ({ post }) => post("/requests", "{}", { "content-type": "text/plain" }),
     ],
     ["N9 an empty body", ({ post }) => post("/requests", "", JSON_TYPE)],
-    ["N9 a body that is no JSON", ({ post }) => post("/requests", "{", JSON_TYPE)],
+    ["N9 a body that is not JSON", ({ post }) => post("/requests", "{", JSON_TYPE)],
   ];
   test.each(calls)("%s", async (_, call) => {
     const [theirs, ours] = [await call(framework), await call(sandbox)];
@@ -176,9 +176,9 @@ test("N2 our document has the framework's operationIds and statuses", () => {
 
 /** Scripts that the framework's server does not carry, each with its reason. */
 const NOT_CARRIED: Readonly<Record<string, string>> = {
-  "accounts.txt": "has answers that no server with an output schema gives",
+  "accounts.txt": "has answers that no server with an output schema sends",
   "outcomes.txt": "has answers of a server that breaks in the middle",
-  "redaction.txt": "has answers that only a hostile server gives",
+  "redaction.txt": "has answers that only a hostile server sends",
   "server-faults.txt": "has answers of a server that breaks in the middle",
   "transactions.txt": "names kinds of transactions that no public schema has",
   "v1-reporting.txt": "speaks API V1",

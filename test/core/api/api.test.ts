@@ -108,7 +108,7 @@ const AT_BASE = new Client({ origin: "https://vault.example", basePath: "/v1/res
 const AT_ROOT = new Client({ origin: "https://vault.example", basePath: "" }, RUNTIME);
 
 test.each(["/../admin", "/a/../../admin", "/%2e%2e/admin", "/a?b=1", "/a#b", "\\admin", "/a b"])(
-  "NET-9 the path %j does not leave the base, whoever made it",
+  "NET-9 the path %j does not leave the base, whatever its origin",
   async (path) => {
     for (const client of [AT_BASE, AT_ROOT]) {
       expect(await codeOf(() => client.urlOf({ path }))).toBe("INVALID_ARGUMENT");

@@ -33,7 +33,7 @@ test.each([-5 * MINUTE, 0, 5 * MINUTE])(
   },
 );
 
-test("A10 the largest Date counts, carried on by the clock that nobody can set", () => {
+test("A10 the largest Date counts, carried on by the clock that cannot be set", () => {
   const { clock, time, saw } = open();
   saw(NOON + 2 * MINUTE);
   saw(NOON - 2 * MINUTE);

@@ -22,7 +22,7 @@ const ROWS: readonly [code: string, message: string, wanted: string][] = [
   ["EACCES", "EACCES: Was there a typo in the url or port?", "NETWORK_ERROR"],
   ["EAFNOSUPPORT", "connect EAFNOSUPPORT", "NETWORK_ERROR"],
   ["ENETDOWN", "connect ENETDOWN", "NETWORK_ERROR"],
-  ["EWHATEVER", "a code that nobody knows", "NETWORK_ERROR"],
+  ["EWHATEVER", "an unknown code", "NETWORK_ERROR"],
   ["ENOTFOUND", "getaddrinfo ENOTFOUND api.example.test", "DNS_ERROR"],
   ["CERT_HAS_EXPIRED", "certificate has expired", "TLS_ERROR"],
   ["PERMITTED_VIOLATION", "permitted subtree violation", "TLS_ERROR"],

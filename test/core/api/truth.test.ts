@@ -362,7 +362,7 @@ describe("V1 at 1.36", () => {
     expect(await program.succeed(["requests", "governanceStatus", "--id", "7"])).toEqual(status);
   });
 
-  test("N18 R12 Keycloak's subject is no user id, in the session and in whoami", async () => {
+  test("N18 R12 Keycloak's subject is not a user id, in the session and in whoami", async () => {
     await using server = serve({});
     await using program = await clientOf(server.url);
     const { session, user, subject } = (await program.succeed(["whoami"])) as Answer;

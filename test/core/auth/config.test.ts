@@ -37,7 +37,7 @@ test.each(["HTTPS_PROXY", "https_proxy"])(
   },
 );
 
-describe("SES-1 state directory", () => {
+describe("SES-1 state folder", () => {
   const STATE = "LEDGER_ENTERPRISE_STATE_DIR";
   test.each([
     [{}, "/home/a", "linux", "/home/a/.local/state/ledger-enterprise-cli"],
@@ -61,7 +61,7 @@ describe("SES-1 state directory", () => {
     );
   });
 
-  test.each(["relative", "./x", "~/x"])("a relative state directory %s is refused", (path) => {
+  test.each(["relative", "./x", "~/x"])("a relative state folder %s is refused", (path) => {
     const failure = failureOf(() => stateDirectory({ [STATE]: path }, "/home/a", "linux"));
     expect([failure.code, failure.facts.field]).toEqual(["INVALID_PATH", STATE]);
   });

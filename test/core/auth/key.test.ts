@@ -109,7 +109,7 @@ function expectNoEcho(failure: CliError, value: string): void {
   for (let at = 0; at + 8 <= Math.min(value.length, 20_000); at += 1) {
     const part = value.slice(at, at + 8);
     if (/\d/.test(part) && shown.includes(part))
-      throw new Error(`a part of the value stands in the error: ${part}`);
+      throw new Error(`a part of the value is in the error: ${part}`);
   }
 }
 
@@ -279,7 +279,7 @@ describe("KEY-3 only P-256, only a scalar in range, only its own public key", ()
       expect(refusalOf(pemHex(EC, body.slice(0, length)))).toBe("INVALID_PRIVATE_KEY");
   });
 
-  test("no change of one byte gives another key silently", () => {
+  test("no change of one byte leads to another key silently", () => {
     const body = Buffer.from(sec1(), "hex");
     for (let at = 0; at < body.length; at += 1) {
       const changed = Buffer.from(body);

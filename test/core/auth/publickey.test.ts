@@ -15,7 +15,7 @@ test.each([
   ["a PEM", pem],
   ["a PEM with CRLF", pem.replaceAll("\n", "\r\n")],
   ["base64 of the SPKI", spki.toString("base64")],
-])("%s gives the point", (_name, text) => {
+])("%s contains the point", (_name, text) => {
   expect(Buffer.from(parsePublicKey(text))).toEqual(Buffer.from(point));
 });
 

@@ -91,7 +91,7 @@ test.each(BROKEN)("M18 %s refuses %s", (network, address, why) => {
   expect(reason).toContain(why);
 });
 
-test("M18 an X-address gives the classic form and its tag", () => {
+test("M18 an X-address contains the classic form and its tag", () => {
   // XLS-5d: r9cZA1mLK5R5Am25ArfXFmqgNwjZgnfk59 with tag 1, and without a tag.
   expect(check("ripple", "X7AcgcsBL6XDcUb289X4mJ8djcdyKaGZMhc9YTE92ehJ2Fu")).toEqual({
     checksum: "valid",
@@ -106,7 +106,7 @@ test("M18 an X-address gives the classic form and its tag", () => {
   });
 });
 
-test("M18 a muxed account gives its account and its id", () => {
+test("M18 a muxed account contains its account and its id", () => {
   // SEP-23: the same account with id 9223372036854775808.
   const muxed = "MA7QYNF7SOWQ3GLR2BGMZEHXAVIRZA4KVWLTJJFC7MGXUA74P7UJVAAAAAAAAAAAAAJLK";
   expect(check("stellar", muxed)).toEqual({
@@ -145,7 +145,7 @@ test("M19 the same address in another case, another family, or three equal chara
 });
 
 test.each([
-  // The fixed beginning is no evidence: five equal characters of which four are the prefix.
+  // The fixed beginning is not evidence: five equal characters of which four are the prefix.
   [
     "bitcoin",
     "tb1q5tsjcyz7xmet07yxtumakt739y53hcttmntajq",

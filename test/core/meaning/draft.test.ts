@@ -259,7 +259,7 @@ describe("M08 tickers", () => {
 });
 
 describe("M09 names", () => {
-  test("M09 an account's that two have is refused with both ids; one that nobody has is not found", async () => {
+  test("M09 an account's that two have is refused with both ids; an unknown one is not found", async () => {
     const { code, facts } = await refusal({ ...PAY, accountName: "Twice" });
     const { candidates } = facts.details as { candidates: { id: string }[] };
     expect([code, candidates.map(({ id }) => id)]).toEqual(["AMBIGUOUS_NAME", ["8", "9"]]);

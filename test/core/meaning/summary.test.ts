@@ -461,7 +461,7 @@ test("M22 the ABI form is encoded, so that selector and digest are those of the 
     expect(codes(await of(spoilt))).toContain("CALL_NOT_DECODED!");
 });
 
-test("M33 a contract call that nobody can read, and the code of a new contract, are grave", async () => {
+test("M33 a contract call that cannot be read, and the code of a new contract, are grave", async () => {
   const unknown = await summary(
     challenge({ ...CALL, contract_data: "0x12345678" }, "ETHEREUM_LIKE_EXECUTE_CONTRACT"),
   );

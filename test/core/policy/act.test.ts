@@ -135,7 +135,7 @@ test.each<[string, string, string]>([
   });
 });
 
-test("a request type that nobody knows is denied and audited; nothing is sent", async () => {
+test("an unknown request type is denied and audited; nothing is sent", async () => {
   await using here = await open(AGENT);
   const text = JSON.stringify({ type: "CREATE_TELEPORT", data: { to: "moon" } });
   const { error } = await here.run("requests", "create", "--requestData", text, "--allowUnknown");
@@ -225,7 +225,7 @@ test("a reader's policy lets read and nothing else", async () => {
   );
 });
 
-test("A10 an unknown outcome keeps its room, a definite refusal gives it back", async () => {
+test("A10 an unknown outcome keeps its room, a definite refusal frees it", async () => {
   await using here = await open(AGENT);
   const lost = { match: { method: "POST", path: "/requests" }, reset: true } as const;
   here.sandbox.control.addFault({ match: { method: "POST", path: "/requests" }, status: 403 });

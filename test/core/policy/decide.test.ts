@@ -171,7 +171,7 @@ test.each<[string, unknown]>([
     { ...FILE, allow: [{ ...HOSTING, transactionTypes: ["ETHEREUM_LIKE_EXECUTE_CONTRACT"] }] },
   ],
   [
-    "a transaction type that nobody knows",
+    "an unknown transaction type",
     { ...FILE, allow: [{ ...HOSTING, transactionTypes: ["X_LIKE_SEND"] }] },
   ],
   ["a rule without a window", { ...FILE, windows: [GAS] }],
@@ -236,7 +236,7 @@ function room(entries: readonly Entry[], now: number | undefined = NOON) {
   return () => requireRoom(policyOf(FILE), debitOf(actOf(sent({ amount: "2000000000" }))), ledger);
 }
 
-test("A10 a window rolls: what is older than it gives room, an open record keeps its place", () => {
+test("A10 a window rolls: older records free their room, an open record keeps its place", () => {
   expect(room([entry(23, "8000000000")])).not.toThrow();
   expect(failureOf(room([entry(23, "8000000001")])).details).toMatchObject({
     field: "window",

@@ -151,7 +151,7 @@ test("A10 neither clock frees room early when it is set; the day that passes doe
 
 const JOURNAL_LINES = 3;
 
-test("A11 no line of the journal that is removed, altered or cut gives room", async () => {
+test("A11 no line of the journal that is removed, altered or cut frees room", async () => {
   const changes: Readonly<Record<string, (lines: string[], at: number) => string[]>> = {
     removed: (lines, at) => lines.filter((_line, index) => index !== at),
     "with another amount": (lines, at) =>

@@ -43,7 +43,7 @@ describe("SIG-1 every form", () => {
 
   test("the set is complete", () => expect(forms.cases.length).toBe(23));
 
-  test("every spelling of one payload gives the same canonical text and digest", () => {
+  test("every spelling of one payload has the same canonical text and digest", () => {
     const accepted = forms.cases
       .filter((row) => row.expect === "accept")
       .map(({ value }) => decodeChallenge(value));

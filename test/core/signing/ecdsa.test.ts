@@ -6,7 +6,7 @@ import { derOf, isHigh, rawSignature } from "../../signers/signed.ts";
 
 const { privateKey } = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
 
-test("SIG-3 two hundred signatures: DER gives back r and s, and s is in the lower half", () => {
+test("SIG-3 two hundred signatures: DER returns r and s, and s is in the lower half", () => {
   for (let at = 0; at < 200; at += 1) {
     const raw = rawSignature(privateKey, `${at}`);
     expect(Buffer.from(rawFromDer(derOf(raw)) ?? [])).toEqual(Buffer.from(raw));

@@ -51,7 +51,7 @@ describe("--expect", () => {
     test(`does not hold: ${expected}`, () => expect(unmet(expected)[0]).toBe(difference));
   }
 
-  test("every value that does not stand there is named", () => {
+  test("every value that is absent is named", () => {
     expect(
       unmet('{"amount":"1","recipient":"x","maxFees":"4018","tag":1}').map(
         (line) => line.split(":")[0],

@@ -82,7 +82,7 @@ describe("SIG-2 SIG-3 signing", () => {
     expect(verifyJws(rfc7515.compact_jws, KEYS.rfc6979.publicKey)).toBe(false);
   });
 
-  test("E12 the same challenge twice gives the same signature", async () => {
+  test("E12 the same challenge twice leads to the same signature", async () => {
     const signer = await softwareSigner(KEYS.rfc7515);
     const [one, two] = [
       await signJws(Buffer.from("{}"), signer),

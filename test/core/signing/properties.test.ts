@@ -182,7 +182,7 @@ describe("X1 the older challenge shape", () => {
     expect(found.unverified.length).toBe(3);
   });
 
-  test("X1 it does not say that it rejects, so it is no rejection", () => {
+  test("X1 it does not say that it rejects, so it is not a rejection", () => {
     const found = reviewChallenge({
       challenge: decodeChallenge(VENDOR),
       sources: [{ request: exact(JSON.stringify(REQUEST)), source: "server" }],

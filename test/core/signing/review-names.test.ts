@@ -78,7 +78,7 @@ describe("specification §4 Review: names", () => {
     expect(told(found)).toEqual(['data.transaction_data.max_fees: "1" ≠ ["1","9"] (server)']);
   });
 
-  test("a name with a dot or a bracket does not read like a path, nor stand in for one", () => {
+  test("a name with a dot or a bracket does not read like a path, nor replace one", () => {
     const found = review(
       `{"antireplay":"${NONCE}","data":{"transaction_data.amount":"1","addresses[0]":"x","transaction_data":{"amount":"1"}},"type":"A"}`,
       {

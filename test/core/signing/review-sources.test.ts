@@ -193,7 +193,7 @@ describe("specification §4 Review: the account", () => {
     ]);
   });
 
-  test("a list or a number in its place is no name", () => {
+  test("a list or a number in its place is not a name", () => {
     const listed = review(simple({ ...nameless, account_name: ["A"] }), requestOf(nameless), "A");
     expect(listed.unverified).toEqual(["data.transaction_data.account_name[0]", "account_name"]);
     expect(review(simple({ ...nameless, account_name: 7 }), requestOf(nameless), "7").match).toBe(
@@ -231,7 +231,7 @@ describe("the account's name when the account that was asked for cannot be read"
     expect(open(server, record, names)).toEqual(["data.transaction_data.account_name"]);
   });
 
-  test("is verified when whoever asked said the name, or the account says it", () => {
+  test("is verified when the caller or the account says the name", () => {
     expect(open(request("hot", "Cold"), request("hot", "Cold"), [])).toEqual([]);
     expect(open(request("hot", "Cold"), request("hot"), ["Cold"])).toEqual([]);
   });

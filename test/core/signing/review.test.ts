@@ -119,7 +119,7 @@ describe("SIG-6 E24 altered challenge, field by field", () => {
     expect(pairOf("memo", '{"type":"APPROVE_X"}', '{"type":"CREATE_X"}').match).toBe(false);
   });
 
-  test("E24 another type: a rejection is no approval, and only one prefix is dropped", () => {
+  test("E24 another type: a rejection is not an approval, and only one prefix is dropped", () => {
     const [pair] = PAIRS;
     if (pair === undefined) throw new Error("no pair");
     const withType = (type: string): string => pair.challenge.replace("APPROVE_TRANSACTION", type);
@@ -163,7 +163,7 @@ describe("SIG-6 a field that the challenge leaves out", () => {
     }
   }
 
-  test("fee strategy, ids, notes and what is null are no content", () => {
+  test("fee strategy, ids, notes and null values are not content", () => {
     const [, pair] = PAIRS;
     if (pair === undefined) throw new Error("no pair");
     expect(review(pair.challenge, pair.request).unverified).toEqual([]);

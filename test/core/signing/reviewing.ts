@@ -85,7 +85,7 @@ export const PAIRS: readonly Pair[] = [
     ],
   },
   {
-    name: "ERC-20, V2 as the server gives it",
+    name: "ERC-20, V2 as the server sends it",
     challenge: wrap({
       transaction_type: "ETHEREUM_LIKE_SEND",
       transaction_data: {

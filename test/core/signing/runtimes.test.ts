@@ -20,7 +20,7 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** What one exported function of the bundle gives on this runtime. */
+/** The result of one exported function of the bundle on this runtime. */
 function ask(node: string, call: string): unknown {
   const script = `import(${JSON.stringify(join(folder, "signing-outcomes.js"))}).then(async (m) => console.log(JSON.stringify(await ${call})))`;
   const { exitCode, stdout, stderr } = Bun.spawnSync([node, "-e", script], { env: {} });

@@ -24,7 +24,7 @@ beforeAll(async () => {
   }
 }, 60_000);
 
-/** A copy of a state folder with so many payments. */
+/** A copy of a state folder with these payments. */
 async function folder(): Promise<string> {
   const { directory } = openActs();
   await cp(original.directory, directory, { recursive: true });

@@ -46,7 +46,7 @@ test("nothing is appended to a file that others can read, or through a link", as
   expect(await codeOf(() => state.append("link.jsonl", "x"))).toBe("SESSION_INSECURE");
 });
 
-test("a folder that is missing is no folder to append to", async () => {
+test("a missing folder cannot be appended to", async () => {
   expect(await codeOf(() => open().append("log.jsonl", "x"))).toBe("SESSION_IO");
 });
 

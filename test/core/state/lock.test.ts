@@ -1,6 +1,6 @@
 /**
- * SES-6: one at a time, whoever dies, stops, or comes from another machine; and nobody waits for
- * ever.
+ * SES-6: one at a time, whichever process dies, stops, or comes from another machine; no process
+ * waits for ever.
  */
 import { afterAll, describe, expect, test } from "bun:test";
 import { type ChildProcess, spawn } from "node:child_process";
@@ -88,7 +88,7 @@ describe("one holder", () => {
     expect([world.left(), world.sleptMs]).toEqual([[], 0]);
   });
 
-  test("gives the work's result, and its failure after releasing", async () => {
+  test("returns the work's result, and its failure after releasing", async () => {
     const world = new World();
     expect(await world.take()).toBe("done");
     const failing = withLock(world.lock, world.options(), async () => {
@@ -325,7 +325,7 @@ describe("stale locks", () => {
     expect(world.left().length).toBe(2);
   });
 
-  test("claims that killed processes left, three deep, are in nobody's way", async () => {
+  test("claims that killed processes left, three deep, do not disturb", async () => {
     const world = new World();
     world.leave({ pid: DEAD, token: "aaaa" });
     const names = ["aaaa", "bbbb", "cccc"];

@@ -58,7 +58,7 @@ describe("SES-3 reading", () => {
     return path;
   }
 
-  test("gives the bytes; an absent file is no failure", async () => {
+  test("returns the bytes; an absent file is not a failure", async () => {
     const folder = makeFolder();
     expect(Buffer.from((await read(fileIn(folder))) ?? []).toString()).toBe("content");
     expect(await read(join(folder, "absent"))).toBeUndefined();
@@ -344,7 +344,7 @@ test.skipIf(!canMount)(
 );
 
 describe("directories", () => {
-  test("K01 a missing state directory is made with its parents", async () => {
+  test("K01 a missing state folder is made with its parents", async () => {
     const folder = join(makeFolder(), "x y", "é", "z");
     await ensurePrivateDirectory(folder, UID);
     await ensurePrivateDirectory(folder, UID);

@@ -19,7 +19,7 @@ const DIGEST = "ab".repeat(32);
 const DAY_MS = 24 * 3600 * 1000;
 const SEEN_AT = Date.now();
 
-/** Records whose clock stands still; the files of one moment are read at another. */
+/** Records whose clock does not move; the files of one moment are read at another. */
 function recordsAt(now: number): Records {
   const runtime = runtimeWith({ now: () => now });
   return new Records(stateAt(directory, runtime), runtime);
