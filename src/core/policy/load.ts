@@ -3,7 +3,7 @@
  * as a whole; nothing in it is skipped.
  */
 import { createHash } from "node:crypto";
-import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
 import * as v from "valibot";
 import { CliError } from "../../errors.ts";
 import { errnoOf } from "../../io/ioerror.ts";
@@ -12,7 +12,7 @@ import { findDistrusted } from "../../io/trust.ts";
 import { isSameContract } from "../meaning/asset.ts";
 import { networkOf } from "../meaning/network.ts";
 import { shapeOf } from "../meaning/requests.ts";
-import { STOP_FILE, SYSTEM_POLICY } from "./places.ts";
+import { isThere, STOP_FILE, SYSTEM_POLICY } from "./places.ts";
 
 const MOST_BYTES = 256 * 1024;
 
@@ -252,28 +252,44 @@ export function readPolicyFile(path: string, uid: number | undefined): Uint8Arra
   }
 }
 
-function isThere(path: string): boolean {
-  try {
-    lstatSync(path);
-    return true;
-  } catch (cause) {
-    return errnoOf(cause) !== "ENOENT" && errnoOf(cause) !== "ENOTDIR";
-  }
-}
-
 /** The policies that apply: the system's, and the one that a variable names. */
 export function loadPolicies(
   named: string | undefined,
   uid: number | undefined,
   system = SYSTEM_POLICY,
 ): Policy[] {
-  const files = [[system, 0], ...(named === undefined ? [] : ([[named, uid]] as const))] as const;
-  return files.flatMap(([path, owner]) => {
-    const bytes = readPolicyFile(path, uid === undefined ? undefined : owner);
-    if (bytes !== undefined) return [parsePolicy(bytes, path)];
-    if (path === system) return [];
-    throw invalid(path, "", "The file that LEDGER_ENTERPRISE_POLICY_FILE names is missing.");
+  return [...systemPolicy(uid, system), ...namedPolicy(named, uid)];
+}
+
+/**
+ * Those of them that are valid: a broken one takes nothing from the other. For reads only, which a
+ * broken file does not stop.
+ */
+export function validPolicies(
+  named: string | undefined,
+  uid: number | undefined,
+  system = SYSTEM_POLICY,
+): Policy[] {
+  return [() => systemPolicy(uid, system), () => namedPolicy(named, uid)].flatMap((load) => {
+    try {
+      return load();
+    } catch (cause) {
+      if (cause instanceof CliError) return [];
+      throw cause;
+    }
   });
+}
+
+function systemPolicy(uid: number | undefined, path: string): Policy[] {
+  const bytes = readPolicyFile(path, uid === undefined ? undefined : 0);
+  return bytes === undefined ? [] : [parsePolicy(bytes, path)];
+}
+
+function namedPolicy(path: string | undefined, uid: number | undefined): Policy[] {
+  if (path === undefined) return [];
+  const bytes = readPolicyFile(path, uid);
+  if (bytes !== undefined) return [parsePolicy(bytes, path)];
+  throw invalid(path, "", "The file that LEDGER_ENTERPRISE_POLICY_FILE names is missing.");
 }
 
 /** True when the stop file is there or cannot be looked for. */

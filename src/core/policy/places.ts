@@ -1,5 +1,6 @@
 /** Files of this machine that only its administrator writes. */
-import { existsSync } from "node:fs";
+import { lstatSync } from "node:fs";
+import { errnoOf } from "../../io/ioerror.ts";
 
 /** The policy that applies whenever it exists. */
 export const SYSTEM_POLICY = "/etc/ledger-enterprise-cli/policy.json";
@@ -11,5 +12,15 @@ export const STOP_FILE = "/etc/ledger-enterprise-cli/stop";
  * being the value of LEDGER_ENTERPRISE_POLICY_FILE.
  */
 export function levelOf(named: string | undefined): "none" | "advisory" {
-  return named !== undefined || existsSync(SYSTEM_POLICY) ? "advisory" : "none";
+  return named !== undefined || isThere(SYSTEM_POLICY) ? "advisory" : "none";
+}
+
+/** Whether something is at a path; a place that cannot be looked at counts as taken. */
+export function isThere(path: string): boolean {
+  try {
+    lstatSync(path);
+    return true;
+  } catch (cause) {
+    return errnoOf(cause) !== "ENOENT" && errnoOf(cause) !== "ENOTDIR";
+  }
 }

@@ -1,8 +1,7 @@
 /** `reads` of the policies: which operations a reading command may carry out. */
-import { CliError } from "../../errors.ts";
 import type { Reader } from "../api/api.ts";
 import { denied } from "./decide.ts";
-import { loadPolicies, type Policy } from "./load.ts";
+import { validPolicies } from "./load.ts";
 
 /**
  * The reader, as far as every policy lets it read; a free path is `api`. A file that is broken stops
@@ -12,8 +11,9 @@ export function readable(
   reader: Reader,
   named: string | undefined,
   uid: number | undefined,
+  system?: string,
 ): Reader {
-  const policies = policiesOrNone(named, uid);
+  const policies = validPolicies(named, uid, system);
   const require = (name: string): void => {
     const strict = policies.find(
       ({ reads }) => reads === "none" || (reads !== "all" && !reads.includes(name)),
@@ -31,13 +31,4 @@ export function readable(
       return reader.get(path, query);
     },
   };
-}
-
-function policiesOrNone(named: string | undefined, uid: number | undefined): Policy[] {
-  try {
-    return loadPolicies(named, uid);
-  } catch (cause) {
-    if (cause instanceof CliError) return [];
-    throw cause;
-  }
 }
