@@ -7,6 +7,7 @@ import { Acts, NO_STAGES } from "../../../src/core/acts.ts";
 import type { Access } from "../../../src/core/api/access.ts";
 import { createApi } from "../../../src/core/api/api.ts";
 import { Client } from "../../../src/core/api/client.ts";
+import { checkPath } from "../../../src/core/api/path.ts";
 import { Config } from "../../../src/core/auth/config.ts";
 import type { Session, SessionStore } from "../../../src/core/state/session.ts";
 import { CliError } from "../../../src/errors.ts";
@@ -113,6 +114,19 @@ test.each(["/../admin", "/a/../../admin", "/%2e%2e/admin", "/a?b=1", "/a#b", "\\
     for (const client of [AT_BASE, AT_ROOT]) {
       expect(await codeOf(() => client.urlOf({ path }))).toBe("INVALID_ARGUMENT");
     }
+  },
+);
+
+test.each([
+  "/requests/R1/challenge",
+  "requests/R1/Challenge",
+  "/requests/R1/challenge/reject",
+  "/requests/R1/challenge;v=1",
+])(
+  "SIG-7 a free path does not read the challenge %j, which would void the reviewed one",
+  async (path) => {
+    expect(await codeOf(() => checkPath(path))).toBe("INVALID_ARGUMENT");
+    expect(checkPath("/requests/challenge/history")).toBe("/requests/challenge/history");
   },
 );
 
