@@ -165,6 +165,28 @@ class Making {
       const message = `The account is for the token ${plain(own)}, not for ${plain(named)}.`;
       this.warn("ASSET_CONFLICT", true, "amount", message);
     }
+    this.checkNetwork();
+  }
+
+  /** The account that pays is on another network than the content names. */
+  private isOfOtherNetwork(): boolean {
+    const { currency, network, facts } = this;
+    const own = facts.account === undefined ? undefined : networkOf(facts.account.currency);
+    return currency !== undefined && own !== undefined && own.id !== network?.id;
+  }
+
+  private checkNetwork(): void {
+    const { currency = "", content, facts, network } = this;
+    if (this.isOfOtherNetwork()) {
+      const own = networkOf(facts.account?.currency ?? "")?.id ?? "";
+      const message = `The account is on ${own}, not on ${network?.id ?? plain(currency)}.`;
+      this.warn("ASSET_CONFLICT", true, "network", message);
+    }
+    const { family, transactionType = "" } = content.shape ?? {};
+    if (family !== undefined && network !== undefined && family !== network.family) {
+      const message = `${transactionType} is not a transaction of ${network.id}.`;
+      this.warn("ASSET_CONFLICT", true, "network", message);
+    }
   }
 
   summary(): Summary {
@@ -232,7 +254,7 @@ class Making {
   }
 
   private testnet(): void {
-    if (this.network?.isTestnet === true)
+    if (this.network?.isTestnet === true && !this.isOfOtherNetwork())
       this.warn("TESTNET", false, "network", "This is a testnet: its coins are worth nothing.");
   }
 

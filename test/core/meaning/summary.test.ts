@@ -233,7 +233,9 @@ describe("M17 recipients", () => {
 
   test("M17 where the entry lists tags, another tag does not match", async () => {
     const xrp = { currency: "ripple", recipient: "rPT1Sjq2YGrBMTttX4GZHjKu9dyfzbpAYe" };
-    const tagged = (tag: unknown) => summary(challenge({ ...xrp, tag }, "RIPPLE_LIKE_SEND"));
+    const account = undefined;
+    const tagged = (tag: unknown) =>
+      summary(challenge({ ...xrp, tag }, "RIPPLE_LIKE_SEND"), { account });
     expect((await tagged(1001)).recipient?.whitelists).toHaveLength(1);
     expect((await tagged(1002)).recipient?.whitelists).toHaveLength(0);
     expect((await tagged(null)).recipient?.whitelists).toHaveLength(0);
@@ -327,6 +329,19 @@ test("M16 the account's token is the asset where the challenge names none, and a
   );
 });
 
+test("M20 an account of another network than the content names is grave, and no testnet is promised", async () => {
+  const account = { id: "1", name: "ClientA COL TBTC 1", currency: "bitcoin", contract: null };
+  const found = await summary(challenge(), { account });
+  expect(codes(found)).toContain("ASSET_CONFLICT!");
+  expect(codes(found)).not.toContain("TESTNET");
+  expect(found.text[0]).toBe("WARNING: The account is on bitcoin, not on bitcoin_testnet.");
+});
+
+test("M20 a transaction type of another family than the network is grave", async () => {
+  const found = await summary(challenge({}, "TRON_LIKE_SEND"), { account: undefined });
+  expect(codes(found)).toContain("ASSET_CONFLICT!");
+});
+
 test.each([
   ["69999", "HIGH_FEE", false],
   ["70000", "HIGH_FEE", true],
@@ -348,7 +363,8 @@ test("M20 each of the 79 networks says whether it is a testnet", async () => {
     ),
   );
   for (const { id, isTestnet } of NETWORKS.values()) {
-    const found = await summary(challenge({ currency: id.replaceAll("_", " ") }));
+    const currency = id.replaceAll("_", " ");
+    const found = await summary(challenge({ currency }), { account: undefined });
     expect([id, found.network?.testnet, codes(found).includes("TESTNET")]).toEqual([
       id,
       isTestnet,
