@@ -195,7 +195,7 @@ async function bundle(options: Partial<Bun.BuildConfig>): Promise<void> {
 
 /**
  * Runs the probe in an empty folder, in a hostile one, and with the hostile variables really set.
- * Gives what is wrong, or nothing.
+ * Returns what is wrong, or nothing.
  */
 export async function findLeaks(executable: string): Promise<string[]> {
   const folder = await mkdtemp(join(tmpdir(), `${PROGRAM}-`));

@@ -11,7 +11,7 @@ import { hostExecutable } from "./build.ts";
 const PACKAGES = "umockdev gir1.2-umockdev-1.0 python3-gi";
 
 /**
- * Shows every command with its result. Gives what to say at the end. Throws a sentence for a person
+ * Shows every command with its result. Returns the last words. Throws a sentence for a person
  * when a step fails.
  */
 export async function playDevice(say: (text: string) => void): Promise<string> {

@@ -104,7 +104,10 @@ export function errorPage(): string {
 /** The module that carries the reference files into the program, as text. */
 export function referenceModule(names: Iterable<string>): string {
   const words = [...names].map((name) => name.replace(/\.md$/, "")).sort();
-  return `/** Generated: the skill's reference files as text, by name. Run \`npm run generate\` when a group of commands comes or goes. */
+  return `/**
+ * Generated: the skill's reference files as text, by name. Run \`npm run generate\` when a group of
+ * commands comes or goes.
+ */
 ${words.map((word) => `import ${word} from "../../../skill/references/${word}.md" with { type: "text" };`).join("\n")}
 
 export const REFERENCES: Readonly<Record<string, string>> = {

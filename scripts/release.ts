@@ -30,7 +30,7 @@ import { hostTarget, TARGETS, type Target } from "./targets.ts";
 export const RELEASE = join(DIST, "release");
 
 /**
- * Writes a new private key (PKCS#8, PEM, 0600) to `file`, which must not exist. Gives the public
+ * Writes a new private key (PKCS#8, PEM, 0600) to `file`, which must not exist. Returns the public
  * half as names.ts takes it.
  */
 export async function newKey(file: string): Promise<string> {

@@ -69,6 +69,32 @@ test.each(called)("%s is a script", (line) =>
   expect(Object.keys(scripts)).toContain(line.replace(/^npm (run )?/, "")),
 );
 
+/** Paths in backticks: with a slash, or a file's name; not globs, placeholders or other addresses. */
+function pathsIn(text: string): string[] {
+  const spans = [...text.replace(/```[\s\S]*?```/g, "").matchAll(/`([^`\s]+)`/g)].map(
+    ([, span = ""]) => span,
+  );
+  return spans.filter((span) =>
+    /^(src|test|docs|scripts|skill|helpers|packaging|containers|\.github|\.ci)\/[\w./-]*$/.test(
+      span,
+    ),
+  );
+}
+
+const paths = ["docs/architecture.md", "CONTRIBUTING.md", "docs/testing.md"].flatMap((name) =>
+  pathsIn(pages.find((page) => page.name === name)?.text ?? "").map((path) => [name, path]),
+);
+test.each(paths)("%s: the path %s exists", (_name = "", path = "") => {
+  expect(existsSync(join(ROOT, path))).toBe(true);
+});
+test("paths are found in text and not in code, and enough of them are checked", () => {
+  expect(pathsIn("see `src/none.ts`, `test/` and `x/y`\n```sh\n`src/code.ts`\n```")).toEqual([
+    "src/none.ts",
+    "test/",
+  ]);
+  expect(paths.length).toBeGreaterThan(30);
+});
+
 test("README has at most 150 lines", async () => {
   const readme = pages.find(({ name }) => name === "README.md")?.text ?? "";
   expect(readme.trimEnd().split("\n").length).toBeLessThanOrEqual(150);

@@ -58,7 +58,9 @@ export interface Oversight {
 /** An act, and what it means. */
 export interface Question {
   readonly intent: Intent;
-  /** In words; undefined for content that is not a JSON object. Reads what it needs from the API. */
+  /**
+   * In words; undefined for content that is not a JSON object. Reads what it needs from the API.
+   */
   meaning(): Promise<Summary | undefined>;
   /** Runs what has a time of its own, such as waiting for a person. */
   patiently<T>(work: () => Promise<T>): Promise<T>;
@@ -200,7 +202,7 @@ type Values = Readonly<Record<string, unknown>>;
 
 /**
  * Refuses what may not run, bounds its time, passes the version gate, makes what the command needs,
- * and runs it, or its dry run. Gives what the command returns. Throws READ_ONLY, VERSION_OUTDATED,
+ * and runs it, or its dry run. Returns the command's result. Throws READ_ONLY, VERSION_OUTDATED,
  * and the codes of the command. Nothing of the command happens before all of that is decided.
  */
 export async function invoke(asked: Asked, run: Run): Promise<unknown> {

@@ -159,7 +159,9 @@ async function deliver(
   return failure.exit;
 }
 
-/** What failed behind rows that were printed as text: stderr gets the document (specification §1). */
+/**
+ * What failed behind rows that were printed as text: stderr gets the document (specification §1).
+ */
 function failLate(cause: unknown, { log }: Parts): number {
   const error = toCliError(cause);
   logTrace(error, log);

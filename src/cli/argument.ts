@@ -101,7 +101,7 @@ export function many<T>(argument: Argument<T | undefined>): Argument<readonly T[
   return { ...argument, many: true, fallback: argument.required ? undefined : [] };
 }
 
-/** Gives the value that holds when the option is absent. */
+/** Sets the value of an absent option. */
 export function withDefault<T>(argument: Argument<T | undefined>, fallback: T): Argument<T> {
   return { ...argument, fallback };
 }

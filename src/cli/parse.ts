@@ -173,7 +173,7 @@ function hintOf(words: readonly string[], guess: string | undefined, names: stri
   return `${meant} ${group} are: ${names.join(", ")}.`.trimStart();
 }
 
-/** Gives how many further tokens the option used. */
+/** Returns how many further tokens the option used. */
 function readOption(
   token: string,
   next: string | undefined,

@@ -58,7 +58,7 @@ const verify = command({
   effect: "local",
   needs: ["trail"],
   args: {
-    file: many(path("A file of the trail, which may have been moved; may be repeated.")),
+    file: many(path("A file of the trail, which may have been moved.")),
     against: text("An anchor that 'audit anchor' printed before.", "<anchor>", 200),
   },
   output: () =>

@@ -8,7 +8,7 @@ import { command } from "./parts/command.ts";
 const FILE = path("A policy file that is not in force yet, in place of those that are.");
 
 const check = command({
-  summary: "Say what each rule of the policy says of a request or a challenge; offline.",
+  summary: "Show each rule's verdict on a request or a challenge; offline.",
   notes: [
     "`allowed` is false when no rule can allow it, and null when the account, its asset or a window decide, which only the API and the journal know.",
     "Exit 0 for every verdict. Without a policy file `rules` is empty and `allowed` is true.",

@@ -32,7 +32,7 @@ export const users = group("Users of the workspace.", {
     filters: {
       entityId: id("Only users of this entity (V1); takes no other filter."),
       deviceType: oneOf("Only users with this kind of device (V2).", ["PSD", "SOFT_PSD", "API"]),
-      ids: many(id("Only this user; may be given several times (V2).")),
+      ids: many(id("Only this user (V2).")),
       role: oneOf("Only users of this role.", ["ADMIN", "OPERATOR", "READ_ONLY_API_KEY"]),
       status: STATUS,
     },

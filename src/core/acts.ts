@@ -58,7 +58,7 @@ export interface SignIntent extends Common {
   /** What the signature is for; `unknown` for `requests sign`, which only hands it out. */
   readonly purpose: "approve" | "reject" | "unknown";
   readonly content: SignedContent;
-  /** Fields of the content that nothing vouched for; absent where nobody looked. */
+  /** Fields of the content without evidence; absent where there was no review. */
   readonly unverified?: readonly string[] | undefined;
 }
 

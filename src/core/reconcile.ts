@@ -73,7 +73,9 @@ export async function reconcile(host: ReconcileHost, key: string | undefined): P
   return verdicts.sort((one, other) => order.indexOf(one.key) - order.indexOf(other.key));
 }
 
-/** Open, or found to be absent too early to give its room back. A signature alone changes nothing. */
+/**
+ * Open, or found to be absent too early to give its room back. A signature alone changes nothing.
+ */
 function isUnsettled({ kind, state, isDebited }: Entry): boolean {
   return kind !== "sign" && (state === "open" || (state === "absent" && isDebited));
 }

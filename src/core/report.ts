@@ -25,7 +25,7 @@ export interface Look {
 }
 
 /** An id that no object has. */
-const NOBODY = "00000000-0000-4000-8000-000000000000";
+const UNKNOWN_ID = "00000000-0000-4000-8000-000000000000";
 
 const ASSUMED: readonly (readonly [
   settles: readonly string[],
@@ -33,11 +33,11 @@ const ASSUMED: readonly (readonly [
   parameters: Parameters,
   document?: Exact,
 ])[] = [
-  [["U1", "U7"], "requests.challenge", { id: NOBODY }],
-  [["U8"], "transactions.estimate", { accountId: NOBODY }, new Exact("{}")],
-  [["U9"], "transactions.list", { accountId: NOBODY }],
+  [["U1", "U7"], "requests.challenge", { id: UNKNOWN_ID }],
+  [["U8"], "transactions.estimate", { accountId: UNKNOWN_ID }, new Exact("{}")],
+  [["U9"], "transactions.list", { accountId: UNKNOWN_ID }],
   [["U15"], "whitelists.list", { pageSize: 1 }],
-  [["U15"], "entities.get", { id: NOBODY }],
+  [["U15"], "entities.get", { id: UNKNOWN_ID }],
   [["U15"], "assets.tokens", {}],
   [["U10"], "accounts.list", { pageSize: 1 }],
   [["U3", "U4", "U14"], "requests.list", { pageSize: 1, sortOrder: "desc" }],

@@ -33,7 +33,7 @@ export function descriptorSink(descriptor: 1 | 2): Sink {
   };
 }
 
-/** Gives how many bytes the system took; waits while a pipe that does not block is full. */
+/** Returns how many bytes the system took; waits while a pipe that does not block is full. */
 function writeSome(descriptor: number, bytes: Uint8Array): Promise<number> {
   return new Promise((resolve, reject) => {
     write(descriptor, bytes, 0, bytes.length, null, (cause, written) => {

@@ -1,7 +1,7 @@
 /**
  * A list in another form than one JSON document (`--output`): NDJSON, CSV or a table, a line for
- * each row. Values keep their tokens (OUT-2), unsafe characters are escaped or made visible (OUT-4),
- * secrets are redacted (SEC-1).
+ * each row. Values keep their tokens (OUT-2), unsafe characters are escaped or made visible
+ * (OUT-4), secrets are redacted (SEC-1).
  */
 import { CliError } from "../errors.ts";
 import { decodeString, type Exact, escapeUnsafe, member, visible } from "./json.ts";
@@ -69,7 +69,9 @@ const EMPTY: Cell = { text: "", isNumber: false };
 /** A number token, or a text that is a plain number, as amounts are. */
 const NUMBER = /^[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$/;
 
-/** The value of a row in a column. Null and absent are empty; objects and arrays are compact JSON. */
+/**
+ * The value of a row in a column. Null and absent are empty; objects and arrays are compact JSON.
+ */
 function cellOf(row: Exact, { paths }: Column, redactor: Redactor): Cell {
   for (const path of paths) {
     const found = path.reduce<Exact | undefined>((at, key) => at && member(at, key), row);

@@ -27,7 +27,7 @@ const PATH_CHARACTERS = 200;
  * hashing.
  */
 const FEW_KEYS = 8;
-/** So many keys of an object are expected again in the next one. */
+/** Number of keys remembered from one object to predict the next. */
 const REMEMBERED_KEYS = 64;
 
 /** Why a text is not acceptable JSON. The message is ours and quotes nothing; `found` does. */

@@ -111,7 +111,7 @@ export class Governance {
     return mine;
   }
 
-  /** Gives one review. Throws as pendingReview. */
+  /** Records one review. Throws as pendingReview. */
   decide(request: VaultRequest, userId: string, decision: Decision, at = this.#clock()): void {
     const review = this.pendingReview(request, userId);
     review.status = decision === "APPROVE" ? "APPROVED" : "REJECTED";

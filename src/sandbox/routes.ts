@@ -47,8 +47,8 @@ interface Shape {
 }
 
 /**
- * Gives the document of a 200, for an authenticated caller (`handle`) or without a bearer (`open`:
- * the calls that open a session).
+ * Returns the document of a 200, for an authenticated caller (`handle`) or without a bearer
+ * (`open`: the calls that open a session).
  */
 export type Route = Shape &
   (

@@ -4,7 +4,7 @@
  */
 import { type Json, JsonNumber, type JsonObject } from "./json.ts";
 
-/** Gives a sentence for each fault; none means that the value, made plain, is a T. */
+/** Returns a sentence for each fault; none means that the value, made plain, is a T. */
 export interface Check<T = unknown> {
   (value: Json, at: string): string[];
   /** The value without the names that the check does not know. Absent: it has no names. */

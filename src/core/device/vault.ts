@@ -25,7 +25,7 @@ export class Vault {
     );
   }
 
-  /** Asks the person to log in. Gives the bytes for the server. */
+  /** Asks the person to log in. Returns the bytes for the server. */
   async authenticate(login: apdu.LoginChallenge): Promise<Uint8Array> {
     const { data } = await this.send("authenticate", apdu.authenticate(login), true);
     return apdu.readAuthentication(data);

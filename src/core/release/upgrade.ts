@@ -162,8 +162,9 @@ async function replace(version: string, target: string, installation: Installati
 }
 
 /**
- * Gives the new file owner, group and mode of the old one, so that an upgrade by root neither makes
- * a user's program root's nor takes it from a group. Throws UPGRADE_FAILED when this user may not.
+ * Copies owner, group and mode of the old file to the new one, so that an upgrade by root neither
+ * makes a user's program root's nor takes it from a group. Throws UPGRADE_FAILED when this user may
+ * not.
  */
 async function dress(path: string, { uid, gid, mode }: Stats): Promise<void> {
   const made = await guardFiles(lstat(path), path);

@@ -23,8 +23,8 @@ export function readCoinRequest(document: Exact): Exact {
 }
 
 /**
- * Gives the request itself, out of its envelope if it has one. Throws INVALID_REQUEST_DATA without
- * a usable `type` (C04), and for members beside a wrapped request: they would be sent, too.
+ * Returns the request itself, out of its envelope if it has one. Throws INVALID_REQUEST_DATA
+ * without a usable `type` (C04), and for members beside a wrapped request: they would be sent, too.
  */
 export function readNewRequest(document: Exact): Exact {
   const inner = member(document, "request");

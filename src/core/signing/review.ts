@@ -292,7 +292,7 @@ function reopen(leaves: readonly Field[], found: Findings): void {
 }
 
 /**
- * The accounts' own names against each `account_name`: all must be it. Gives what stays open: a
+ * The accounts' own names against each `account_name`: all must be it. Returns what stays open: a
  * challenge that does not say which account it means.
  */
 function checkAccount(

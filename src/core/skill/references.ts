@@ -1,4 +1,7 @@
-/** Generated: the skill's reference files as text, by name. Run `npm run generate` when a group of commands comes or goes. */
+/**
+ * Generated: the skill's reference files as text, by name. Run `npm run generate` when a group of
+ * commands comes or goes.
+ */
 import accounts from "../../../skill/references/accounts.md" with { type: "text" };
 import assets from "../../../skill/references/assets.md" with { type: "text" };
 import audit from "../../../skill/references/audit.md" with { type: "text" };

@@ -183,7 +183,7 @@ export class Chain {
 
   /**
    * From the head to the true end of the log: a process that was killed between line and head left
-   * the head behind. Gives the head of the last line.
+   * the head behind. Returns the head of the last line.
    */
   private recover(from: Head, level: LineDraft["level"]): Head {
     let head = from;

@@ -1,7 +1,7 @@
 /**
- * A copy of the journal at one of its lines, so that a write reads what came after and not the whole
- * journal. The journal's next line is `checkpoint` and holds the copy's SHA-256: a copy that is not
- * the one is not used, and then the journal is read from its beginning.
+ * A copy of the journal at one of its lines, so that a write reads what came after and not the
+ * whole journal. The journal's next line is `checkpoint` and holds the copy's SHA-256: a copy that
+ * is not the one is not used, and then the journal is read from its beginning.
  */
 import { createHash } from "node:crypto";
 import { closeSync, constants, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";

@@ -53,7 +53,7 @@ const SHORTEST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 400;
 /** A holder that looks stale gets this long to show that it is the clock that jumped. */
 const CONFIRM_MS = 5_000;
-/** So many times older than stale needs no confirmation. */
+/** A lock that is this number of times older than stale needs no confirmation. */
 const LONG_GONE = 10;
 
 /** What a lock file says. */
