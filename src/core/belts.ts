@@ -77,8 +77,9 @@ async function openIntent(
   const now = host.now();
   const likeness = likenessOfIntent(intent);
   const again = intent.kind === "create" ? intent.again : undefined;
-  if (likeness !== undefined) {
-    const suspect = suspectOf(journal, likeness, again, now);
+  if (likeness !== undefined && intent.session !== undefined) {
+    const { user } = placeOf(intent.session);
+    const suspect = suspectOf(journal, { likeness, user }, again, now);
     if (suspect !== undefined) throw await duplicate(host, suspect, intent, now);
     if (again !== undefined) decision?.requireAgain();
   }

@@ -2,7 +2,9 @@
 import { expect, test } from "bun:test";
 import { chmod, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Intent } from "../../src/core/acts.ts";
 import { likenessOf } from "../../src/core/signing/likeness.ts";
+import type { Session } from "../../src/core/state/session.ts";
 import { CliError } from "../../src/errors.ts";
 import { Exact } from "../../src/io/json.ts";
 import {
@@ -10,6 +12,7 @@ import {
   failing as failureOf,
   openActs as open,
   payment,
+  SESSION,
 } from "../support/acts.ts";
 
 const unknown = () => Promise.reject(new CliError("OUTCOME_UNKNOWN", { message: "Lost." }));
@@ -128,6 +131,25 @@ test("B4 a like request is refused while the first is open; its key is in the fa
   );
 });
 
+test("B4 a login that could not name its user does not hide the record of one that could", async () => {
+  for (const [first, second, isSuspected] of [
+    [undefined, { id: "operator" }, true],
+    [{ id: "operator" }, undefined, true],
+    [{ id: "operator" }, { id: "another" }, false],
+  ] as const) {
+    const { acts } = open();
+    const as = (user: Session["user"]) => ({
+      ...create(payment("1")),
+      session: { ...SESSION, user },
+    });
+    await failureOf(acts.perform(as(first) as Intent, unknown));
+    const again = await acts
+      .perform(as(second) as Intent, async () => "R2")
+      .catch(({ code }) => code);
+    expect(again).toBe(isSuspected ? "DUPLICATE_SUSPECTED" : "R2");
+  }
+});
+
 test("B6 a definite refusal, and ten minutes after a success, make --again needless", async () => {
   let now = Date.now();
   const { acts } = open({ now: () => now });
@@ -150,6 +172,10 @@ test.each([
   ["the spelling", '{"type":"T","data":{"max_fees":"1","amount":"2"}}'],
   ["the note", '{"type":"T","data":{"maxFees":"1","amount":"2"},"note":{"title":"b"}}'],
   ["the envelope", `{"request":${PLAIN}}`],
+  ["whether digits have quotes", '{"type":"T","data":{"maxFees":"1","amount":2}}'],
+  ["leading zeros", '{"type":"T","data":{"maxFees":"1","amount":"02"}}'],
+  ["null", '{"type":"T","data":{"maxFees":"1","amount":"2","tag":null}}'],
+  ["a new estimate of the fee", '{"type":"T","data":{"maxFees":"9","amount":"2"}}'],
   ["an escape", '{"type":"T","data":{"maxFees":"1","amount":"\\u0032"}}'],
 ])("B5 likeness ignores %s", (_, text) => {
   expect(like(text)).toBe(like(PLAIN));
@@ -157,11 +183,23 @@ test.each([
 
 test.each([
   ["a value", '{"type":"T","data":{"maxFees":"1","amount":"3"}}'],
-  ["the kind of a value", '{"type":"T","data":{"maxFees":"1","amount":2}}'],
+  ["the kind of a value", '{"type":"T","data":{"maxFees":"1","amount":["2"]}}'],
+  ["a fraction", '{"type":"T","data":{"maxFees":"1","amount":2.0}}'],
   ["a further member", '{"type":"T","data":{"maxFees":"1","amount":"2","x":1}}'],
   ["a note inside the data", '{"type":"T","data":{"maxFees":"1","amount":"2","note":"x"}}'],
 ])("B5 likeness does not ignore %s", (_, text) => {
   expect(like(text)).not.toBe(like(PLAIN));
+});
+
+test("B5 a payment that is written anew is like the first: case of an address, what the account says", () => {
+  const of = (transaction: object, data: object = { account_id: "A" }) =>
+    like(JSON.stringify({ type: "T", data: { ...data, transaction } }));
+  const plain = of({ recipient: "0xB550388547691A526190D60C30C2F9E2AF03FF3D" });
+  expect(of({ recipient: "0xb550388547691a526190d60C30C2f9E2af03fF3D" })).toBe(plain);
+  const named = { account_name: "Main", currency: "ethereum" };
+  expect(of({ recipient: "0xb550388547691a526190d60C30C2f9E2af03fF3D", ...named })).toBe(plain);
+  // Without the account's id they are all that says where it is paid from.
+  expect(of(named, {})).not.toBe(of({ ...named, currency: "polygon" }, {}));
 });
 
 test("B5 number tokens count as written, and so does the place", () => {

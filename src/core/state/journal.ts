@@ -212,17 +212,26 @@ export class Journal {
 /** A request that was done this long ago may be the one whose answer the caller lost. */
 export const RECENT_MS = 10 * 60 * 1000;
 
+/** What two creates are alike by. `user` is empty where the session does not tell. */
+export interface Alike {
+  readonly likeness: string;
+  readonly user: string;
+}
+
 /**
  * The newest record that a new request of this likeness would repeat, unless `again` names it;
- * undefined when there is none. Throws INVALID_ARGUMENT when `again` names no like record.
+ * undefined when there is none. A user that one of both does not know may be the other's. Throws
+ * INVALID_ARGUMENT when `again` names no like record.
  */
 export function suspectOf(
   journal: Journal,
-  likeness: string,
+  { likeness, user }: Alike,
   again: string | undefined,
   now: number,
 ): Entry | undefined {
-  const alike = journal.alike(likeness);
+  const alike = journal
+    .alike(likeness)
+    .filter((entry) => user === "" || entry.user === "" || entry.user === user);
   if (again !== undefined && !alike.some(({ key }) => key === again)) {
     throw new CliError("INVALID_ARGUMENT", {
       message: "--again does not name a record of a request like this one.",
