@@ -302,6 +302,29 @@ export const ERRORS = {
   DEVICE_NOT_A_REVIEWER: fail(3, "The user of this device may not approve the request now."),
   DEVICE_LOGIN_UNSUPPORTED: fail(1, "This server offers no device login; use 'login api'."),
 
+  // Guard
+  GUARD_BYPASS: fail(
+    2,
+    "Have a person remove the credentials from this environment: with a guard, the guard alone holds them.",
+  ),
+  GUARD_UNREACHABLE: again(
+    1,
+    "Nothing was sent. Have a person check that the guard runs and that this user may open its socket.",
+  ),
+  GUARD_INCOMPATIBLE: fail(
+    1,
+    "Have a person install the same version for the agent and the guard.",
+  ),
+  GUARD_INSECURE: fail(
+    2,
+    "Have a person make the guard's socket and its folders belong to root or the guard's user alone.",
+  ),
+  GUARD_DENIED: fail(3, "Have a person add this user with --allowUid where the guard is started."),
+  GUARD_NOT_ADOPTED: fail(
+    2,
+    "Have a person run 'guard adopt --reason' as the guard's user while the guard is stopped.",
+  ),
+
   // Version, files, the program itself
   VERSION_OUTDATED: fail(
     1,

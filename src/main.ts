@@ -58,6 +58,8 @@ const interrupt = new AbortController();
 let releaseLocks = (): void => undefined;
 let endedBy: EndingSignal | undefined;
 let endsAtOnce = false;
+/** A service that was told to end has done what it was to do. */
+let isService = false;
 
 /** The first signal lets the run clean up; a second one ends it at once. */
 function onSignal(signal: EndingSignal): void {
@@ -132,6 +134,7 @@ async function main(): Promise<void> {
     platform: process.platform,
     home: await homeFolder(process.env),
     uid: process.getuid?.(),
+    groups: () => process.getgroups?.() ?? [],
     pid: process.pid,
     executable: process.execPath,
     hostname: hostname(),
@@ -146,9 +149,12 @@ async function main(): Promise<void> {
     endAtOnce() {
       endsAtOnce = true;
     },
+    endAsService() {
+      isService = true;
+    },
   };
   process.exitCode = await run(process.argv.slice(2), context);
-  if (endedBy !== undefined) dieBy(endedBy);
+  if (endedBy !== undefined && !isService) dieBy(endedBy);
   if (endsAtOnce) process.exit();
   // What the runtime may still hold open must not outlive a signal.
   for (const signal of SIGNAL_NAMES) process.removeListener(signal, onSignal);

@@ -7,13 +7,15 @@ export class List implements StreamedList {
 }
 
 /**
- * A document of made-up values that is printed while something goes on until it is stopped
- * (`sandbox start`).
+ * A document without secrets of anybody's that is printed while something goes on until it is
+ * stopped (`sandbox start`, `guard serve`).
  */
 export class Serving {
   constructor(
     readonly document: unknown,
     readonly ended: Promise<void>,
+    /** A service ends with exit 0 when it is told to end. */
+    readonly isService = false,
   ) {}
 }
 

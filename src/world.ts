@@ -16,6 +16,8 @@ export interface Context {
   readonly platform: string;
   readonly home: string | undefined;
   readonly uid: number | undefined;
+  /** Numbers of all groups of this user; absent where the system has none. */
+  groups?(): readonly number[];
   readonly pid: number;
   /** The file that runs: the standalone executable, or the runtime. */
   readonly executable: string;
@@ -30,4 +32,6 @@ export interface Context {
   silence?(): void;
   /** Asks for the process to end as soon as the run does, whatever a runtime still holds open. */
   endAtOnce?(): void;
+  /** From here on a signal ends the program with exit 0, once its run is over (a service). */
+  endAsService?(): void;
 }

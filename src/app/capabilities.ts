@@ -19,11 +19,15 @@ import { inspectVersion } from "../core/release/gate.ts";
 import type { ExaminationHost } from "../core/signing/authorise.ts";
 import type { KeyHolder, Keyring } from "../core/signing/keyring.ts";
 import type { Target } from "../core/skill/targets.ts";
+import type { Level } from "../core/state/audit.ts";
 import type { Books } from "../core/state/books.ts";
 import type { StateFolder } from "../core/state/folder.ts";
 import type { Records } from "../core/state/records.ts";
 import type { Session } from "../core/state/session.ts";
+import type { AuditReader } from "../core/state/trail.ts";
 import { CliError, ERRORS, type ErrorCode } from "../errors.ts";
+import type { AdoptOptions } from "../guard/adopt.ts";
+import type { ServeOptions } from "../guard/serve.ts";
 import { writeNewFile } from "../io/files.ts";
 import { errnoOf } from "../io/ioerror.ts";
 import { Exact } from "../io/json.ts";
@@ -71,6 +75,11 @@ const COMMON_CODES = {
     ...(["INVALID_RESPONSE", "RESPONSE_TOO_LARGE", "PAYLOAD_TOO_LARGE"] as const),
   ],
   policy: ["POLICY_DENIED", "POLICY_INVALID", "POLICY_INSECURE"],
+  /** Of a command that goes through a guard. */
+  guard: [
+    ...(["GUARD_BYPASS", "GUARD_UNREACHABLE", "GUARD_INCOMPATIBLE", "GUARD_INSECURE"] as const),
+    "GUARD_DENIED",
+  ],
   logs: ["AUDIT_UNAVAILABLE", "AUDIT_BROKEN", "LOCK_TIMEOUT", "CONFIG_CONFLICT"],
   /** A secret may come from a program. */
   secret: ["MISSING_CREDENTIALS", "SECRET_COMMAND_FAILED"],
@@ -95,7 +104,7 @@ interface Row {
   make(run: Run): unknown;
 }
 
-const CALLS = ["state", "settings", "secret", "session", "network"] as const;
+const CALLS = ["state", "settings", "secret", "session", "network", "guard"] as const;
 const LOGIN = ["state", "settings", "secret", "network"] as const;
 const LOGIN_CODES = ["SESSION_MISMATCH", "NOT_SUPPORTED"] as const;
 
@@ -280,17 +289,19 @@ const CAPABILITIES = {
   /** The audit trail for those who read it. */
   trail: {
     common: ["logs"],
-    make: async ({ books, state, context }) => {
+    make: async ({ books, state, context }): Promise<AuditReader> => {
       const { Trail } = await import("../core/state/trail.ts");
       return new Trail(await books(), state().path, context.now);
     },
   },
+  /** The audit trail as text. */
+  exportTrail: { make: async () => (await import("../core/state/trail.ts")).exported },
   /** What was sent and signed by this user. */
   journal: {
     common: ["logs"],
-    make: async ({ books, context }) => {
-      const [{ ownEntries }, own] = await Promise.all([import("../core/belts.ts"), books()]);
-      return { entries: () => ownEntries(own.read(), context.uid) };
+    make: async (run) => {
+      const [{ journalRows }, own] = await Promise.all([import("../core/belts.ts"), run.books()]);
+      return { rows: async () => journalRows(own.read(), whoseOf(run)) };
     },
   },
   /** Finds out what became of what was sent. */
@@ -299,11 +310,11 @@ const CAPABILITIES = {
     common: [...CALLS, "logs"],
     make: async (run) => {
       const { createReader } = await import("../core/api/api.ts");
-      const { uid, now } = run.context;
+      const { now } = run.context;
       const host = { books: await run.books(), reader: createReader(run.access()) };
       return async (key: string | undefined) =>
         (await import("../core/reconcile.ts")).reconcile(
-          { ...host, clock: run.apiClock, uid, now },
+          { ...host, clock: run.apiClock, uid: whoseOf(run), now },
           key,
         );
     },
@@ -313,8 +324,8 @@ const CAPABILITIES = {
   verifyNotification: {
     make: async () => (await import("../core/notifications/signature.ts")).verifyNotification,
   },
-  /** Level of protection: `none` or `advisory`. */
-  level: { make: ({ config }) => levelOf(config.plain("POLICY_FILE")) },
+  /** Level of protection; `enforced` only behind a guard. */
+  level: { make: ({ config }): Level => levelOf(config.plain("POLICY_FILE")) },
   log: { make: ({ log }) => log },
   clock: {
     make: ({ runtime: { now, sleep, stop } }) => ({ now, sleep, stop }),
@@ -332,6 +343,25 @@ const CAPABILITIES = {
   },
   completion: { make: async () => (await import("../cli/shells.ts")).SHELLS },
   skills: { make: ({ context }) => skillsOf(context.home) },
+  /** How well this process is bound, and by which points. */
+  protection: {
+    common: ["guard"],
+    make: (run) => async () => (await import("./behind.ts")).protectionOf(run),
+  },
+  /** The guard itself: serves until stopped, or accepts the state that is there. */
+  guard: {
+    codes: [
+      ...(["GUARD_INSECURE", "GUARD_NOT_ADOPTED", "POLICY_INVALID", "POLICY_INSECURE"] as const),
+      ...(["NOT_SUPPORTED", "LOCK_TIMEOUT", "AUDIT_BROKEN", "AUDIT_UNAVAILABLE"] as const),
+      ...(["IO_ERROR", "CONFIG_CONFLICT"] as const),
+    ],
+    make: (run) => ({
+      serve: async (options: ServeOptions) =>
+        (await import("../guard/serve.ts")).serve(options, run),
+      adopt: async (options: AdoptOptions) =>
+        (await import("../guard/adopt.ts")).adopt(options, run),
+    }),
+  },
   /** Looks at everything that a command will need. */
   diagnosis: { make: (run) => (scope: Scope) => diagnose(run, scope) },
   /** What settles the assumptions about the API (docs/limits.md); sends reads only. */
@@ -365,14 +395,37 @@ export const FACTS: Facts = {
   errors: COMMON_CODES,
 };
 
-/** Makes what a command needs, in that order. */
+/** What a process behind a guard makes for itself, and what the guard does for it. */
+const BEHIND_A_GUARD: { readonly [K in keyof Rows]?: "own" | "remote" } = {
+  ...{ sessions: "own", noteLogout: "own", catalogue: "own", payments: "own", meaning: "own" },
+  ...{ approval: "own", config: "own", verifyNotification: "own", log: "own", clock: "own" },
+  ...{ files: "own", registry: "own", facts: "own", toJsonSchema: "own", completion: "own" },
+  ...{ skills: "own", upgrades: "own", sandbox: "own", exportTrail: "own", protection: "own" },
+  ...{ reader: "remote", draft: "remote", reviews: "remote", creations: "remote" },
+  ...{ dryRuns: "remote", examination: "remote", authority: "remote", policies: "remote" },
+  ...{ trail: "remote", journal: "remote", reconciliation: "remote", level: "remote" },
+  diagnosis: "remote",
+};
+
+/** Makes what a command needs, in that order. Throws NOT_SUPPORTED for what a guard never does. */
 export async function provide(
   needs: readonly string[],
   run: Run,
 ): Promise<Readonly<Record<string, unknown>>> {
   const made: Record<string, unknown> = {};
   const rows: Readonly<Record<string, Row>> = CAPABILITIES;
-  for (const need of needs) made[need] = await rows[need]?.make(run);
+  if (run.guard === undefined) {
+    for (const need of needs) made[need] = await rows[need]?.make(run);
+    return made;
+  }
+  const places: Readonly<Record<string, "own" | "remote" | undefined>> = BEHIND_A_GUARD;
+  if (needs.some((need) => places[need] === undefined))
+    throw (await import("../guard/remote.ts")).notThroughGuard(run.name);
+  const remote = needs.some((need) => places[need] === "remote")
+    ? await (await import("./behind.ts")).openBehind(run)
+    : {};
+  for (const need of needs)
+    made[need] = places[need] === "own" ? await rows[need]?.make(run) : await remote[need]?.();
   return made;
 }
 
@@ -406,7 +459,12 @@ async function creationsOf(run: Run) {
   const { createCreations } = await import("../core/creations.ts");
   const { createApi } = await import("../core/api/api.ts");
   const api = createApi(run.access(), await run.acts());
-  return createCreations({ ...(await creatingOf(run)), api, records: await recordsOf(run) });
+  const { service } = run;
+  const told = service && {
+    notAsSent: (session: Session, key: string) => service.notAsSent(session, key),
+  };
+  const creating = await creatingOf(run);
+  return createCreations({ ...creating, api, records: await recordsOf(run), ...told });
 }
 
 async function dryRunsOf(run: Run) {
@@ -436,7 +494,9 @@ async function examinedBy(run: Run, reader: Reader): Promise<ExaminationHost> {
     const { summaryOfChallenge } = await import("../core/meaning/meaning.ts");
     return summaryOfChallenge(document, mayRead ? reader : undefined);
   };
-  return { reader, records, sessions: run.sessions(), log: run.log, publicKey, summaryOf };
+  const onlyNarrows = run.service !== undefined;
+  const { log } = run;
+  return { reader, records, sessions: run.sessions(), log, onlyNarrows, publicKey, summaryOf };
 }
 
 async function keyringOf(run: Run): Promise<Keyring> {
@@ -446,7 +506,7 @@ async function keyringOf(run: Run): Promise<Keyring> {
 
 /** What writes and signatures of a run pass; its stages are made with the first of them. */
 export async function openActs(
-  { name, deeds, context, log, config, oversight }: Occasion,
+  { name, deeds, context, log, config, oversight, service }: Occasion,
   books: () => Promise<Books>,
   api: ActsPlace,
 ): Promise<Acts> {
@@ -463,13 +523,29 @@ export async function openActs(
     const own = await books();
     const policy = createPolicy({
       isReadOnly: config.readOnly,
-      policies: () => loadPolicies(config.plain("POLICY_FILE"), uid),
+      policies: () => inForce(loadPolicies(config.plain("POLICY_FILE"), uid), service),
       isStopped: () => isStopped(),
       ...{ reader: createReader(api.access()), clock: api.clock, books: own },
     });
-    return createStages({ books: own, policy, log, uid, now });
+    if (service === undefined) return createStages({ books: own, policy, log, uid, now });
+    const { agent, keepsDenial } = service;
+    const theirs = { uid: agent.uid, agent, keepsDenial: () => keepsDenial() };
+    return service.around(createStages({ books: own, policy, log, now, ...theirs }));
   };
   return new Acts({ command: name, deeds, stages, ...overseen(oversight, api) });
+}
+
+/** A guard never acts without a policy. Throws POLICY_INVALID. */
+export function inForce<P>(policies: readonly P[], service: unknown): readonly P[] {
+  if (service === undefined || policies.length > 0) return policies;
+  throw new CliError("POLICY_INVALID", {
+    message: "No policy file applies, and a guard does nothing without one.",
+  });
+}
+
+/** Whose journal entries these are: the own user's, or those of a guard's client. */
+function whoseOf({ service, context }: Run): number | undefined {
+  return service === undefined ? context.uid : service.agent.uid;
 }
 
 /** The login, once it is a line of the audit trail; one that cannot be written changes nothing. */
@@ -521,7 +597,11 @@ function policiesOf(
 }
 
 /** Journal and audit trail of the state folder. */
-export async function openBooks({ context, config }: Occasion, state: StateFolder): Promise<Books> {
+export async function openBooks(
+  { context, config }: Pick<Occasion, "context" | "config">,
+  state: StateFolder,
+  level: () => Level = () => levelOf(config.plain("POLICY_FILE")),
+): Promise<Books> {
   const { Books } = await import("../core/state/books.ts");
   if (config.auditDetail === "off" && existsSync(SYSTEM_POLICY)) {
     throw new CliError("CONFIG_CONFLICT", {
@@ -533,7 +613,7 @@ export async function openBooks({ context, config }: Occasion, state: StateFolde
   const { uid, pid, now, executable: exe } = context;
   return new Books({
     ...{ state, now, detail: config.auditDetail, version: VERSION, agent: { uid, pid, exe } },
-    level: () => levelOf(config.plain("POLICY_FILE")),
+    level,
   });
 }
 

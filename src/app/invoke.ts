@@ -6,13 +6,14 @@
 import type { InputReader } from "../cli/argument.ts";
 import type { Command, Group } from "../cli/command.ts";
 import { changes } from "../cli/effect.ts";
-import type { Acts, Deed, Intent } from "../core/acts.ts";
+import type { Acts, Deed, Intent, Stages } from "../core/acts.ts";
 import type { Access } from "../core/api/access.ts";
 import { ApiClock } from "../core/api/clock.ts";
 import { Config, stateDirectory } from "../core/auth/config.ts";
 import type { ProgramHost } from "../core/auth/program.ts";
 import type { Summary } from "../core/meaning/summary.ts";
 import type { KeyHolder } from "../core/signing/keyring.ts";
+import type { Agent } from "../core/state/audit.ts";
 import type { Books } from "../core/state/books.ts";
 import { StateFolder } from "../core/state/folder.ts";
 import { type Session, SessionStore } from "../core/state/session.ts";
@@ -43,6 +44,8 @@ export interface Occasion {
   readonly interrupt?: AbortSignal;
   /** What a caller that is not a command line wants to know and decide. */
   readonly oversight?: Oversight;
+  /** The guard that carries this run out for a client; absent in a client's own process. */
+  readonly service?: Service;
 }
 
 /** How somebody beside the command watches over one run. */
@@ -66,8 +69,24 @@ export interface Question {
   patiently<T>(work: () => Promise<T>): Promise<T>;
 }
 
+/** What all runs of one guard share, and whose this one is. */
+export interface Service {
+  /** The client, as the kernel names it. */
+  readonly agent: Agent;
+  readonly clock: ApiClock;
+  readonly books: Books;
+  /** Sessions that the guard opens by itself. */
+  sessions(access: Omit<Access, "sessions">, state: StateFolder): SessionStore;
+  /** Stands around what each act passes. */
+  around(stages: Stages): Stages;
+  /** Whether a refusal gets a line of its own. */
+  keepsDenial(): boolean;
+  /** Told that the server shows a new request otherwise than it was sent. */
+  notAsSent(session: Session, key: string): Promise<void>;
+}
+
 /** The settings of a run; the redactor knows each secret of the environment from here on. */
-export function openConfig(context: Context, redactor: Redactor): Config {
+export function openConfig(context: Context, redactor: Pick<Redactor, "learn">): Config {
   return new Config({
     env: context.env,
     uid: context.uid,
@@ -79,6 +98,8 @@ export function openConfig(context: Context, redactor: Redactor): Config {
 /** One run of one command; what several capabilities need is made once in it. */
 export interface Run extends Occasion {
   readonly deadline: Deadline;
+  /** Path of the guard's socket that this run goes through, if any. */
+  readonly guard: string | undefined;
   readonly runtime: Runtime;
   /** Reads `@file` and `-` of arguments. */
   readonly input: InputReader;
@@ -108,7 +129,8 @@ export function openRun(occasion: Occasion): Run {
   const patiently = <T>(work: () => Promise<T>) => deadline.pausedDuring(work);
   const userAgent = `${PROGRAM}/${VERSION}`;
   const proxyOf = (url: URL) => config.proxyOf(url);
-  const apiClock = new ApiClock(now, () => performance.now());
+  const { service } = occasion;
+  const apiClock = service?.clock ?? new ApiClock(now, () => performance.now());
   const runtime = {
     now,
     sleep,
@@ -123,14 +145,16 @@ export function openRun(occasion: Occasion): Run {
   };
   const state = once(() => openState(context, runtime));
   const sessions = once(
-    () => new SessionStore(state(), runtime, (one) => occasion.oversight?.accepts(one)),
+    () =>
+      service?.sessions({ runtime, config }, state()) ??
+      new SessionStore(state(), runtime, (one) => occasion.oversight?.accepts(one)),
   );
   const access = once(() => {
     config.checkProxies();
     return { runtime, config, sessions: sessions() };
   });
   const input = openInput(context, config, runtime);
-  const books = once(() => openBooks(occasion, state()));
+  const books = once(async () => service?.books ?? openBooks(occasion, state()));
   const acts = once(() => openActs(occasion, books, { access, clock: apiClock, state }));
   const program: ProgramHost = { uid: context.uid, runtime };
   config.runtime = runtime;
@@ -142,7 +166,8 @@ export function openRun(occasion: Occasion): Run {
     return secretFrom(withEnvironment(parseProgram(text, field), environment), field, program);
   };
   const key = once(() => openKey({ config, redactor, program }));
-  const made = { deadline, runtime, input, program };
+  const guard = service === undefined ? config.plain("GUARD") : undefined;
+  const made = { deadline, guard, runtime, input, program };
   return { ...occasion, ...made, apiClock, state, sessions, access, books, acts, key };
 }
 
@@ -222,7 +247,8 @@ export async function invoke(asked: Asked, run: Run): Promise<unknown> {
   run.deadline.limitTo(asked.timeoutMs);
   const values = await asked.values(run.input);
   if (hasOwnTime(command)) run.deadline.limitTo(ownTimeMs(values));
-  if (!command.ungated) await passGate(run);
+  // The guard looks for newer versions, and only reports them.
+  if (!command.ungated && run.guard === undefined) await passGate(run);
   const acting = values.dryRun === true && command.dryRun !== undefined ? command.dryRun : command;
   const capabilities = await provide(acting.needs, run);
   return await acting.run(capabilities as never, values as never);

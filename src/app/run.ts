@@ -143,6 +143,7 @@ async function deliver(
     return 0;
   }
   if (result instanceof Serving) {
+    if (result.isService) context.endAsService?.();
     await parts.output.emitMadeUp(result.document);
     await result.ended;
     return 0;

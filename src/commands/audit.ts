@@ -35,10 +35,10 @@ const list = command({
   fields: "results",
   columns: ["seq", "time", "event", "key", "command", "level"],
   examples: [{ line: "audit list --limit 20", means: "The newest twenty lines" }],
-  run: ({ trail }, { limit = Number.POSITIVE_INFINITY, key }) => {
+  run: async ({ trail }, { limit = Number.POSITIVE_INFINITY, key }) => {
     const results: Exact[] = [];
     let total = 0;
-    trail.lines((line) => {
+    await trail.lines((line) => {
       if (key !== undefined && !line.text.includes(`"key":"${key}"`)) return;
       total += 1;
       results.push(line);
@@ -72,8 +72,8 @@ const verify = command({
   fails: ["INVALID_PATH"],
   ungated: true,
   examples: [{ line: "audit verify", means: "The trail of this state folder" }],
-  run: ({ trail }, { file, against }) => {
-    const { lines, gaps, missing, complete } = trail.verify({ files: file, against });
+  run: async ({ trail }, { file, against }) => {
+    const { lines, gaps, missing, complete } = await trail.verify({ files: file, against });
     return { valid: true, lines, gaps, missing, complete };
   },
 });
@@ -94,11 +94,11 @@ const anchor = command({
 const export_ = command({
   summary: "Print the audit trail as lines of JSON or as CSV.",
   effect: "local",
-  needs: ["trail"],
+  needs: ["trail", "exportTrail"],
   args: { as: required(oneOf("Form of the lines.", ["ndjson", "csv"])) },
   ungated: true,
   examples: [{ line: "audit export --as csv", means: "A table for a spreadsheet" }],
-  run: ({ trail }, args) => new Text(trail.exported(args.as)),
+  run: async ({ trail, exportTrail }, args) => new Text(await exportTrail(trail, args.as)),
 });
 
 const restart = command({

@@ -29,6 +29,7 @@ const LOADERS: Readonly<Record<string, Loader>> = {
   skill: async () => (await import("./skill.ts")).skill,
   audit: async () => (await import("./audit.ts")).audit,
   policy: async () => (await import("./policy.ts")).policy,
+  guard: async () => (await import("./guard.ts")).guard,
   schema: async () => (await import("./schema.ts")).schema,
   completion: async () => (await import("./completion.ts")).completion,
   doctor: async () => (await import("./doctor.ts")).doctor,

@@ -17,7 +17,7 @@ export const whoami = command({
     v.looseObject({
       session: Session(),
       user: v.nullable(User()),
-      level: v.picklist(["none", "advisory"]),
+      level: v.picklist(["none", "advisory", "enforced"]),
       subject: v.optional(v.string()),
     }),
   fields: "object",

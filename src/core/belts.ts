@@ -9,7 +9,7 @@ import type { Log } from "../io/log.ts";
 import type { Intent, Outcome, Stages } from "./acts.ts";
 import type { Decision, PolicyStage } from "./policy/stage.ts";
 import { bareRequest, likenessOf, type Place } from "./signing/likeness.ts";
-import type { AuditFacts } from "./state/audit.ts";
+import type { Agent, AuditFacts } from "./state/audit.ts";
 import type { Books, Pages } from "./state/books.ts";
 import { type Entry, type IntentFacts, type Journal, newKey, suspectOf } from "./state/journal.ts";
 import type { Session } from "./state/session.ts";
@@ -20,6 +20,10 @@ export interface BeltsHost {
   readonly log: Log;
   /** Whose acts these are: the own user, or that of a guard's client. */
   readonly uid: number | undefined;
+  /** Who is named in the audit trail; absent: this process. */
+  readonly agent?: Agent | undefined;
+  /** Whether a refusal gets a line of its own; absent: each does. */
+  keepsDenial?(): boolean;
   now(): number;
 }
 
@@ -42,7 +46,7 @@ export function createStages(host: BeltsHost): Stages {
         try {
           return await openIntent(host, pages, intent, decision);
         } catch (cause) {
-          if (isDenial(cause)) pages.audit(denialOf(intent, cause));
+          if (isDenial(cause) && isKept(host)) pages.audit(denialOf(host, intent, cause));
           throw cause;
         }
       });
@@ -51,7 +55,7 @@ export function createStages(host: BeltsHost): Stages {
       if (key === undefined) return;
       try {
         await host.books.alone(
-          async (pages) => closeIntent(pages, intent, key, outcome),
+          async (pages) => closeIntent(host, pages, intent, key, outcome),
           "closing",
         );
         if (outcome.state === "refused") await host.books.dropBody(key);
@@ -94,7 +98,13 @@ async function openIntent(
     debit,
     clock: decision?.clock,
   };
-  pages.open(facts, { ...auditFacts(intent), event: "intent", key, debit, ...decided(decision) });
+  pages.open(facts, {
+    ...auditFacts(host, intent),
+    event: "intent",
+    key,
+    debit,
+    ...decided(decision),
+  });
   return key;
 }
 
@@ -103,14 +113,20 @@ function decided(decision: Decision | undefined): Pick<AuditFacts, "decision"> {
   return { decision: { rules: decision.rules, policySha256: decision.policySha256 } };
 }
 
-function closeIntent(pages: Pages, intent: Intent, key: string, outcome: Outcome): void {
+function closeIntent(
+  host: BeltsHost,
+  pages: Pages,
+  intent: Intent,
+  key: string,
+  outcome: Outcome,
+): void {
   const { state } = outcome;
   const error = outcome.state === "done" ? undefined : outcome.error;
   const requestId = outcome.state === "done" ? outcome.requestId : undefined;
   const isRefused = state === "refused";
   const code = error?.code ?? (state === "done" ? "OK" : "INTERNAL");
   const end = state === "unknown" ? "open" : state;
-  const audited = auditFacts(intent);
+  const audited = auditFacts(host, intent);
   const request = { ...audited.request, id: requestId ?? audited.request?.id };
   const status = error?.facts.httpStatus;
   pages.close(
@@ -136,7 +152,7 @@ function notePolicy({ policy }: BeltsHost, pages: Pages, command: string): void 
 
 /** Keeps a refusal. One that cannot be kept is still a refusal. */
 async function keepDenial(host: BeltsHost, intent: Intent, cause: unknown): Promise<void> {
-  if (!isDenial(cause)) return;
+  if (!isDenial(cause) || !isKept(host)) return;
   const { books, log } = host;
   try {
     await books.alone(async (pages) => {
@@ -144,7 +160,7 @@ async function keepDenial(host: BeltsHost, intent: Intent, cause: unknown): Prom
         notePolicy(host, pages, intent.command);
       } finally {
         // Also when the journal is broken.
-        pages.audit(denialOf(intent, cause));
+        pages.audit(denialOf(host, intent, cause));
       }
     });
   } catch {
@@ -164,11 +180,15 @@ function isDenial(cause: unknown): cause is CliError {
   return cause instanceof CliError && DENIALS.has(cause.code);
 }
 
-function denialOf(intent: Intent, { code, exit, facts }: CliError): AuditFacts {
+function isKept({ keepsDenial }: BeltsHost): boolean {
+  return keepsDenial === undefined || keepsDenial();
+}
+
+function denialOf(host: BeltsHost, intent: Intent, { code, exit, facts }: CliError): AuditFacts {
   const details = typeof facts.details === "object" ? facts.details : null;
   const field = details !== null && "field" in details ? String(details.field) : undefined;
   return {
-    ...auditFacts(intent),
+    ...auditFacts(host, intent),
     event: "denied",
     result: { code, exit },
     ...(field === undefined ? {} : { data: { field } }),
@@ -195,12 +215,13 @@ function intentFacts({ uid }: BeltsHost, intent: Intent, key: string): IntentFac
 
 const NOWHERE: Place = { origin: "", basePath: "", workspace: "", user: "" };
 
-function auditFacts(intent: Intent): Omit<AuditFacts, "event"> {
+function auditFacts({ agent }: BeltsHost, intent: Intent): Omit<AuditFacts, "event"> {
   const { kind, command, session, requestId, content } = intent;
   const body = kind === "sign" ? undefined : intent.body;
   return {
     command,
     session,
+    agent,
     request: { id: requestId, type: kind === "create" ? typeOf(body) : undefined },
     digests: { body: sha256(body), payload: content?.payloadSha256 },
   };
@@ -255,7 +276,19 @@ function noteOf(body: Exact | undefined): Exact | null {
   return (body && member(bareRequest(body), "note")) ?? null;
 }
 
-/** The entries that this peer may see. */
-export function ownEntries(journal: Journal, uid: number | undefined): Entry[] {
-  return [...journal.all()].filter((entry) => entry.uid === uid);
+/** An entry as its owner sees it. */
+export interface JournalRow {
+  readonly key: string;
+  readonly state: Entry["state"];
+  readonly id: string | undefined;
+  /** ISO 8601. */
+  readonly time: string;
+}
+
+/** The entries that this peer may see, the oldest first. */
+export function journalRows(journal: Journal, uid: number | undefined): JournalRow[] {
+  const own = [...journal.all()].filter((entry) => entry.uid === uid);
+  return own.map(({ key, state, requestId, time }) => {
+    return { key, state, id: requestId, time: new Date(time).toISOString() };
+  });
 }

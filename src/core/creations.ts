@@ -55,7 +55,7 @@ export interface CreationHost extends Common {
   readonly api: Api;
   readonly records: Records;
   /** Told what the server dropped or changed of a new request. */
-  notAsSent?(session: Session, request: Exact): Promise<void>;
+  notAsSent?(session: Session, key: string): Promise<void>;
 }
 
 export interface DryRunHost extends Common {
@@ -117,7 +117,7 @@ export function createCreations(host: CreationHost): Creations {
         log.warn("NOT_AS_SENT", sentenceOf(changed));
         const result = { code: "NOT_AS_SENT", notAsSent: changed.slice(0, MOST_CHANGES) };
         await books.note({ event: "outcome", key, command: COMMAND, session, result });
-        await host.notAsSent?.(session, request);
+        await host.notAsSent?.(session, key);
       }
       const created = requestIdOf(answer);
       if (created === undefined)

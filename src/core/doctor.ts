@@ -6,7 +6,7 @@
 import { CliError, ERRORS, type ErrorCode } from "../errors.ts";
 import { CHANNEL, VERSION } from "../version.ts";
 import type { Access } from "./api/access.ts";
-import { checkSession, createReader } from "./api/api.ts";
+import { createReader } from "./api/api.ts";
 import { Client } from "./api/client.ts";
 import { type ApiVersion, chooseVersion } from "./api/dialect.ts";
 import { doubt, remedy, spokenVersion } from "./api/version.ts";
@@ -21,7 +21,7 @@ import type { Verdict } from "./release/verdict.ts";
 import type { Inspection } from "./skill/install.ts";
 import { registeredKeys } from "./state/claims.ts";
 import type { StateFolder } from "./state/folder.ts";
-import { endpointOf, type Session, type SessionStore } from "./state/session.ts";
+import { checkSession, endpointOf, type Session, type SessionStore } from "./state/session.ts";
 
 export interface Finding {
   readonly check: string;

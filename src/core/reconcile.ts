@@ -263,6 +263,63 @@ async function taggedOnV1(
 
 const NOTHING = new Exact("[]");
 
+/** What `ownRequestsSince` needs; `from` is ms since 1970 by the API's clock. */
+interface Search {
+  readonly books: Books;
+  readonly reader: Reader;
+  readonly session: Session;
+  readonly from: number;
+}
+
+const MOST_OF_A_SEARCH = 10_000;
+
+/**
+ * Requests that this operator created since then and the journal lacks; undefined where the API does
+ * not say who is asking. A create whose outcome is unknown explains a request that asks for the same.
+ */
+export async function ownRequestsSince({
+  books,
+  reader,
+  session,
+  from,
+}: Search): Promise<
+  { readonly unknown: readonly Exact[]; readonly isComplete: boolean } | undefined
+> {
+  const createdBy = session.apiVersion === "v2" ? "me" : await ownNumber(reader, books, session);
+  if (createdBy === undefined) return undefined;
+  const parameters = { createdBy, fromDate: new Date(from).toISOString(), pageSize: 30 };
+  const walk = walkPages(
+    (position) => reader.read("requests.list", { ...parameters, ...position }),
+    "pages",
+    MOST_OF_A_SEARCH,
+  );
+  const seen: Exact[] = [];
+  let isComplete = false;
+  for (;;) {
+    const page = await walk.next();
+    if (page.done === true) {
+      isComplete = page.value.complete === true;
+      break;
+    }
+    seen.push(...page.value);
+  }
+  // Read after the list: a request of ours was in the journal before it was on the server.
+  const journal = books.read();
+  const known = new Set([...journal.all()].flatMap(({ requestId }) => requestId ?? []));
+  const open = [...journal.all()].filter(
+    ({ kind, state }) => kind === "create" && state === "open",
+  );
+  const bodies = await Promise.all(open.map(({ key }) => books.body(key)));
+  const unknown: Exact[] = [];
+  for (const request of seen) {
+    const id = member(request, "id");
+    if (id === undefined || known.has(String(value(id)))) continue;
+    const content = await contentOf(reader, session, request);
+    if (!bodies.some((body) => isEqual(body, content))) unknown.push(request);
+  }
+  return { unknown, isComplete };
+}
+
 /** V1 does not say who is asking: the first request that was created here does. */
 async function ownNumber(
   reader: Reader,

@@ -22,6 +22,7 @@ const NOT_RUN: readonly (readonly [words: RegExp, reason: string])[] = [
   [/^notifications/, "needs a webhook"],
   [/--signer/, "needs a program that holds a key (test/signers)"],
   [/--coin sui/, "needs an account of Sui (test/core/api/truth.test.ts)"],
+  [/^guard (serve|adopt)/, "needs a user of its own (test/guard)"],
   [/^audit restart/, "needs a broken log (test/core/belts.test.ts)"],
   [/^upgrade/, "replaces the program"],
   [/^api /, "asks for a resource that the sandbox does not have"],

@@ -205,8 +205,8 @@ describe.each(COMMANDS)("$name", ({ words, command }) => {
 
   test("what changes something asks for a person and has a dry run", async () => {
     const { document } = await run("schema", ...words);
-    const isUpgrade = words.join(" ") === "upgrade";
-    expect(document.needsConfirmation).toBe(changes(command) || isUpgrade);
+    const isForPeople = ["upgrade", "guard adopt"].includes(words.join(" "));
+    expect(document.needsConfirmation).toBe(changes(command) || isForPeople);
     expect("dryRunResult" in document).toBe(changes(command));
     expect((document.options as { name: string }[]).some(({ name }) => name === "dryRun")).toBe(
       changes(command),

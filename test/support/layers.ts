@@ -11,12 +11,17 @@ import { Glob } from "bun";
 const ALLOWED: readonly (readonly [file: RegExp, values: RegExp, types: RegExp])[] = [
   [/^main\.ts$/, /./, /./],
   [/^app\/capabilities\.ts$/, /^(app\/|cli\/|core\/|io\/|errors|version)/, /^(?!commands\/|main)/],
+  [
+    /^app\/behind\.ts$/,
+    /^(app\/|guard\/remote|core\/|io\/|errors|version)/,
+    /^(?!commands\/|main)/,
+  ],
   [/^app\//, /^(app\/|cli\/|commands\/registry|core\/|result|errors|version|io\/)/, /./],
   [/^world\.ts$/, /^$/, /^(?!commands\/|app\/|main)/],
   [/^cli\//, /^(cli\/|io\/json|errors|version)/, /^(cli\/|io\/|errors|version)/],
   [
     /^guard\//,
-    /^(guard\/|app\/(invoke|capabilities)|core\/|io\/|result|errors|version)/,
+    /^(guard\/|app\/(invoke|capabilities|gate)|core\/|io\/|result|errors|version)/,
     /^(?!commands\/|main)/,
   ],
   [
@@ -51,7 +56,7 @@ const ALLOWED: readonly (readonly [file: RegExp, values: RegExp, types: RegExp])
  * module.
  */
 const LAZY =
-  /^(main|app\/[a-z]+)\.ts$|^(cli\/tree|io\/(log|unpack|authorities))\.ts$|^core\/(signing\/(software|keyring)|meaning\/meaning|device\/[a-z]+)\.ts$|^commands\/(keys|registry)\.ts$|^core\/api\/(api|client)\.ts$/;
+  /^(main|app\/[a-z]+|guard\/(load|peer))\.ts$|^(cli\/tree|io\/(log|unpack|authorities))\.ts$|^core\/(signing\/(software|keyring)|meaning\/meaning|device\/[a-z]+)\.ts$|^commands\/(keys|registry)\.ts$|^core\/api\/(api|client)\.ts$/;
 
 /** Reading these members is a door too, and the linter does not see members. */
 const MEMBERS: readonly (readonly [name: string, pattern: RegExp, files: RegExp])[] = [
@@ -94,7 +99,7 @@ const LADDER = [
 
 /** Lines of the parts that grow; more needs a look at what could go, and then a new number here. */
 const BUDGETS: Readonly<Record<string, number>> = {
-  "app/": 1_500,
+  "app/": 1_800,
   "cli/": 1_900,
   "commands/": 3_200,
   "core/": 23_000,
@@ -103,6 +108,7 @@ const BUDGETS: Readonly<Record<string, number>> = {
   "core/state/": 4_200,
   "core/device/": 1_600,
   "core/meaning/": 5_200,
+  "guard/": 3_200,
   "io/": 2_700,
   "mcp/": 1_800,
   "sandbox/": 5_900,

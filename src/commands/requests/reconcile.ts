@@ -29,14 +29,9 @@ export const journal = command({
   columns: ["key", "state", "id", "time"],
   agent: "lookup",
   examples: [{ line: "requests journal", means: "Every record, the oldest first" }],
-  run: ({ journal: read }, args) => {
-    const entries = read
-      .entries()
-      .filter((entry) => args.key === undefined || entry.key === args.key);
-    const results = entries.map(({ key: own, state, requestId, time }) => {
-      return { key: own, state, id: requestId, time: new Date(time).toISOString() };
-    });
-    return { results };
+  run: async ({ journal: read }, { key: wanted }) => {
+    const rows = await read.rows();
+    return { results: rows.filter((row) => wanted === undefined || row.key === wanted) };
   },
 });
 

@@ -7,9 +7,7 @@ import { CliError } from "../../errors.ts";
 import { Exact, member } from "../../io/json.ts";
 import { masked, maskHeaders } from "../../io/redact.ts";
 import type { Acts, Creation, SignedContent } from "../acts.ts";
-import type { Config } from "../auth/config.ts";
-import { sameEndpoint } from "../auth/config.ts";
-import { endpointOf, type Session, type TokenSet } from "../state/session.ts";
+import { checkSession, endpointOf, type Session, type TokenSet } from "../state/session.ts";
 import type { Access } from "./access.ts";
 import { Client, type HttpRequest } from "./client.ts";
 import { chooseVersion, dialectOf, type OperationName } from "./dialect.ts";
@@ -93,8 +91,13 @@ export function createApi(access: Access, acts: Acts): Api {
   };
 }
 
+/** A draft needs to know whose session it is, and no token. */
+interface DraftAccess extends Omit<Access, "sessions"> {
+  readonly sessions: Pick<Access["sessions"], "read">;
+}
+
 /** What a dry run gets in place of an `Api`. */
-export function createDraft(access: Access): Draft {
+export function createDraft(access: DraftAccess): Draft {
   return {
     async describe(name, parameters, document) {
       const { endpoint, dialect, headers } = await addressOf(access);
@@ -109,7 +112,7 @@ export function createDraft(access: Access): Draft {
 }
 
 async function addressOf(
-  access: Access,
+  access: DraftAccess,
 ): Promise<Pick<Client, "endpoint"> & { dialect: Dialect; headers: Record<string, string> }> {
   const session = await access.sessions.read();
   if (session !== undefined) {
@@ -129,19 +132,6 @@ async function addressOf(
     dialect,
     headers: dialect.authorize({ workspace, accessToken: "[redacted]" }),
   };
-}
-
-/** NET-2: tokens belong to an origin and a workspace. */
-export function checkSession(session: Session, config: Config): void {
-  const { endpoint, workspace } = config.configured();
-  const elsewhere = endpoint !== undefined && !sameEndpoint(endpoint, endpointOf(session));
-  if (!elsewhere && (workspace === undefined || workspace === session.workspace)) return;
-  throw new CliError("SESSION_MISMATCH", {
-    message: `The session is for another ${elsewhere ? "server" : "workspace"} than the environment names; nothing was sent.`,
-    details: {
-      session: { origin: session.origin, basePath: session.basePath, workspace: session.workspace },
-    },
-  });
 }
 
 /** A reporting session changes nothing. Throws WRONG_SESSION_KIND, before anything is sent. */

@@ -33,7 +33,7 @@ const SETTINGS = [
   ],
   ...["WEBHOOK_SECRET", "STATE_DIR", "READ_ONLY", "NPM_REGISTRY", "RELEASES_URL"],
   ...["SIGNER", "API_PUBLIC_KEY"],
-  ...["AUDIT", "POLICY_FILE"],
+  ...["AUDIT", "POLICY_FILE", "GUARD"],
 ] as const;
 /** Far above any secret, so that a wrong file is judged by its content. */
 const SECRET_FILE_MAX_BYTES = 2 * 1024 * 1024;
@@ -268,6 +268,21 @@ export class Config {
     return clean(this.sources.env[`${PREFIX}API_PUBLIC_KEY`], `${PREFIX}API_PUBLIC_KEY`, true);
   }
 
+  /** How many descriptors a service manager handed over to the process `pid`, from 3 on. */
+  handedDescriptors(pid: number): number {
+    const { LISTEN_PID, LISTEN_FDS } = this.sources.env;
+    return LISTEN_PID === String(pid) ? Number(LISTEN_FDS ?? 0) : 0;
+  }
+
+  /** Variables with what a guard alone should hold, in any form. */
+  bypasses(): string[] {
+    const held = ["API_KEY_SECRET", "API_PRIVATE_KEY", "REPORTING_API_KEY"];
+    const forms = held.flatMap((name) => ["", "_FILE", "_COMMAND"].map((form) => `${name}${form}`));
+    return [...forms, "SIGNER"]
+      .map((name) => `${PREFIX}${name}`)
+      .filter((name) => this.isSet(name));
+  }
+
   /** The whole environment, from which a program gets the variables that it may see. */
   get environment(): Environment {
     return this.sources.env;
@@ -389,7 +404,8 @@ export class Config {
       | "NPM_REGISTRY"
       | "RELEASES_URL"
       | "AUDIT"
-      | "POLICY_FILE",
+      | "POLICY_FILE"
+      | "GUARD",
   ): string | undefined {
     return clean(this.sources.env[`${PREFIX}${name}`], `${PREFIX}${name}`, false);
   }

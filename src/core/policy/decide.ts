@@ -2,7 +2,7 @@
 import { CliError } from "../../errors.ts";
 import { isSameContract } from "../meaning/asset.ts";
 import { networkOf } from "../meaning/network.ts";
-import type { Debit, Entry } from "../state/journal.ts";
+import type { Closure, Debit, Entry } from "../state/journal.ts";
 import {
   type AllowRule,
   currencyOf,
@@ -212,6 +212,19 @@ export interface Ledger {
   readonly now: number | undefined;
   /** When the journal was begun anew; what was spent before is not known. */
   readonly restartedAt: number | undefined;
+}
+
+/** Throws POLICY_DENIED when a person must look before windows that the debit needs open again. */
+export function requireOpen(policy: Policy, debit: Debit, closures: readonly Closure[]): void {
+  for (const window of policy.windows) {
+    if (takenFrom(window, debit, relationOf(window, debit)) === undefined) continue;
+    const closure = closures.find(
+      ({ assets }) =>
+        assets === undefined || assets.some((asset) => isSameAsset(window.asset, asset)),
+    );
+    if (closure !== undefined)
+      throw denied(policy, closure.why, [{ id: window.id, verdict: "denied", field: closure.why }]);
+  }
 }
 
 /** Throws POLICY_DENIED when a window has no room for the debit. */

@@ -1,7 +1,7 @@
 /** `reads` of the policies: which operations a reading command may carry out. */
 import type { Reader } from "../api/api.ts";
 import { denied } from "./decide.ts";
-import { validPolicies } from "./load.ts";
+import { type Policy, validPolicies } from "./load.ts";
 
 /**
  * The reader, as far as every policy lets it read; a free path is `api`. A file that is broken stops
@@ -14,12 +14,7 @@ export function readable(
   system?: string,
 ): Reader {
   const policies = validPolicies(named, uid, system);
-  const require = (name: string): void => {
-    const strict = policies.find(
-      ({ reads }) => reads === "none" || (reads !== "all" && !reads.includes(name)),
-    );
-    if (strict !== undefined) throw denied(strict, "reads");
-  };
+  const require = (name: string): void => requireReadable(policies, name);
   return {
     ...reader,
     async read(name, parameters, document) {
@@ -31,4 +26,12 @@ export function readable(
       return reader.get(path, query);
     },
   };
+}
+
+/** Throws POLICY_DENIED unless every policy lets this operation be read. */
+export function requireReadable(policies: readonly Policy[], name: string): void {
+  const strict = policies.find(
+    ({ reads }) => reads === "none" || (reads !== "all" && !reads.includes(name)),
+  );
+  if (strict !== undefined) throw denied(strict, "reads");
 }

@@ -15,6 +15,7 @@ import {
   type PayingAccount,
   type PolicyDecision,
   requireAllowed,
+  requireOpen,
   requireRoom,
 } from "./decide.ts";
 import type { Policy } from "./load.ts";
@@ -103,10 +104,12 @@ export function createPolicy(host: PolicyHost): PolicyStage {
       );
       const clock = host.clock.time();
       const last = acts.at(-1);
-      const reserve = (now: Journal): Debit | undefined =>
-        last === undefined || isDebited(intent, now)
-          ? undefined
-          : reserved(policies, debitOf(last), now, clock);
+      const reserve = (now: Journal): Debit | undefined => {
+        if (last === undefined) return undefined;
+        const debit = debitOf(last);
+        for (const policy of policies) requireOpen(policy, debit, now.closures);
+        return isDebited(intent, now) ? undefined : reserved(policies, debit, now, clock);
+      };
       reserve(journal);
       return {
         rules: [...new Set(rules)],

@@ -32,6 +32,7 @@ import {
   fieldsOf,
   numbersOf,
   requireLeave,
+  UNCONFIRMED,
   type Verdict,
   verdictOf,
 } from "./verdict.ts";
@@ -74,7 +75,7 @@ export interface Examinable {
 
 /** Everything up to the decision. Throws the codes of sessions, keys, challenges and reviews. */
 export interface Examination {
-  order(order: Order): Promise<Examined>;
+  order(order: Order): Promise<Pick<Examined, "report">>;
   signing(order: SigningOrder & ForReader): Promise<Examinable & Meant>;
 }
 
@@ -107,6 +108,8 @@ export interface ExaminationHost {
   readonly records: Records;
   readonly sessions: Pick<SessionStore, "read">;
   readonly log: Log;
+  /** True where what a caller expects may refuse, and can never confirm (a guard's client). */
+  readonly onlyNarrows?: boolean;
   /** 65 bytes; undefined when no key is configured. */
   publicKey(): Promise<Uint8Array | undefined>;
   /** What a challenge means; undefined for one that is not a JSON object. Offline without reads. */
@@ -114,7 +117,9 @@ export interface ExaminationHost {
 }
 
 /** What a dry run gets: it cannot sign or send. */
-export function createExamination(host: ExaminationHost): Examination {
+export function createExamination(
+  host: ExaminationHost,
+): Omit<Examination, "order"> & { order(order: Order): Promise<Examined> } {
   return {
     order: (order) => examineOrder(host, order),
     async signing({ noSummary, ...order }) {
@@ -172,7 +177,8 @@ async function examineOrder(host: ExaminationHost, order: Order): Promise<Examin
   requireKind(session, "api");
   const act = jws === undefined ? "decide" : "send";
   const challenge = await challengeFor(host, order, session);
-  const given = confirmationOf(challenge, order, act);
+  const expected = confirmationOf(challenge, order, act);
+  const given = host.onlyNarrows === true ? UNCONFIRMED : expected;
   const confirmation =
     jws === undefined ? given : await withRecorded(host, order, challenge, given);
   requireReadable(challenge, confirmation);

@@ -8,6 +8,7 @@ import audit from "../../../skill/references/audit.md" with { type: "text" };
 import entities from "../../../skill/references/entities.md" with { type: "text" };
 import errors from "../../../skill/references/errors.md" with { type: "text" };
 import groups from "../../../skill/references/groups.md" with { type: "text" };
+import guard from "../../../skill/references/guard.md" with { type: "text" };
 import keys from "../../../skill/references/keys.md" with { type: "text" };
 import login from "../../../skill/references/login.md" with { type: "text" };
 import notifications from "../../../skill/references/notifications.md" with { type: "text" };
@@ -29,6 +30,7 @@ export const REFERENCES: Readonly<Record<string, string>> = {
   entities,
   errors,
   groups,
+  guard,
   keys,
   login,
   notifications,

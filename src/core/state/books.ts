@@ -16,6 +16,8 @@ import { broken, Chain, type Head, type LineDraft } from "./chain.ts";
 import { linesBetween, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 import type { StateFolder } from "./folder.ts";
 import {
+  type Adoption,
+  type Closure,
   type EndFacts,
   endDraft,
   type IntentFacts,
@@ -265,6 +267,24 @@ export class Pages {
     this.append(this.books.read(), endDraft(event, facts, level));
     this.audit(audited);
     this.books.checkpoint(level);
+  }
+
+  /** Appends what is about no act to the journal and, where there is something to say, to the trail. */
+  mark(event: "adopted" | "closed", facts: Adoption | Closure, audited?: AuditFacts): void {
+    const journal = this.books.read();
+    const head = audited && this.audit(audited);
+    const audit = head === undefined ? undefined : anchorOf(head);
+    this.append(journal, { event, members: { ...facts, audit }, level: this.host.level() });
+  }
+
+  /** Appends requests that somebody created elsewhere, each as an act that was done. */
+  enter(requests: readonly IntentFacts[]): void {
+    const level = this.host.level();
+    const drafts = requests.flatMap((facts) => [
+      intentDraft(facts, level),
+      endDraft("outcome", { key: facts.key, state: "done", requestId: facts.requestId }, level),
+    ]);
+    if (drafts.length > 0) this.books.journal.append(drafts);
   }
 
   private append(journal: Journal, draft: LineDraft): void {

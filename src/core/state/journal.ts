@@ -71,6 +71,29 @@ export interface EndFacts {
   readonly freed?: boolean | undefined;
 }
 
+/** Where requests are created, and as whom. */
+export type Scope = Pick<IntentFacts, "origin" | "basePath" | "workspace" | "user">;
+
+/** A coin or a token. */
+export type Asset = Pick<Debit, "currency" | "contract">;
+
+/** Why windows have no room until a person has looked. */
+export interface Closure {
+  /** A request that this journal lacks is on the server, or one is there otherwise than it was sent. */
+  readonly why: "foreign" | "notAsSent";
+  readonly requestId?: string | undefined;
+  /** Whose windows are closed; absent: all. */
+  readonly assets?: readonly Asset[] | undefined;
+}
+
+/** A person accepted what is there (`guard adopt`). */
+export interface Adoption extends Scope {
+  /** What windows begin with: what the server shows, nothing, or closed for as long as they are. */
+  readonly windows: "sum" | "zero" | "closed";
+  /** The API's clock, ms since 1970: what the server has from before is accepted. */
+  readonly clock: number;
+}
+
 export function intentDraft(facts: IntentFacts, level: LineDraft["level"]): LineDraft {
   return { event: "intent", members: { ...facts }, level };
 }
@@ -90,6 +113,9 @@ export interface JournalCopy {
   readonly audit: string | undefined;
   readonly policySha256: readonly string[];
   readonly restartedAt: number | undefined;
+  readonly scope: Scope | undefined;
+  readonly adoption: Adoption | undefined;
+  readonly closures: readonly Closure[];
   readonly places: readonly string[];
   readonly entries: readonly (Omit<Entry, "origin" | "basePath" | "workspace" | "user"> & {
     readonly place: number;
@@ -107,10 +133,17 @@ export class Journal {
   policySha256: readonly string[] = [];
   /** When a broken journal was begun anew, ms since 1970: what was before is not known. */
   restartedAt: number | undefined;
+  /** Of the newest line that says one. */
+  scope: Scope | undefined;
+  /** The newest one. */
+  adoption: Adoption | undefined;
+  /** Since then. */
+  closures: readonly Closure[] = [];
 
   /** Everything that is known, as JSON; `of` takes it back. */
   copy(): JournalCopy {
-    const { audit, policySha256, restartedAt } = this;
+    const { audit, policySha256, restartedAt, adoption, closures } = this;
+    const scope = this.scope && scopeOf(this.scope);
     const places = new Map<string, number>();
     const entries = Array.from(this.entries.values(), (entry) => {
       const { origin, basePath, workspace, user, bodySha256: _, audit: __, ...rest } = entry;
@@ -119,13 +152,14 @@ export class Journal {
       places.set(place, at);
       return { ...rest, place: at };
     });
-    return { audit, policySha256, restartedAt, places: [...places.keys()], entries };
+    const facts = { audit, policySha256, restartedAt, scope, adoption, closures };
+    return { ...facts, places: [...places.keys()], entries };
   }
 
   /** The journal that `copy` was made of, without the digests of bodies. */
-  static of({ audit, policySha256, restartedAt, places, entries }: JournalCopy): Journal {
+  static of({ places, entries, ...facts }: JournalCopy): Journal {
     const journal = new Journal();
-    Object.assign(journal, { audit, policySha256, restartedAt });
+    Object.assign(journal, facts);
     const known = places.map((place) => JSON.parse(place) as string[]);
     for (const { place, ...rest } of entries) {
       const [origin = "", basePath = "", workspace = "", user = ""] = known[place] ?? [];
@@ -149,13 +183,30 @@ export class Journal {
     else if (line.event === "restarted") this.restartedAt = time;
     else if (line.event === "policy" && Array.isArray(line.policySha256))
       this.policySha256 = line.policySha256.map(String);
+    else if (line.event === "adopted") this.adopt(line as unknown as Adoption, time);
+    else if (line.event === "closed") this.close(line as unknown as Closure);
     if (typeof line.audit === "string") this.audit = line.audit;
+  }
+
+  private close({ why, requestId, assets }: Closure): void {
+    this.closures = [...this.closures, { why, requestId, assets }];
+  }
+
+  private adopt(adoption: Adoption, time: number): void {
+    const { windows, clock } = adoption;
+    this.scope = scopeOf(adoption);
+    this.adoption = { ...this.scope, windows, clock };
+    this.closures = [];
+    this.restartedAt = adoption.windows === "closed" ? time : undefined;
+    if (adoption.windows !== "zero") return;
+    for (const [key, entry] of this.entries) this.entries.set(key, { ...entry, isDebited: false });
   }
 
   private open(facts: IntentFacts, time: number): void {
     if (typeof facts.key !== "string" || this.entries.has(facts.key)) throw unusable();
     const isDebited = facts.debit !== undefined;
     this.keep({ ...facts, time, state: "open", endedAt: undefined, isDebited });
+    if (facts.origin !== "") this.scope = scopeOf(facts);
   }
 
   private end(facts: EndFacts, time: number, isFound: boolean): void {
@@ -245,6 +296,10 @@ export function suspectOf(
   );
   const newest = suspects.at(-1);
   return newest?.key === again ? undefined : newest;
+}
+
+function scopeOf({ origin, basePath, workspace, user }: Scope): Scope {
+  return { origin, basePath, workspace, user };
 }
 
 function addTo(index: Map<string, string[]>, name: string, key: string): void {

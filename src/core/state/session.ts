@@ -7,6 +7,7 @@ import * as v from "valibot";
 import { CliError } from "../../errors.ts";
 import { parsePlain } from "../../io/json.ts";
 import type { Runtime } from "../../io/runtime.ts";
+import { type Config, sameEndpoint } from "../auth/config.ts";
 import type { Endpoint } from "../auth/endpoint.ts";
 import { readClaims } from "./claims.ts";
 import type { StateFolder } from "./folder.ts";
@@ -216,7 +217,7 @@ export class SessionStore {
     return now < receivedAt + lifeSeconds * 1000 - earlyMs;
   }
 
-  private learn(tokens: TokenSet | undefined): void {
+  protected learn(tokens: TokenSet | undefined): void {
     if (tokens === undefined) return;
     this.runtime.redactor.learn(tokens.access);
     if (tokens.refresh !== undefined) this.runtime.redactor.learn(tokens.refresh);
@@ -273,4 +274,28 @@ export function subjectOf({ apiVersion, tokens }: Session): string | undefined {
   return apiVersion === "v1" && tokens !== undefined
     ? readClaims(tokens.access).subject
     : undefined;
+}
+
+/** NET-2: tokens belong to an origin and a workspace. */
+export function checkSession(session: Session, config: Config): void {
+  const { endpoint, workspace } = config.configured();
+  const elsewhere = endpoint !== undefined && !sameEndpoint(endpoint, endpointOf(session));
+  if (!elsewhere && (workspace === undefined || workspace === session.workspace)) return;
+  throw new CliError("SESSION_MISMATCH", {
+    message: `The session is for another ${elsewhere ? "server" : "workspace"} than the environment names; nothing was sent.`,
+    details: {
+      session: { origin: session.origin, basePath: session.basePath, workspace: session.workspace },
+    },
+  });
+}
+
+/** A session without its tokens, for a process that may know whose it is and not use it. */
+export function withoutTokens({ tokens: _, ...session }: Session): Session {
+  return session;
+}
+
+/** The session in a plain value, or undefined. */
+export function readSession(plain: unknown): Session | undefined {
+  const parsed = v.safeParse(SessionFile, plain);
+  return parsed.success ? parsed.output : undefined;
 }

@@ -12,6 +12,19 @@ export interface Question {
   readonly against: string | undefined;
 }
 
+/** The trail, here or behind a guard. */
+export type AuditReader = Pick<Trail, "verify" | "lines" | "anchor" | "restart">;
+
+/** The whole trail as text: one JSON object a line, or RFC 4180 with a header line. */
+export async function exported(
+  trail: Pick<AuditReader, "lines">,
+  form: "ndjson" | "csv",
+): Promise<string> {
+  const texts = form === "csv" ? [CSV_HEADER] : [];
+  await trail.lines((line) => texts.push(form === "csv" ? csvOf(line) : `${line.text}\n`));
+  return texts.join("");
+}
+
 export class Trail {
   constructor(
     private readonly books: Books,
@@ -20,25 +33,18 @@ export class Trail {
   ) {}
 
   /** Throws AUDIT_BROKEN with file, line and reason; INVALID_ARGUMENT for what is not an anchor. */
-  verify({ files, against }: Question): Verified {
+  async verify({ files, against }: Question): Promise<Verified> {
     const anchor = against === undefined ? undefined : parseAnchor(against);
     if (files.length > 0) return verifyLog({ files, against: anchor });
     return verifyLog({ files: this.paths(), head: this.books.audit.head(), against: anchor });
   }
 
   /** Whole lines in their order, token-exact. */
-  lines(onLine: (line: Exact) => void): void {
+  async lines(onLine: (line: Exact) => void): Promise<void> {
     verifyLog({
       files: this.paths(),
       onLine: (line) => onLine(new Exact(Buffer.from(line).toString("utf8"))),
     });
-  }
-
-  /** The whole trail as text: one JSON object a line, or RFC 4180 with a header line. */
-  exported(form: "ndjson" | "csv"): string {
-    const texts = form === "csv" ? [CSV_HEADER] : [];
-    this.lines((line) => texts.push(form === "csv" ? csvOf(line) : `${line.text}\n`));
-    return texts.join("");
   }
 
   /**

@@ -1,0 +1,226 @@
+/**
+ * A request to the guard: one connection to its socket, which must be the guard's and nobody else's.
+ * The only file that connects to a unix socket.
+ */
+import { accessSync, constants, lstatSync, realpathSync, type Stats } from "node:fs";
+import { createConnection, type Socket } from "node:net";
+import { dirname } from "node:path";
+import { CliError } from "../errors.ts";
+import { errnoOf } from "../io/ioerror.ts";
+import { Exact } from "../io/json.ts";
+import type { Log } from "../io/log.ts";
+import { VERSION } from "../version.ts";
+import {
+  type Answer,
+  type Asked,
+  decodeFailure,
+  encodeFrame,
+  FrameReader,
+  incompatible,
+  isWrite,
+  parseAnswer,
+  readDocument,
+  WIRE_VERSION,
+} from "./wire.ts";
+
+/** Where the guard is, and who asks it. */
+export interface Link {
+  /** LEDGER_ENTERPRISE_GUARD. */
+  readonly path: string;
+  /** Of this process; undefined where the system has none. */
+  readonly uid: number | undefined;
+  /** Fires at the end of the command's time. */
+  readonly stop: AbortSignal;
+  readonly log: Log;
+}
+
+/**
+ * Sends one request and returns its document. Throws what the guard answers, GUARD_INSECURE,
+ * GUARD_UNREACHABLE, GUARD_INCOMPATIBLE, TIMEOUT; OUTCOME_UNKNOWN for a write whose intent the guard
+ * had written when the connection was lost.
+ */
+export async function ask(link: Link, asked: Asked, document?: Exact | string): Promise<Exact> {
+  requireOwnSocket(link);
+  const text = document instanceof Exact ? document.text : (document ?? "");
+  const exchange = new Exchange(link, asked, Buffer.from(text));
+  const { answer, bytes } = await exchange.run();
+  for (const [code, message] of answer.warnings) link.log.warn(code, message);
+  const found = readDocument(bytes);
+  if (answer.ok) return found;
+  throw withVersion(decodeFailure(found));
+}
+
+/** Both versions, where client and guard do not understand each other. */
+function withVersion(failure: CliError): CliError {
+  if (failure.code !== "GUARD_INCOMPATIBLE") return failure;
+  const { details } = failure.facts;
+  const guard = details instanceof Exact ? details : null;
+  const client = { v: WIRE_VERSION, version: VERSION };
+  return new CliError("GUARD_INCOMPATIBLE", {
+    ...failure.facts,
+    details: { client, answer: guard },
+  });
+}
+
+interface Answered {
+  readonly answer: Answer;
+  readonly bytes: Uint8Array;
+}
+
+/** One connection. */
+class Exchange {
+  private readonly frames = new FrameReader();
+  private readonly socket: Socket;
+  private answer: Answer | undefined;
+  private key: string | undefined;
+
+  constructor(
+    private readonly link: Link,
+    private readonly asked: Asked,
+    private readonly document: Uint8Array,
+  ) {
+    this.socket = createConnection({ path: link.path });
+  }
+
+  run(): Promise<Answered> {
+    const { socket, link } = this;
+    return new Promise((resolve, reject) => {
+      const fail = (cause: unknown): void => {
+        link.stop.removeEventListener("abort", late);
+        socket.destroy();
+        reject(cause);
+      };
+      const late = (): void => fail(this.lost("TIMEOUT"));
+      if (link.stop.aborted) return late();
+      link.stop.addEventListener("abort", late, { once: true });
+      socket.on("connect", () => {
+        const { asked, document } = this;
+        socket.write(encodeFrame(asked, document));
+      });
+      socket.on("data", (chunk: Buffer) => {
+        this.frames.push(chunk);
+        try {
+          const found = this.read();
+          if (found === undefined) return;
+          link.stop.removeEventListener("abort", late);
+          socket.destroy();
+          resolve(found);
+        } catch (cause) {
+          fail(cause);
+        }
+      });
+      socket.on("error", (cause) => fail(this.lost(errnoOf(cause) || "ECONNRESET")));
+      socket.on("close", () => fail(this.lost("ECONNRESET")));
+    });
+  }
+
+  /** The whole answer, once it is there. */
+  private read(): Answered | undefined {
+    while (this.answer === undefined) {
+      const line = this.frames.line();
+      if (line === undefined) return undefined;
+      const found = parseAnswer(line);
+      if (found === undefined) throw withVersion(incompatible());
+      if ("key" in found) this.key = found.key;
+      else this.answer = found;
+    }
+    const bytes = this.frames.bytes(this.answer.length);
+    return bytes === undefined ? undefined : { answer: this.answer, bytes };
+  }
+
+  /** What a connection without an answer means. */
+  private lost(reason: string): CliError {
+    if (isWrite(this.asked) && this.key !== undefined) {
+      return new CliError("OUTCOME_UNKNOWN", {
+        message: "The guard's answer was lost: the request may or may not have been carried out.",
+        hint: `Do not repeat. Run 'requests reconcile --key ${this.key}': it finds what became of it.`,
+        details: { key: this.key, reason },
+      });
+    }
+    if (reason === "TIMEOUT")
+      return new CliError("TIMEOUT", { message: "The guard did not answer in time." });
+    return unreachable(this.link.path, reason);
+  }
+}
+
+const START = "Have a person start the guard; LEDGER_ENTERPRISE_GUARD names its socket.";
+
+/** What the system's reason means, and what to do. */
+const REASONS: Readonly<Record<string, readonly [what: string, hint: string]>> = {
+  ENOENT: ["its socket is not there", START],
+  ENOTDIR: ["its socket is not there", START],
+  ECONNREFUSED: ["it does not run", START],
+  EACCES: [
+    "this user may not open its socket",
+    "Have a person add this user to the group of the guard's socket.",
+  ],
+  EPERM: [
+    "a sandbox of this process forbids unix sockets",
+    "Have a person run the agent in a container in which the guard's socket is the only one (docs/guard.md). Do not ask for all unix sockets to be allowed: that opens every other one of this machine.",
+  ],
+  ECONNRESET: [
+    "it ended the connection",
+    "Nothing was sent that this command asked for. Run it again; if it happens again, have a person look at the guard's log.",
+  ],
+};
+
+function unreachable(path: string, reason: string): CliError {
+  const [what, hint] = REASONS[reason] ?? ["the connection could not be made", START];
+  return new CliError("GUARD_UNREACHABLE", {
+    message: `The guard cannot be reached: ${what} (${reason}).`,
+    hint,
+    details: { reason, socket: path },
+  });
+}
+
+/**
+ * A socket that this user, or everybody, can replace may be anybody's. Throws GUARD_INSECURE,
+ * GUARD_UNREACHABLE.
+ */
+function requireOwnSocket({ path, uid }: Link): void {
+  if (uid === undefined) throw insecure(path, "this system does not say whose it is");
+  if (!path.startsWith("/")) {
+    throw new CliError("INVALID_PATH", {
+      message: "LEDGER_ENTERPRISE_GUARD must be an absolute path.",
+      field: "LEDGER_ENTERPRISE_GUARD",
+    });
+  }
+  try {
+    const real = realpathSync(path);
+    const socket = lstatSync(real);
+    if (!socket.isSocket()) throw insecure(real, "it is not a socket");
+    requireOthers(real, socket, uid);
+    for (const start of new Set([dirname(path), dirname(real)]))
+      for (let at = start; ; at = dirname(at)) {
+        requireOthers(at, lstatSync(at), uid);
+        if (uid !== 0 && isWritable(at)) throw insecure(at, "this user can write to it");
+        if (at === "/") break;
+      }
+  } catch (cause) {
+    if (cause instanceof CliError) throw cause;
+    throw unreachable(path, errnoOf(cause) || "ENOENT");
+  }
+}
+
+/** Of root or another user, and not writable for everybody. */
+function requireOthers(path: string, stats: Stats, uid: number): void {
+  if (uid !== 0 && stats.uid === uid) throw insecure(path, "it belongs to this user");
+  if (!stats.isSymbolicLink() && (stats.mode & 0o002) !== 0)
+    throw insecure(path, "everybody can write to it");
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function insecure(path: string, why: string): CliError {
+  return new CliError("GUARD_INSECURE", {
+    message: `The guard's socket could be somebody else's: ${why}.`,
+    details: { path },
+  });
+}

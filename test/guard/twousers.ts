@@ -1,0 +1,244 @@
+/**
+ * A guard and an agent under users of their own on this machine, with a sandbox between them. Needs
+ * root, which starts both and then is neither.
+ */
+import { spawnSync } from "node:child_process";
+import { chmod, chown, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { ROOT } from "../../scripts/build.ts";
+import { startSandbox } from "../../src/sandbox/index.ts";
+import { PAYOUT } from "../support/payout.ts";
+import { NOTHING_PUBLISHED } from "../support/releases.ts";
+
+/** Users that nobody else on the machine has. */
+export const GUARD_UID = 61_371;
+export const AGENT_UID = 61_372;
+export const OTHER_UID = 61_373;
+
+/** Why two users cannot be had here, or undefined. */
+export const OBSTACLE: string | undefined =
+  process.platform !== "linux"
+    ? "only on Linux"
+    : process.getuid?.() !== 0
+      ? "needs root, to start processes of two other users"
+      : spawnSync("setpriv", ["--version"]).status !== 0
+        ? "needs setpriv (util-linux)"
+        : undefined;
+
+export type Json = Record<string, unknown>;
+
+const ASSET = { currency: "bitcoin_testnet", decimals: 8 };
+/** Pays one account's coins to one address: at most 0.03 at once, 0.06 a day. */
+export const POLICY = {
+  ...{ version: 1, id: "payments", reads: "all" },
+  allow: [
+    {
+      ...{ id: "hosting", decisions: ["create", "approve"], types: ["CREATE_TRANSACTION"] },
+      ...{ transactionTypes: ["BITCOIN_LIKE_SEND"], accounts: [PAYOUT.accountId], asset: ASSET },
+      ...{ destinations: [{ address: PAYOUT.transactionData.recipient }], perRequest: "0.03" },
+      ...{ fees: { strategies: ["SPEED"], max: "0.0001", decimals: 8 }, note: 100 },
+    },
+  ],
+  windows: [
+    {
+      ...{ id: "day", asset: ASSET, accounts: "any", destinations: "any" },
+      ...{ per: "24h", amount: "0.06", count: 20 },
+    },
+  ],
+};
+
+/** A payment within the policy, but for what is changed. */
+export function payment(amount: string, more: object = {}): string {
+  const transactionData = { ...PAYOUT.transactionData, amount, ...more };
+  return JSON.stringify({ type: "CREATE_TRANSACTION", data: { ...PAYOUT, transactionData } });
+}
+
+/** How this source is started by another user, or another form of the program. */
+export const SOURCE_COMMAND: readonly string[] = [process.execPath, join(ROOT, "src/main.ts")];
+
+export interface Ran {
+  readonly exit: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly document: Json;
+  readonly error: { readonly code: string; readonly message: string; readonly details: Json };
+}
+
+/** Starts a command as a user without any other group. */
+export function asUser(uid: number, command: readonly string[], groups: readonly number[] = []) {
+  const list = groups.length === 0 ? ["--clear-groups"] : ["--groups", groups.join(",")];
+  return ["setpriv", "--reuid", `${uid}`, "--regid", `${uid}`, ...list, "--", ...command];
+}
+
+async function finished(
+  child: Bun.Subprocess<"pipe" | Blob | "ignore", "pipe", "pipe">,
+): Promise<Ran> {
+  const [stdout, stderr] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+  ]);
+  await child.exited;
+  const document = (stdout.startsWith("{") ? JSON.parse(stdout) : {}) as Json;
+  return { exit: child.exitCode, stdout, stderr, document, error: document.error as Ran["error"] };
+}
+
+export interface Options {
+  readonly policy?: unknown;
+  /** What the guard is started with. */
+  readonly command?: readonly string[];
+  /** What the agent uses. */
+  readonly agentCommand?: readonly string[];
+  readonly guardEnv?: Record<string, string>;
+  /** Without it nobody runs `guard adopt`. */
+  readonly adopt?: readonly string[] | undefined;
+  readonly start?: boolean;
+}
+
+/** Opens all of it; `await using` closes it. */
+export async function openTwoUsers(options: Options = {}) {
+  const { command = SOURCE_COMMAND, agentCommand = command } = options;
+  // Every folder on the way belongs to root, as a policy and a socket must have it.
+  const folder = await mkdtemp("/run/lec-guard-");
+  await chmod(folder, 0o755);
+  const at = (name: string): string => join(folder, name);
+  const [state, home, sockets] = [at("state"), at("home"), at("sockets")];
+  await mkdir(state, { mode: 0o700 });
+  await chown(state, GUARD_UID, GUARD_UID);
+  await mkdir(home, { mode: 0o700 });
+  await chown(home, AGENT_UID, AGENT_UID);
+  await mkdir(sockets);
+  await chown(sockets, GUARD_UID, AGENT_UID);
+  await chmod(sockets, 0o2750);
+  const policyPath = at("policy.json");
+  const setPolicy = async (policy: unknown): Promise<void> => {
+    const text = typeof policy === "string" ? policy : JSON.stringify(policy);
+    await writeFile(policyPath, text, { mode: 0o644 });
+  };
+  await setPolicy(options.policy ?? POLICY);
+  const sandbox = await startSandbox({});
+  const { baseUrls, workspace, operator } = sandbox.description;
+  const secret = async (name: string, value: string): Promise<string> => {
+    await writeFile(at(name), value, { mode: 0o600 });
+    await chown(at(name), GUARD_UID, GUARD_UID);
+    return at(name);
+  };
+  const guardEnv: Record<string, string> = {
+    ...{ HOME: state, PATH: process.env.PATH ?? "" },
+    LEDGER_ENTERPRISE_STATE_DIR: state,
+    LEDGER_ENTERPRISE_POLICY_FILE: policyPath,
+    LEDGER_ENTERPRISE_API_URL: baseUrls.v2,
+    LEDGER_ENTERPRISE_WORKSPACE: workspace,
+    LEDGER_ENTERPRISE_API_KEY_ID: operator.apiKeyId,
+    LEDGER_ENTERPRISE_API_KEY_SECRET_FILE: await secret("api-key-secret", operator.apiKeySecret),
+    LEDGER_ENTERPRISE_API_PRIVATE_KEY_FILE: await secret("private-key", operator.privateKey),
+    ...NOTHING_PUBLISHED,
+    ...options.guardEnv,
+  };
+  const socket = join(sockets, "payments.sock");
+  const agentEnv = {
+    ...{ HOME: home, PATH: process.env.PATH ?? "", LEDGER_ENTERPRISE_GUARD: socket },
+    ...NOTHING_PUBLISHED,
+  };
+  const asGuard = (...argv: string[]): Promise<Ran> =>
+    finished(
+      Bun.spawn(asUser(GUARD_UID, [...command, ...argv]), {
+        ...{ cwd: "/", env: guardEnv, stdin: "ignore", stdout: "pipe", stderr: "pipe" },
+      }),
+    );
+  const agentWith = (env: Record<string, string>, ...argv: string[]): Promise<Ran> =>
+    finished(
+      Bun.spawn(asUser(AGENT_UID, [...agentCommand, ...argv]), {
+        ...{ cwd: "/", env: { ...agentEnv, ...env }, stdin: "ignore" },
+        ...{ stdout: "pipe", stderr: "pipe" },
+      }),
+    );
+  const agent = (...argv: string[]): Promise<Ran> => agentWith({}, ...argv);
+  if (options.adopt !== undefined || !("adopt" in options)) {
+    const adopted = await asGuard(
+      "guard",
+      "adopt",
+      "--reason",
+      "first start",
+      ...(options.adopt ?? []),
+    );
+    if (adopted.exit !== 0) throw new Error(`adopt: ${adopted.stdout}${adopted.stderr}`);
+  }
+  const guard = new GuardProcess(command, guardEnv, socket);
+  if (options.start !== false) await guard.start();
+  sandbox.control.clearLog();
+  return {
+    ...{ folder, state, home, sockets, socket, policyPath, setPolicy, sandbox, guardEnv, agentEnv },
+    ...{ asGuard, agent, agentWith, guard, operator },
+    /** Calls that change something, in their order. */
+    writes: (): string[] =>
+      sandbox.control.log
+        .filter(({ method, path }) => method === "POST" && path.includes("/requests"))
+        .map(({ path }) => path),
+    trail: async (): Promise<Json[]> => {
+      const names = [...new Bun.Glob("audit-*").scanSync(join(state, "audit"))].sort();
+      const texts = await Promise.all(
+        names.map((name) => readFile(join(state, "audit", name), "utf8")),
+      );
+      return texts
+        .join("")
+        .split("\n")
+        .filter((line) => line !== "")
+        .map((line) => JSON.parse(line) as Json);
+    },
+    async [Symbol.asyncDispose]() {
+      await guard.stop();
+      await sandbox.close();
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+/** `guard serve` as a process of the guard's user. */
+export class GuardProcess {
+  private child: Bun.Subprocess<"ignore", "pipe", "pipe"> | undefined;
+  private err: Promise<string> | undefined;
+
+  constructor(
+    private readonly command: readonly string[],
+    private readonly env: Record<string, string>,
+    private readonly socket: string,
+  ) {}
+
+  /** Returns once it serves; throws with its words when it does not. */
+  async start(more: readonly string[] = [], allowed = [AGENT_UID]): Promise<void> {
+    const uids = allowed.flatMap((uid) => ["--allowUid", `${uid}`]);
+    const argv = ["guard", "serve", "--socket", this.socket, ...uids, ...more];
+    const child = Bun.spawn(asUser(GUARD_UID, [...this.command, ...argv]), {
+      ...{ cwd: "/", env: this.env, stdin: "ignore", stdout: "pipe", stderr: "pipe" },
+    });
+    this.child = child;
+    this.err = new Response(child.stderr).text();
+    let text = "";
+    for await (const chunk of child.stdout) {
+      text += new TextDecoder().decode(chunk);
+      if (text.endsWith("\n")) break;
+    }
+    const document = JSON.parse(text || "{}") as Json;
+    if ("guard" in document) return;
+    await child.exited;
+    throw new Error(text);
+  }
+
+  get pid(): number {
+    return this.child?.pid ?? 0;
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.child?.kill(signal);
+  }
+
+  /** Ends it and gives its exit and what it wrote on stderr. */
+  async stop(): Promise<{ exit: number | null; stderr: string }> {
+    const { child } = this;
+    if (child === undefined) return { exit: null, stderr: "" };
+    child.kill("SIGTERM");
+    await child.exited;
+    this.child = undefined;
+    return { exit: child.exitCode, stderr: (await this.err) ?? "" };
+  }
+}
