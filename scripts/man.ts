@@ -46,6 +46,8 @@ function page(words: readonly string[], part: Part, { date, source }: Foot): str
   const heading = `.TH ${quoted(name.toUpperCase())} 1 ${quoted(date)} ${quoted(source)} ${quoted("User commands")}`;
   const sections = [
     heading,
+    // Ragged on the right: a line of one long word cannot be stretched.
+    ".ad l",
     section("Name", text(`${name} \u2010 ${part.summary.replace(/\.$/, "")}`)),
     section("Synopsis", synopsis(words, part)),
     ...(part.kind === "command" ? ofCommand(part) : ofGroup(words, part)),
@@ -73,9 +75,10 @@ function synopsis(words: readonly string[], part: Part): string[] {
 /** `.BI --name= value`, or `.B --name` for a flag. */
 function optionText(name: string, argument: Argument<unknown>): string {
   const option = escaped(`--${name}`);
-  return argument.kind === "flag"
-    ? `.B ${option}`
-    : `.BI ${quoted(`${option} `)} ${quoted(escaped(argument.placeholder.slice(1, -1)))}`;
+  if (argument.kind === "flag") return `.B ${option}`;
+  // A list of many words may be broken after each.
+  const placeholder = escaped(argument.placeholder.slice(1, -1)).replaceAll("|", "|\\:");
+  return `.BI ${quoted(`${option} `)} ${quoted(placeholder)}`;
 }
 
 function ofCommand(command: Command): string[] {

@@ -14,6 +14,7 @@ const SOURCES = [
   "src",
   "scripts",
   "skill",
+  "helpers",
   "runtimes",
   "package.json",
   "package-lock.json",

@@ -126,8 +126,8 @@ for (const form of await twoForms()) {
       expect({ exit, code: codeOf(stdout), stderr }).toEqual({
         exit: 1,
         code: "SESSION_IO",
-        // The version gate's own list was made beside the session before the disk was full.
-        stderr: "filler\nsession.json\nversions.json\n",
+        // Logs and the version gate's list were made beside the session before the disk was full.
+        stderr: "audit\nfiller\nsession.json\nversions.json\n",
       });
     });
 

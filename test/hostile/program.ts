@@ -76,9 +76,10 @@ export class Program implements AsyncDisposable {
     await rm(this.home, { recursive: true, force: true });
   }
 
-  /** The files in the state folder, except those of the version gate. */
+  /** What is in the state folder, except what the version gate and the logs of writes keep there. */
   get stateFiles(): string[] {
-    return readdirSync(this.stateDirectory).filter((name) => name !== "versions.json");
+    const kept = ["versions.json", "audit", "journal", "bodies"];
+    return readdirSync(this.stateDirectory).filter((name) => !kept.includes(name));
   }
 
   get stateDirectory(): string {

@@ -27,7 +27,7 @@ function longList(rows: number): RawAnswer {
     const number = Number(/[?&]page=(\d+)/.exec(target)?.[1] ?? 1);
     const first = (number - 1) * ROWS_OF_A_PAGE;
     const results = Array.from({ length: ROWS_OF_A_PAGE }, (_, at) =>
-      JSON.stringify({ id: `${first + at}`, name: "n".repeat(1000), status: "ACTIVE" }),
+      JSON.stringify({ id: `${first + at}`, name: "n".repeat(2000), status: "ACTIVE" }),
     );
     const next = first + ROWS_OF_A_PAGE < rows ? number + 1 : null;
     socket.end(page(results, next, rows) as Uint8Array);
@@ -133,8 +133,8 @@ for (const form of (await allForms()).filter(({ hostile }) => !hostile)) {
             peaks.push(peakMiB);
           }
           console.log(`${form.name} ${output}: ${peaks.map(Math.round).join(" → ")} MiB`);
-          // All rows together are about 100 MiB.
-          expect((peaks[1] ?? 0) - (peaks[0] ?? 0)).toBeLessThan(64);
+          // All rows together are about 200 MiB; the rest is what a runtime leaves for later.
+          expect((peaks[1] ?? 0) - (peaks[0] ?? 0)).toBeLessThan(100);
         },
         60_000,
       );

@@ -130,7 +130,7 @@ test("the image holds the program and nothing else that could be run", () => {
 
 test("an unprivileged user on a read-only root logs in with a secret from a file and reads", async () => {
   const { exit, stdout, stderr } = await contain("% login api; % accounts list; ls -A state/* >&2");
-  expect({ exit, stderr }).toEqual({ exit: 0, stderr: "session.json\nversions.json\n" });
+  expect({ exit, stderr }).toEqual({ exit: 0, stderr: "audit\nsession.json\nversions.json\n" });
   const [login = "", list = ""] = stdout.trimEnd().split("\n");
   expect(JSON.parse(login)).toMatchObject({ session: { kind: "api", workspace: "minivault" } });
   expect(JSON.parse(list)).toMatchObject({ total: 0, results: [] });

@@ -75,7 +75,7 @@ test.skipIf(lacks("skopeo") || process.getuid?.() !== 0)(
       await makeImage(release, image);
       const facts = JSON.parse(run("skopeo", "inspect", `oci:${image}`));
       expect(facts).toMatchObject({ Os: "linux" });
-      expect(facts.Env).toContain("LEDGER_ENTERPRISE_STATE_DIR=/state");
+      expect(facts.Env).toContain("LEDGER_ENTERPRISE_STATE_DIR=/state/ledger-enterprise-cli");
       const { config } = JSON.parse(run("skopeo", "inspect", "--config", `oci:${image}`));
       expect(config).toMatchObject({
         User: "65532:65532",

@@ -174,7 +174,7 @@ describe.each(workflows)("$name", ({ text, workflow }) => {
 
 /** `npm run <script>`, and for release a step of it. */
 function isPackageScript(command: string): boolean {
-  const [, name = "", step] = /^npm run (\S+) -- (\S+)/.exec(command) ?? [];
+  const [, name = "", step] = /^npm run (\S+)(?: -- (\S+))?/.exec(command) ?? [];
   return (
     Object.hasOwn(manifest.scripts, name) && (name !== "release" || STEP_NAMES.includes(step ?? ""))
   );
