@@ -64,6 +64,7 @@ const OFFLINE: readonly (readonly [name: string, check: Check])[] = [
   ["settings", checkSettings],
   ["mode", checkMode],
   ["protection", checkProtection],
+  ["mcp", checkMcp],
   ["state", checkState],
   ["session", checkSessionFile],
   ["credentials", checkCredentials],
@@ -185,6 +186,22 @@ function checkProtection({ config, state }: Patient): Finding[] {
   const message =
     "Protection level advisory: the policy stops mistakes. It does not stop another program that uses these credentials.";
   return [ok("protection", message, { policies: facts })];
+}
+
+/** What an MCP client can be given by its start line, with the settings as they are. */
+function checkMcp({ config }: Patient): Finding[] {
+  const start = "A client that starts 'mcp' gets tools that read";
+  if (config.readOnly)
+    return [ok("mcp", `${start}; --allow adds tools, and read-only mode refuses each of them.`)];
+  const isInside = config.origins().some(({ name, source }) => {
+    return name === "LEDGER_ENTERPRISE_API_PRIVATE_KEY" && source === "environment";
+  });
+  const signing = isInside
+    ? "--allow approve is refused while the private key is in the environment"
+    : "--allow approve adds signing";
+  const yes =
+    "A person types a value before each; with --confirm client only the client's own prompt asks.";
+  return [ok("mcp", `${start}. --allow create adds creating requests, ${signing}. ${yes}`)];
 }
 
 function checkState(patient: Patient): Finding[] {

@@ -147,9 +147,13 @@ function typeOf(name: string, { kind, limits }: Argument<unknown>): object {
   }
 }
 
-/** The first sentence: a list of tools is read with every question, and the rest is in `describe`. */
+/**
+ * The first sentence, without the version that has the option: a list of tools is read with every
+ * question, and the rest is in `describe`.
+ */
 function firstSentence(text: string): string {
-  return /^.*?(\.(?= [A-Z]|$)|[:;](?= ))/.exec(text)?.[0].replace(/[:;]$/, ".") ?? text;
+  const first = /^.*?(\.(?= [A-Z]|$)|[:;](?= ))/.exec(text)?.[0] ?? text;
+  return first.replace(/[:;]$/, ".").replace(/ \(V[12]\)\.$/, ".");
 }
 
 const LOOKUP =

@@ -67,6 +67,7 @@ test("all is well after a login: exit 0, every check ok, and nothing is written"
     ["settings", "ok"],
     ["mode", "ok"],
     ["protection", "ok"],
+    ["mcp", "ok"],
     ["state", "ok"],
     ["session", "ok"],
     ["credentials", "ok"],

@@ -2,6 +2,8 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { run } from "../../src/app/run.ts";
+import { Collector, testContext } from "../support/forms.ts";
 import { PAYOUT } from "../support/payout.ts";
 import {
   codeOf,
@@ -469,4 +471,20 @@ test("R14 --confirm client asks nobody, and says so in the instructions", async 
   expect(made.result.isError).toBe(false);
   const approved = await speaker.call("requests_approve_api", { id: documentOf(made).id });
   expect(approved.result.isError).toBe(false);
+});
+
+test.each([
+  [{}, "--allow approve adds signing"],
+  [{ LEDGER_ENTERPRISE_API_PRIVATE_KEY: "00" }, "--allow approve is refused while the private key"],
+  [{ LEDGER_ENTERPRISE_READ_ONLY: "1" }, "read-only mode refuses each of them"],
+])("R13 R18 doctor says what a start line would allow, with %p", async (change, expected) => {
+  await using workspace = await Workspace.open();
+  const { LEDGER_ENTERPRISE_API_PRIVATE_KEY_FILE: _, ...env } = workspace.env;
+  const [stdout, stderr] = [new Collector(), new Collector()];
+  const context = testContext({ env: { ...env, ...change }, stdin: undefined, stdout, stderr });
+  await run(["doctor", "--offline"], context);
+  const document = JSON.parse(stdout.text);
+  const { findings } = document.error?.details ?? document;
+  const [found] = findings.filter(({ check }: Message) => check === "mcp");
+  expect(found.message).toContain(expected);
 });

@@ -2,26 +2,22 @@
  * The published schemas of the protocol, which lie outside this repository: TEST_VECTORS names the
  * folder above them. Tests that need them are skipped without it.
  */
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import Ajv from "ajv";
 import Ajv2020 from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
+import { notRun, placeOf, textOf } from "../support/given.ts";
 import type { Message, Version } from "./peer.ts";
 import { MODERN, VERSIONS } from "./peer.ts";
 
-const FOLDER = join(process.env.TEST_VECTORS ?? "", "mcp");
-
-export const HAS_SCHEMAS =
-  process.env.TEST_VECTORS !== undefined && existsSync(join(FOLDER, `${MODERN}.json`));
+export const HAS_SCHEMAS = placeOf("TEST_VECTORS", "mcp") !== undefined;
 
 /** Behind the name of a group that is skipped. */
-export const WITHOUT_SCHEMAS = HAS_SCHEMAS ? "" : " (not run: TEST_VECTORS has no mcp/)";
+export const WITHOUT_SCHEMAS = HAS_SCHEMAS ? "" : notRun("TEST_VECTORS", "mcp");
 
 type Check = (name: string, value: unknown) => string | undefined;
 
 function checkOf(version: Version): Check {
-  const schema = JSON.parse(readFileSync(join(FOLDER, `${version}.json`), "utf8"));
+  const schema = JSON.parse(textOf("TEST_VECTORS", `mcp/${version}.json`) ?? "{}");
   const isNew = "$defs" in schema;
   const ajv = isNew ? new Ajv2020({ strict: false }) : new Ajv({ strict: false });
   // The formats' own type is made for one of the two.

@@ -31,7 +31,7 @@ export const draft = command({
     speed: oneOf("Speed of the fee; NORMAL when absent.", ["SLOW", "NORMAL", "FAST"]),
     maxFees: text("Fee limit with its unit.", "<amount>", 128),
     maxFeesBase: text("Fee limit in base units of the network's coin.", "<digits>", 128),
-    noteTitle: text("Title of the note for the people who approve."),
+    noteTitle: text("Title of the note for those who approve."),
     note: text("Content of that note."),
     out: path("New file for the request's bytes, to pass to `requests create`."),
   },

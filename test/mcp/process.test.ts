@@ -1,0 +1,243 @@
+/** The built server as a client's child: its streams, its signals, its end. */
+import { describe, expect, test } from "bun:test";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ROOT } from "../../scripts/build.ts";
+import { twoForms } from "../hostile/program.ts";
+import { PAYOUT } from "../support/payout.ts";
+import { codeOf, documentOf, FORMS, MODERN, meta, Peer, Speaker, Workspace, YES } from "./peer.ts";
+
+const ALL = ["--allow", "create", "--allow", "approve", "--confirm", "client"];
+
+interface Child extends AsyncDisposable {
+  readonly peer: Peer;
+  readonly process: Bun.Subprocess<"pipe", "pipe", "pipe">;
+  stderr(): Promise<string>;
+}
+
+function start(command: readonly string[], env: Readonly<Record<string, string>>): Child {
+  const child = Bun.spawn([...command], {
+    env: { ...env },
+    stdin: "pipe",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const peer = new Peer((text) => {
+    child.stdin.write(text);
+    child.stdin.flush();
+  });
+  const read = (async () => {
+    const decoder = new TextDecoder();
+    for await (const chunk of child.stdout) peer.feed(decoder.decode(chunk, { stream: true }));
+  })();
+  read.catch(() => undefined);
+  return {
+    peer,
+    process: child,
+    stderr: () => new Response(child.stderr).text(),
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGKILL");
+      await child.exited;
+    },
+  };
+}
+
+/** Milliseconds until a promise is settled. */
+async function timeOf(work: Promise<unknown>): Promise<number> {
+  const begin = performance.now();
+  await work;
+  return performance.now() - begin;
+}
+
+/** Processor time of a process in hundredths of a second. */
+function ticksOf(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+    .replace(/^.*\) /, "")
+    .split(" ");
+  return Number(fields[11]) + Number(fields[12]);
+}
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+for (const form of await twoForms()) {
+  describe(form.name, () => {
+    const server = (workspace: Workspace, ...argv: string[]): Child =>
+      start([...form.command, "mcp", ...argv], workspace.env);
+
+    test("R1 stdout has protocol lines only, with --debug, bad frames and failures", async () => {
+      await using workspace = await Workspace.open();
+      await using child = server(workspace, "--debug");
+      const speaker = await Speaker.open(child.peer, MODERN);
+      child.peer.write("nonsense\n");
+      expect(codeOf(await speaker.call("accounts_get", { id: "none" }))).toBe("NOT_FOUND");
+      expect((await speaker.call("whoami")).result.isError).toBe(false);
+      child.process.stdin.end();
+      expect(await child.process.exited).toBe(0);
+      expect(child.peer.unfinished).toBe("");
+      expect(child.peer.received.every(({ jsonrpc }) => jsonrpc === "2.0")).toBe(true);
+      expect(await child.stderr()).toContain("[debug]");
+    });
+
+    test("R1 a full disk behind stderr changes nothing", async () => {
+      await using workspace = await Workspace.open();
+      await using child = start(
+        ["sh", "-c", 'exec "$@" 2>/dev/full', "sh", ...form.command, "mcp", "--debug"],
+        workspace.env,
+      );
+      const speaker = await Speaker.open(child.peer, MODERN);
+      for (let at = 0; at < 5; at += 1)
+        expect((await speaker.call("whoami")).result.isError).toBe(false);
+      child.process.stdin.end();
+      expect(await child.process.exited).toBe(0);
+    });
+
+    test("R1 R20 a stderr that nobody reads holds neither a call nor the end", async () => {
+      await using workspace = await Workspace.open();
+      await using child = server(workspace, "--debug");
+      const speaker = await Speaker.open(child.peer, MODERN);
+      // More than a pipe has room for; nobody reads it.
+      for (let at = 0; at < 100; at += 1)
+        expect((await speaker.call("lookup", { command: "users list" })).result.isError).toBe(
+          false,
+        );
+      child.process.stdin.end();
+      expect(await timeOf(child.process.exited)).toBeLessThan(2_000);
+      expect(child.process.exitCode).toBe(0);
+    }, 30_000);
+
+    test("R3 the first answer needs neither a state folder nor a network", async () => {
+      const env = { HOME: "/nonexistent", LEDGER_ENTERPRISE_API_URL: "https://192.0.2.1/v1/rest" };
+      await using child = start([...form.command, "mcp"], env);
+      const took = await timeOf(child.peer.ask("server/discover", meta()));
+      expect(took).toBeLessThan(2_000);
+      expect((await child.peer.ask("tools/list", meta())).result.tools).toHaveLength(12);
+    });
+
+    test("R5 however long a line is, the memory is the same", async () => {
+      const peakOf = async (mebibytes: number): Promise<number> => {
+        await using child = start([...form.command, "mcp"], { HOME: "/nonexistent" });
+        const part = "x".repeat(1024 * 1024);
+        for (let at = 0; at < mebibytes; at += 1) {
+          child.process.stdin.write(part);
+          await child.process.stdin.flush();
+        }
+        child.peer.write("\n");
+        expect((await child.peer.ask("tools/list", meta())).result.tools).toHaveLength(12);
+        const errors = child.peer.received.filter(({ error }) => error !== undefined);
+        expect(errors.map(({ error }) => error.code)).toEqual([-32600]);
+        const status = readFileSync(`/proc/${child.process.pid}/status`, "utf8");
+        return Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) / 1024;
+      };
+      expect((await peakOf(200)) - (await peakOf(8))).toBeLessThan(24);
+    }, 30_000);
+
+    test("R18 a start that is refused prints its document on stderr alone, exit 2", async () => {
+      const env = { HOME: "/nonexistent", LEDGER_ENTERPRISE_API_PRIVATE_KEY: "00" };
+      await using child = start([...form.command, "mcp", "--allow", "approve"], env);
+      expect(await child.process.exited).toBe(2);
+      expect(child.peer.lines).toEqual([]);
+      expect(JSON.parse(await child.stderr()).error.code).toBe("CONFIG_CONFLICT");
+    });
+
+    test("R13 R14 R16 R17 a person's yes creates and approves; without --allow nothing does", async () => {
+      await using workspace = await Workspace.open();
+      await using reader = server(workspace);
+      const reading = await Speaker.open(reader.peer, MODERN, FORMS);
+      const requestData = { type: "CREATE_TRANSACTION", data: PAYOUT };
+      const refused = await reading.call("requests_create", { requestData });
+      expect(refused.error.code).toBe(-32602);
+      await using child = server(workspace, "--allow", "create", "--allow", "approve");
+      const speaker = await Speaker.open(child.peer, "2025-11-25", FORMS);
+      const no = () => ({ action: "decline" });
+      const declined = await speaker.confirm("requests_create", { requestData }, no);
+      expect(codeOf(declined.answer)).toBe("CONFIRMATION_DECLINED");
+      const made = await speaker.confirm("requests_create", { requestData }, YES);
+      expect(made.message).toContain(PAYOUT.transactionData.recipient);
+      const { id } = documentOf(made.answer);
+      const approved = await speaker.confirm("requests_approve_api", { id }, YES);
+      expect(approved.answer.result.isError).toBe(false);
+      const sent = workspace.sandbox.control.log.find(({ path }) => path.endsWith("/approve"));
+      const { signature } = JSON.parse(sent?.body ?? "{}").data;
+      expect(child.peer.lines.join("\n").includes(signature)).toBe(false);
+    }, 20_000);
+
+    test("R20 with nothing open the end of input and SIGTERM end it within a second", async () => {
+      await using workspace = await Workspace.open();
+      await using one = server(workspace);
+      await one.peer.ask("server/discover", meta());
+      one.process.stdin.end();
+      expect(await timeOf(one.process.exited)).toBeLessThan(1_000);
+      expect(one.process.exitCode).toBe(0);
+      await using other = server(workspace);
+      await other.peer.ask("server/discover", meta());
+      other.process.kill("SIGTERM");
+      expect(await timeOf(other.process.exited)).toBeLessThan(1_000);
+      expect(other.process.signalCode).toBe("SIGTERM");
+      expect(await other.stderr()).toBe("");
+    });
+
+    test("R20 a write that was sent survives the end of input, and is on record", async () => {
+      await using workspace = await Workspace.open();
+      await using child = server(workspace, ...ALL);
+      const speaker = await Speaker.open(child.peer, MODERN);
+      const slow = { match: { method: "POST", path: "/requests" }, latencyMs: 400, execute: true };
+      workspace.sandbox.control.addFault(slow);
+      const requestData = { type: "CREATE_TRANSACTION", data: PAYOUT };
+      const params = speaker.params({ name: "requests_create", arguments: { requestData } });
+      child.peer.send({ id: "create", method: "tools/call", params });
+      while (!(await workspace.cli(["requests", "journal"])).includes('"open"')) await sleep(10);
+      child.process.stdin.end();
+      expect(await child.process.exited).toBe(0);
+      const { results } = JSON.parse(await workspace.cli(["requests", "journal"]));
+      expect(results.map(({ state }: { state: string }) => state)).toEqual(["done"]);
+      expect(await child.stderr()).toContain("was created (key ");
+    }, 20_000);
+
+    test("R21 the server uses no processor while it waits, and is gone within two seconds of its client", async () => {
+      await using workspace = await Workspace.open();
+      const fifo = join(workspace.home, "in");
+      Bun.spawnSync(["mkfifo", fifo]);
+      const child = Bun.spawn(["sh", "-c", 'exec "$@" < "$0"', fifo, ...form.command, "mcp"], {
+        env: { ...workspace.env, PATH: process.env.PATH ?? "" },
+        stdio: ["ignore", "pipe", "ignore"],
+      });
+      const writer = Bun.spawn(["sh", "-c", 'exec sleep 60 > "$0"', fifo], {
+        stdio: ["ignore", "ignore", "ignore"],
+      });
+      await sleep(500);
+      const before = ticksOf(child.pid);
+      await sleep(500);
+      expect(ticksOf(child.pid) - before).toBeLessThanOrEqual(3);
+      writer.kill("SIGKILL");
+      expect(await timeOf(child.exited)).toBeLessThan(2_000);
+    }, 20_000);
+
+    test("R20 a stdout that is closed ends it", async () => {
+      await using workspace = await Workspace.open();
+      const script = '(while :; do echo "$0"; sleep 0.05; done) | "$@" | head -n 1 >/dev/null';
+      const frame = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/list", params: meta() });
+      const child = Bun.spawn(["sh", "-c", script, frame, ...form.command, "mcp"], {
+        env: { ...workspace.env, PATH: process.env.PATH ?? "" },
+        stdio: ["ignore", "ignore", "ignore"],
+      });
+      expect(await timeOf(child.exited)).toBeLessThan(5_000);
+    }, 20_000);
+  });
+}
+
+test("R1 what a dependency prints through the console stays away from stdout", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "noise-"));
+  const noise = join(folder, "noise.ts");
+  writeFileSync(
+    noise,
+    'process.on("SIGUSR2", () => { console.log("noise"); console.info("noise"); });\n',
+  );
+  const command = [process.execPath, "--preload", noise, join(ROOT, "src/main.ts"), "mcp"];
+  await using child = start(command, { HOME: "/nonexistent" });
+  for (let at = 0; at < 20; at += 1) {
+    expect((await child.peer.ask("tools/list", meta())).result.tools).toHaveLength(12);
+    child.process.kill("SIGUSR2");
+  }
+  rmSync(folder, { recursive: true });
+});
