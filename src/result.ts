@@ -3,7 +3,11 @@ import type { Sink, StreamedList } from "./io/stdout.ts";
 
 /** A list that is written as it arrives. */
 export class List implements StreamedList {
-  constructor(readonly items: StreamedList["items"]) {}
+  constructor(
+    readonly items: StreamedList["items"],
+    /** How many items there will be, as far as that is known by now. */
+    readonly expected: () => number | undefined = () => undefined,
+  ) {}
 }
 
 /**

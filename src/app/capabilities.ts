@@ -289,9 +289,9 @@ const CAPABILITIES = {
   /** The audit trail for those who read it. */
   trail: {
     common: ["logs"],
-    make: async ({ books, state, context }): Promise<AuditReader> => {
+    make: async ({ books, state, runtime }): Promise<AuditReader> => {
       const { Trail } = await import("../core/state/trail.ts");
-      return new Trail(await books(), state().path, context.now);
+      return new Trail(await books(), state().path, runtime);
     },
   },
   /** The audit trail as text. */

@@ -14,7 +14,7 @@ import { Log } from "../io/log.ts";
 import { Redactor } from "../io/redact.ts";
 import type { RowForm } from "../io/rows.ts";
 import { Output } from "../io/stdout.ts";
-import { Dialogue, Serving } from "../result.ts";
+import { Dialogue, List, Serving } from "../result.ts";
 import { PROGRAM, VERSION } from "../version.ts";
 import type { Context } from "../world.ts";
 import { FACTS } from "./capabilities.ts";
@@ -38,6 +38,7 @@ export async function run(argv: readonly string[], context: Context): Promise<nu
     debug: loose("debug"),
     timestamps: loose("timestamps"),
     clock: context.now,
+    isTerminal: () => context.stderrIsTerminal,
   });
   const parts = { redactor, output, log, deeds: [] };
   try {
@@ -46,6 +47,7 @@ export async function run(argv: readonly string[], context: Context): Promise<nu
     return await fail(cause, context, parts);
   } finally {
     // A signal may end the process right after this.
+    await log.clear();
     await log.flush();
   }
 }
@@ -142,22 +144,31 @@ async function deliver(
     await result.hold(context.stdout);
     return 0;
   }
+  await parts.log.clear();
   if (result instanceof Serving) {
     if (result.isService) context.endAsService?.();
     await parts.output.emitMadeUp(result.document);
     await result.ended;
     return 0;
   }
+  const shown = result instanceof List ? await watched(result, context, parts) : result;
   if (form !== "json") {
     const { printRows } = await import("./rows.ts");
     const asked = { form, projection, columns: command.columns ?? [] };
-    const failure = await printRows(result, asked, parts);
+    const failure = await printRows(shown, asked, parts);
     return failure === undefined ? 0 : failLate(failure.cause, parts);
   }
-  const failure = await print(result, command.fields, projection, parts.output);
+  const failure = await print(shown, command.fields, projection, parts.output);
   if (failure === undefined) return 0;
   reportToPerson(failure, context, parts.log);
   return failure.exit;
+}
+
+/** A list whose progress a person sees; where stdout is a terminal, the rows themselves show it. */
+async function watched(list: List, context: Context, { log }: Parts): Promise<List> {
+  if (context.stdoutIsTerminal || !context.stderrIsTerminal) return list;
+  const { counting, startMeter } = await import("../io/progress.ts");
+  return new List(counting(list, startMeter({ log, now: context.now }, "rows")));
 }
 
 /**
@@ -172,6 +183,7 @@ function failLate(cause: unknown, { log }: Parts): number {
 
 async function fail(cause: unknown, context: Context, parts: Parts): Promise<number> {
   const { output, log, deeds } = parts;
+  await log.clear();
   const error = toCliError(cause);
   logTrace(error, log);
   // Whatever failed after a write: what was done is said.

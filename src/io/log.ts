@@ -18,7 +18,14 @@ export interface LogOptions {
   readonly timestamps: boolean;
   /** Milliseconds since 1970. */
   readonly clock: () => number;
+  /** Whether the sink is a terminal; asked only for progress. Absent: it is not. */
+  readonly isTerminal?: () => boolean;
 }
+
+/** Back to the start of the line, which becomes empty. */
+const ERASE = "\r\u001b[2K";
+/** A line that the terminal breaks would not be erased whole. */
+const PROGRESS_WIDTH = 72;
 
 /** One run's lines for people. A line that cannot be written is lost without a failure (L06). */
 export class Log {
@@ -26,6 +33,8 @@ export class Log {
   private tail: Promise<void> = Promise.resolve();
   private console: ConsolaInstance | undefined;
   private printed = "";
+  /** Whether progress is on the screen. */
+  private isShown = false;
 
   constructor(private readonly options: LogOptions) {}
 
@@ -75,13 +84,38 @@ export class Log {
     this.enqueue(async () => line);
   }
 
+  /**
+   * Shows how far the command is, in place of what was shown before; erased before the next line.
+   * Only on a terminal, and not with `--debug`.
+   */
+  progress(text: string): void {
+    if (this.options.debug || this.options.isTerminal?.() !== true) return;
+    this.isShown = true;
+    const line = visible(this.options.redactor.clean(text)).slice(0, PROGRESS_WIDTH);
+    this.write(async () => `${ERASE}${line}`);
+  }
+
+  /** Erases what `progress` showed. Resolves when that was written, or was lost. */
+  async clear(): Promise<void> {
+    if (!this.isShown) return;
+    this.isShown = false;
+    this.write(async () => ERASE);
+    await this.flush();
+  }
+
   /** Resolves when every line so far was written, or was lost. */
   flush(): Promise<void> {
     return this.tail;
   }
 
   private enqueue(line: () => Promise<string>): void {
-    const write = async (): Promise<void> => this.options.sink.write(`${await line()}\n`);
+    const erase = this.isShown ? ERASE : "";
+    this.isShown = false;
+    this.write(async () => `${erase}${await line()}\n`);
+  }
+
+  private write(text: () => Promise<string>): void {
+    const write = async (): Promise<void> => this.options.sink.write(await text());
     this.tail = this.tail.then(write).catch(() => undefined);
   }
 

@@ -23,6 +23,7 @@ import { hostTarget } from "../../scripts/targets.ts";
 import { managerCommand } from "../../src/core/release/managers.ts";
 import { Program, twoForms } from "../hostile/program.ts";
 import { findArtifacts } from "../support/artifacts.ts";
+import { runOnTerminal } from "../support/pty.ts";
 import {
   ASSET,
   documentOf,
@@ -197,6 +198,15 @@ describe("a release that is right", () => {
       path: here.program,
     });
     expect(all.releases.asked).not.toContain(`/releases/download/v${NEXT}/SHA256SUMS`);
+  });
+
+  test("OUT-16 on a terminal it shows how much of the download is there, then nothing", async () => {
+    all.releases.publish(NEXT, signRelease({ [ASSET]: Buffer.alloc(3_000_000) }));
+    const command = [here.program, "upgrade"];
+    const env = { HOME: here.home, ...all.releases.environment };
+    const { exit, screen } = await runOnTerminal('"$@" > /dev/null', command, here.home, env);
+    expect(exit).toBe(1);
+    expect(screen).toMatch(/^(<erase>\d\.\d of 3\.0 MB)+<erase>UPGRADE_FAILED: /);
   });
 
   test("is not downloaded when it is not newer, whatever npm says", async () => {

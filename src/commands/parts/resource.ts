@@ -15,7 +15,13 @@ import type { Command, Example, Shape } from "../../cli/command.ts";
 import { missingFrom, type OperationName } from "../../core/api/dialect.ts";
 import { checkFilters, type Filters } from "../../core/api/filters.ts";
 import type { Parameters } from "../../core/api/operation.ts";
-import { filterByName, type Position, type Walk, walkPages } from "../../core/api/pages.ts";
+import {
+  filterByName,
+  type Position,
+  totalOf,
+  type Walk,
+  walkPages,
+} from "../../core/api/pages.ts";
 import { CliError, type ErrorCode } from "../../errors.ts";
 import type { Exact } from "../../io/json.ts";
 import { List } from "../../result.ts";
@@ -139,12 +145,14 @@ function listCommand<A extends ArgumentMap>(
       } = args as Values<typeof WALKING> & Parameters;
       const { wanted, parameters } = wantedName(spec, given);
       const whole = spec.wholeFor?.(parameters);
+      let total: Exact | undefined;
       const readPage = async (position: Position): Promise<Exact> => {
         const page = await reader.read(whole ?? spec.operation, {
           ...parameters,
           ...(whole === undefined ? position : {}),
         });
         checkFilters(page, spec.checked ?? {}, parameters);
+        total = totalOf(page) ?? undefined;
         return page;
       };
       if (!all && limit === undefined && wanted === undefined) return readPage({});
@@ -155,7 +163,10 @@ function listCommand<A extends ArgumentMap>(
           field: `--${start}`,
         });
       }
-      if (wanted === undefined) return new List(walkPages(readPage, by, limit));
+      if (wanted === undefined) {
+        const expected = () => total && Math.min(Number(total.text), limit ?? Infinity);
+        return new List(walkPages(readPage, by, limit), expected);
+      }
       return new List(filterByName(walkPages(readPage, by), wanted, limit));
     },
   });

@@ -101,7 +101,8 @@ function nextOf(page: Exact, by: Walk): Position | undefined {
   });
 }
 
-function totalOf(page: Exact): Exact | null {
+/** How many results the whole list has, where the page says it; null elsewhere. */
+export function totalOf(page: Exact): Exact | null {
   const total = member(page, "total");
   return total !== undefined && /^[0-9]+$/.test(total.text) ? total : null;
 }

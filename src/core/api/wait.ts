@@ -41,7 +41,9 @@ export async function waitForState(watch: Watch, id: string, plan: WaitPlan): Pr
   // States are written in capitals; a wait for one that was typed otherwise would only ever run out
   // of time.
   const named = plan.states.map((state) => state.toUpperCase());
-  const deadline = clock.now() + plan.timeoutMs;
+  const start = clock.now();
+  const deadline = start + plan.timeoutMs;
+  let looks = 0;
   // The system's clock may be set back; `stop` may not.
   const leftMs = (): number => (clock.stop.aborted ? 0 : deadline - clock.now());
   let failures = 0;
@@ -66,6 +68,10 @@ export async function waitForState(watch: Watch, id: string, plan: WaitPlan): Pr
       last = seen;
       const state = stateOf(seen).toUpperCase();
       watch.log.debug("looked at the request", { state });
+      looks += 1;
+      const seconds = Math.round((clock.now() - start) / 1000);
+      const of = Math.round(plan.timeoutMs / 1000);
+      watch.log.progress(`${state} after ${seconds} of ${of} s, ${looks} looks`);
       const arrivals = arrivalsOf(apiVersion, seen);
       const wanted = named.length > 0 ? named : arrivals;
       if (wanted.includes(state)) {

@@ -4,6 +4,7 @@
  * GitHub's (VER-1).
  */
 import { CliError } from "../../errors.ts";
+import type { Meter } from "../../io/progress.ts";
 import type { Runtime } from "../../io/runtime.ts";
 import { explain } from "../api/transport.ts";
 import { DOWNLOAD_HOSTS } from "./names.ts";
@@ -18,6 +19,8 @@ const MEBIBYTE = 1024 * 1024;
 export interface Download {
   readonly url: string;
   readonly maxBytes: number;
+  /** Told how many bytes came, and how many there will be where the server says it. */
+  readonly meter?: Meter;
   /** Gets the bytes in their order. */
   take(chunk: Uint8Array): void | Promise<void>;
 }
@@ -25,7 +28,10 @@ export interface Download {
 /**
  * Throws UPGRADE_FAILED with the kind of failure in `details.reason`; what `take` throws goes on.
  */
-export async function download({ url, maxBytes, take }: Download, line: Line): Promise<void> {
+export async function download(
+  { url, maxBytes, meter, take }: Download,
+  line: Line,
+): Promise<void> {
   const silence = new Silence();
   const signal = AbortSignal.any([silence.signal, line.stop]);
   let isAnswered = false;
@@ -53,6 +59,7 @@ export async function download({ url, maxBytes, take }: Download, line: Line): P
     isAnswered = true;
     if (!isAsItIs(response)) throw failed(url, "INVALID_RESPONSE");
     const reader = response.body?.getReader();
+    const total = lengthOf(response);
     let size = 0;
     for (;;) {
       const { done, value } = (await (reader === undefined ? undefined : step(reader.read()))) ?? {
@@ -61,11 +68,17 @@ export async function download({ url, maxBytes, take }: Download, line: Line): P
       if (done || value === undefined) return;
       size += value.length;
       if (size > maxBytes) throw failed(url, "RESPONSE_TOO_LARGE");
+      meter?.(size, total);
       await take(value);
     }
   } finally {
     silence.end();
   }
+}
+
+function lengthOf({ headers }: Response): number | undefined {
+  const text = headers.get("content-length") ?? "";
+  return /^[1-9][0-9]{0,11}$/.test(text) ? Number(text) : undefined;
 }
 
 /** A small file as a whole. Throws as above. */

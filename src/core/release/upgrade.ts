@@ -11,6 +11,7 @@ import { promisify } from "node:util";
 import { CliError } from "../../errors.ts";
 import { sweepLeftovers } from "../../io/files.ts";
 import { errnoOf } from "../../io/ioerror.ts";
+import { startMeter } from "../../io/progress.ts";
 import { randomName } from "../../io/random.ts";
 import type { Runtime } from "../../io/runtime.ts";
 import type { Channel } from "../../version.ts";
@@ -217,7 +218,8 @@ async function fetchExecutable(
       hash.update(chunk);
       await guardFiles(file.writeFile(chunk), path);
     };
-    await download({ url, maxBytes: LARGEST, take }, installation.runtime);
+    const meter = startMeter(installation.runtime, "MB");
+    await download({ url, maxBytes: LARGEST, meter, take }, installation.runtime);
     // `FileHandle.sync` does not exist under Yarn's Plug'n'Play.
     await guardFiles(promisify(fsync)(file.fd), path);
   } finally {

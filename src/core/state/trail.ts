@@ -2,9 +2,11 @@
 import { join } from "node:path";
 import { CliError } from "../../errors.ts";
 import { Exact, member, value, visible } from "../../io/json.ts";
+import { startMeter } from "../../io/progress.ts";
+import type { Runtime } from "../../io/runtime.ts";
 import { anchorText, parseAnchor } from "./audit.ts";
 import type { Books } from "./books.ts";
-import { type Verified, verifyLog } from "./verify.ts";
+import { type Verified, verifyLog, verifySteps } from "./verify.ts";
 
 /** Which files, and against which anchor; without files the trail of this state folder. */
 export interface Question {
@@ -29,14 +31,23 @@ export class Trail {
   constructor(
     private readonly books: Books,
     private readonly path: string,
-    private readonly now: () => number,
+    private readonly host: Pick<Runtime, "log" | "now">,
   ) {}
 
   /** Throws AUDIT_BROKEN with file, line and reason; INVALID_ARGUMENT for what is not an anchor. */
   async verify({ files, against }: Question): Promise<Verified> {
     const anchor = against === undefined ? undefined : parseAnchor(against);
-    if (files.length > 0) return verifyLog({ files, against: anchor });
-    return verifyLog({ files: this.paths(), head: this.books.audit.head(), against: anchor });
+    const own = files.length === 0;
+    const head = own ? this.books.audit.head() : undefined;
+    const steps = verifySteps({ files: own ? this.paths() : files, head, against: anchor });
+    const meter = startMeter(this.host, "lines");
+    for (;;) {
+      const step = steps.next();
+      if (step.done === true) return step.value;
+      meter(step.value, head?.seq);
+      // Reading does not wait for anything; the line for the person is written meanwhile.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
   }
 
   /** Whole lines in their order, token-exact. */
@@ -54,7 +65,7 @@ export class Trail {
   async anchor(command: string): Promise<string> {
     return this.books.alone(async (pages) => {
       const head = pages.audit({ event: "anchored", command });
-      if (head !== undefined) return anchorText(head, this.now());
+      if (head !== undefined) return anchorText(head, this.host.now());
       throw new CliError("NOT_SUPPORTED", {
         message: "The audit trail is switched off.",
         hint: "Unset LEDGER_ENTERPRISE_AUDIT, or set it to ids or full.",
@@ -65,7 +76,7 @@ export class Trail {
   /** Begins broken logs anew; returns the anchor of the line that says so. */
   async restart(reason: string, command: string): Promise<string> {
     return this.books.alone(async (pages) =>
-      anchorText(pages.restart(reason, command), this.now()),
+      anchorText(pages.restart(reason, command), this.host.now()),
     );
   }
 

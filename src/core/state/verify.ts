@@ -12,6 +12,8 @@ import { isWholeLine, LINE_MAX_BYTES, type LineFacts, readLine } from "./line.ts
 
 const CHUNK_BYTES = 1024 * 1024;
 const NEWLINE = 0x0a;
+/** What is read at once when others shall see how far it is. */
+const STEP_LINES = 4096;
 /** More torn bytes than this in one place are not what a killed process leaves. */
 const TORN_MAX_BYTES = 8 * LINE_MAX_BYTES;
 
@@ -47,7 +49,22 @@ export interface VerifyOptions {
  * Verifies the files as one log, in the order of their lines. Throws AUDIT_BROKEN with the first
  * bad line, INVALID_PATH for a file that cannot be read.
  */
-export function verifyLog({ files, head, against, from, onLine }: VerifyOptions): Verified {
+export function verifyLog(options: VerifyOptions): Verified {
+  const steps = verifySteps(options);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** The same in steps: yields after some thousand lines how many were read. */
+export function* verifySteps({
+  files,
+  head,
+  against,
+  from,
+  onLine,
+}: VerifyOptions): Generator<number, Verified, void> {
   const watched = [head, against].filter((anchor) => anchor !== undefined);
   const walk = new Walk(watched, onLine);
   const ordered = inOrder(files);
@@ -55,7 +72,7 @@ export function verifyLog({ files, head, against, from, onLine }: VerifyOptions)
   if (first === -1) throw broken(from?.file ?? "", undefined, "The file is missing.");
   walk.position = from;
   for (const [at, file] of ordered.slice(first).entries())
-    walk.file(file, at === 0 ? from?.size : undefined);
+    yield* walk.file(file, at === 0 ? from?.size : undefined);
   walk.end();
   if (head !== undefined) walk.require(head, "The log ends before the line that the head names.");
   if (against !== undefined) walk.require(against, "The log ends before the anchor.");
@@ -89,12 +106,15 @@ class Walk {
   ) {}
 
   /** `start` is the place of a line's first byte. */
-  file(path: string, start = 0): void {
+  *file(path: string, start = 0): Generator<number, void, void> {
     if (this.torn.length > 0) throw broken(this.name, this.tornAt, FORM);
     this.name = basename(path);
     this.line = 0;
     this.isStart = true;
-    for (const line of linesOf(path, start)) this.take(line);
+    for (const line of linesOf(path, start)) {
+      this.take(line);
+      if (this.line % STEP_LINES === 0) yield this.lines;
+    }
   }
 
   end(): void {

@@ -26,7 +26,7 @@ function readerOf(
   return reader as unknown as Reader;
 }
 
-const SILENT = { debug: () => undefined } as unknown as Log;
+const SILENT = { debug: () => undefined, progress: () => undefined } as unknown as Log;
 
 async function wait(
   version: Version,
