@@ -71,7 +71,7 @@ export async function waitForState(watch: Watch, id: string, plan: WaitPlan): Pr
       looks += 1;
       const seconds = Math.round((clock.now() - start) / 1000);
       const of = Math.round(plan.timeoutMs / 1000);
-      watch.log.progress(`${state} after ${seconds} of ${of} s, ${looks} looks`);
+      watch.log.progress(`${state}, look ${looks}, ${seconds} of ${of} s`);
       const arrivals = arrivalsOf(apiVersion, seen);
       const wanted = named.length > 0 ? named : arrivals;
       if (wanted.includes(state)) {
