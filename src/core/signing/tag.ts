@@ -27,17 +27,16 @@ export function tagIn(text: string): string | undefined {
 
 /**
  * The document with the tag at the end of its note's content; a note is made where none is. All
- * other tokens are as they were. Throws INVALID_REQUEST_DATA for a note that has no room.
+ * other tokens are as they were. Throws INVALID_REQUEST_DATA for a note that has no room, or no text.
  */
 export function withTag(document: Exact, tag: string): Exact {
   const inner = member(document, "request");
   if (inner?.text.startsWith("{") === true && member(document, "type") === undefined)
     return replaced(document, "request", withTag(inner, tag));
-  const note = member(document, "note");
-  const isNote = note?.text.startsWith("{") === true;
-  const given = isNote ? note : new Exact(encode({ title: TITLE }));
-  const before = member(given, "content");
-  const content = before?.text.startsWith('"') === true ? before : new Exact('""');
+  const given = present(member(document, "note")) ?? new Exact(encode({ title: TITLE }));
+  if (!given.text.startsWith("{")) throw untaggable("The note is not an object");
+  const content = present(member(given, "content")) ?? new Exact('""');
+  if (!content.text.startsWith('"')) throw untaggable("The note's content is not text");
   const gap = content.text === '""' ? "" : " ";
   const tagged = new Exact(`${content.text.slice(0, -1)}${gap}${tag}"`);
   const made = replaced(given, "content", tagged);
@@ -51,6 +50,20 @@ export function withTag(document: Exact, tag: string): Exact {
     });
   }
   return replaced(document, "note", made);
+}
+
+/** A member's value; undefined for null, which says the same as no member. */
+function present(found: Exact | undefined): Exact | undefined {
+  return found?.text === "null" ? undefined : found;
+}
+
+/** Words that a tag would take the place of must not be lost. */
+function untaggable(what: string): CliError {
+  return new CliError("INVALID_REQUEST_DATA", {
+    message: `${what}, so that it cannot end with the tag.`,
+    field: "--requestData",
+    hint: 'Write the note as {"title":"…","content":"…"}, or create the request without --tag.',
+  });
 }
 
 /** Refuses a note that looks tagged: only this program writes tags. Throws INVALID_REQUEST_DATA. */
