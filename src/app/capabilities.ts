@@ -198,7 +198,7 @@ const CAPABILITIES = {
       const reader = await readerOf(run);
       const { summaryOfChallenge } = await import("../core/meaning/meaning.ts");
       return createReviews({
-        ...{ reader, records: await recordsOf(run) },
+        ...{ reader, records: await recordsOf(run), journalled: journalledBy(run) },
         summaryOf: ({ document }) => summaryOfChallenge(document, reader),
       });
     },
@@ -495,8 +495,17 @@ async function examinedBy(run: Run, reader: Reader): Promise<ExaminationHost> {
     return summaryOfChallenge(document, mayRead ? reader : undefined);
   };
   const onlyNarrows = run.service !== undefined;
-  const { log } = run;
-  return { reader, records, sessions: run.sessions(), log, onlyNarrows, publicKey, summaryOf };
+  const common = { reader, records, journalled: journalledBy(run), summaryOf, onlyNarrows };
+  return { ...common, sessions: run.sessions(), log: run.log, publicKey };
+}
+
+/** What the journal has of a request that was created here. */
+function journalledBy(run: Run): NonNullable<ExaminationHost["journalled"]> {
+  return async (scope, id) => {
+    const { journalled } = await import("../core/creations.ts");
+    const books = await run.books().catch(() => undefined);
+    return books && journalled(books, scope, id);
+  };
 }
 
 async function keyringOf(run: Run): Promise<Keyring> {

@@ -12,6 +12,7 @@ import type { CheckOptions, UnknownType } from "./meaning/check.ts";
 import { checkNew } from "./meaning/known.ts";
 import type * as Meaning from "./meaning/meaning.ts";
 import { type COINS, readCoinRequest, readNewRequest } from "./signing/creation.ts";
+import { bareRequest } from "./signing/likeness.ts";
 import { notAsSent } from "./signing/sent.ts";
 import { requireNoTag, tagOf, withTag } from "./signing/tag.ts";
 import type { Books } from "./state/books.ts";
@@ -153,6 +154,29 @@ export function createDryRuns(host: DryRunHost): DryRuns {
       return { ...shown, ...(await meaning.summaryWithSimilar(reader, request, host.now())) };
     },
   };
+}
+
+/**
+ * A request as it was created here, by the journal: what was sent outlives a process that was killed
+ * before it kept a record. Undefined when nothing is left of it.
+ */
+export async function journalled(
+  books: Books,
+  scope: Session,
+  id: string,
+): Promise<Exact | undefined> {
+  try {
+    const entry = books
+      .read()
+      .of(scope, id)
+      .findLast(({ kind }) => kind === "create");
+    const body = entry && (await books.body(entry.key));
+    return body && bareRequest(body);
+  } catch (cause) {
+    // A review is a read: a broken journal stops what comes after it.
+    if (cause instanceof CliError) return undefined;
+    throw cause;
+  }
 }
 
 /** The answer with the key after the API's own members. */

@@ -21,6 +21,8 @@ import { type Case, type Confirmation, mismatch } from "./verdict.ts";
 export interface ApprovalHost {
   readonly reader: Reader;
   readonly records: Records;
+  /** What the journal has of a create, for one whose record was not kept; undefined when nothing. */
+  journalled?(scope: Session, id: string): Promise<Exact | undefined>;
 }
 
 /** What the caller said the challenge must hold. */
@@ -64,13 +66,15 @@ export async function reviewOnline(
 }
 
 async function compareOnline(
-  { reader, records }: ApprovalHost,
+  host: ApprovalHost,
   id: string,
   challenge: Challenge,
   decision: Decision,
 ): Promise<Review> {
+  const { reader, records } = host;
   const request = await withContent(reader, await reader.read("requests.get", { id }));
-  const created = await records.created(await reader.session(), id);
+  const session = await reader.session();
+  const created = (await records.created(session, id)) ?? (await host.journalled?.(session, id));
   const sources = [
     { request, source: "server" as const },
     ...(created === undefined ? [] : [{ request: created, source: "record" as const }]),

@@ -6,12 +6,12 @@
 import { CliError } from "../../errors.ts";
 import type { Exact } from "../../io/json.ts";
 import type { Log } from "../../io/log.ts";
-import type { Api, Reader } from "../api/api.ts";
+import type { Api } from "../api/api.ts";
 import { missingPrivateKey } from "../auth/config.ts";
 import type { Summary } from "../meaning/summary.ts";
-import type { Records } from "../state/records.ts";
 import type { Session, SessionStore } from "../state/session.ts";
 import {
+  type ApprovalHost,
   askChallenge,
   confirmationOf,
   type Expectations,
@@ -103,9 +103,7 @@ export interface Signing {
 const DECISIONS = { APPROVE: "requests.approve", REJECT: "requests.reject" } as const;
 
 /** What an examination needs. */
-export interface ExaminationHost {
-  readonly reader: Reader;
-  readonly records: Records;
+export interface ExaminationHost extends ApprovalHost {
   readonly sessions: Pick<SessionStore, "read">;
   readonly log: Log;
   /** True where what a caller expects may refuse, and can never confirm (a guard's client). */

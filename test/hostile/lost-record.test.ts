@@ -1,0 +1,43 @@
+/** SIG-6 What was created here is remembered, although its record was lost or never kept. */
+import { expect, test } from "bun:test";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { SOURCE } from "../support/forms.ts";
+import {
+  APPROVE,
+  CREATE,
+  challengeFor,
+  kept,
+  PAID,
+  POSTED,
+  payout,
+  routes,
+  SIGNING,
+} from "./payment.ts";
+import { closeAll, openLoggedIn } from "./program.ts";
+
+test("SIG-6 a server that swaps a payment is caught by the journal, where the record was not kept", async () => {
+  const { api, program } = await openLoggedIn(SOURCE);
+  try {
+    api.serve(routes());
+    await program.succeed(CREATE);
+    await rm(join(program.stateDirectory, "records"), { recursive: true });
+    const swapped = { ...PAID, amount: "9000" };
+    api.serve(
+      routes({
+        "GET /requests/R1": [kept({ id: "R1", ...payout("hot", swapped) })],
+        "GET /requests/R1/challenge": [
+          kept({ challenge: challengeFor({ account_name: "Hot", ...swapped }) }),
+        ],
+      }),
+    );
+    const { details } = await program.fail(APPROVE, 2, "CHALLENGE_MISMATCH", SIGNING);
+    expect(details).toMatchObject({
+      sources: ["record", "server", "account"],
+      differences: [{ field: "data.transaction_data.amount", source: "record" }],
+    });
+    expect(api.count(POSTED)).toBe(0);
+  } finally {
+    await closeAll(program, api);
+  }
+});
