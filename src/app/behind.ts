@@ -3,12 +3,12 @@ import { levelOf } from "../core/policy/places.ts";
 import { CliError } from "../errors.ts";
 import { Remote, type Standing } from "../guard/remote.ts";
 import type { Run } from "./invoke.ts";
+import { overseenBehind } from "./oversight.ts";
 
 /** The guard that the environment names. Throws GUARD_BYPASS beside credentials of any kind. */
 export async function openBehind(run: Run): Promise<Record<string, () => unknown>> {
   const remote = remoteOf(run);
-  const { reader, reviews, creations, dryRuns, examination, authority } = remote;
-  const made = { reader, reviews, creations, dryRuns, examination, authority };
+  const made = { ...overseenBehind(remote, run), reviews: remote.reviews };
   const { policies, trail, journal, reconciliation } = remote;
   const kept = { policies, trail, journal, reconciliation };
   const plain = Object.entries({ ...made, ...kept }).map(

@@ -2,13 +2,17 @@
  * What a caller beside the command line watches over: a person's yes before each act, one act at a
  * time on this machine, and a program that is whole before the first.
  */
-import type { ActsHost, Intent } from "../core/acts.ts";
+import type { ActsHost, Intent, SignedContent } from "../core/acts.ts";
 import type { Access } from "../core/api/access.ts";
+import type { Reader } from "../core/api/api.ts";
 import type { ApiClock } from "../core/api/clock.ts";
 import type { Summary } from "../core/meaning/summary.ts";
 import type { StateFolder } from "../core/state/folder.ts";
-import { Exact, encode, members } from "../io/json.ts";
-import type { Oversight } from "./invoke.ts";
+import type { Session } from "../core/state/session.ts";
+import { CliError } from "../errors.ts";
+import type { Remote } from "../guard/remote.ts";
+import { Exact, encode, member, members, value } from "../io/json.ts";
+import type { Oversight, Run } from "./invoke.ts";
 
 /** What the acts of a run need beside the occasion. */
 export interface ActsPlace {
@@ -80,4 +84,74 @@ export async function loadActs(): Promise<void> {
     import("../core/state/books.ts"),
     import("../core/state/records.ts"),
   ]);
+}
+
+/** What a guard does for a run, as far as somebody watches over it. */
+type Watched = Pick<Remote, "reader" | "creations" | "dryRuns" | "examination" | "authority">;
+
+/**
+ * The same through a guard, which cannot ask the client's person: its own dry run is what the person
+ * is shown, and what is approved has the digest of what was shown.
+ */
+export function overseenBehind(remote: Watched, { oversight, name, runtime }: Run): Watched {
+  if (oversight === undefined) return remote;
+  const { patiently } = runtime;
+  const session = async (needs?: Parameters<Reader["session"]>[0]): Promise<Session> => {
+    const found = await remote.reader.session(needs);
+    oversight.accepts(found);
+    return found;
+  };
+  const ask = async (intent: Intent, summary: Exact | undefined): Promise<void> => {
+    const meaning = async () => (summary && value(summary)) as Summary | undefined;
+    await oversight.confirm({ intent, patiently, meaning });
+    oversight.sending();
+  };
+  return {
+    ...{ dryRuns: remote.dryRuns, examination: remote.examination },
+    reader: { ...remote.reader, session },
+    creations: {
+      async create(order) {
+        const shown = await remote.dryRuns.create({ ...order, noSummary: false });
+        const act = { kind: "create", operation: "requests.create", command: name } as const;
+        const about = { requestId: undefined, content: undefined, body: order.requestData };
+        const summary = shown instanceof Exact ? member(shown, "summary") : undefined;
+        await ask({ ...act, ...about, session: await session() }, summary);
+        return remote.creations.create(order);
+      },
+    },
+    authority: {
+      async authorise(order) {
+        const { report } = await remote.examination.order(order);
+        const content = contentOf(report);
+        const purpose = order.decision === "APPROVE" ? "approve" : "reject";
+        const act = { kind: "sign", purpose, command: name, requestId: order.id, content } as const;
+        const unverified = wordsOf(report.unverified);
+        await ask({ ...act, unverified, session: await session() }, exactOf(report.summary));
+        const expectPayloadSha256 = content.payloadSha256;
+        return remote.authority.authorise({ ...order, expectPayloadSha256 });
+      },
+    },
+  };
+}
+
+/** What a guard's report says is signed. Throws GUARD_INCOMPATIBLE for a report without a digest. */
+function contentOf(report: Readonly<Record<string, unknown>>): SignedContent {
+  const payloadSha256 = wordsOf(report.payloadSha256)[0] ?? "";
+  const document = exactOf(report.decoded);
+  if (!/^[0-9a-f]{64}$/.test(payloadSha256) || document?.text.startsWith("{") !== true) {
+    throw new CliError("GUARD_INCOMPATIBLE", {
+      message: "The guard's dry run does not show what would be signed; nothing was sent.",
+    });
+  }
+  return { bytes: new TextEncoder().encode(document.text), payloadSha256, document };
+}
+
+function exactOf(one: unknown): Exact | undefined {
+  return one instanceof Exact ? one : undefined;
+}
+
+function wordsOf(one: unknown): string[] {
+  const found = one instanceof Exact ? value(one) : one;
+  const list = Array.isArray(found) ? found : [found];
+  return list.filter((word): word is string => typeof word === "string");
 }

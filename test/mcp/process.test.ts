@@ -6,42 +6,10 @@ import { join } from "node:path";
 import { ROOT } from "../../scripts/build.ts";
 import { twoForms } from "../hostile/program.ts";
 import { PAYOUT } from "../support/payout.ts";
-import { codeOf, documentOf, FORMS, MODERN, meta, Peer, Speaker, Workspace, YES } from "./peer.ts";
+import { type Child, start } from "./child.ts";
+import { codeOf, documentOf, FORMS, MODERN, meta, Speaker, Workspace, YES } from "./peer.ts";
 
 const ALL = ["--allow", "create", "--allow", "approve", "--confirm", "client"];
-
-interface Child extends AsyncDisposable {
-  readonly peer: Peer;
-  readonly process: Bun.Subprocess<"pipe", "pipe", "pipe">;
-  stderr(): Promise<string>;
-}
-
-function start(command: readonly string[], env: Readonly<Record<string, string>>): Child {
-  const child = Bun.spawn([...command], {
-    env: { ...env },
-    stdin: "pipe",
-    stdout: "pipe",
-    stderr: "pipe",
-  });
-  const peer = new Peer((text) => {
-    child.stdin.write(text);
-    child.stdin.flush();
-  });
-  const read = (async () => {
-    const decoder = new TextDecoder();
-    for await (const chunk of child.stdout) peer.feed(decoder.decode(chunk, { stream: true }));
-  })();
-  read.catch(() => undefined);
-  return {
-    peer,
-    process: child,
-    stderr: () => new Response(child.stderr).text(),
-    async [Symbol.asyncDispose]() {
-      child.kill("SIGKILL");
-      await child.exited;
-    },
-  };
-}
 
 /** Milliseconds until a promise is settled. */
 async function timeOf(work: Promise<unknown>): Promise<number> {
