@@ -18,6 +18,7 @@ const SOURCES = [
   "runtimes",
   "package.json",
   "package-lock.json",
+  "tsconfig.json",
   "README.md",
   "LICENSE",
 ];
