@@ -83,7 +83,7 @@ async function openIntent(
   const again = intent.kind === "create" ? intent.again : undefined;
   if (likeness !== undefined && intent.session !== undefined) {
     const { user } = placeOf(intent.session);
-    const suspect = suspectOf(journal, { likeness, user }, again, now);
+    const suspect = suspectOf(journal, { likeness, user, uid: host.uid }, again, now);
     if (suspect !== undefined) throw await duplicate(host, suspect, intent, now);
     if (again !== undefined) decision?.requireAgain();
   }

@@ -150,6 +150,17 @@ test("B4 a login that could not name its user does not hide the record of one th
   }
 });
 
+test("B6 a key of another peer's record, read in its note, does not repeat it", async () => {
+  const { acts, directory } = open({ peer: 2001 });
+  const { facts } = await failureOf(acts.perform(create(payment("1")), unknown));
+  const { key } = facts.details as { key: string };
+  const other = open({ directory, peer: 2002 });
+  const again = other.acts.perform(create(payment("1"), key), async () => "R2");
+  expect((await failureOf(again)).code).toBe("INVALID_ARGUMENT");
+  const own = open({ directory, peer: 2001 });
+  expect(await own.acts.perform(create(payment("1"), key), async () => "R2")).toBe("R2");
+});
+
 test("B6 a definite refusal, and ten minutes after a success, make --again needless", async () => {
   let now = Date.now();
   const { acts } = open({ now: () => now });

@@ -52,6 +52,8 @@ export interface ActsOptions {
   readonly now?: () => number;
   /** A state folder that is there already. */
   readonly directory?: string;
+  /** Whose acts these are; the own user's when absent. */
+  readonly peer?: number;
   policy?(books: Books): PolicyStage;
 }
 
@@ -75,7 +77,7 @@ export function openActs(options: ActsOptions = {}) {
     level: () => "none",
   });
   const policy = options.policy?.(books) ?? NO_POLICY;
-  const stages = createStages({ books, policy, log, uid, now });
+  const stages = createStages({ books, policy, log, uid: options.peer ?? uid, now });
   const acts = new Acts({ command: "requests create", deeds: [], stages: async () => stages });
   const lines = async (name: "audit" | "journal"): Promise<Record<string, unknown>[]> => {
     const files = books[name].files().map((file) => join(directory, name, file));

@@ -267,23 +267,26 @@ export const RECENT_MS = 10 * 60 * 1000;
 export interface Alike {
   readonly likeness: string;
   readonly user: string;
+  /** Whose act the new one is; only an own record can be repeated. */
+  readonly uid: number | undefined;
 }
 
 /**
  * The newest record that a new request of this likeness would repeat, unless `again` names it;
  * undefined when there is none. A user that one of both does not know may be the other's. Throws
- * INVALID_ARGUMENT when `again` names no like record.
+ * INVALID_ARGUMENT when `again` names no like record of this peer: keys of others can be read in the
+ * notes that they tag.
  */
 export function suspectOf(
   journal: Journal,
-  { likeness, user }: Alike,
+  { likeness, user, uid }: Alike,
   again: string | undefined,
   now: number,
 ): Entry | undefined {
   const alike = journal
     .alike(likeness)
     .filter((entry) => user === "" || entry.user === "" || entry.user === user);
-  if (again !== undefined && !alike.some(({ key }) => key === again)) {
+  if (again !== undefined && !alike.some((entry) => entry.key === again && entry.uid === uid)) {
     throw new CliError("INVALID_ARGUMENT", {
       message: "--again does not name a record of a request like this one.",
       field: "--again",
