@@ -119,7 +119,23 @@ function linesOf({ intent, summary }: Subject): string[] {
     ...(fee === null ? [] : [`Fee at most: ${measured(fee)}`]),
     `From account: ${named(account?.name)}${account?.id == null ? "" : ` (${account.id})`}`,
     ...(network === null ? [] : [`Network: ${network.id}${network.testnet ? " (testnet)" : ""}`]),
+    ...(recipient === null ? [] : [knownAs(recipient)]),
+    ...summary.others.map(({ name, value }) => `${name}: ${named(value)}`),
   ];
+}
+
+const MOST_NAMES = 2;
+
+/** Under which names the whitelists have the recipient. */
+function knownAs({ whitelists, whitelistsRead }: NonNullable<Summary["recipient"]>): string {
+  const names = whitelists.slice(0, MOST_NAMES).map(({ name, entry, status }) => {
+    const state = status === undefined ? "" : ` (${named(status)})`;
+    return `entry ${named(entry)} of whitelist ${named(name)}${state}`;
+  });
+  if (names.length > 0) return `The recipient is ${names.join("; ")}`;
+  return whitelistsRead === "all"
+    ? "The recipient is not on any whitelist"
+    : "The recipient is not on a whitelist that could be read";
 }
 
 type Amount = { readonly base: string; readonly text: string | null } | null;

@@ -488,3 +488,39 @@ test.each([
   const [found] = findings.filter(({ check }: Message) => check === "mcp");
   expect(found.message).toContain(expected);
 });
+
+test("R16 the question names what nobody vouched for, when a model confirms the digest", async () => {
+  await using workspace = await Workspace.open();
+  const id = await raised(workspace);
+  workspace.sandbox.control.set({ alterChallenge: { "data.transaction_data.memo": "to nobody" } });
+  const reviewed = await workspace.cli(["requests", "review", "--id", id]);
+  const { payloadSha256: expectPayloadSha256 } = JSON.parse(reviewed);
+  const { server, speaker } = await opened(workspace);
+  await using _ = server;
+  const bare = await speaker.call("requests_approve_api", { id });
+  expect(codeOf(bare)).toBe("CHALLENGE_MISMATCH");
+  const given = { id, expectPayloadSha256 };
+  const no = () => ({ action: "decline" });
+  const { message } = await speaker.confirm("requests_approve_api", given, no);
+  expect(message).toContain("NOT VERIFIED: data.transaction_data.memo");
+  expect(message).toContain("to nobody");
+});
+
+test("R16 the question names the whitelists' entries of the recipient, cut", async () => {
+  await using workspace = await Workspace.open();
+  const lists = JSON.parse(await workspace.cli(["whitelists", "list", "--all"])).results;
+  const entries = lists.flatMap((list: Message) =>
+    list.addresses.map((entry: Message) => ({ list, entry })),
+  );
+  const known = entries.find(
+    ({ entry }: Message) => entry.currency === "bitcoin_testnet" || entry.address.startsWith("tb1"),
+  );
+  const id = await raised(workspace, { recipient: known.entry.address });
+  const { server, speaker } = await opened(workspace);
+  await using _ = server;
+  const no = () => ({ action: "decline" });
+  const { message } = await speaker.confirm("requests_approve_api", { id }, no);
+  expect(message).toContain(
+    `The recipient is entry ${JSON.stringify(known.entry.name)} of whitelist`,
+  );
+});
