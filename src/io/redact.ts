@@ -58,8 +58,7 @@ export class Redactor {
    */
   cleanJson(json: string): string {
     if (this.forms.size === 0) return json;
-    const isHit = this.clean(json) !== json;
-    if (!isHit && !json.includes("\\")) return json;
+    if (this.clean(json) === json) return this.cleanEscaped(json);
     const parts: string[] = [];
     let copied = 0;
     for (let at = 0; at < json.length; ) {
@@ -71,7 +70,7 @@ export class Redactor {
           ? endOfScalar(json, at)
           : at + 1;
       const token = json.slice(at, end);
-      const cleaned = isString ? this.cleanString(token, isHit) : this.cleanNumber(token, isHit);
+      const cleaned = isString ? this.cleanString(token) : this.cleanNumber(token);
       if (cleaned !== token) {
         parts.push(json.slice(copied, at), cleaned);
         copied = end;
@@ -82,15 +81,34 @@ export class Redactor {
     return parts.join("");
   }
 
-  private cleanString(token: string, isHit: boolean): string {
-    if (!isHit && !token.includes("\\")) return token;
+  /** JSON in which no secret appears as it is: one can only be in a string with an escape. */
+  private cleanEscaped(json: string): string {
+    const parts: string[] = [];
+    let copied = 0;
+    for (let backslash = json.indexOf("\\"); backslash >= 0; ) {
+      // No quote between a string's first one and its first escape.
+      const start = json.lastIndexOf('"', backslash);
+      const end = endOfString(json, start);
+      const token = json.slice(start, end);
+      const cleaned = this.cleanString(token);
+      if (cleaned !== token) {
+        parts.push(json.slice(copied, start), cleaned);
+        copied = end;
+      }
+      backslash = json.indexOf("\\", end);
+    }
+    parts.push(json.slice(copied));
+    return parts.join("");
+  }
+
+  private cleanString(token: string): string {
     const text = decodeString(token);
     const cleaned = this.clean(text);
     return cleaned === text ? token : escapeUnsafe(JSON.stringify(cleaned));
   }
 
-  private cleanNumber(token: string, isHit: boolean): string {
-    const isSecret = isHit && token.length > 1 && this.clean(token) !== token;
+  private cleanNumber(token: string): string {
+    const isSecret = token.length > 1 && this.clean(token) !== token;
     return isSecret ? JSON.stringify(REDACTED) : token;
   }
 }
