@@ -107,12 +107,12 @@ export function requireSealed(options: Bun.CompileBuildOptions): Bun.CompileBuil
 }
 
 /**
- * How many times later than usual the runtime compiles what runs often. A command is over before
- * compiled code has paid for itself: 32 takes a third from the processor time of `accounts list`
- * and of `requests sign`, and a tenth from their memory. From 64 on, answers of many megabytes are
- * relayed more slowly (`npm run bench`).
+ * How many times later than usual the runtime compiles what runs often: in effect never, because a
+ * command is over before compiled code has paid for itself. What does run long says so
+ * (`expectLongWork` in src/io/effort.ts), and compiles as usual from then on; without that call
+ * 20 MB are relayed in 2.6 times the time of parse-and-stringify instead of 1.25 (`npm run bench`).
  */
-const JIT_POLICY = 32;
+const JIT_POLICY = 1000;
 
 /**
  * Compiles one executable into `folder` and returns its path. The file's name becomes part of its

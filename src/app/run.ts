@@ -10,6 +10,7 @@ import { type Invocation, interpret, interpretGlobals, parse } from "../cli/pars
 import { openRegistry } from "../commands/registry.ts";
 import type { Deed } from "../core/acts.ts";
 import { CliError, ERRORS } from "../errors.ts";
+import { expectLongWork } from "../io/effort.ts";
 import { Log } from "../io/log.ts";
 import { Redactor } from "../io/redact.ts";
 import type { RowForm } from "../io/rows.ts";
@@ -141,12 +142,14 @@ async function deliver(
   parts: Parts,
 ): Promise<number> {
   if (result instanceof Dialogue) {
+    expectLongWork();
     await result.hold(context.stdout);
     return 0;
   }
   await parts.log.clear();
   if (result instanceof Serving) {
     if (result.isService) context.endAsService?.();
+    expectLongWork();
     await parts.output.emitMadeUp(result.document);
     await result.ended;
     return 0;

@@ -3,6 +3,7 @@
  * recursion. It makes no values; it decides whether a text is acceptable and returns it without
  * insignificant white space, token by token as it arrived.
  */
+import { expectLongWork } from "./effort.ts";
 import { escapeUnsafe } from "./unsafe.ts";
 
 export interface ScanOptions {
@@ -97,11 +98,33 @@ function firstBadCharacter(bytes: Uint8Array): number {
  * JsonError.
  */
 export function compact(text: string, options: ScanOptions = {}): string {
-  return new Scanner(
-    text,
-    options.maxDepth ?? MAX_DEPTH,
-    options.loneSurrogates !== "allow",
-  ).document();
+  const maxDepth = options.maxDepth ?? MAX_DEPTH;
+  const isStrict = options.loneSurrogates !== "allow";
+  if (text.length > SHORT_LENGTH) expectLongWork();
+  else if (isCanonical(text, maxDepth, isStrict)) return text;
+  return new Scanner(text, maxDepth, isStrict).document();
+}
+
+/**
+ * Above this length compiled code pays for itself, and the compiled scanner is as fast as the
+ * shortcut. From 256 KiB on, 200 kB would take 2 ms longer.
+ */
+const SHORT_LENGTH = 64 * 1024;
+
+/**
+ * True when the runtime's own parser gives back the very same text: then the text is valid and
+ * compact, no key stands twice, and every token is in the form that loses nothing. Only a shortcut:
+ * false means that the scanner decides.
+ */
+function isCanonical(text: string, maxDepth: number, isStrict: boolean): boolean {
+  if (isStrict && text.includes("\\ud")) return false;
+  // A document is nested no deeper than it has brackets.
+  if ((text.match(/[[{]/g)?.length ?? 0) > maxDepth) return false;
+  try {
+    return JSON.stringify(JSON.parse(text)) === text;
+  } catch {
+    return false;
+  }
 }
 
 const TAB = 0x09;

@@ -13,6 +13,7 @@ import {
   tree,
   value,
 } from "../../src/io/json.ts";
+import type { ScanOptions } from "../../src/io/scan.ts";
 import { FUZZ_FACTOR, FUZZ_SEED, Random } from "../support/random.ts";
 
 class Maker {
@@ -219,4 +220,32 @@ test("a duplicate is found in lists of objects that are alike, nearly alike, and
     tally[hasDuplicate ? "duplicate" : "accepted"] += 1;
   }
   for (const count of Object.values(tally)) expect(count).toBeGreaterThan(300);
+});
+
+/** What the reader says: the text, or why not. White space behind it keeps the shortcut out. */
+function verdict(text: string, options: ScanOptions): unknown {
+  try {
+    return exact(text, options).text;
+  } catch (cause) {
+    if (!(cause instanceof JsonError)) throw cause;
+    return cause.reason;
+  }
+}
+
+test("OUT-2 the shortcut for canonical documents decides as the scanner does", () => {
+  const maker = new Maker(new Random(FUZZ_SEED + 4), "short");
+  const texts = [
+    ...['{"__proto__":1}', '{"toJSON":1}', '"\\ud800"', '"\ud800"', '{"a":"\\ud83d\\udd10"}'],
+    ...['{"2":0,"1":0}', '{"a":1,"a":1}', "[-0]", "[1.0]", "[1e+21]", "[12345678901234567890]"],
+    ...["[]", "{}", "[[[[1]]]]", '{"a":{"b":{"c":{}}}}', `[${"[],".repeat(600)}[]]`],
+    ...["[".repeat(100_000), "", "1 2", "\ufeff1", '"\\/"', '"é"', '"\u2028"', "NaN", "[1,]"],
+  ];
+  for (let count = 0; count < 1500 * FUZZ_FACTOR; count += 1) {
+    const document = maker.document(3);
+    texts.push(document, JSON.stringify(JSON.parse(document)), maker.damaged(document));
+  }
+  for (const text of texts)
+    for (const options of [{}, { loneSurrogates: "allow" }, { maxDepth: 3 }] as const) {
+      expect([text, verdict(text, options)]).toEqual([text, verdict(`${text} `, options)]);
+    }
 });

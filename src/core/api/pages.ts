@@ -1,5 +1,6 @@
 /** Walking the pages of a list: the one place that knows how a page says what comes next. */
 import { CliError } from "../../errors.ts";
+import { expectLongWork } from "../../io/effort.ts";
 import { type Exact, elements, member, value } from "../../io/json.ts";
 
 /** V2 has two ways of paging: page numbers, and opaque cursors for data from outside sources. */
@@ -46,6 +47,7 @@ export async function* walkPages(
     }
     visited.add(key);
     position = next;
+    expectLongWork();
   }
 }
 

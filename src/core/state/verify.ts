@@ -6,11 +6,14 @@ import { createHash } from "node:crypto";
 import { closeSync, openSync, readSync } from "node:fs";
 import { basename } from "node:path";
 import { CliError } from "../../errors.ts";
+import { expectLongWork } from "../../io/effort.ts";
 import { errnoOf } from "../../io/ioerror.ts";
 import { broken, type Head, hashLine } from "./chain.ts";
 import { isWholeLine, LINE_MAX_BYTES, type LineFacts, readLine } from "./line.ts";
 
 const CHUNK_BYTES = 1024 * 1024;
+/** A log longer than this is read faster by compiled code. */
+const LARGE_BYTES = 64 * 1024;
 const NEWLINE = 0x0a;
 /** What is read at once when others shall see how far it is. */
 const STEP_LINES = 4096;
@@ -274,6 +277,7 @@ export function* linesOf(path: string, from = 0): Generator<Uint8Array> {
       const read = readSync(descriptor, chunk, rest.length, CHUNK_BYTES, position);
       if (read === 0) break;
       position += read;
+      if (read > LARGE_BYTES) expectLongWork();
       const bytes = chunk.subarray(0, rest.length + read);
       let start = 0;
       for (let end = bytes.indexOf(NEWLINE); end !== -1; end = bytes.indexOf(NEWLINE, start)) {
