@@ -14,7 +14,7 @@ import type { DeviceLogin } from "../core/device/login.ts";
 import type { DeviceHost } from "../core/device/transport.ts";
 import type { LoginRequest } from "../core/login/api.ts";
 import type { CheckOptions } from "../core/meaning/check.ts";
-import { levelOf, SYSTEM_POLICY } from "../core/policy/places.ts";
+import { isStopped, levelOf, SYSTEM_POLICY } from "../core/policy/places.ts";
 import { inspectVersion } from "../core/release/gate.ts";
 import type { ExaminationHost } from "../core/signing/authorise.ts";
 import type { KeyHolder, Keyring } from "../core/signing/keyring.ts";
@@ -521,20 +521,28 @@ export async function openActs(
 ): Promise<Acts> {
   const { Acts } = await import("../core/acts.ts");
   const stages = async () => {
-    const [{ createStages }, { createPolicy }, { createReader }, { isStopped, loadPolicies }] =
-      await Promise.all([
-        import("../core/belts.ts"),
+    const [{ createStages }, { policyWhere }] = await Promise.all([
+      import("../core/belts.ts"),
+      import("../core/policy/open.ts"),
+    ]);
+    const { uid, now } = context;
+    const own = await books();
+    const named = () => config.plain("POLICY_FILE");
+    // A guard's clients have rules of their own.
+    const applies = () =>
+      service !== undefined || config.readOnly || levelOf(named()) !== "none" || isStopped();
+    const policy = policyWhere(applies, async () => {
+      const [{ createPolicy }, { createReader }, { loadPolicies }] = await Promise.all([
         import("../core/policy/stage.ts"),
         import("../core/api/api.ts"),
         import("../core/policy/load.ts"),
       ]);
-    const { uid, now } = context;
-    const own = await books();
-    const policy = createPolicy({
-      isReadOnly: config.readOnly,
-      policies: () => inForce(loadPolicies(config.plain("POLICY_FILE"), uid), service),
-      isStopped: () => isStopped(),
-      ...{ reader: createReader(api.access()), clock: api.clock, books: own },
+      return createPolicy({
+        isReadOnly: config.readOnly,
+        policies: () => inForce(loadPolicies(named(), uid), service),
+        isStopped: () => isStopped(),
+        ...{ reader: createReader(api.access()), clock: api.clock, books: own },
+      });
     });
     if (service === undefined) return createStages({ books: own, policy, log, uid, now });
     const { agent, keepsDenial } = service;

@@ -8,7 +8,7 @@ import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Acts } from "../../src/core/acts.ts";
 import { createStages } from "../../src/core/belts.ts";
-import { NO_POLICY } from "../../src/core/policy/stage.ts";
+import { NO_POLICY } from "../../src/core/policy/open.ts";
 import { Books } from "../../src/core/state/books.ts";
 import { StateFolder } from "../../src/core/state/folder.ts";
 import { CliError } from "../../src/errors.ts";

@@ -12,7 +12,7 @@ import { findDistrusted } from "../../io/trust.ts";
 import { isSameContract } from "../meaning/asset.ts";
 import { networkOf } from "../meaning/network.ts";
 import { shapeOf } from "../meaning/requests.ts";
-import { isThere, STOP_FILE, SYSTEM_POLICY } from "./places.ts";
+import { isThere, SYSTEM_POLICY } from "./places.ts";
 
 const MOST_BYTES = 256 * 1024;
 
@@ -290,11 +290,6 @@ function namedPolicy(path: string | undefined, uid: number | undefined): Policy[
   const bytes = readPolicyFile(path, uid);
   if (bytes !== undefined) return [parsePolicy(bytes, path)];
   throw invalid(path, "", "The file that LEDGER_ENTERPRISE_POLICY_FILE names is missing.");
-}
-
-/** True when the stop file is there or cannot be looked for. */
-export function isStopped(path = STOP_FILE): boolean {
-  return isThere(path);
 }
 
 function invalid(path: string, place: string, reason: string): CliError {

@@ -5,7 +5,7 @@ import { errnoOf } from "../../io/ioerror.ts";
 /** The policy that applies whenever it exists. */
 export const SYSTEM_POLICY = "/etc/ledger-enterprise-cli/policy.json";
 /** Stops every write and signature, policy or not. */
-export const STOP_FILE = "/etc/ledger-enterprise-cli/stop";
+const STOP_FILE = "/etc/ledger-enterprise-cli/stop";
 
 /**
  * Level of protection in a process of the agent's own user: `advisory` where a policy applies, `named`
@@ -23,4 +23,9 @@ export function isThere(path: string): boolean {
   } catch (cause) {
     return errnoOf(cause) !== "ENOENT" && errnoOf(cause) !== "ENOTDIR";
   }
+}
+
+/** True when the stop file is there or cannot be looked for. */
+export function isStopped(path = STOP_FILE): boolean {
+  return isThere(path);
 }

@@ -19,6 +19,7 @@ import {
   requireRoom,
 } from "./decide.ts";
 import type { Policy } from "./load.ts";
+import { NO_POLICY } from "./open.ts";
 import { type Payment, readPayment } from "./read.ts";
 
 /** A verdict that allows; a refusal is thrown. */
@@ -47,17 +48,6 @@ export interface PolicyStage {
    */
   files?(): readonly string[] | undefined;
 }
-
-/** Allows everything: no policy file applies. */
-export const NO_POLICY: PolicyStage = {
-  decide: async () => ({
-    rules: [],
-    policySha256: [],
-    clock: undefined,
-    reserve: () => undefined,
-    requireAgain: () => undefined,
-  }),
-};
 
 export interface PolicyHost {
   /** True where everything that writes or signs is switched off (LEDGER_ENTERPRISE_READ_ONLY). */
