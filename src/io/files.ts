@@ -1,18 +1,23 @@
 /**
  * Writing files: whole or not at all, new ones only where there is none, folders with their rights,
- * and what killed processes left behind.
+ * and what killed processes left behind. Each step is made on the spot: a trip to the thread pool
+ * takes longer than the step, and writing one small file takes a dozen.
  */
 import {
   closeSync,
   constants,
   fchmodSync,
   fsyncSync,
+  lstatSync,
+  mkdirSync,
   openSync,
+  readdirSync,
+  renameSync,
   type Stats,
+  statSync,
   unlinkSync,
   writeSync,
 } from "node:fs";
-import { lstat, mkdir, readdir, rename, stat, unlink } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { CliError, type ErrorCode } from "../errors.ts";
 import { errnoOf, ioError } from "./ioerror.ts";
@@ -29,23 +34,25 @@ const NO_FOLLOW = constants.O_NOFOLLOW ?? 0;
  */
 export async function makeDirectories(path: string, mode: number): Promise<void> {
   const missing: string[] = [];
-  const existing = await nearest(resolve(path));
+  const existing = nearest(resolve(path));
   for (let at = resolve(path); at !== existing.path; at = dirname(at)) missing.unshift(at);
   // A file in the way is the system's to name.
-  if (!existing.stats.isDirectory()) await mkdir(existing.path);
+  if (!existing.stats.isDirectory()) mkdirSync(existing.path);
   for (const directory of missing) {
-    await mkdir(directory, { mode }).catch((cause: unknown) => {
+    try {
+      mkdirSync(directory, { mode });
+    } catch (cause) {
       // Another process was faster; whether it is a directory shows when it is used.
       if (errnoOf(cause) !== "EEXIST") throw cause;
-    });
+    }
   }
 }
 
 /** The nearest folder above `path` that is there, or `path` itself. Throws the system's error. */
-export async function nearest(path: string): Promise<{ path: string; stats: Stats }> {
+export function nearest(path: string): { path: string; stats: Stats } {
   for (let at = path; ; at = dirname(at)) {
     try {
-      return { path: at, stats: await stat(at) };
+      return { path: at, stats: statSync(at) };
     } catch (cause) {
       if (errnoOf(cause) !== "ENOENT" || dirname(at) === at) throw cause;
     }
@@ -67,7 +74,7 @@ export async function replaceFile(
   try {
     createFile(temporary, bytes, mode);
     try {
-      await rename(temporary, path);
+      renameSync(temporary, path);
     } catch (cause) {
       removeQuietly(temporary);
       throw cause;
@@ -137,12 +144,19 @@ export async function sweepLeftovers(
   olderThanMs = DAY_MS,
   isOld: (name: string) => boolean = isTemporary,
 ): Promise<void> {
-  const names = await readdir(directory).catch(() => []);
+  const names = attempt(() => readdirSync(directory)) ?? [];
   for (const name of names.filter(isOld)) {
     const path = join(directory, name);
-    const stats = await lstat(path).catch(() => undefined);
-    if (stats?.isFile() === true && clock() - stats.mtimeMs > olderThanMs)
-      await unlink(path).catch(() => undefined);
+    const stats = attempt(() => lstatSync(path));
+    if (stats?.isFile() === true && clock() - stats.mtimeMs > olderThanMs) removeQuietly(path);
+  }
+}
+
+function attempt<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch {
+    return undefined;
   }
 }
 

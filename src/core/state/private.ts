@@ -13,9 +13,10 @@ import {
   readSync,
   type Stats,
   statSync,
+  truncateSync,
+  unlinkSync,
   writeSync,
 } from "node:fs";
-import { truncate, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { CliError } from "../../errors.ts";
 import { makeDirectories, nearest, replaceFile } from "../../io/files.ts";
@@ -191,7 +192,7 @@ export function appendPrivateFile(
  */
 export async function ensurePrivateDirectory(path: string, uid: number | undefined): Promise<void> {
   try {
-    const existing = await nearest(path);
+    const existing = nearest(path);
     if (existing.path !== path) {
       const owner = existing.stats.uid;
       if (uid !== undefined && owner !== uid && owner !== 0) {
@@ -229,15 +230,17 @@ export async function provePrivateFile(path: string, bytes: Uint8Array): Promise
   const padded = new Uint8Array(bytes.length + GROWTH_BYTES).fill(0x20);
   padded.set(bytes);
   await writePrivateFile(path, padded);
-  await truncate(path, bytes.length).catch((cause: unknown) => {
+  try {
+    truncateSync(path, bytes.length);
+  } catch (cause) {
     throw ioError("SESSION_IO", "The file could not be written.", path, cause);
-  });
+  }
 }
 
 /** Removes a file (a link itself, not its target); false when there was none. Throws SESSION_IO. */
 export async function removePrivateFile(path: string): Promise<boolean> {
   try {
-    await unlink(path);
+    unlinkSync(path);
     return true;
   } catch (cause) {
     if (["ENOENT", "ENOTDIR"].includes(errnoOf(cause))) return false;
