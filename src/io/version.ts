@@ -4,14 +4,14 @@
  */
 import { writeSync } from "node:fs";
 import { isClosedAtStart } from "./closed.ts";
+import { asksVersion } from "./quickversion.ts";
 
 /**
  * Prints the version when that is all the command line asks for, and returns the exit code: 0, or 1
  * when stdout is lost. Otherwise undefined.
  */
 export function announce(argv: readonly string[], version: string): number | undefined {
-  const [only, ...others] = argv;
-  if (others.length > 0 || (only !== "--version" && only !== "-v")) return undefined;
+  if (!asksVersion(argv)) return undefined;
   try {
     writeSync(1, `${version}\n`);
     return isClosedAtStart() ? 1 : 0;

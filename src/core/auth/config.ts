@@ -4,7 +4,6 @@
  * command asks for it.
  */
 import type { Stats } from "node:fs";
-import { stat } from "node:fs/promises";
 import { posix, win32 } from "node:path";
 import { CliError } from "../../errors.ts";
 import { isOpenToOthers } from "../../io/input.ts";
@@ -358,6 +357,7 @@ export class Config {
   async openSecretFiles(): Promise<string[]> {
     const open: string[] = [];
     for (const { variable, path } of this.secretFileVariables()) {
+      const { stat } = await import("node:fs/promises");
       const stats = await stat(path).catch(() => undefined);
       if (stats !== undefined && isOpenToOthers(stats, this.sources.uid)) open.push(variable);
     }
