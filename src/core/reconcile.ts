@@ -211,7 +211,7 @@ async function candidatesOf(
     const walk = walkPages(
       (position) => reader.read("requests.list", { ...parameters, ...position }),
       "pages",
-      MOST_REQUESTS,
+      { limit: MOST_REQUESTS },
     );
     const found: Candidate[] = [];
     for (;;) {
@@ -291,7 +291,7 @@ export async function ownRequestsSince({
   const walk = walkPages(
     (position) => reader.read("requests.list", { ...parameters, ...position }),
     "pages",
-    MOST_OF_A_SEARCH,
+    { limit: MOST_OF_A_SEARCH },
   );
   const seen: Exact[] = [];
   let isComplete = false;

@@ -16,6 +16,7 @@ import { missingFrom, type OperationName } from "../../core/api/dialect.ts";
 import { checkFilters, type Filters } from "../../core/api/filters.ts";
 import type { Parameters } from "../../core/api/operation.ts";
 import {
+  type Companion,
   filterByName,
   type Position,
   totalOf,
@@ -146,11 +147,9 @@ function listCommand<A extends ArgumentMap>(
       const { wanted, parameters } = wantedName(spec, given);
       const whole = spec.wholeFor?.(parameters);
       let total: Exact | undefined;
-      const readPage = async (position: Position): Promise<Exact> => {
-        const page = await reader.read(whole ?? spec.operation, {
-          ...parameters,
-          ...(whole === undefined ? position : {}),
-        });
+      const readPage = async (position: Position, companion?: Companion): Promise<Exact> => {
+        const asked = { ...parameters, ...(whole === undefined ? position : {}) };
+        const page = await reader.read(whole ?? spec.operation, asked, undefined, companion);
         checkFilters(page, spec.checked ?? {}, parameters);
         total = totalOf(page) ?? undefined;
         return page;
@@ -163,11 +162,12 @@ function listCommand<A extends ArgumentMap>(
           field: `--${start}`,
         });
       }
+      const isEager = whole === undefined;
       if (wanted === undefined) {
         const expected = () => total && Math.min(Number(total.text), limit ?? Infinity);
-        return new List(walkPages(readPage, by, limit), expected);
+        return new List(walkPages(readPage, by, { limit, isEager }), expected);
       }
-      return new List(filterByName(walkPages(readPage, by), wanted, limit));
+      return new List(filterByName(walkPages(readPage, by, { isEager }), wanted, limit));
     },
   });
 }

@@ -12,6 +12,7 @@ import type { Access } from "./access.ts";
 import { Client, type HttpRequest } from "./client.ts";
 import { chooseVersion, dialectOf, type OperationName } from "./dialect.ts";
 import type { Dialect, Operation, Parameter, Parameters } from "./operation.ts";
+import type { Companion } from "./pages.ts";
 import { refusedFields } from "./refusedfields.ts";
 import { requestIdOf } from "./requestid.ts";
 import { askTokens } from "./tokens.ts";
@@ -22,7 +23,12 @@ export interface Reader {
    * Carries out an operation that changes nothing. Throws NOT_SUPPORTED, the session codes and the
    * HTTP codes.
    */
-  read(name: OperationName, parameters?: Parameters, document?: Exact): Promise<Exact>;
+  read(
+    name: OperationName,
+    parameters?: Parameters,
+    document?: Exact,
+    companion?: Companion,
+  ): Promise<Exact>;
   /** Any GET below the base path (`api --path`). */
   get(path: string, query: readonly (readonly [string, string])[]): Promise<Exact>;
   /**
@@ -74,8 +80,8 @@ export function createReader(access: Access): Reader {
 
 function readerOf(connection: Connection): Reader {
   return {
-    read: (name, parameters = {}, document = undefined) =>
-      connection.read(name, parameters, document),
+    read: (name, parameters = {}, document = undefined, companion = undefined) =>
+      connection.read(name, parameters, document, companion),
     get: (path, query) => connection.send({ method: "GET", path, query }),
     session: (needed) => connection.session(needed),
   };
@@ -183,11 +189,12 @@ class Connection {
     name: OperationName,
     parameters: Parameters,
     document: Exact | undefined,
+    companion?: Companion,
   ): Promise<Exact> {
     const { dialect } = await this.dialect();
     const operation = operationOf(dialect, name);
     if (operation.writes !== undefined) throw new Error(`${name} is a writing operation`);
-    const request = requestOf(dialect, operation, parameters, document);
+    const request = { ...requestOf(dialect, operation, parameters, document), companion };
     const answer = await this.named(name, parameters, request, operation.assumed);
     return operation.read?.(answer, parameters) ?? answer;
   }

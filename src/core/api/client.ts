@@ -13,6 +13,7 @@ import type { WriteKind } from "../acts.ts";
 import type { Endpoint } from "../auth/endpoint.ts";
 import { codeOfStatus, retryAfter } from "./failure.ts";
 import { isDefiniteRefusal, saysNothing } from "./outcome.ts";
+import type { Companion } from "./pages.ts";
 import { explain, type TransportFailure } from "./transport.ts";
 
 const ANSWER_MAX_BYTES = 32 * 1024 * 1024;
@@ -39,6 +40,8 @@ export interface HttpRequest {
   readonly maxBytes?: number;
   /** What the request changes on the server, if anything: a lost answer is OUTCOME_UNKNOWN. */
   readonly writes?: WriteKind | undefined;
+  /** Given to a request that is one of several under way. */
+  readonly companion?: Companion | undefined;
 }
 
 /** An answer outside 2xx, or none, before it is known whether trying again is allowed. */
@@ -66,13 +69,15 @@ export class Client {
    */
   async send(request: HttpRequest): Promise<Exact> {
     const url = this.urlOf(request);
+    const stop = this.stopOf(request);
     for (let attempt = 0; ; attempt += 1) {
-      const outcome = await this.attempt(request, url, attempt);
+      const outcome = await this.attempt(request, url, attempt, stop);
       if (outcome instanceof Exact) return outcome;
+      if (outcome.error.code === "RATE_LIMITED") request.companion?.onLimited();
       const mayRepeat =
         request.method === "GET" && attempt < REPEATS && outcome.waitMs !== undefined;
-      if (!mayRepeat || this.runtime.stop.aborted) throw outcome.error;
-      await this.pause(outcome.waitMs ?? 0, outcome.error);
+      if (!mayRepeat || stop.aborted) throw outcome.error;
+      await this.pause(outcome.waitMs ?? 0, outcome.error, stop);
     }
   }
 
@@ -106,20 +111,31 @@ export class Client {
     }
   }
 
-  private async pause(waitMs: number, failure: CliError): Promise<void> {
+  /** Fires when nobody waits for the answer any more. */
+  private stopOf({ companion }: HttpRequest): AbortSignal {
+    const { stop } = this.runtime;
+    return companion?.stop === undefined ? stop : AbortSignal.any([stop, companion.stop]);
+  }
+
+  private async pause(waitMs: number, failure: CliError, stop: AbortSignal): Promise<void> {
     this.runtime.log.debug("waiting before the next try", {
       ms: Math.round(waitMs),
       code: failure.code,
     });
     try {
-      await this.runtime.sleep(waitMs, this.runtime.stop);
+      await this.runtime.sleep(waitMs, stop);
     } catch {
       throw failure;
     }
   }
 
-  private async attempt(request: HttpRequest, url: URL, attempt: number): Promise<Exact | Failure> {
-    const guard = new Guard(this.runtime.stop);
+  private async attempt(
+    request: HttpRequest,
+    url: URL,
+    attempt: number,
+    stop: AbortSignal,
+  ): Promise<Exact | Failure> {
+    const guard = new Guard(stop);
     const startedAt = this.runtime.now();
     const message = messageOf(request.body);
     let response: Response | undefined;

@@ -13,42 +13,136 @@ export interface Position {
   readonly cursor?: string;
 }
 
+/** How a page is asked for while another one may be on its way. */
+export interface Companion {
+  /** Ends the request: nobody reads its answer any more. */
+  readonly stop?: AbortSignal;
+  /** Told when the API says that it gets too many requests (420, 429). */
+  onLimited(): void;
+}
+
+type FetchPage = (position: Position, companion: Companion) => Promise<Exact>;
+
+/** What a walk may do; without them it asks for one page at a time, to the end. */
+export interface WalkOptions {
+  readonly limit?: number | undefined;
+  /** Pages by number: the next page is asked for together with this one. */
+  readonly isEager?: boolean;
+}
+
 /**
  * Yields the results page by page and returns the members that close the document: `total` (null
  * when the API returns none and not all was read) and `complete` (false when `limit` left something
  * out, or the API counts more than it gave). A page that does not lead on is INVALID_RESPONSE.
  */
 export async function* walkPages(
-  fetchPage: (position: Position) => Promise<Exact>,
+  fetchPage: FetchPage,
   by: Walk,
-  limit = Number.POSITIVE_INFINITY,
+  { limit = Number.POSITIVE_INFINITY, isEager = false }: WalkOptions = {},
 ): AsyncGenerator<readonly Exact[], Record<string, unknown>, void> {
   const visited = new Set<string>();
   let position: Position = by === "pages" ? { page: 1 } : {};
   let count = 0;
-  for (;;) {
-    const page = await fetchPage(position);
-    const results = resultsOf(page);
-    const next = nextOf(page, by);
-    const taken = results.slice(0, limit - count);
-    count += taken.length;
-    if (taken.length > 0) yield taken;
-    const leftOut = taken.length < results.length || (next !== undefined && count >= limit);
-    const total = totalOf(page);
-    if (leftOut) return { total, complete: false };
-    if (next === undefined)
-      return { total: total ?? count, complete: total === null || Number(total.text) <= count };
-    const key = JSON.stringify(next);
-    if (visited.has(key) || (typeof next.page === "number" && next.page <= (position.page ?? 1))) {
-      throw new CliError("INVALID_RESPONSE", {
-        message: "The list leads back to a page that was already read.",
-        field: "next",
-      });
+  const pages = new Pages(fetchPage);
+  try {
+    for (;;) {
+      const page = await pages.ask(position);
+      const results = resultsOf(page);
+      const next = nextOf(page, by);
+      const taken = results.slice(0, limit - count);
+      count += taken.length;
+      const total = totalOf(page);
+      if (isEager && by === "pages") pages.learn(results.length, total, limit);
+      if (taken.length > 0) yield taken;
+      const leftOut = taken.length < results.length || (next !== undefined && count >= limit);
+      if (leftOut) return { total, complete: false };
+      if (next === undefined)
+        return { total: total ?? count, complete: total === null || Number(total.text) <= count };
+      requireOnward(next, position, visited);
+      position = next;
+      expectLongWork();
     }
-    visited.add(key);
-    position = next;
-    expectLongWork();
+  } finally {
+    pages.end();
   }
+}
+
+function requireOnward(next: Position, { page = 1 }: Position, visited: Set<string>): void {
+  const key = JSON.stringify(next);
+  if (!visited.has(key) && (next.page === undefined || next.page > page)) {
+    visited.add(key);
+    return;
+  }
+  throw new CliError("INVALID_RESPONSE", {
+    message: "The list leads back to a page that was already read.",
+    field: "next",
+  });
+}
+
+/** A page that was asked for before the page before it was there. */
+interface Early {
+  readonly page: number;
+  readonly answer: Promise<Exact>;
+  readonly stop: AbortController;
+}
+
+/**
+ * Asks for pages, and where it is known that there is a next one, for that one too, once: the
+ * server works on it while this one is read and written.
+ */
+class Pages {
+  private early: Early | undefined;
+  private size: number | undefined;
+  /** The last page that is wanted; 0 while nothing may be asked for early. */
+  private last = 0;
+  private mayHurry = true;
+
+  constructor(private readonly fetchPage: FetchPage) {}
+
+  ask(position: Position): Promise<Exact> {
+    const { early } = this;
+    const isEarly = early !== undefined && early.page === position.page;
+    if (early !== undefined && !isEarly) this.giveUp();
+    this.early = undefined;
+    const answer = isEarly ? early.answer : this.fetchPage(position, { onLimited: this.slowDown });
+    const { page } = position;
+    if (page !== undefined && this.mayHurry && page < this.last) this.hurry(page + 1);
+    return answer;
+  }
+
+  /** A page of `size` results arrived; the list says how many it has in all. */
+  learn(size: number, total: Exact | null, limit: number): void {
+    this.size ??= size;
+    const wanted = Math.min(Number(total?.text ?? 0), limit);
+    this.last = size > 0 ? Math.ceil(wanted / size) : 0;
+    // Pages of different sizes: nobody knows which one is the last.
+    if (size !== this.size) this.mayHurry = false;
+  }
+
+  /** Nobody reads on. */
+  end(): void {
+    this.early?.stop.abort();
+    this.early = undefined;
+  }
+
+  private hurry(page: number): void {
+    const stop = new AbortController();
+    const companion = { stop: stop.signal, onLimited: this.slowDown };
+    const answer = this.fetchPage({ page }, companion);
+    // Its failure counts when its turn comes.
+    answer.catch(() => undefined);
+    this.early = { page, answer, stop };
+  }
+
+  /** The list does not go on as its numbers said. */
+  private giveUp(): void {
+    this.end();
+    this.mayHurry = false;
+  }
+
+  private readonly slowDown = (): void => {
+    this.mayHurry = false;
+  };
 }
 
 /**

@@ -42,7 +42,7 @@ async function readList(
     const pages = walkPages(
       (position) => reader.read(name, { ...parameters, pageSize: PAGE_SIZE, ...position }),
       "pages",
-      MOST_RESULTS,
+      { limit: MOST_RESULTS },
     );
     for (;;) {
       const { done, value } = await pages.next();

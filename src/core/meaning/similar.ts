@@ -102,7 +102,7 @@ async function* recentRequests(reader: Reader, since: number): AsyncGenerator<Ex
     (position) =>
       reader.read("requests.list", { fromDate, sortOrder: "desc", pageSize: 30, ...position }),
     "pages",
-    30 * MOST_PAGES,
+    { limit: 30 * MOST_PAGES },
   );
   for await (const rows of pages) yield* rows;
 }

@@ -17,9 +17,9 @@ export function readable(
   const require = (name: string): void => requireReadable(policies, name);
   return {
     ...reader,
-    async read(name, parameters, document) {
+    async read(name, parameters, document, companion) {
       require(name);
-      return reader.read(name, parameters, document);
+      return reader.read(name, parameters, document, companion);
     },
     async get(path, query) {
       require("api");
