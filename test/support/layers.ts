@@ -56,13 +56,14 @@ const ALLOWED: readonly (readonly [file: RegExp, values: RegExp, types: RegExp])
  * module.
  */
 const LAZY =
-  /^(main|app\/[a-z]+|guard\/(load|peer))\.ts$|^(cli\/tree|io\/(log|unpack|authorities))\.ts$|^core\/(signing\/(software|keyring)|meaning\/meaning|device\/[a-z]+)\.ts$|^commands\/(keys|registry)\.ts$|^core\/api\/(api|client)\.ts$/;
+  /^(main|app\/[a-z]+|guard\/(load|peer))\.ts$|^(cli\/tree|io\/(log|unpack|authorities|input|quickversion))\.ts$|^core\/(signing\/(software|keyring)|meaning\/meaning|device\/[a-z]+)\.ts$|^commands\/(keys|registry)\.ts$|^core\/api\/(api|client)\.ts$/;
 
 /** Reading these members is a door too, and the linter does not see members. */
 const MEMBERS: readonly (readonly [name: string, pattern: RegExp, files: RegExp])[] = [
   ["the environment", /\benv(\.[A-Z_]+\b|\[)/, /^(main|core\/auth\/config)\.ts$/],
   ["stdout", /\b(context|process)\.stdout\b/, /^(main|app\/run|io\/stdout)\.ts$/],
-  ["a global", /(?<!typeof )\bglobalThis\b/, /^main\.ts$/],
+  // The last two ask for what only the executable's runtime has.
+  ["a global", /(?<!typeof )\bglobalThis\b/, /^(main|io\/(effort|quickversion))\.ts$/],
   [
     "a signer: signatures pass Acts in the keyring",
     /\b(softwareSigner|signJws)\b/,
@@ -109,7 +110,7 @@ const BUDGETS: Readonly<Record<string, number>> = {
   "core/device/": 1_600,
   "core/meaning/": 5_200,
   "guard/": 3_200,
-  "io/": 2_700,
+  "io/": 2_950,
   "mcp/": 1_800,
   "sandbox/": 5_900,
 };

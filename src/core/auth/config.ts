@@ -3,7 +3,7 @@
  * the redactor when they are secret; each has exactly one source (CFG-4). Nothing is read before a
  * command asks for it.
  */
-import type { Stats } from "node:fs";
+import { type Stats, statSync } from "node:fs";
 import { posix, win32 } from "node:path";
 import { CliError } from "../../errors.ts";
 import { isOpenToOthers } from "../../io/input.ts";
@@ -357,8 +357,7 @@ export class Config {
   async openSecretFiles(): Promise<string[]> {
     const open: string[] = [];
     for (const { variable, path } of this.secretFileVariables()) {
-      const { stat } = await import("node:fs/promises");
-      const stats = await stat(path).catch(() => undefined);
+      const stats = statsOf(path);
       if (stats !== undefined && isOpenToOthers(stats, this.sources.uid)) open.push(variable);
     }
     return open;
@@ -515,6 +514,15 @@ export class Config {
     if (workspace !== undefined && asked !== undefined && workspace !== asked)
       throw conflict("--workspace", "WORKSPACE");
     return asked ?? workspace;
+  }
+}
+
+/** Undefined for a file that is not there or cannot be looked at. */
+function statsOf(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch {
+    return undefined;
   }
 }
 
