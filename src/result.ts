@@ -31,6 +31,11 @@ export class Text {
   constructor(readonly content: string) {}
 }
 
+/** Text that is written while it is made (`audit export`). */
+export class TextParts {
+  constructor(readonly parts: AsyncGenerator<string, unknown, void>) {}
+}
+
 /** A conversation in place of a document: `hold` has stdout to itself until it ends. */
 export class Dialogue {
   constructor(readonly hold: (stdout: Sink) => Promise<void>) {}

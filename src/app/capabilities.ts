@@ -295,7 +295,13 @@ const CAPABILITIES = {
     },
   },
   /** The audit trail as text. */
-  exportTrail: { make: async () => (await import("../core/state/trail.ts")).exported },
+  exportTrail: {
+    make: async ({ redactor }) => {
+      const { exported } = await import("../core/state/trail.ts");
+      return (trail: Pick<AuditReader, "lines">, form: "ndjson" | "csv") =>
+        exported(trail, form, redactor);
+    },
+  },
   /** What was sent and signed by this user. */
   journal: {
     common: ["logs"],

@@ -15,7 +15,7 @@ import { Log } from "../io/log.ts";
 import { Redactor } from "../io/redact.ts";
 import type { RowForm } from "../io/rows.ts";
 import { Output } from "../io/stdout.ts";
-import { Dialogue, List, Serving } from "../result.ts";
+import { Dialogue, List, Serving, TextParts } from "../result.ts";
 import { PROGRAM, VERSION } from "../version.ts";
 import type { Context } from "../world.ts";
 import { FACTS } from "./capabilities.ts";
@@ -155,6 +155,10 @@ async function deliver(
     return 0;
   }
   const shown = result instanceof List ? await watched(result, context, parts) : result;
+  if (result instanceof TextParts) {
+    const outcome = await parts.output.emitParts(result.parts);
+    return "cause" in outcome ? failLate(outcome.cause, parts) : 0;
+  }
   if (form !== "json") {
     const { printRows } = await import("./rows.ts");
     const asked = { form, projection, columns: command.columns ?? [] };

@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { integer, many, oneOf, path, required, text } from "../cli/argument.ts";
 import { group } from "../cli/command.ts";
 import type { Exact } from "../io/json.ts";
-import { Text } from "../result.ts";
+import { List, TextParts } from "../result.ts";
 import { command } from "./parts/command.ts";
 
 const Line = () =>
@@ -33,20 +33,31 @@ const list = command({
     v.looseObject({ results: v.array(Line()), total: v.number(), complete: v.boolean() }),
   ungated: true,
   fields: "results",
-  columns: ["seq", "time", "event", "key", "command", "level"],
-  examples: [{ line: "audit list --limit 20", means: "The newest twenty lines" }],
-  run: async ({ trail }, { limit = Number.POSITIVE_INFINITY, key }) => {
-    const results: Exact[] = [];
-    let total = 0;
-    await trail.lines((line) => {
-      if (key !== undefined && !line.text.includes(`"key":"${key}"`)) return;
-      total += 1;
-      results.push(line);
-      if (results.length > limit) results.shift();
-    });
-    return { results, total, complete: results.length === total };
-  },
+  columns: ["seq", "time", "event", "command", "request.id", "result.code", "key"],
+  examples: [
+    { line: "audit list --limit 20", means: "The newest twenty lines" },
+    { line: "audit list --output table", means: "All of it for a person" },
+  ],
+  run: ({ trail }, { limit, key }) => new List(linesOf(trail.lines(), limit, key)),
 });
+
+/** The lines with that key, all of them or the newest; as they are read, where all are wanted. */
+async function* linesOf(
+  pages: AsyncIterable<readonly Exact[]>,
+  limit: number | undefined,
+  key: string | undefined,
+): List["items"] {
+  let newest: Exact[] = [];
+  let total = 0;
+  for await (const page of pages) {
+    const found = page.filter((line) => key === undefined || line.text.includes(`"key":"${key}"`));
+    total += found.length;
+    if (limit === undefined) yield found;
+    else newest = [...newest, ...found].slice(-limit);
+  }
+  if (limit !== undefined) yield newest;
+  return { total, complete: limit === undefined || total <= limit };
+}
 
 const verify = command({
   summary: "Check that the audit trail is as it was written.",
@@ -98,7 +109,7 @@ const export_ = command({
   args: { as: required(oneOf("Form of the lines.", ["ndjson", "csv"])) },
   ungated: true,
   examples: [{ line: "audit export --as csv", means: "A table for a spreadsheet" }],
-  run: async ({ trail, exportTrail }, args) => new Text(await exportTrail(trail, args.as)),
+  run: ({ trail, exportTrail }, args) => new TextParts(exportTrail(trail, args.as)),
 });
 
 const restart = command({

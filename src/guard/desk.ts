@@ -253,12 +253,13 @@ export class Desk {
     const own: Exact[] = [];
     const mark = `"agent":{"uid":${peer.uid},`;
     let bytes = 0;
-    await trail.lines((line) => {
-      if (!line.text.includes(mark)) return;
-      own.push(line);
-      bytes += line.text.length;
-      while (bytes > MOST_TRAIL_BYTES) bytes -= own.shift()?.text.length ?? 0;
-    });
+    for await (const lines of trail.lines()) {
+      for (const line of lines.filter(({ text }) => text.includes(mark))) {
+        own.push(line);
+        bytes += line.text.length;
+        while (bytes > MOST_TRAIL_BYTES) bytes -= own.shift()?.text.length ?? 0;
+      }
+    }
     return own;
   }
 

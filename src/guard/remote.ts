@@ -87,10 +87,12 @@ export class Remote {
     rows: async () => value(await this.ask({ verb: "journal" })) as JournalRow[],
   };
 
+  private async *auditLines(): AsyncGenerator<readonly Exact[], void, void> {
+    yield elements(await this.ask({ verb: "audit", ask: "lines" }));
+  }
+
   readonly trail: AuditReader = {
-    lines: async (onLine) => {
-      for (const line of elements(await this.ask({ verb: "audit", ask: "lines" }))) onLine(line);
-    },
+    lines: () => this.auditLines(),
     verify: async ({ files, against }) => {
       if (files.length > 0) throw notThroughGuard("--file");
       const anchor = against === undefined ? {} : { against };

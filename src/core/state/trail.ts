@@ -1,12 +1,15 @@
 /** The audit trail for those who read it: lines, verification, anchors, export. */
 import { join } from "node:path";
 import { CliError } from "../../errors.ts";
-import { Exact, member, value, visible } from "../../io/json.ts";
+import { Exact } from "../../io/json.ts";
 import { startMeter } from "../../io/progress.ts";
+import type { Redactor } from "../../io/redact.ts";
+import { layOut, parseColumn } from "../../io/rows.ts";
 import type { Runtime } from "../../io/runtime.ts";
+import type { StreamedList } from "../../io/stdout.ts";
 import { anchorText, parseAnchor } from "./audit.ts";
 import type { Books } from "./books.ts";
-import { type Verified, verifyLog, verifySteps } from "./verify.ts";
+import { type Verified, verifySteps } from "./verify.ts";
 
 /** Which files, and against which anchor; without files the trail of this state folder. */
 export interface Question {
@@ -15,16 +18,23 @@ export interface Question {
 }
 
 /** The trail, here or behind a guard. */
-export type AuditReader = Pick<Trail, "verify" | "lines" | "anchor" | "restart">;
+export interface AuditReader extends Pick<Trail, "verify" | "anchor" | "restart"> {
+  /** Whole lines in their order, token-exact; a broken log throws where it is broken. */
+  lines(): AsyncIterable<readonly Exact[]>;
+}
 
-/** The whole trail as text: one JSON object a line, or RFC 4180 with a header line. */
-export async function exported(
+/** The whole trail as text, part by part: one JSON object a line, or RFC 4180 with a header. */
+export function exported(
   trail: Pick<AuditReader, "lines">,
   form: "ndjson" | "csv",
-): Promise<string> {
-  const texts = form === "csv" ? [CSV_HEADER] : [];
-  await trail.lines((line) => texts.push(form === "csv" ? csvOf(line) : `${line.text}\n`));
-  return texts.join("");
+  redactor: Redactor,
+): AsyncGenerator<string, unknown, void> {
+  return layOut(pagesOf(trail), form, COLUMNS.map(parseColumn), redactor);
+}
+
+async function* pagesOf(trail: Pick<AuditReader, "lines">): StreamedList["items"] {
+  for await (const lines of trail.lines()) yield lines;
+  return { complete: true };
 }
 
 export class Trail {
@@ -39,23 +49,21 @@ export class Trail {
     const anchor = against === undefined ? undefined : parseAnchor(against);
     const own = files.length === 0;
     const head = own ? this.books.audit.head() : undefined;
-    const steps = verifySteps({ files: own ? this.paths() : files, head, against: anchor });
+    const steps = verifySteps({ files: own ? this.paths() : files, head, against: anchor }, false);
     const meter = startMeter(this.host, "lines");
     for (;;) {
       const step = steps.next();
       if (step.done === true) return step.value;
-      meter(step.value, head?.seq);
+      meter(step.value.read, head?.seq);
       // Reading does not wait for anything; the line for the person is written meanwhile.
       await new Promise((resolve) => setImmediate(resolve));
     }
   }
 
-  /** Whole lines in their order, token-exact. */
-  async lines(onLine: (line: Exact) => void): Promise<void> {
-    verifyLog({
-      files: this.paths(),
-      onLine: (line) => onLine(new Exact(Buffer.from(line).toString("utf8"))),
-    });
+  /** Whole lines in their order, token-exact; verified while they are given. */
+  async *lines(): AsyncGenerator<readonly Exact[], void, void> {
+    for (const { lines } of verifySteps({ files: this.paths() }, true))
+      yield lines.map(({ line }) => new Exact(Buffer.from(line).toString("utf8")));
   }
 
   /**
@@ -85,45 +93,10 @@ export class Trail {
   }
 }
 
-const COLUMNS: readonly (readonly [name: string, path: readonly string[]])[] = [
-  ...["log", "seq", "time", "prev", "event", "key", "command", "origin", "workspace", "user"].map(
-    (name) => [name, [name]] as const,
-  ),
-  ["uid", ["agent", "uid"]],
-  ["pid", ["agent", "pid"]],
-  ["exe", ["agent", "exe"]],
-  ["requestId", ["request", "id"]],
-  ["requestType", ["request", "type"]],
-  ["bodySha256", ["digests", "body"]],
-  ["payloadSha256", ["digests", "payload"]],
-  ["decision", ["decision"]],
-  ["code", ["result", "code"]],
-  ["exit", ["result", "exit"]],
-  ["status", ["result", "status"]],
-  ["result", ["result"]],
-  ["detail", ["detail"]],
-  ["data", ["data"]],
-  ["version", ["version"]],
-  ["level", ["level"]],
+/** Every member of a line is in a column; objects without columns of their own are JSON. */
+const COLUMNS = [
+  ...["log", "seq", "time", "prev", "event", "key", "command", "origin", "workspace", "user"],
+  ...["agent.uid", "agent.pid", "agent.exe", "request.id", "request.type", "digests.body"],
+  ...["digests.payload", "decision", "result.code", "result.exit", "result.status", "result"],
+  ...["detail", "data", "version", "level"],
 ];
-
-/** The header line of the CSV form (RFC 4180), with CRLF. */
-const CSV_HEADER = `${COLUMNS.map(([name]) => name).join(",")}\r\n`;
-
-/** A line as CSV: every member of the line is in a column; objects are JSON. */
-function csvOf(line: Exact): string {
-  const cells = COLUMNS.map(([, path]) => {
-    let at: Exact | undefined = line;
-    for (const name of path) at = at && member(at, name);
-    return at === undefined ? "" : cell(at);
-  });
-  return `${cells.join(",")}\r\n`;
-}
-
-function cell(found: Exact): string {
-  const isText = found.text.startsWith('"');
-  const text = isText ? String(value(found)) : found.text;
-  const isFormula = isText && /^[=+\-@\t\r]/.test(text);
-  const harmless = visible(isFormula ? `'${text}` : text);
-  return /[",\r\n]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
-}

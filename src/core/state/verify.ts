@@ -17,6 +17,8 @@ const LARGE_BYTES = 64 * 1024;
 const NEWLINE = 0x0a;
 /** What is read at once when others shall see how far it is. */
 const STEP_LINES = 4096;
+/** What is given at once. */
+const BATCH_LINES = 256;
 /** More torn bytes than this in one place are not what a killed process leaves. */
 const TORN_MAX_BYTES = 8 * LINE_MAX_BYTES;
 
@@ -48,37 +50,59 @@ export interface VerifyOptions {
   readonly onLine?: (line: Uint8Array, facts: LineFacts) => void;
 }
 
+/** A line that counts, and what the chain needs of it. */
+export interface LogLine {
+  readonly line: Uint8Array;
+  readonly facts: LineFacts;
+}
+
 /**
  * Verifies the files as one log, in the order of their lines. Throws AUDIT_BROKEN with the first
  * bad line, INVALID_PATH for a file that cannot be read.
  */
-export function verifyLog(options: VerifyOptions): Verified {
-  const steps = verifySteps(options);
+export function verifyLog({ onLine, ...options }: VerifyOptions): Verified {
+  const steps = verifySteps(options, onLine !== undefined);
   for (;;) {
     const step = steps.next();
     if (step.done === true) return step.value;
+    for (const { line, facts } of step.value.lines) onLine?.(line, facts);
   }
 }
 
-/** The same in steps: yields after some thousand lines how many were read. */
-export function* verifySteps({
-  files,
-  head,
-  against,
-  from,
-  onLine,
-}: VerifyOptions): Generator<number, Verified, void> {
+/** What was read since the step before. */
+export interface Step {
+  /** Lines so far. */
+  readonly read: number;
+  /** The lines that count, in order; empty where none are wanted. */
+  readonly lines: readonly LogLine[];
+}
+
+/** The same in steps of many lines; throws as `verifyLog` does. */
+export function* verifySteps(
+  { files, head, against, from }: Omit<VerifyOptions, "onLine">,
+  givesLines: boolean,
+): Generator<Step, Verified, void> {
   const watched = [head, against].filter((anchor) => anchor !== undefined);
-  const walk = new Walk(watched, onLine);
+  let batch: LogLine[] = [];
+  const walk = new Walk(watched, givesLines ? (one) => void batch.push(one) : undefined);
   const ordered = inOrder(files);
   const first = from === undefined ? 0 : ordered.findIndex((file) => basename(file) === from.file);
   if (first === -1) throw broken(from?.file ?? "", undefined, "The file is missing.");
   walk.position = from;
-  for (const [at, file] of ordered.slice(first).entries())
-    yield* walk.file(file, at === 0 ? from?.size : undefined);
+  for (const [at, file] of ordered.slice(first).entries()) {
+    walk.begin(file);
+    for (const line of linesOf(file, at === 0 ? from?.size : undefined)) {
+      walk.take(line);
+      const isDue = givesLines ? batch.length >= BATCH_LINES : walk.lines % STEP_LINES === 0;
+      if (!isDue) continue;
+      yield { read: walk.lines, lines: batch };
+      batch = [];
+    }
+  }
   walk.end();
   if (head !== undefined) walk.require(head, "The log ends before the line that the head names.");
   if (against !== undefined) walk.require(against, "The log ends before the anchor.");
+  if (batch.length > 0) yield { read: walk.lines, lines: batch };
   const isAnchored = against !== undefined && walk.passed(against);
   return {
     lines: walk.lines,
@@ -95,7 +119,11 @@ class Walk {
   readonly missing: { from: number; to: number }[] = [];
   position: Anchor | undefined;
   private before: Anchor | undefined;
-  private held: { readonly line: Uint8Array; readonly facts: LineFacts } | undefined;
+  private held: LogLine | undefined;
+  /** A line whose link does not fit: the next one tells which of the two was changed. */
+  private doubtful:
+    | { readonly name: string; readonly line: number; readonly hash: string }
+    | undefined;
   private torn: Uint8Array[] = [];
   private tornAt = 0;
   private name = "";
@@ -105,22 +133,19 @@ class Walk {
 
   constructor(
     private readonly watched: readonly Anchor[],
-    private readonly onLine: VerifyOptions["onLine"],
+    private readonly onLine: ((line: LogLine) => void) | undefined,
   ) {}
 
-  /** `start` is the place of a line's first byte. */
-  *file(path: string, start = 0): Generator<number, void, void> {
+  /** The lines that follow are of this file. */
+  begin(path: string): void {
     if (this.torn.length > 0) throw broken(this.name, this.tornAt, FORM);
     this.name = basename(path);
     this.line = 0;
     this.isStart = true;
-    for (const line of linesOf(path, start)) {
-      this.take(line);
-      if (this.line % STEP_LINES === 0) yield this.lines;
-    }
   }
 
   end(): void {
+    this.settleDoubt(this.watched.map(({ hash }) => hash));
     this.release();
     if (this.torn.length === 0) return;
     // A killed process leaves a torn tail, which the next writer closes; it leaves no line behind.
@@ -143,10 +168,11 @@ class Walk {
     return this.missing.some(({ from, to }) => seq >= from && seq <= to);
   }
 
-  private take(line: Uint8Array): void {
+  take(line: Uint8Array): void {
     this.line += 1;
     const facts = readLine(line);
     const isWhole = facts !== undefined && isWholeLine(line);
+    this.settleDoubt(isWhole ? [facts.prev] : []);
     if (isWhole && facts.event === "gap" && this.closesGap(line, facts)) return;
     if (this.torn.length > 0 || !isWhole) {
       this.keepTorn(line);
@@ -163,8 +189,15 @@ class Walk {
         `The line's number is ${facts.seq}, not ${position.seq + 1}.`,
       );
     if (position !== undefined && facts.prev !== position.hash)
-      throw broken(this.name, Math.max(1, this.line - 1), CHANGED);
-    this.accept(line, facts);
+      this.doubtful = { name: this.name, line: this.line, hash: hashLine(line) };
+    else this.accept(line, facts);
+  }
+
+  /** Throws for the line that was changed: the doubtful one, unless one of `hashes` is its own. */
+  private settleDoubt(hashes: readonly string[]): void {
+    if (this.doubtful === undefined) return;
+    const { name, line, hash } = this.doubtful;
+    throw broken(name, Math.max(1, hashes.includes(hash) ? line - 1 : line), CHANGED);
   }
 
   private accept(line: Uint8Array, facts: LineFacts): void {
@@ -191,7 +224,7 @@ class Walk {
         );
       this.seen.add(`${anchor.log} ${anchor.seq} ${anchor.hash}`);
     }
-    this.onLine?.(held.line, held.facts);
+    this.onLine?.(held);
   }
 
   private keepTorn(line: Uint8Array): void {
@@ -237,7 +270,7 @@ class Walk {
   }
 }
 
-const CHANGED = "The line, or the link of the next one to it, was changed.";
+const CHANGED = "The line is not as it was written.";
 const FORM = "The line does not have the form of a log line.";
 
 function isGenesis({ prev, event }: LineFacts): boolean {

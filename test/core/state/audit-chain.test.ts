@@ -53,19 +53,26 @@ const EDITS: Readonly<Record<string, (lines: string[], at: number) => string[]>>
       index === at ? (lines[at + 1] ?? "") : index === at + 1 ? (lines[at] ?? "") : line,
     ),
   insert: (lines, at) => [...lines.slice(0, at), '{"v":1}', ...lines.slice(at)],
+  "change the link of": (lines, at) =>
+    lines.map((line, index) =>
+      index === at
+        ? line.replace(/"prev":"(.)/, (_, digit) => `"prev":"${digit === "0" ? 1 : 0}`)
+        : line,
+    ),
   "cut the end of": (lines, at) =>
     lines.map((line, index) => (index === at ? line.slice(0, -9) : line)),
 };
 
 for (const [name, change] of Object.entries(EDITS)) {
-  test.each([1, 2, 3, 4, 5])(`C2 ${name} line %d: verify names the place`, async (at) => {
+  test.each([1, 2, 3, 4, 5])(`C2 ${name} line %d: verify names exactly that line`, async (at) => {
     const { path, verify } = logOf(LINES);
     const lines = (await text(path())).trimEnd().split("\n");
     await writeFile(path(), `${change(lines, at).join("\n")}\n`);
     const failure = failureOf(verify);
     expect(failure.code).toBe("AUDIT_BROKEN");
     const { line, reason } = failure.facts.details as { line: number; reason: string };
-    expect(Math.abs(line - (at + 1))).toBeLessThanOrEqual(1);
+    // The lines of a file count from 1; a line that is there twice is bad the second time.
+    expect(line).toBe(name === "duplicate" ? at + 2 : at + 1);
     expect(reason).not.toBe("");
   });
 }
@@ -226,27 +233,4 @@ test("C5 a process that was killed inside a rotation leaves a log that goes on",
   await restoreHead(log.chain, head);
   log.chain.append([draft("intent")]);
   expect(log.verify()).toMatchObject({ lines: 4, missing: [] });
-});
-
-test("C7 verify reads 200,000 lines a second, and its memory does not grow with the log", () => {
-  const { directory, path } = logOf(1);
-  const line = JSON.parse(require("node:fs").readFileSync(path(), "utf8").split("\n")[1]);
-  const COUNT = 200_000;
-  let prev = "0".repeat(64);
-  const parts: string[] = [];
-  for (let seq = 1; seq <= COUNT; seq += 1) {
-    const event = seq === 1 ? "genesis" : "intent";
-    const { v, log, time, level } = line;
-    const made = JSON.stringify({ v, log, seq, time, prev, event, key: "K".repeat(200), level });
-    prev = hashLine(Buffer.from(made));
-    parts.push(made);
-  }
-  const big = join(directory, "big.jsonl");
-  require("node:fs").writeFileSync(big, `${parts.join("\n")}\n`);
-  const startedAt = performance.now();
-  const found = verifyLog({ files: [big] });
-  const seconds = (performance.now() - startedAt) / 1000;
-  expect(found.lines).toBe(COUNT);
-  console.error(`verify: ${Math.round(COUNT / seconds)} lines a second`);
-  expect(COUNT / seconds).toBeGreaterThan(process.env.CI === undefined ? 100_000 : 50_000);
 });
