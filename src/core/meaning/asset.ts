@@ -6,8 +6,7 @@
 import { type Exact, elements, member, type Node, tree } from "../../io/json.ts";
 import { type Amount, isPlain, toDecimal, type Unit } from "./amount.ts";
 import { membersOf, named, textOf } from "./content.ts";
-import type { Family } from "./network.ts";
-import { networkOf } from "./network.ts";
+import { type Family, type Network, networkOf } from "./network.ts";
 
 /** One coin or token. */
 export interface Asset {
@@ -65,16 +64,48 @@ export function coinOf(network: string, { currencies }: AssetLists): Asset {
   const own = { network: known?.id ?? network, contract: null, name: listed?.name };
   if (listed?.units.length) {
     const main = mainOf(listed.units);
-    const conflict =
-      known?.decimals === undefined || known.decimals === main.magnitude
-        ? undefined
-        : `The server says that ${main.code} has ${main.magnitude} decimals; the coin has ${known.decimals}.`;
+    const conflict = known && conflictOf(known, main, listed.units);
     return { ...own, ...measured(main, conflict), units: merge(listed.units, base), ...CURRENCIES };
   }
   if (known?.decimals === undefined)
     return { ...own, ...measured(undefined), ...NOWHERE, units: base };
   const main = { code: known.ticker, magnitude: known.decimals };
   return { ...own, ...measured(main), units: merge([main], base), source: "built-in" };
+}
+
+/** What the server says of a coin's units against what is known of them. */
+function conflictOf(known: Network, main: Unit, units: readonly Unit[]): string | undefined {
+  const { decimals } = known;
+  if (decimals === undefined) return undefined;
+  if (decimals !== main.magnitude)
+    return `The server says that ${main.code} has ${main.magnitude} decimals; the coin has ${decimals}.`;
+  const wrong = units.find((unit) => {
+    const expected = magnitudeByName(unit.code, known, decimals);
+    return expected !== undefined && expected !== unit.magnitude;
+  });
+  return wrong && `The server says that ${wrong.code} has ${wrong.magnitude} decimals.`;
+}
+
+/** Letters before a ticker that say how much of it a unit is: `mBTC` is 10^-3 BTC. */
+const PREFIXES: ReadonlyMap<string, number> = new Map([
+  ...([
+    ["", 0],
+    ["m", -3],
+    ["u", -6],
+    ["\u00b5", -6],
+    ["\u03bc", -6],
+    ["n", -9],
+    ["k", 3],
+  ] as const),
+]);
+
+/** The magnitude that a unit's own name says; undefined for a name without a known meaning. */
+function magnitudeByName(code: string, known: Network, decimals: number): number | undefined {
+  const base = BASE_NAMES[known.family]?.find((unit) => unit.code === code);
+  if (base !== undefined) return base.magnitude;
+  if (!code.endsWith(known.ticker)) return undefined;
+  const power = PREFIXES.get(code.slice(0, -known.ticker.length));
+  return power === undefined ? undefined : decimals + power;
 }
 
 const CURRENCIES = { source: "assets.currencies" };

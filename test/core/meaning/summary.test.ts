@@ -287,6 +287,36 @@ test("M07 a token without decimals is shown in base units, never guessed", async
   expect(codes(found)).toContain("DECIMALS_UNKNOWN");
 });
 
+test.each([
+  ["mBTC", 8],
+  ["sat", 8],
+  ["kBTC", 8],
+])(
+  "M06 a unit whose name says another size than the server is grave: %s",
+  async (code, magnitude) => {
+    for (const others of [[], [{ code: "BTC", magnitude: 8 }]]) {
+      const currencies = [
+        json({ name: "bitcoin_testnet", units: [{ code, magnitude }, ...others] }),
+      ];
+      const found = await summary(challenge(), { lists: { currencies, tokens: [] } });
+      expect([found.amount?.text, codes(found).includes("DECIMALS_CONFLICT!")]).toEqual([
+        null,
+        true,
+      ]);
+    }
+  },
+);
+
+test.each([{ BTC: 8, mBTC: 5, bit: 2, sat: 0 }, { "\u{1D69D}BTC": 8, sat: 0 }, { tBTC: 8 }])(
+  "M06 units as the vendor lists them agree with their names: %j",
+  async (listed) => {
+    const units = Object.entries(listed).map(([code, magnitude]) => ({ code, magnitude }));
+    const currencies = [json({ name: "bitcoin_testnet", units })];
+    const found = await summary(challenge(), { lists: { currencies, tokens: [] } });
+    expect(codes(found)).not.toContain("DECIMALS_CONFLICT!");
+  },
+);
+
 test("M06 two entries for one contract that disagree leave the decimals unknown", async () => {
   const tokens = [
     ...TOKENS,
