@@ -1,12 +1,13 @@
 /**
  * `npm run demo`: the executable, as a user would run it, through a whole approval against its own
  * sandbox. Nothing leaves this machine and nothing stays on it; with `--device`, an approval with a
- * simulated Ledger Stax. Ends with exit 1 and the failing command's document when a step does not
- * succeed.
+ * simulated Ledger Stax; with `--open`, the sandbox goes on afterwards for a look at its page. Ends
+ * with exit 1 and the failing command's document when a step does not succeed.
  */
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { defaultSeed } from "../src/sandbox/index.ts";
 import { build, hostExecutable } from "./build.ts";
 import { hostTarget } from "./targets.ts";
 
@@ -14,6 +15,8 @@ const PROGRAM = "ledger-enterprise-cli";
 
 /** What the demo reads of the sandbox's description and of the commands' results. */
 interface Description {
+  readonly page: string;
+  readonly control: string;
   readonly baseUrls: { readonly v2: string };
   readonly workspace: string;
   readonly operator: {
@@ -25,6 +28,8 @@ interface Description {
 interface Stage {
   readonly folder: string;
   readonly env: Record<string, string>;
+  /** Approves a request as a person; undefined where the sandbox's people do it by themselves. */
+  readonly approve: ((id: string) => Promise<void>) | undefined;
   count: number;
 }
 
@@ -36,9 +41,14 @@ function say(text: string): void {
 
 async function startSandbox(
   folder: string,
+  isOpen: boolean,
 ): Promise<{ description: Description; stop(): Promise<void> }> {
-  const command = [hostExecutable(), "sandbox", "start", "--autoApprove", "1"];
-  say("# Serve a practice workspace on this machine. Its people approve after one second.");
+  const people = isOpen ? [] : ["--autoApprove", "1"];
+  const command = [hostExecutable(), "sandbox", "start", ...people];
+  const who = isOpen
+    ? "Its page has a button for each person."
+    : "Its people approve after one second.";
+  say(`# Serve a practice workspace on this machine. ${who}`);
   say(`$ ${PROGRAM} ${command.slice(1).join(" ")} &`);
   const child = Bun.spawn(command, {
     cwd: folder,
@@ -227,6 +237,7 @@ async function playFlow(stage: Stage): Promise<string> {
     "--signature",
     "@signature.txt",
   );
+  await stage.approve?.(id);
   const { request } = await runStep(
     stage,
     "Wait until the people have approved, too.",
@@ -252,21 +263,48 @@ async function demoWithDevice(): Promise<void> {
   say(`\nDemo complete: ${outcome}; nothing is left behind.`);
 }
 
-async function demo(): Promise<void> {
+/** Alice's decision, as the page's button sends it. */
+function approveAsAlice({ control }: Description): (id: string) => Promise<void> {
+  const alice = defaultSeed().users.find(({ name }) => name.startsWith("Alice"));
+  return async (id) => {
+    say(`\n# ${alice?.name} approves, as her button on the page would.`);
+    const answer = await fetch(`${control}/requests/${id}/review`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ userId: alice?.id, decision: "APPROVE" }),
+    });
+    if (!answer.ok) throw new StepFailed(await answer.text());
+  };
+}
+
+/** Resolves when the person has seen enough. */
+function interruption(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => resolve());
+  });
+}
+
+async function demo(isOpen: boolean): Promise<void> {
   const startedAt = performance.now();
   await build([hostTarget()]);
   const folder = await mkdtemp(join(tmpdir(), `${PROGRAM}-demo-`));
   try {
     const home = join(folder, "home");
     await mkdir(home);
-    const { description, stop } = await startSandbox(folder);
+    const { description, stop } = await startSandbox(folder, isOpen);
     try {
-      const stage: Stage = { folder, env: environmentOf(description, home), count: 0 };
+      const env = environmentOf(description, home);
+      const approve = isOpen ? approveAsAlice(description) : undefined;
+      const stage: Stage = { folder, env, approve, count: 0 };
       const outcome = await playFlow(stage);
       const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
-      say(
-        `\nDemo complete: ${stage.count} commands in ${seconds} s, ${outcome}; nothing is left behind.`,
-      );
+      const end = isOpen ? "the sandbox goes on" : "nothing is left behind";
+      say(`\nDemo complete: ${stage.count} commands in ${seconds} s, ${outcome}; ${end}.`);
+      if (!isOpen) return;
+      const over = interruption();
+      say(`Open its page in a browser: ${description.page}`);
+      say("Ctrl-C ends the sandbox and leaves nothing behind.");
+      await over;
     } finally {
       await stop();
     }
@@ -276,7 +314,9 @@ async function demo(): Promise<void> {
 }
 
 try {
-  await (process.argv.includes("--device") ? demoWithDevice() : demo());
+  await (process.argv.includes("--device")
+    ? demoWithDevice()
+    : demo(process.argv.includes("--open")));
 } catch (failure) {
   if (!(failure instanceof StepFailed)) throw failure;
   process.stderr.write(`\nDemo failed: ${failure.message}\n`);

@@ -61,3 +61,25 @@ test("F3 the demo walks through a whole approval, shows no secret and leaves not
   expect(await readdir(home)).not.toContain(".local");
   await rm(folder, { recursive: true });
 });
+
+test("with --open the sandbox goes on, its page is there, and a signal leaves nothing behind", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "demo-"));
+  const run = Bun.spawn(["node", "scripts/bun.mjs", "scripts/demo.ts", "--open"], {
+    cwd: ROOT,
+    env: { PATH: process.env.PATH ?? "", HOME: folder, TMPDIR: folder },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let text = "";
+  const decoder = new TextDecoder();
+  for await (const chunk of run.stdout) {
+    text += decoder.decode(chunk, { stream: true });
+    if (!text.includes("Ctrl-C")) continue;
+    const page = /Open its page in a browser: (\S+)\n/.exec(text)?.[1] ?? "";
+    expect(await (await fetch(page)).text()).toContain("Sandbox workspace");
+    run.kill("SIGTERM");
+  }
+  expect(text).toMatch(/# Alice Martin approves, as her button on the page would\.\n/);
+  expect(text).toMatch(/ is APPROVED; the sandbox goes on\.\n/);
+  expect([await run.exited, await readdir(folder)]).toEqual([0, []]);
+  await rm(folder, { recursive: true });
+});

@@ -39,6 +39,15 @@ const TOKENS: readonly Token[] = [
   },
 ];
 
+/** The listed token at a contract; undefined for one that the list does not have. */
+export function tokenAt(network: string, contract: string): Token | undefined {
+  const isIt = ({ contractAddress }: Token): boolean =>
+    contract.startsWith("0x")
+      ? contractAddress.toLowerCase() === contract.toLowerCase()
+      : contractAddress === contract;
+  return TOKENS.find((token) => token.network === network && isIt(token));
+}
+
 type AssetSwitches = Pick<Switches, "assetDecimals">;
 
 /** The exponent as the switch wants it. */

@@ -43,13 +43,28 @@ function reviewButton(request, reviewer, decision) {
   const verb = decision === "APPROVE" ? "Approve" : "Reject";
   const button = element("button", {
     type: "button",
-    text: `${verb} as ${reviewer.name}`,
+    text: verb,
     "aria-label": `${verb} as ${reviewer.name}: ${request.title}`,
     "data-key": `${request.id} ${reviewer.id} ${decision}`,
     ...(decision === "APPROVE" ? { class: "main" } : {}),
   });
   button.addEventListener("click", () => decide(button, request, reviewer, decision));
   return button;
+}
+
+/** A reviewer's name and both buttons, in one line. */
+function reviewerRow(request, reviewer) {
+  return element("li", {}, [
+    element("span", { text: reviewer.name }),
+    reviewButton(request, reviewer, "APPROVE"),
+    reviewButton(request, reviewer, "REJECT"),
+  ]);
+}
+
+/** `Hosting, tb1q…`: what a machine reads is in another font than a name. */
+function factParts(value) {
+  const [, name = "", code = ""] = /^(.*, |)(\S{25,})$/.exec(value) ?? [];
+  return code === "" ? [value] : [name, element("code", { text: code })];
 }
 
 function stepItem({ text, isCurrent }) {
@@ -63,12 +78,9 @@ function requestCard(request) {
   });
   const facts = request.facts.flatMap(([name, value]) => [
     element("dt", { text: name }),
-    element("dd", { text: value }),
+    element("dd", {}, factParts(value)),
   ]);
-  const buttons = request.reviewers.flatMap((reviewer) => [
-    reviewButton(request, reviewer, "APPROVE"),
-    reviewButton(request, reviewer, "REJECT"),
-  ]);
+  const rows = request.reviewers.map((reviewer) => reviewerRow(request, reviewer));
   return element("li", { "data-id": request.id }, [
     element("div", { class: "head" }, [
       element("h3", { text: request.title, tabindex: "-1" }),
@@ -76,7 +88,9 @@ function requestCard(request) {
     ]),
     element("dl", {}, facts),
     element("ol", { class: "steps", "aria-label": "Steps" }, request.steps.map(stepItem)),
-    ...(buttons.length === 0 ? [] : [element("div", { class: "actions" }, buttons)]),
+    ...(rows.length === 0
+      ? []
+      : [element("ul", { class: "actions", "aria-label": "Reviewers" }, rows)]),
   ]);
 }
 
@@ -146,8 +160,10 @@ function show(state) {
 const stream = new EventSource("events");
 stream.addEventListener("open", () => {
   byId("connection").textContent = "Live";
+  byId("connection").className = "state good";
 });
 stream.addEventListener("error", () => {
   byId("connection").textContent = "The sandbox does not answer. It may have been stopped.";
+  byId("connection").className = "state bad";
 });
 stream.addEventListener("message", (event) => show(JSON.parse(event.data)));

@@ -10,11 +10,11 @@ import { pendingReviews } from "../governance.ts";
 import { type Json, textAt } from "../json.ts";
 import type { World } from "../routes.ts";
 import { choice, insist, Refusal, record, text } from "../schema.ts";
-import { CURRENCIES } from "../transactions.ts";
-import type { Account, Review, VaultRequest } from "../workspace.ts";
+import type { Review, VaultRequest } from "../workspace.ts";
 import script from "./client.js" with { type: "text" };
 import styles from "./page.css" with { type: "text" };
 import markup from "./page.html" with { type: "text" };
+import { amountText, currencyName, factsOf, titleOf } from "./words.ts";
 
 const REVIEW = record({ userId: text(), decision: choice("APPROVE", "REJECT") });
 /** How often the page looks for a change while somebody watches. */
@@ -128,7 +128,7 @@ export class Page {
       requests: requests.slice(0, LATEST_REQUESTS).map((request) => this.#request(request)),
       accounts: [...workspace.accounts.values()].slice(0, LATEST_ACCOUNTS).map((account) => ({
         name: account.name,
-        currency: CURRENCIES[account.currency]?.name ?? account.currency,
+        currency: currencyName(account.currency) ?? "",
         balance: amountText(account.balance, account),
         address: account.address,
       })),
@@ -170,7 +170,7 @@ export class Page {
       title: titleOf(request),
       state: request.state,
       facts: [
-        ...factsOf(request, nameOf(request.createdBy)),
+        ...factsOf(request, workspace, nameOf(request.createdBy)),
         ...signers.map(({ userId }) => ["Waits for", nameOf(userId)] as const),
       ],
       steps,
@@ -205,44 +205,6 @@ export interface PageState {
     Record<"name" | "currency" | "balance" | "address", string>
   >[];
   readonly calls: readonly Readonly<Record<"at" | "status" | "call", string>>[];
-}
-
-function titleOf({ type, plan }: VaultRequest): string {
-  if (plan === undefined || plan.operation !== "SEND") {
-    const words = (plan === undefined ? type : plan.operation).toLowerCase().replaceAll("_", " ");
-    return `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
-  }
-  return `Send ${amountText(plan.amount, plan.account)}`;
-}
-
-function factsOf(request: VaultRequest, creator: string): [string, string][] {
-  const { plan, note } = request;
-  const title = note === undefined ? undefined : textAt(note, "title");
-  const facts: [string, string | undefined][] = [
-    ["From", plan?.account.name],
-    ["To", plan?.recipient ?? undefined],
-    ["Fee", plan?.maxFees == null ? undefined : `at most ${amountText(plan.maxFees, plan.payer)}`],
-    ["Name", plan === undefined ? textAt(request.data, "name") : undefined],
-    ["Note", title],
-    ["By", creator],
-    ["Request", request.id],
-  ];
-  return facts.flatMap(([name, value]): [string, string][] =>
-    value === undefined || value === "" ? [] : [[name, value]],
-  );
-}
-
-/**
- * Base units as a person reads them; a token whose decimals the sandbox does not know stays in
- * them.
- */
-function amountText(units: bigint, { currency, contractAddress }: Account): string {
-  const known = CURRENCIES[currency];
-  if (known === undefined || contractAddress !== undefined) return `${units} base units`;
-  const digits = `${units}`.padStart(known.decimals + 1, "0");
-  const whole = digits.slice(0, -known.decimals);
-  const fraction = digits.slice(-known.decimals).replace(/0+$/, "");
-  return `${whole}${fraction === "" ? "" : `.${fraction}`} ${known.ticker}`;
 }
 
 function sendFile(response: ServerResponse, type: string, content: string): void {
