@@ -1,7 +1,7 @@
 /** What a process behind a guard has in place of its own capabilities. */
 import { levelOf } from "../core/policy/places.ts";
 import { CliError } from "../errors.ts";
-import { Remote, type Standing } from "../guard/remote.ts";
+import { notThroughGuard, Remote, type Standing } from "../guard/remote.ts";
 import type { Run } from "./invoke.ts";
 import { overseenBehind } from "./oversight.ts";
 
@@ -23,6 +23,9 @@ export async function openBehind(run: Run): Promise<Record<string, () => unknown
       return createDraft({ runtime: run.runtime, config: run.config, sessions });
     },
     level: async () => (await guarded(run, remote).standing()).level,
+    assumptions: () => async () => {
+      throw notThroughGuard("doctor --report");
+    },
     diagnosis: () => async () => {
       const { examineBehind } = await import("../guard/doctor.ts");
       return { settings: run.config.origins(), findings: examineBehind(await remote.standing()) };

@@ -410,7 +410,7 @@ const BEHIND_A_GUARD: { readonly [K in keyof Rows]?: "own" | "remote" } = {
   ...{ reader: "remote", draft: "remote", reviews: "remote", creations: "remote" },
   ...{ dryRuns: "remote", examination: "remote", authority: "remote", policies: "remote" },
   ...{ trail: "remote", journal: "remote", reconciliation: "remote", level: "remote" },
-  ...{ diagnosis: "remote", mcp: "own" },
+  ...{ diagnosis: "remote", assumptions: "remote", mcp: "own" },
 };
 
 /** Makes what a command needs, in that order. Throws NOT_SUPPORTED for what a guard never does. */

@@ -2,7 +2,7 @@
  * A request to the guard: one connection to its socket, which must be the guard's and nobody else's.
  * The only file that connects to a unix socket.
  */
-import { accessSync, constants, lstatSync, realpathSync, type Stats } from "node:fs";
+import { accessSync, constants, lstatSync, readFileSync, realpathSync, type Stats } from "node:fs";
 import { createConnection, type Socket } from "node:net";
 import { dirname } from "node:path";
 import { CliError } from "../errors.ts";
@@ -139,9 +139,28 @@ class Exchange {
     }
     if (reason === "TIMEOUT")
       return new CliError("TIMEOUT", { message: "The guard did not answer in time." });
-    return unreachable(this.link.path, reason);
+    return unreachable(this.link.path, reasonBehind(reason, this.link.path));
   }
 }
+
+/**
+ * Bun calls every refused connection ECONNREFUSED. Where the system lists the socket as one that is
+ * served, it was this process that may not connect.
+ */
+function reasonBehind(reason: string, path: string): string {
+  if (reason !== "ECONNREFUSED") return reason;
+  try {
+    const isServed = readFileSync("/proc/net/unix", "utf8")
+      .split("\n")
+      .some((line) => line.endsWith(` ${path}`) && line.split(" ")[3] === LISTENING);
+    return isServed ? "EPERM" : reason;
+  } catch {
+    return reason;
+  }
+}
+
+/** The kernel's flag of a socket that accepts connections. */
+const LISTENING = "00010000";
 
 const START = "Have a person start the guard; LEDGER_ENTERPRISE_GUARD names its socket.";
 

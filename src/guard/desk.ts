@@ -184,21 +184,16 @@ export class Desk {
   ): Promise<Exact> {
     const { reader } = await made(["reader"], run);
     if ("path" in request) {
-      const path = checkPath(request.path);
-      if (/\/challenge(\/reject)?$/.test(path))
-        throw new CliError("NOT_SUPPORTED", {
-          message: "A challenge is not read by its path.",
-          hint: "Use 'requests getChallenge', which keeps a record.",
-        });
-      return reader.get(path, request.query);
+      return reader.get(checkPath(request.path), request.query);
     }
-    const { apiVersion } = await reader.session();
-    const { operations } = dialectOf(apiVersion);
     const { operation } = request;
-    const found = Object.hasOwn(operations, operation) ? operations[operation] : undefined;
-    if (found?.writes !== undefined || CHALLENGES.has(operation))
+    // What one API version lacks is the reader's to refuse.
+    const found = [dialectOf("v1"), dialectOf("v2")].flatMap(({ operations }) =>
+      Object.hasOwn(operations, operation) ? (operations[operation] ?? []) : [],
+    );
+    const isRead = found.length > 0 && found.every(({ writes }) => writes === undefined);
+    if (!isRead || CHALLENGES.has(operation))
       throw new CliError("NOT_SUPPORTED", { message: `'${operation}' is not a read.` });
-    // An operation that this API version lacks is the reader's to refuse.
     return reader.read(operation as OperationName, request.parameters as Parameters, document);
   }
 

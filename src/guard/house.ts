@@ -110,6 +110,22 @@ export class House {
     };
   }
 
+  /**
+   * Reads key and secret once, so that no answer can repeat them, whoever sends them. Throws what a
+   * login or a signature would throw for files that cannot be read.
+   */
+  async learnSecrets(): Promise<void> {
+    const run = this.openRun("guard serve");
+    try {
+      const { config } = run;
+      if (!config.isFromCommand("API_KEY_SECRET")) await config.secret("API_KEY_SECRET");
+      if (config.signer() === undefined) await config.optionalPrivateKey();
+    } finally {
+      run.deadline.clear();
+      await run.log.flush();
+    }
+  }
+
   /** The outside world for one client's run: at most four calls to the API at once. */
   contextFor(allowance: Allowance): Context {
     const { fetch } = this.context;

@@ -39,6 +39,7 @@ export async function serve(options: ServeOptions, run: Run): Promise<Serving> {
   const hardStop = new AbortController();
   const house = await House.open(run, hardStop.signal, () => performance.now());
   house.policies(run);
+  await house.learnSecrets();
   await run.state().prepare();
   return new Promise((resolve, reject) => {
     // Held for as long as it serves.

@@ -178,7 +178,7 @@ function write(socket: Socket, bytes: Buffer): Promise<void> {
   });
 }
 
-/** Sends the answer and ends the connection; a client that does not read it is left. */
+/** Sends the answer and ends the connection; for a client that does not read, after 30 seconds. */
 async function finish(
   socket: Socket,
   { ok, warnings }: Pick<Answered, "ok" | "warnings">,
@@ -186,12 +186,13 @@ async function finish(
 ): Promise<void> {
   const timer = setTimeout(() => socket.destroy(), ANSWER_MS);
   try {
+    // Bytes that the system has are read also after the end of the connection.
     await write(socket, encodeFrame({ ok, warnings }, Buffer.from(text)));
-    socket.end();
   } catch {
-    socket.destroy();
+    // The client is gone.
   } finally {
     clearTimeout(timer);
+    socket.destroy();
   }
 }
 

@@ -168,7 +168,8 @@ export async function openTwoUsers(options: Options = {}) {
   sandbox.control.clearLog();
   return {
     ...{ folder, state, home, sockets, socket, policyPath, setPolicy, sandbox, guardEnv, agentEnv },
-    ...{ asGuard, agent, agentWith, guard, operator },
+    ...{ asGuard, agent, agentWith, agentCommand, guard, operator },
+    uids: { guard: GUARD_UID, agent: AGENT_UID },
     /** Calls that change something, in their order. */
     writes: (): string[] =>
       sandbox.control.log

@@ -1,0 +1,423 @@
+/** How a guard starts, works on and ends; and what its level says. */
+import { expect, test } from "bun:test";
+import { chmod, chown, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { talk } from "./socket.ts";
+import {
+  AGENT_UID,
+  asUser,
+  GUARD_UID,
+  type Json,
+  OBSTACLE,
+  openTwoUsers,
+  POLICY,
+  payment,
+} from "./twousers.ts";
+
+const LONG_MS = 120_000;
+const life = test.skipIf(OBSTACLE !== undefined);
+if (OBSTACLE !== undefined) console.error(`skipped: the guard's life: ${OBSTACLE}`);
+
+type Two = Awaited<ReturnType<typeof openTwoUsers>>;
+const create = (two: Two, amount: string) =>
+  two.agent("requests", "create", "--requestData", payment(amount));
+
+async function until<T>(look: () => Promise<T | undefined> | T | undefined): Promise<T> {
+  for (let times = 0; times < 400; times += 1) {
+    const found = await look();
+    if (found !== undefined) return found;
+    await Bun.sleep(5);
+  }
+  throw new Error("it did not happen");
+}
+
+life(
+  "SIGTERM: no new work, a write under way is awaited, exit 0",
+  async () => {
+    await using two = await openTwoUsers();
+    expect((await two.agent("accounts", "list")).exit).toBe(0);
+    two.sandbox.control.addFault({ match: { path: "/requests", method: "POST" }, latencyMs: 1500 });
+    const writing = create(two, "1000");
+    await until(async () =>
+      (await two.trail()).some(({ event }) => event === "intent") ? true : undefined,
+    );
+    const ending = two.guard.stop();
+    const written = await writing;
+    expect([written.exit, written.document]).toMatchObject([0, { key: expect.any(String) }]);
+    expect(await ending).toMatchObject({ exit: 0 });
+    expect((await two.agent("accounts", "list")).error.code).toBe("GUARD_UNREACHABLE");
+    expect((await two.trail()).at(-1)).toMatchObject({ event: "outcome", result: { code: "OK" } });
+  },
+  LONG_MS,
+);
+
+life(
+  "a guard that is killed in a write: OUTCOME_UNKNOWN with its key, and reconcile knows later",
+  async () => {
+    await using two = await openTwoUsers();
+    expect((await two.agent("accounts", "list")).exit).toBe(0);
+    two.sandbox.control.addFault({ match: { path: "/requests", method: "POST" }, latencyMs: 3000 });
+    const writing = create(two, "1000");
+    await until(async () =>
+      (await two.trail()).some(({ event }) => event === "intent") ? true : undefined,
+    );
+    // The key goes out just after the intent is on disk.
+    await Bun.sleep(200);
+    two.guard.kill("SIGKILL");
+    const { exit, error } = await writing;
+    expect([exit, error.code, error.details.key]).toEqual([
+      1,
+      "OUTCOME_UNKNOWN",
+      expect.any(String),
+    ]);
+    await two.guard.stop();
+    await two.guard.start();
+    const journal = await two.agent("requests", "journal");
+    expect(journal.document.results).toMatchObject([{ key: error.details.key, state: "open" }]);
+    const again = await create(two, "1000");
+    expect(again.error).toMatchObject({
+      code: "DUPLICATE_SUSPECTED",
+      details: { key: error.details.key },
+    });
+    const { document } = await two.agent("requests", "reconcile");
+    expect(document.results).toMatchObject([{ key: error.details.key, verdict: "undetermined" }]);
+  },
+  LONG_MS,
+);
+
+life(
+  "it starts without a network, and logs in when there is one",
+  async () => {
+    await using two = await openTwoUsers({
+      start: false,
+      adopt: undefined,
+      guardEnv: { LEDGER_ENTERPRISE_API_URL: "http://127.0.0.1:9/v1/rest" },
+    });
+    const adopted = await two.asGuard("guard", "adopt", "--reason", "no network");
+    expect([adopted.exit, adopted.document.adopted]).toMatchObject([
+      0,
+      { windows: "closed", user: "" },
+    ]);
+    await two.guard.start();
+    const status = await two.agent("guard", "status");
+    expect([status.exit, status.document.level]).toEqual([0, "enforced"]);
+    expect((await two.agent("accounts", "list")).error.code).toBe("NETWORK_ERROR");
+  },
+  LONG_MS,
+);
+
+life(
+  "windows are closed after an adoption that could not look, and open with --fromZero",
+  async () => {
+    await using two = await openTwoUsers({ start: false, adopt: ["--fromZero"] });
+    await two.guard.start();
+    expect((await create(two, "1000")).exit).toBe(0);
+    await two.guard.stop();
+    const offline = { ...two.guardEnv };
+    two.guardEnv.LEDGER_ENTERPRISE_API_URL = "http://127.0.0.1:9/v1/rest";
+    expect(
+      (await two.asGuard("guard", "adopt", "--reason", "offline")).document.adopted,
+    ).toMatchObject({
+      windows: "closed",
+    });
+    two.guardEnv.LEDGER_ENTERPRISE_API_URL = offline.LEDGER_ENTERPRISE_API_URL ?? "";
+    expect(await two.guard.start().catch((cause: Error) => cause.message)).toContain(
+      "GUARD_NOT_ADOPTED",
+    );
+  },
+  LONG_MS,
+);
+
+life(
+  "it does not start as root, without a policy, an adoption or an allowed user",
+  async () => {
+    await using two = await openTwoUsers({ start: false, adopt: undefined });
+    const serve = (...more: string[]) =>
+      two.asGuard("guard", "serve", "--socket", two.socket, ...more);
+    const uid = ["--allowUid", `${AGENT_UID}`];
+    const cases: readonly (readonly [argv: string[], code: string])[] = [
+      [uid, "GUARD_NOT_ADOPTED"],
+      [[], "MISSING_OPTION"],
+      [["--allowUid", "0"], "INVALID_ARGUMENT"],
+      [["--allowUid", `${GUARD_UID}`], "INVALID_ARGUMENT"],
+      [["--allowUid", "65534"], "INVALID_ARGUMENT"],
+    ];
+    for (const [argv, code] of cases) {
+      const { exit, error } = await serve(...argv);
+      expect([argv, exit, error.code]).toEqual([argv, 2, code]);
+    }
+    const noSocket = await two.asGuard("guard", "serve", ...uid);
+    expect(noSocket.error.code).toBe("MISSING_OPTION");
+    const root = Bun.spawnSync(
+      [...two.agentCommand, "guard", "serve", "--socket", two.socket, ...uid],
+      {
+        env: two.guardEnv,
+      },
+    );
+    expect(root.stdout.toString()).toContain("GUARD_INSECURE");
+    expect((await two.asGuard("guard", "adopt", "--reason", "x")).exit).toBe(0);
+    for (const policy of ["{", JSON.stringify({ ...POLICY, extra: 1 })]) {
+      await two.setPolicy(policy);
+      expect((await serve(...uid)).error.code).toBe("POLICY_INVALID");
+    }
+    await two.setPolicy(POLICY);
+    await chmod(two.policyPath, 0o666);
+    expect((await serve(...uid)).error.code).toBe("POLICY_INSECURE");
+    await chmod(two.policyPath, 0o644);
+    two.guardEnv.LEDGER_ENTERPRISE_WORKSPACE = "another";
+    expect((await serve(...uid)).error).toMatchObject({
+      code: "GUARD_NOT_ADOPTED",
+      details: { differs: "workspace" },
+    });
+  },
+  LONG_MS,
+);
+
+life(
+  "a policy that breaks meanwhile stops reads and writes; guard status names the fault",
+  async () => {
+    await using two = await openTwoUsers();
+    await two.setPolicy({ ...POLICY, windows: [] });
+    for (const argv of [
+      ["accounts", "list"],
+      ["requests", "create", "--requestData", payment("1")],
+    ]) {
+      const { exit, error } = await two.agent(...argv);
+      expect([argv[0], exit, error.code]).toEqual([argv[0], 2, "POLICY_INVALID"]);
+    }
+    const { document } = await two.agent("guard", "status");
+    expect(document).toMatchObject({
+      level: "advisory",
+      policyFault: { details: { file: two.policyPath, path: "windows" } },
+    });
+    await two.setPolicy(POLICY);
+    expect((await two.agent("accounts", "list")).exit).toBe(0);
+  },
+  LONG_MS,
+);
+
+life(
+  "secret and key are read anew at each use",
+  async () => {
+    await using two = await openTwoUsers();
+    const { document } = await create(two, "1000");
+    const key = join(two.folder, "private-key");
+    const kept = await readFile(key, "utf8");
+    const approve = () =>
+      two.agent("requests", "approve", "api", "--id", String(document.id), "--sign");
+    await writeFile(key, "00");
+    expect((await approve()).error.code).toBe("INVALID_PRIVATE_KEY");
+    await writeFile(key, kept);
+    expect((await approve()).exit).toBe(0);
+  },
+  LONG_MS,
+);
+
+life(
+  "a refused login is repeated at most once a minute",
+  async () => {
+    await using two = await openTwoUsers({ start: false });
+    await writeFile(join(two.folder, "api-key-secret"), "another-secret");
+    await writeFile(join(two.state, "session.json"), "{}");
+    two.sandbox.control.clearLog();
+    await two.guard.start();
+    for (let times = 0; times < 3; times += 1)
+      expect((await two.agent("accounts", "list")).error.code).toBe("UNAUTHORIZED");
+    const logins = two.sandbox.control.log.filter(({ path }) => path.endsWith("/auth/token"));
+    expect(logins.length).toBe(1);
+  },
+  LONG_MS,
+);
+
+life(
+  "something else with the same credentials: the guard pauses, and the trail says contended",
+  async () => {
+    await using two = await openTwoUsers();
+    const codes: string[] = [];
+    for (let times = 0; times < 8; times += 1) {
+      two.sandbox.control.addFault({
+        match: { path: "/accounts", times: 1 },
+        revokeSessions: true,
+      });
+      codes.push((await two.agent("accounts", "list")).error?.code ?? "OK");
+    }
+    expect(codes).toContain("RATE_LIMITED");
+    await two.guard.stop();
+    expect((await two.trail()).map(({ event }) => event)).toContain("contended");
+  },
+  LONG_MS,
+);
+
+life(
+  "NOT_AS_SENT closes the windows of the asset until a person adopts",
+  async () => {
+    await using two = await openTwoUsers();
+    two.sandbox.control.set({ dropUnknown: true, unknownNames: ["note"] });
+    const noted = JSON.stringify({
+      ...JSON.parse(payment("1000")),
+      note: { title: "invoice 7", content: "May" },
+    });
+    const first = await two.agent("requests", "create", "--requestData", noted);
+    expect([first.exit, first.error, first.stderr]).toEqual([
+      0,
+      undefined as never,
+      expect.stringContaining("NOT_AS_SENT"),
+    ]);
+    two.sandbox.control.set({ dropUnknown: false, unknownNames: [] });
+    const second = await create(two, "1001");
+    expect([second.error.code, second.error.details.field]).toEqual(["POLICY_DENIED", "notAsSent"]);
+    const approved = await two.agent(
+      "requests",
+      "approve",
+      "api",
+      "--id",
+      String(first.document.id),
+      "--sign",
+    );
+    expect([approved.error.code, approved.error.details.field]).toEqual([
+      "POLICY_DENIED",
+      "notAsSent",
+    ]);
+    await two.guard.stop();
+    expect((await two.asGuard("guard", "adopt", "--reason", "looked at it")).exit).toBe(0);
+    await two.guard.start();
+    expect((await create(two, "1001")).exit).toBe(0);
+  },
+  LONG_MS,
+);
+
+life(
+  "A14 expectations narrow and never lift: what is unverified is refused with the digest, too",
+  async () => {
+    await using two = await openTwoUsers();
+    const { document } = await create(two, "1000");
+    const id = String(document.id);
+    const approve = (...more: string[]) =>
+      two.agent("requests", "approve", "api", "--id", id, "--sign", ...more);
+    const wrong = await approve("--expectPayloadSha256", "0".repeat(64));
+    expect([wrong.exit, wrong.error.code]).toEqual([2, "CHALLENGE_MISMATCH"]);
+    const other = await approve("--expect", '{"data":{"transaction_data":{"amount":"1001"}}}');
+    expect([other.exit, other.error.code]).toEqual([2, "CHALLENGE_MISMATCH"]);
+    // A challenge with a member that nothing vouches for.
+    two.sandbox.control.set({ alterChallenge: { "data.transaction_data.extra": "x" } });
+    const { document: challenge } = await two.agent("requests", "getChallenge", "--id", id);
+    const digest = String(challenge.payloadSha256);
+    for (const more of [
+      [],
+      ["--expectPayloadSha256", digest],
+      ["--expect", '{"data":{"transaction_data":{"extra":"x"}}}'],
+    ]) {
+      const { exit, error } = await approve(...more);
+      expect([more, exit, error.code]).toEqual([more, 2, "CHALLENGE_MISMATCH"]);
+    }
+    expect(two.writes().filter((path) => path.endsWith("/approve"))).toEqual([]);
+    // A request of somebody else.
+    two.sandbox.control.set({ alterChallenge: null });
+    expect((await approve()).exit).toBe(0);
+  },
+  LONG_MS,
+);
+
+life(
+  "A19 enforced only if every point holds; each broken point alone gives advisory and its remedy",
+  async () => {
+    await using two = await openTwoUsers();
+    const standing = async (
+      run: () => Promise<{ document: Json }> = () => two.agent("guard", "status"),
+    ) => {
+      const { document } = await run();
+      const points = document.points as { point: string; holds: boolean; fix?: string }[];
+      const broken = points.filter(({ holds }) => !holds);
+      for (const { fix } of broken) expect(fix?.length ?? 0).toBeGreaterThan(20);
+      return [document.level, ...broken.map(({ point }) => point)];
+    };
+    expect(await standing()).toEqual(["enforced"]);
+    const env = { LEDGER_ENTERPRISE_API_PRIVATE_KEY_FILE: "/x" };
+    expect(await standing(() => two.agentWith(env, "guard", "status"))).toEqual([
+      "advisory",
+      "noCredentials",
+    ]);
+    const inGroup = async (name: string) => {
+      const line = (await readFile("/etc/group", "utf8"))
+        .split("\n")
+        .find((one) => one.startsWith(`${name}:`));
+      const gid = Number(line?.split(":")[2]);
+      const { stdout } = Bun.spawnSync(
+        asUser(AGENT_UID, [...two.agentCommand, "guard", "status"], [gid]),
+        {
+          ...{ cwd: "/", env: two.agentEnv },
+        },
+      );
+      return { document: JSON.parse(stdout.toString()) as Json };
+    };
+    for (const name of ["sudo", "disk"])
+      expect(await standing(() => inGroup(name))).toEqual(["advisory", "noRootGroup"]);
+    const broken = async (path: string, mode: number, before: number, point: string) => {
+      await chmod(path, mode);
+      expect(await standing()).toEqual(["advisory", point]);
+      await chmod(path, before);
+    };
+    await broken(join(two.folder, "private-key"), 0o644, 0o600, "secrets");
+    await chmod(join(two.state, "journal"), 0o755);
+    expect((await standing())[0]).toBe("advisory");
+    await chmod(join(two.state, "journal"), 0o700);
+    await chown(two.policyPath, AGENT_UID, AGENT_UID);
+    expect(await standing()).toEqual(["advisory", "policy"]);
+    await chown(two.policyPath, 0, 0);
+    const session = join(two.home, ".local/state/ledger-enterprise-cli");
+    Bun.spawnSync(
+      asUser(AGENT_UID, [
+        "sh",
+        "-c",
+        `mkdir -p ${session} && chmod 700 ${session} && echo {} > ${session}/session.json && chmod 600 ${session}/session.json`,
+      ]),
+    );
+    expect(await standing()).toEqual(["advisory", "noSession"]);
+    expect((await two.agent("logout")).document).toMatchObject({ hadSession: true });
+    expect(await standing()).toEqual(["enforced"]);
+    const doctor = await two.agent("doctor");
+    expect([doctor.exit, doctor.error]).toEqual([0, undefined as never]);
+    expect(doctor.document.findings).toMatchObject([
+      { check: "guard" },
+      { check: "protection", status: "ok" },
+    ]);
+    await two.guard.stop();
+    const gone = await two.agent("doctor");
+    expect([gone.exit, gone.error.code]).toEqual([1, "DOCTOR_PROBLEMS"]);
+  },
+  LONG_MS,
+);
+
+life(
+  "one approval for each request at a time; a fifth call waits, and does not fail",
+  async () => {
+    await using two = await openTwoUsers();
+    const { document } = await create(two, "1000");
+    const id = String(document.id);
+    const many = Array.from({ length: 3 }, () =>
+      two.agent("requests", "approve", "api", "--id", id, "--sign"),
+    );
+    const ended = await Promise.all(many);
+    expect(ended.filter(({ exit }) => exit === 0).length).toBe(1);
+    expect(two.writes().filter((path) => path.endsWith("/approve")).length).toBeLessThanOrEqual(3);
+    const reads = await Promise.all(Array.from({ length: 7 }, () => two.agent("accounts", "list")));
+    expect(reads.map(({ exit }) => exit)).toEqual([0, 0, 0, 0, 0, 0, 0]);
+  },
+  LONG_MS,
+);
+
+life(
+  "journal and trail show a peer its own lines alone",
+  async () => {
+    await using two = await openTwoUsers();
+    await create(two, "1000");
+    const own = await two.agent("audit", "list");
+    const lines = own.document.results as Json[];
+    expect(lines.length).toBeGreaterThan(0);
+    for (const { agent } of lines) expect((agent as Json).uid).toBe(AGENT_UID);
+    expect((await two.agent("audit", "verify")).document).toMatchObject({ valid: true });
+    const status = '{"v":1,"verb":"journal","length":0}\n';
+    expect(await talk(AGENT_UID, two.socket, status)).toContain('"state":"done"');
+  },
+  LONG_MS,
+);
