@@ -94,7 +94,7 @@ export const ERRORS = {
   MISSING_CREDENTIALS: fail(2, "Set the named environment variables, then run again."),
   CONFIG_CONFLICT: fail(
     2,
-    "Two sources give the same setting; keep one: drop the option, or unset one of the variables.",
+    "Keep one of the two sources of this setting: drop the option, or unset one of the variables.",
   ),
   INVALID_URL: fail(2, "Give the base URL as https://host/path, without user, query or fragment."),
   INSECURE_URL: fail(
@@ -128,14 +128,14 @@ export const ERRORS = {
   INVALID_CHALLENGE: fail(2, "Pass the challenge exactly as 'requests getChallenge' printed it."),
   CHALLENGE_MISMATCH: fail(
     2,
-    "Do not approve. Show error.details.differences to a person; the request stays open, and only a person decides what becomes of it.",
+    "Do not approve. Show error.details.differences to a person; the request stays open, and only a person decides about it.",
   ),
   INVALID_SIGNATURE: fail(2, "Pass the signature exactly as 'requests sign' printed it."),
 
   // Programs that hold a key or a secret
   SIGNER_INSECURE: fail(
     2,
-    "Give the path in error.details to root or to this user, and take write access from group and others: chmod go-w.",
+    "Give the path in error.details to root or to this user, and remove write access for group and others: chmod go-w.",
   ),
   SIGNER_REFUSED: fail(
     2,
@@ -175,7 +175,7 @@ export const ERRORS = {
   WRONG_SESSION_KIND: fail(3, "This command needs another kind of login."),
 
   // HTTP statuses
-  BAD_REQUEST: fail(2, "The API refused the input; error.api says why."),
+  BAD_REQUEST: fail(2, "The API refused the input; error.api contains the reason."),
   UNAUTHORIZED: fail(
     3,
     "The API refused the credentials. A person must check address, workspace, API key id and secret; the same ones are refused again.",
@@ -263,7 +263,7 @@ export const ERRORS = {
   DEVICE_NOT_FOUND: again(1, "Connect the Ledger Stax or Flex by USB and unlock it."),
   DEVICE_PERMISSION: fail(
     1,
-    "This user may not open the device; on Linux install the udev rule from the README's part on devices, then reconnect it.",
+    "This user may not open the device; on Linux install the udev rule from docs/device.md, then reconnect it.",
   ),
   DEVICE_LOCKED: again(1, "Unlock the device and run the command again."),
   DEVICE_WRONG_APP: again(1, "Open the Vault application on the device."),

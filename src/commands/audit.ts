@@ -62,8 +62,8 @@ async function* linesOf(
 const verify = command({
   summary: "Check that the audit trail is as it was written.",
   notes: [
-    "complete is `anchored` when the trail holds the line that --against names, else `unproven`: no chain shows by itself that its end was not cut off.",
-    "Without a guard, the user whose trail it is could have written all of it anew.",
+    "complete is `anchored` when the trail contains the line that --against names, else `unproven`: a chain cannot show by itself that its end was not cut off.",
+    "Without a guard, the owner of the trail could have written all of it anew.",
     "missing lists lines that are in none of the files; gaps counts tails that a killed process left.",
   ],
   effect: "local",
@@ -91,7 +91,7 @@ const verify = command({
 
 const anchor = command({
   summary: "Print where the audit trail is, to be kept elsewhere.",
-  notes: ["Keep it in a ticket or another system: 'audit verify --against' takes it back."],
+  notes: ["Keep it in a ticket or another system, and pass it to 'audit verify --against' later."],
   effect: "local",
   needs: ["trail"],
   args: {},
@@ -116,7 +116,7 @@ const restart = command({
   summary: "Begin a broken journal or audit trail anew; a person decides.",
   notes: [
     "The broken files stay beside the new ones, in a folder whose name ends in .broken and the time.",
-    "What was open before is not known afterwards: look at the requests on the server first.",
+    "Open records are forgotten: look at the requests on the server first.",
   ],
   effect: "local",
   needs: ["trail"],

@@ -64,7 +64,7 @@ export const doctor = command({
     offline: flag("Send nothing; leave out clock, network and authorisation."),
     signer: flag("Start the external signer and compare its public key."),
     report: flag(
-      "Print instead what settles assumptions about the API: shapes of answers, no names, amounts or tokens.",
+      "Print only facts that settle assumptions about the API: shapes of answers, no names, amounts or tokens.",
     ),
   },
   output: () => v.union([Report(), Assumptions()]),

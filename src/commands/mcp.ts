@@ -8,12 +8,12 @@ export const mcp = command({
     "A client starts it; it ends with its input. Without --allow it only reads, and what is not allowed is neither listed nor callable.",
     "Before a request is created, approved or rejected, a person types a value of the decoded content into the client's form. A client without forms is refused (CONFIRMATION_UNAVAILABLE).",
     "A start that is refused prints its failure document on stderr.",
-    "--allow approve wants the key in a file, or an external signer; in the environment it is CONFIG_CONFLICT.",
+    "--allow approve requires the key in a file, or an external signer; in the environment it is CONFIG_CONFLICT.",
   ],
   effect: "local",
   needs: ["mcp"],
   args: {
-    allow: many(oneOf("What tools may do beside reading.", ["create", "approve"])),
+    allow: many(oneOf("Acts that tools may do beside reading.", ["create", "approve"])),
     confirm: oneOf("Leave the person's yes to the client's own prompt.", ["client"]),
   },
   fails: [

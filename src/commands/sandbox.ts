@@ -48,7 +48,7 @@ export const sandbox = group(
       notes: [
         "Listens on loopback only. Everything in it is made up and gone when it stops.",
         "`page` is an address for a browser: requests, accounts, calls, and a button for each reviewer.",
-        "`environment` holds lines for a shell. `control` is the root of the control path (faults, clock, reviews by others), which SANDBOX.md in the repository describes.",
+        "`environment` contains lines for a shell. `control` is the root of the control path (faults, clock, reviews by others), which docs/sandbox.md in the repository describes.",
       ],
       effect: "local",
       needs: ["sandbox", "clock", "files"],

@@ -19,8 +19,8 @@ import { command } from "./parts/command.ts";
 
 const WHERE = {
   agent: oneOf("Agent whose folder to use; 'agents' is the one that most share.", AGENTS),
-  path: path("Folder that holds skills; the skill gets a folder of its own in it."),
-  global: flag("With --agent: below the home folder instead of the current directory."),
+  path: path("Folder with skills; the skill gets a folder of its own in it."),
+  global: flag("With --agent: below the home folder instead of the current folder."),
 };
 
 interface Where {

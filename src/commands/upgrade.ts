@@ -24,8 +24,8 @@ export const upgrade = command({
     "Replace this program by the newest release; for an npm package, show the command that does.",
   notes: [
     "A download is used only when its signature and checksum are right and it answers in place of the old program; otherwise the old one stays.",
-    "`status` is what the version gate makes of both sources: `outdated` stops commands, after 24 hours where this version was current before; `ahead` (one source alone) only warns.",
-    "An agent runs `upgrade --check` by itself; that the program is replaced is for a person to decide.",
+    "`status` is the version gate's verdict on both sources: `outdated` stops commands, after 24 hours where this version was current before; `ahead` (one source alone) only warns.",
+    "An agent may run `upgrade --check` by itself; only a person decides to replace the program.",
   ],
   effect: "local",
   needs: ["upgrades"],

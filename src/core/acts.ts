@@ -210,7 +210,7 @@ function withKey(cause: unknown, key: string | undefined): unknown {
   const hint =
     cause.code === "OUTCOME_UNKNOWN"
       ? {
-          hint: `Do not repeat. Run 'requests reconcile --key ${key}': it finds what became of it.`,
+          hint: `Do not repeat. Run 'requests reconcile --key ${key}': it finds the outcome.`,
         }
       : {};
   return new CliError(cause.code, { ...cause.facts, ...hint, details: { ...known, key }, cause });

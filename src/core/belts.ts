@@ -63,7 +63,7 @@ export function createStages(host: BeltsHost): Stages {
         const reason = cause instanceof CliError ? ` (${cause.code})` : "";
         host.log.warn(
           "AUDIT_INCOMPLETE",
-          `What became of ${key} could not be written${reason}; 'requests reconcile' finds it.`,
+          `The outcome of ${key} could not be written${reason}; 'requests reconcile' finds it.`,
         );
       }
     },

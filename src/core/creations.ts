@@ -88,7 +88,7 @@ const MOST_NAMED = 5;
 
 function sentenceOf(places: readonly string[]): string {
   const more = places.length > MOST_NAMED ? ` and ${places.length - MOST_NAMED} more` : "";
-  return `The server shows the new request otherwise than it was sent: ${places.slice(0, MOST_NAMED).join(", ")}${more}. Do not approve it before a person has seen it.`;
+  return `The server's copy of the new request differs from what was sent: ${places.slice(0, MOST_NAMED).join(", ")}${more}. Do not approve it before a person has checked it.`;
 }
 
 /** Members that a line of the audit trail names at most. */
@@ -122,7 +122,7 @@ export function createCreations(host: CreationHost): Creations {
       }
       const created = requestIdOf(answer);
       if (created === undefined)
-        log.warn("RECORD_NOT_KEPT", "The answer names no id to keep the request under.");
+        log.warn("RECORD_NOT_KEPT", "The answer does not contain an id to keep the request under.");
       else await records.keepCreated(session, created, request);
       return withKey(answer, key);
     },

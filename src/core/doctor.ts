@@ -173,7 +173,7 @@ function checkMode({ config }: Patient): Finding[] {
   const message =
     "Read-only mode is on: every command that writes or signs is refused with READ_ONLY.";
   const fix =
-    "Meant as it is? Leave it. Only the person who set LEDGER_ENTERPRISE_READ_ONLY should unset it.";
+    "If this is intended, no action is needed. Only the person who set LEDGER_ENTERPRISE_READ_ONLY should unset it.";
   return [warn("mode", message, fix)];
 }
 
@@ -215,9 +215,8 @@ function checkState(patient: Patient): Finding[] {
     check: "state",
     status: "problem",
     code: "SESSION_INSECURE",
-    message:
-      "The state folder is not a folder of this user that others can neither read nor change.",
-    fix: "Make it yours alone: chown and chmod 700, or name another with LEDGER_ENTERPRISE_STATE_DIR.",
+    message: "The state folder must belong to you and be inaccessible to other users.",
+    fix: "Run chown and chmod 700 on it, or name another folder with LEDGER_ENTERPRISE_STATE_DIR.",
     details: { path },
   }));
 }
@@ -270,7 +269,7 @@ async function checkSecretFiles({ config }: Patient): Promise<Finding[]> {
     warn(
       "secretFiles",
       `Other users can read or change the file that ${variable} names.`,
-      "Make it yours alone with chmod 600; if others may have read it, have an administrator replace the secret.",
+      "Run chmod 600 on it; if others may have read it, have an administrator replace the secret.",
     ),
   );
 }
@@ -312,7 +311,7 @@ export async function askSigner(patient: Patient): Promise<Finding[]> {
   try {
     const details = { fingerprint: fingerprint(await patient.signerKey()) };
     if (patient.config.publicKey() !== undefined)
-      return [ok("signer", "The signer answers, and holds the configured key.", details)];
+      return [ok("signer", "The signer answers, and has the configured key.", details)];
     const fix = "Set LEDGER_ENTERPRISE_API_PUBLIC_KEY to what 'keys public --signer' prints.";
     return [warn("signer", "The signer answers; its public key is not configured.", fix, details)];
   } catch (cause) {
@@ -431,7 +430,7 @@ function reached(status: number): Finding {
     status: "problem",
     code,
     message,
-    fix: "Check the base URL, and whether a proxy or a login page is in the way.",
+    fix: "Check the base URL, and whether a proxy or a login page answers in its place.",
   };
 }
 
@@ -455,8 +454,8 @@ function clockOf(date: string | null, now: number): Finding[] {
     return [
       warn(
         "clock",
-        "The server does not say what time it is.",
-        "Compare this machine's clock by hand.",
+        "The server's answer does not contain the time.",
+        "Check this machine's clock by hand.",
       ),
     ];
   const seconds = Math.round((now - there) / 1000);
@@ -470,7 +469,7 @@ function clockOf(date: string | null, now: number): Finding[] {
       check: "clock",
       status: "problem",
       message,
-      fix: "Set this machine's clock, or let it be set over the network.",
+      fix: "Set this machine's clock, or synchronise it over the network.",
       details: { secondsAhead: seconds },
     },
   ];

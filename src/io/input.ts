@@ -94,7 +94,7 @@ async function refuseSecret(path: string, secret: string): Promise<void> {
     return;
   throw new CliError("INVALID_PATH", {
     message:
-      "The named file holds a secret that the environment configures; it is not read as input.",
+      "The named file contains a secret that the environment configures; it is not read as input.",
     hint: "Name the file that holds the document.",
     details: { path },
   });

@@ -48,10 +48,9 @@ describe("a release that is wrong changes nothing", () => {
     [`ledger-enterprise-cli-0.0.1-${hostTarget().name}`]: programOf("0.0.1"),
   });
   const FORGED = "The release's list of checksums is not signed with the release key.";
-  const UNNAMED =
-    "The release's signed list does not name this version's program for this platform.";
+  const UNNAMED = "SHA256SUMS has no entry for this version and platform.";
   const ALTERED =
-    "The download is not what the release's signed list names: it is incomplete or was altered.";
+    "The download is not what the release's signed list names; it is incomplete or was altered.";
   const MISSING =
     "The release has no such file: it may not be complete, or not made for this platform.";
   const BROKEN = "The release could not be downloaded.";

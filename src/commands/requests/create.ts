@@ -12,7 +12,7 @@ export const create = command({
     '--requestData is {type,data,note?}, also inside {"request":…}; it is forwarded token by token. Let `requests draft` write payments.',
     "`schema requestData` describes the data of each type. A member that the catalogue does not have is refused, because servers drop it silently.",
     "The warning NOT_AS_SENT names what the server dropped or changed, where its answer shows the data.",
-    "What was sent is kept on this machine so that the challenge can be compared with it.",
+    "This machine keeps what was sent, so that the challenge can be compared with it.",
     "The answer's last member, `key`, names the record in this machine's journal; errors have it in details.key.",
     "DUPLICATE_SUSPECTED: a like request is open or was created less than ten minutes ago; nothing was sent.",
   ],

@@ -56,7 +56,7 @@ export const draft = command({
     },
     {
       line: 'requests draft --accountName "ClientA COL TBTC 1" --amount "0.007 BTC" --to tb1qy7s9c2xwqy4qyvj0kyq7h5gh4rxgdljds0t9nv --out payment.json',
-      means: "Write the request that a person shall see",
+      means: "Write the request that a person must see",
     },
   ],
   run: async ({ reader, payments, clock, files }, { out, ...intent }) => {

@@ -6,7 +6,7 @@ import { Review, Summary } from "../parts/schemas.ts";
 import { REQUEST_ID } from "./id.ts";
 
 export const getChallenge = command({
-  summary: "Fetch what has to be signed to approve a request, and show what it says.",
+  summary: "Fetch the challenge of an approval, and show its decoded content.",
   notes: [
     "Show `summary.text` to a person, and read `decoded`, before signing. Asking again may void a challenge that was fetched before.",
   ],

@@ -36,9 +36,9 @@ export const journal = command({
 });
 
 export const reconcile = command({
-  summary: "Find out what became of writes whose outcome is unknown; sends no write.",
+  summary: "Find the outcome of writes whose answer was lost; sends no write.",
   notes: [
-    "found: it was carried out; of a new request `certainty` tag is exact, content cannot tell a twin by somebody else apart.",
+    "found: it was carried out; of a new request `certainty` tag is exact, content may also be an equal request of another user.",
     "absent: it was not carried out, and may be repeated. ambiguous: `candidates` lists what it could be; a person decides.",
     "undetermined: too early (less than a minute), or not everything could be seen; run it again later.",
   ],

@@ -26,7 +26,7 @@ export const wait = command({
     "Without --state on V1: a transaction until SUBMITTED or CONFIRMED, anything else until APPROVED, ACTIVE or COMPLETED.",
     "Without --state on V2: until APPROVED, SIGNED, SUBMITTED, CONFIRMED, ACTIVE or COMPLETED. Another final state is exit 1.",
     'Approved is not broadcast: `"broadcast":"unknown"` says that the state alone does not show it; look at the transaction, or at `inflight` with \'requests get --withInflight\'.',
-    "--timeout is this command's own, in place of the global one; the last look is made in it.",
+    "--timeout belongs to this command and replaces the global one; it includes the last look.",
   ],
   effect: "read",
   needs: ["reader", "clock", "log"],

@@ -172,9 +172,8 @@ class Connection {
     this.first ??= session;
     if (identityOf(session) === identityOf(this.first)) return;
     throw new CliError("SESSION_MISMATCH", {
-      message:
-        "Another session took this one's place while the command ran; nothing more was sent.",
-      hint: "Look what was done before, then run the command again if it is meant for the session of now.",
+      message: "Another session replaced this one while the command ran; nothing more was sent.",
+      hint: "Check what was already sent. Run the command again if you want to use the current session.",
     });
   }
 
@@ -309,9 +308,9 @@ function identityOf({ tokens: _, ...identity }: Session): string {
 }
 
 const BLOCKED =
-  "A person looks at the account's policy, and whether account, group or whitelist have an edit that waits for approval.";
+  "Have a person check the account's policy, and whether account, group or whitelist have an edit that waits for approval.";
 const UNFIT =
-  "error.api tells why. Funds and fees, an edit of the account, group or whitelist that waits, or a sanctioned address can refuse a creation.";
+  "error.api contains the reason. Funds and fees, an edit of the account, group or whitelist that waits, or a sanctioned address can refuse a creation.";
 
 /** What refusals mean that the API tells at best in its own words. Source: the vendor's help. */
 const REFUSED: Readonly<Record<string, string>> = {
@@ -344,7 +343,7 @@ function naming(
   const kind = group.replace(/ies$/, "y").replace(/s$/, "");
   return new CliError("NOT_FOUND", {
     ...cause.facts,
-    message: `The API knows no ${kind} with the id '${id}'.`,
+    message: `The API has no ${kind} with the id '${id}'.`,
     hint: `Find the id with '${group} list'.`,
     details: { kind, id, list: `${group} list` },
     cause,
@@ -455,7 +454,7 @@ function missing({ version }: Dialect, name: string): CliError {
 /** A filter that is dropped silently would show rows that were not asked for. */
 function noFilter({ version }: Dialect, name: string): CliError {
   return new CliError("NOT_SUPPORTED", {
-    message: `API ${version.toUpperCase()} has nothing for --${name} here.`,
+    message: `API ${version.toUpperCase()} has no counterpart of --${name} here.`,
     field: `--${name}`,
     hint: "Leave the option out and choose among the results.",
   });

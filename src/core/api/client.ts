@@ -534,7 +534,7 @@ function isJson(headers: Headers): boolean {
 function sentenceOf(code: string, status: number): string {
   if (code === "REDIRECT_BLOCKED")
     return `The server answered with a redirect (status ${status}), which was not followed.`;
-  if (code === "NOT_FOUND") return "The API knows no such object or path.";
+  if (code === "NOT_FOUND") return "The API has no such object or path.";
   return `The API answered with status ${status}.`;
 }
 

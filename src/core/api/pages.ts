@@ -74,7 +74,7 @@ function requireOnward(next: Position, { page = 1 }: Position, visited: Set<stri
     return;
   }
   throw new CliError("INVALID_RESPONSE", {
-    message: "The list leads back to a page that was already read.",
+    message: "The list returns to a page that was already read.",
     field: "next",
   });
 }

@@ -35,7 +35,7 @@ export async function readReportingKey(config: Config): Promise<string> {
   if (TOKEN.test(key)) return key;
   const field = "LEDGER_ENTERPRISE_REPORTING_API_KEY";
   throw new CliError("INVALID_ARGUMENT", {
-    message: `${field} holds characters that no key has.`,
+    message: `${field} contains characters that a key never has.`,
     field,
   });
 }

@@ -136,7 +136,9 @@ function refusedByProxy({ host, proxy }: Evidence, { texts }: Traces): Words {
     code: "PROXY_ERROR",
     message: `${named} did not open a connection to ${host}.`,
     ...(status === "407"
-      ? { hint: `The proxy wants credentials: put them into ${proxy?.variable ?? "HTTPS_PROXY"}.` }
+      ? {
+          hint: `The proxy requires credentials: put them into ${proxy?.variable ?? "HTTPS_PROXY"}.`,
+        }
       : {}),
     ...(status === undefined ? {} : { facts: { proxyStatus: status } }),
   };

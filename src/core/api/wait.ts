@@ -82,7 +82,8 @@ export async function waitForState(watch: Watch, id: string, plan: WaitPlan): Pr
         throw ended("WAIT_OTHER_STATE", "The request ended in another state.", last);
     }
     const pauseMs = leftMs() - Math.min(LAST_LOOK_MS, plan.timeoutMs / 4);
-    if (pauseMs <= 0) throw ended("WAIT_TIMEOUT", "The request did not get there in time.", last);
+    if (pauseMs <= 0)
+      throw ended("WAIT_TIMEOUT", "The request did not reach the state in time.", last);
     await clock.sleep(Math.min(plan.intervalMs, pauseMs), clock.stop).catch(() => undefined);
   }
 }

@@ -618,7 +618,7 @@ function clean(raw: string | undefined, field: string, linesAllowed: boolean): s
   if (value === undefined || value === "") return undefined;
   if ((linesAllowed ? CONTROL_BUT_LINES : CONTROL).test(value)) {
     throw new CliError("INVALID_ARGUMENT", {
-      message: `${field} holds a control character.`,
+      message: `${field} contains a control character.`,
       field,
     });
   }

@@ -54,7 +54,7 @@ const FOREIGN: readonly (readonly [form: RegExp, code: ErrorCode, message: strin
   [
     /^(?!.*PRIVATE KEY-----)-----BEGIN /s,
     "INVALID_PRIVATE_KEY",
-    "The PEM holds no private key; it may be a public key or certificate.",
+    "The PEM does not contain a private key; it may be a public key or certificate.",
   ],
 ];
 
@@ -173,7 +173,7 @@ function readSec1(der: Uint8Array, isCurveKnown: boolean): PrivateKey {
   try {
     const publicKey = publicKeyOf(scalar);
     if (embedded !== undefined && !isPoint(embedded, publicKey))
-      throw invalid("The private key's PEM holds another key's public half.");
+      throw invalid("The private key's PEM contains the public half of another key.");
     return { scalar, publicKey, wipe: () => void scalar.fill(0) };
   } catch (cause) {
     scalar.fill(0);
@@ -213,7 +213,7 @@ function invalid(message: string): CliError {
 }
 
 function malformed(): CliError {
-  return invalid("The private key's PEM does not hold a SEC1 or PKCS#8 private key.");
+  return invalid("The private key's PEM does not contain a SEC1 or PKCS#8 private key.");
 }
 
 function unsupported(): CliError {

@@ -292,7 +292,7 @@ function wrongApp(app: App, cause?: unknown): CliError {
   }
   const shown = PLAIN_NAME.test(name) ? `The application '${name}'` : "Another application";
   return new CliError("DEVICE_WRONG_APP", {
-    message: `${shown} is open on the device and did not give way to the Vault application.`,
+    message: `${shown} is open on the device and did not close for the Vault application.`,
     hint: "Close that application on the device, open the Vault application, then run the command again.",
     details,
     cause,

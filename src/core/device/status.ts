@@ -45,7 +45,7 @@ const TABLE: readonly Row[] = [
   [
     [0x6700, 0x6b00],
     "DEVICE_PROTOCOL",
-    "The application on the device does not understand this program.",
+    "The application on the device does not support this program.",
     "Update the Vault application on the device, and this program.",
   ],
   [
@@ -55,7 +55,7 @@ const TABLE: readonly Row[] = [
     "Close the Vault application on the device and finish the update.",
   ],
   [[0x6faa], "DEVICE_ERROR", "The device has halted.", "Restart the device."],
-  [[0xb007], "DEVICE_ERROR", "The device is in a state from which it cannot go on.", UNPLUG],
+  [[0xb007], "DEVICE_ERROR", "The device is in a state in which it cannot continue.", UNPLUG],
 ];
 
 /** What 0x6f00–0x6fff have in common, unless the table knows better. */

@@ -61,7 +61,7 @@ const MESSAGE_DANGERS: Readonly<Record<MessageDanger, readonly [code: string, se
     ONLY_A_HASH: ["ONLY_A_HASH", "The message is only a hash: its content cannot be seen."],
     TYPED_DATA_AS_TEXT: [
       "TYPED_DATA_AS_TEXT",
-      "The message is typed data, to be signed as plain text: that is not how it is meant.",
+      "The message is typed data, to be signed as plain text: that is not its intended use.",
     ],
     NOT_DECODED: ["MESSAGE_NOT_DECODED", "The message cannot be read"],
     UNLIMITED_APPROVAL: [

@@ -31,7 +31,7 @@ export function signedChecksum(
   const [sum] = sums;
   if (entries.includes(null) || sums.length !== 1 || sum === undefined) {
     throw new CliError("UPGRADE_FAILED", {
-      message: "The release's signed list does not name this version's program for this platform.",
+      message: "SHA256SUMS has no entry for this version and platform.",
       details: { asset: name },
       retryable: false,
     });

@@ -229,7 +229,7 @@ async function fetchExecutable(
   if (found === checksum) return;
   throw new CliError("UPGRADE_FAILED", {
     message:
-      "The download is not what the release's signed list names: it is incomplete or was altered.",
+      "The download is not what the release's signed list names; it is incomplete or was altered.",
     details: { url, expected: checksum, found },
   });
 }

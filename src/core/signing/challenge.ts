@@ -73,7 +73,7 @@ export function decodeChallenge(text: string): Challenge {
 
 /** What people pass instead, so that the message can say it. */
 const MISTAKES: readonly (readonly [form: RegExp, message: string])[] = [
-  [/^[{[]/, "The challenge is JSON, not the base64 text that the API gave."],
+  [/^[{[]/, "The challenge is JSON, not the base64 text that the API returned."],
   [/^["']/, "The challenge is in quotes."],
   [/^[\w-]+\.[\w-]*\.[\w-]*$/, "This is a signature (a compact JWS), not a challenge."],
   [/\s/, "The challenge has white space inside."],
@@ -87,7 +87,7 @@ function readObject(bytes: Uint8Array): Exact | undefined {
     if (!(cause instanceof JsonError)) throw cause;
     if (cause.reason !== "duplicate") return undefined;
     throw invalid(
-      "The challenge holds an object in which a key appears twice, so it has two meanings.",
+      "The challenge contains an object in which a key appears twice, so it has two meanings.",
     );
   }
 }

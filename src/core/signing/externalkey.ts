@@ -52,7 +52,7 @@ export function externalKey(config: Config, text: string, host: ProgramHost): Ex
       const found = await askPublicKey(program, host);
       if (stated === undefined || Buffer.from(found).equals(stated)) return found;
       throw new CliError("KEY_MISMATCH", {
-        message: `The signer holds another key than ${PUBLIC_KEY} says.`,
+        message: `The signer has another key than ${PUBLIC_KEY} names.`,
         hint: `Correct ${PUBLIC_KEY} or the signer. The registered key decides which of them is right.`,
         details: { configured: fingerprint(stated), signer: fingerprint(found) },
       });

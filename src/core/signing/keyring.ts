@@ -51,7 +51,7 @@ export class Keyring {
       if (Buffer.from(signer.publicKey).equals(publicKey))
         return signJws(order.content.bytes, signer);
       throw new CliError("KEY_MISMATCH", {
-        message: "What signs has another key than the configuration; nothing was signed.",
+        message: "The signer has another key than the configuration; nothing was signed.",
       });
     });
   }

@@ -175,7 +175,7 @@ async function refuseForeign(
       message:
         "The skill's folder contains files that this program did not write, or that were changed since.",
       details: { path, files },
-      hint: "Look at them; --force replaces them.",
+      hint: "Check them; --force replaces them.",
     });
   }
   if (status !== "newer") return;

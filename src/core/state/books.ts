@@ -161,7 +161,11 @@ export class Books {
       files: this.audit.files().map((file) => join(this.host.state.path, "audit", file)),
       onLine: (_, { event }) => {
         if (event === "intent")
-          throw broken("journal", undefined, "The journal is lost: the audit trail has its acts.");
+          throw broken(
+            "journal",
+            undefined,
+            "The journal is lost: the audit trail has acts that the journal lacks.",
+          );
       },
     });
   }
@@ -374,7 +378,7 @@ function unavailable(cause: unknown): unknown {
   if (!(cause instanceof CliError) || !/^(SESSION_|LOCK_)/.test(cause.code)) return cause;
   if (KEPT.has(cause.code)) return cause;
   return new CliError("AUDIT_UNAVAILABLE", {
-    message: "The state folder cannot keep what is about to be done; nothing was sent.",
+    message: "The state folder cannot store the intent of this command; nothing was sent.",
     details: cause.facts.details,
     ...(cause.facts.hint === undefined ? {} : { hint: cause.facts.hint }),
     cause,

@@ -302,7 +302,7 @@ export class Chain {
       );
     } catch (cause) {
       if (["ENOENT", "ELOOP", "EISDIR", "ENXIO"].includes(errnoOf(cause)))
-        throw broken(file, undefined, "The file that the head names is lost.");
+        throw broken(file, undefined, "The file that the head names is missing.");
       throw cause;
     }
     try {
@@ -352,7 +352,7 @@ export function hashLine(line: Uint8Array): string {
 /** The failure of a log that was changed by somebody else. */
 export function broken(file: string, line: number | undefined, reason: string): CliError {
   return new CliError("AUDIT_BROKEN", {
-    message: `A log is not as this program left it: ${reason}`,
+    message: `A log was changed since this program wrote it: ${reason}`,
     details: { file, ...(line === undefined ? {} : { line }), reason },
   });
 }

@@ -152,7 +152,7 @@ async function pause(ms: number, options: LockOptions): Promise<void> {
     await options.sleep(ms, options.stop);
   } catch (cause) {
     throw new CliError("TIMEOUT", {
-      message: "The command's time was over while it waited for another process.",
+      message: "The command's time ended while it waited for another process.",
       cause,
     });
   }

@@ -77,7 +77,7 @@ function openPrivate(path: string, uid: number | undefined): number | undefined 
 function judge(path: string, stats: Stats, uid: number | undefined): void {
   if (stats.isDirectory()) {
     throw new CliError("SESSION_IO", {
-      message: "A directory lies where the session file belongs.",
+      message: "A folder is in the place of the session file.",
       hint: `Remove it: rmdir ${quoted(path)}`,
       details: { path },
     });
@@ -113,7 +113,7 @@ function judgeDirectory(directory: string, uid: number | undefined): void {
   const stats = statSync(directory);
   if (!stats.isDirectory()) {
     throw new CliError("SESSION_IO", {
-      message: "A file lies where the state folder belongs.",
+      message: "A file is in the place of the state folder.",
       details: { path: directory },
     });
   }
@@ -139,7 +139,7 @@ function judgeRights(path: string, stats: Stats, uid: number | undefined, mode: 
 
 function insecure(path: string, why: string, command: string): CliError {
   return new CliError("SESSION_INSECURE", {
-    message: `The state folder, or a file in it, is not this user's alone. ${why}`,
+    message: `Other users can access the state folder, or a file in it. ${why}`,
     hint: `Correct it, then log in again if others may have read it: ${command}`,
     details: { path },
   });
@@ -198,7 +198,7 @@ export async function ensurePrivateDirectory(path: string, uid: number | undefin
       if (uid !== undefined && owner !== uid && owner !== 0) {
         throw insecure(
           existing.path,
-          "The folder that it would lie in belongs to another user.",
+          "The folder that would contain it belongs to another user.",
           "use your own HOME, or set LEDGER_ENTERPRISE_STATE_DIR",
         );
       }

@@ -226,7 +226,7 @@ export class Records {
       if (!(cause instanceof CliError)) throw cause;
       this.runtime.log.warn(
         "RECORD_NOT_KEPT",
-        "What later reviews compare with could not be stored in the state folder.",
+        "The record for later reviews could not be stored in the state folder.",
       );
     }
   }

@@ -188,7 +188,7 @@ export class SessionStore {
   private async expired(cause?: unknown): Promise<CliError> {
     await this.discard();
     return new CliError("SESSION_EXPIRED", {
-      message: "The session is over and could not be renewed.",
+      message: "The session has ended and could not be renewed.",
       cause,
     });
   }

@@ -113,7 +113,7 @@ describe("N5 a server that drops what it does not know", () => {
     const { stdout, stderr, exit } = await v2.run(argv);
     expect(exit).toBe(0);
     expect(stderr).toBe(
-      "warning: NOT_AS_SENT: The server shows the new request otherwise than it was sent: data.transactionData.contractAddress. Do not approve it before a person has seen it.\n",
+      "warning: NOT_AS_SENT: The server's copy of the new request differs from what was sent: data.transactionData.contractAddress. Do not approve it before a person has checked it.\n",
     );
     const { id } = JSON.parse(stdout);
     const { unverified } = await ask(v2, "requests", "review", "--id", id);
