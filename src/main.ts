@@ -40,7 +40,9 @@ async function homeFolder(env: NodeJS.ProcessEnv): Promise<string | undefined> {
   }
 }
 
-/** The machine's name as the system has it now; 0.25 ms less than loading node:os for it (Linux). */
+/**
+ * The machine's name as the system has it now; 0.25 ms less than loading node:os for it (Linux).
+ */
 async function nameOfMachine(): Promise<string> {
   const { readFileSync } = await import("node:fs");
   try {

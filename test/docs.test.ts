@@ -69,7 +69,9 @@ test.each(called)("%s is a script", (line) =>
   expect(Object.keys(scripts)).toContain(line.replace(/^npm (run )?/, "")),
 );
 
-/** Paths in backticks: with a slash, or a file's name; not globs, placeholders or other addresses. */
+/**
+ * Paths in backticks: with a slash, or a file's name; not globs, placeholders or other addresses.
+ */
 function pathsIn(text: string): string[] {
   const spans = [...text.replace(/```[\s\S]*?```/g, "").matchAll(/`([^`\s]+)`/g)].map(
     ([, span = ""]) => span,

@@ -77,7 +77,7 @@ export interface Service {
   readonly books: Books;
   /** Sessions that the guard opens by itself. */
   sessions(access: Omit<Access, "sessions">, state: StateFolder): SessionStore;
-  /** Stands around what each act passes. */
+  /** Wraps the stages that each act passes. */
   around(stages: Stages): Stages;
   /** Whether a refusal gets a line of its own. */
   keepsDenial(): boolean;

@@ -90,8 +90,8 @@ export async function loadActs(): Promise<void> {
 type Watched = Pick<Remote, "reader" | "creations" | "dryRuns" | "examination" | "authority">;
 
 /**
- * The same through a guard, which cannot ask the client's person: its own dry run is what the person
- * is shown, and what is approved has the digest of what was shown.
+ * The same through a guard, which cannot ask the client's person: its own dry run is what the
+ * person is shown, and what is approved has the digest of what was shown.
  */
 export function overseenBehind(remote: Watched, { oversight, name, runtime }: Run): Watched {
   if (oversight === undefined) return remote;
@@ -134,7 +134,9 @@ export function overseenBehind(remote: Watched, { oversight, name, runtime }: Ru
   };
 }
 
-/** What a guard's report says is signed. Throws GUARD_INCOMPATIBLE for a report without a digest. */
+/**
+ * What a guard's report says is signed. Throws GUARD_INCOMPATIBLE for a report without a digest.
+ */
 function contentOf(report: Readonly<Record<string, unknown>>): SignedContent {
   const payloadSha256 = wordsOf(report.payloadSha256)[0] ?? "";
   const document = exactOf(report.decoded);

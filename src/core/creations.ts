@@ -157,8 +157,8 @@ export function createDryRuns(host: DryRunHost): DryRuns {
 }
 
 /**
- * A request as it was created here, by the journal: what was sent outlives a process that was killed
- * before it kept a record. Undefined when nothing is left of it.
+ * A request as it was created here, by the journal: what was sent outlives a process that was
+ * killed before it kept a record. Undefined when nothing is left of it.
  */
 export async function journalled(
   books: Books,

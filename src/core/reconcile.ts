@@ -274,8 +274,9 @@ interface Search {
 const MOST_OF_A_SEARCH = 10_000;
 
 /**
- * Requests that this operator created since then and the journal lacks; undefined where the API does
- * not say who is asking. A create whose outcome is unknown explains a request that asks for the same.
+ * Requests that this operator created since then and the journal lacks; undefined where the API
+ * does not say who is asking. A create whose outcome is unknown explains a request that asks for
+ * the same.
  */
 export async function ownRequestsSince({
   books,

@@ -10,7 +10,9 @@ interface Tunable {
 
 let isTold = false;
 
-/** From now on the runtime compiles what runs often; on Node, which always does, nothing changes. */
+/**
+ * From now on the runtime compiles what runs often; on Node, which always does, nothing changes.
+ */
 export function expectLongWork(): void {
   if (isTold) return;
   isTold = true;

@@ -112,9 +112,9 @@ export function compact(text: string, options: ScanOptions = {}): string {
 const SHORT_LENGTH = 64 * 1024;
 
 /**
- * True when the runtime's own parser gives back the very same text: then the text is valid and
- * compact, no key stands twice, and every token is in the form that loses nothing. Only a shortcut:
- * false means that the scanner decides.
+ * True when the runtime's own parser returns the very same text: then the text is valid and
+ * compact, no key appears twice, and every token is in the form that loses nothing. Only a
+ * shortcut: false means that the scanner decides.
  */
 function isCanonical(text: string, maxDepth: number, isStrict: boolean): boolean {
   if (isStrict && text.includes("\\ud")) return false;

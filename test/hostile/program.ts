@@ -76,7 +76,9 @@ export class Program implements AsyncDisposable {
     await rm(this.home, { recursive: true, force: true });
   }
 
-  /** What is in the state folder, except what the version gate and the logs of writes keep there. */
+  /**
+   * What is in the state folder, except what the version gate and the logs of writes keep there.
+   */
   get stateFiles(): string[] {
     const kept = ["versions.json", "audit", "journal", "bodies"];
     return readdirSync(this.stateDirectory).filter((name) => !kept.includes(name));

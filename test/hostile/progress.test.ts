@@ -36,7 +36,9 @@ for (const form of await twoForms()) {
     });
     afterAll(() => closeAll(program, api));
 
-    /** Runs a command with stderr on the terminal and stdout in a file, unless `script` says other. */
+    /**
+     * Runs a command with stderr on the terminal and stdout in a file, unless `script` says other.
+     */
     async function run(argv: readonly string[], script = '"$@" > out') {
       const command = [...form.command, ...argv];
       const { exit, screen } = await runOnTerminal(script, command, program.home, program.env);

@@ -1,6 +1,7 @@
 /**
- * Makes the pictures of docs/sandbox.md, by hand: `node scripts/bun.mjs test/sandbox/screenshots.ts`.
- * A folder as argument takes pictures of every width and colour there instead.
+ * Makes the pictures of docs/sandbox.md, by hand: `node scripts/bun.mjs
+ * test/sandbox/screenshots.ts`. A folder as argument takes pictures of every width and colour there
+ * instead.
  */
 import { join } from "node:path";
 import { chromium } from "playwright-core";

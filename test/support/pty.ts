@@ -1,7 +1,9 @@
 /** A program whose stderr is a real terminal, and all bytes that the terminal got. */
 export interface Screen {
   readonly exit: number | null;
-  /** `\r\n` is `\n`, and erasing the line is `<erase>`; other control sequences are as they came. */
+  /**
+   * `\r\n` is `\n`, and erasing the line is `<erase>`; other control sequences are as they came.
+   */
   readonly screen: string;
 }
 

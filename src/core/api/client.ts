@@ -111,7 +111,7 @@ export class Client {
     }
   }
 
-  /** Fires when nobody waits for the answer any more. */
+  /** Fires when the answer is no longer needed. */
   private stopOf({ companion }: HttpRequest): AbortSignal {
     const { stop } = this.runtime;
     return companion?.stop === undefined ? stop : AbortSignal.any([stop, companion.stop]);

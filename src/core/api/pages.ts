@@ -15,7 +15,7 @@ export interface Position {
 
 /** How a page is asked for while another one may be on its way. */
 export interface Companion {
-  /** Ends the request: nobody reads its answer any more. */
+  /** Ends the request, whose answer is no longer needed. */
   readonly stop?: AbortSignal;
   /** Told when the API says that it gets too many requests (420, 429). */
   onLimited(): void;
@@ -115,11 +115,11 @@ class Pages {
     this.size ??= size;
     const wanted = Math.min(Number(total?.text ?? 0), limit);
     this.last = size > 0 ? Math.ceil(wanted / size) : 0;
-    // Pages of different sizes: nobody knows which one is the last.
+    // Pages of different sizes: the last one is not known.
     if (size !== this.size) this.mayHurry = false;
   }
 
-  /** Nobody reads on. */
+  /** Ends the early request, whose answer is no longer needed. */
   end(): void {
     this.early?.stop.abort();
     this.early = undefined;

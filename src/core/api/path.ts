@@ -27,7 +27,7 @@ export function checkPath(given: string): string {
   });
 }
 
-/** A new challenge may void the one that was reviewed; whoever asks for it keeps a record. */
+/** A new challenge may void the reviewed one; a command that asks for it keeps a record. */
 function challengeElsewhere(): CliError {
   return new CliError("INVALID_ARGUMENT", {
     message: "--path does not read challenges: each new one must be remembered.",

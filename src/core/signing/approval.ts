@@ -21,7 +21,9 @@ import { type Case, type Confirmation, mismatch } from "./verdict.ts";
 export interface ApprovalHost {
   readonly reader: Reader;
   readonly records: Records;
-  /** What the journal has of a create, for one whose record was not kept; undefined when nothing. */
+  /**
+   * What the journal has of a create, for one whose record was not kept; undefined when nothing.
+   */
   journalled?(scope: Session, id: string): Promise<Exact | undefined>;
 }
 

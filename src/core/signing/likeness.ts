@@ -17,9 +17,9 @@ export interface Place {
 }
 
 /**
- * SHA-256 in hexadecimal over the place, but for its user, and the request. Whole digits are the same with quotes,
- * without, and with leading zeros; hexadecimal in either case; null is absence. `1` and `1.0`
- * differ.
+ * SHA-256 in hexadecimal over the place, but for its user, and the request. Whole digits are the
+ * same with quotes, without, and with leading zeros; hexadecimal in either case; null is absence.
+ * `1` and `1.0` differ.
  */
 export function likenessOf(place: Omit<Place, "user">, request: Exact): string {
   const { origin, basePath, workspace } = place;

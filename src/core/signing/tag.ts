@@ -27,7 +27,8 @@ export function tagIn(text: string): string | undefined {
 
 /**
  * The document with the tag at the end of its note's content; a note is made where none is. All
- * other tokens are as they were. Throws INVALID_REQUEST_DATA for a note that has no room, or no text.
+ * other tokens are as they were. Throws INVALID_REQUEST_DATA for a note that has no room, or no
+ * text.
  */
 export function withTag(document: Exact, tag: string): Exact {
   const inner = member(document, "request");

@@ -273,7 +273,9 @@ export class Pages {
     this.books.checkpoint(level);
   }
 
-  /** Appends what is about no act to the journal and, where there is something to say, to the trail. */
+  /**
+   * Appends what is about no act to the journal and, where there is something to say, to the trail.
+   */
   mark(event: "adopted" | "closed", facts: Adoption | Closure, audited?: AuditFacts): void {
     const journal = this.books.read();
     const head = audited && this.audit(audited);
