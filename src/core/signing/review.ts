@@ -72,7 +72,7 @@ export interface Review {
 
 /**
  * Holds the challenge against every source: a field is verified when one agrees and none
- * contradicts. A shape that is not known is not compared at all: everything in it is `unverified`
+ * contradicts, and the record of what was asked for, if there is one, has it. A shape that is not known is not compared at all: everything in it is `unverified`
  * and it never matches.
  */
 export function reviewChallenge({
@@ -100,11 +100,15 @@ export function reviewChallenge({
   if (!isKnownShape(shape))
     return { ...nothing, differences: found.differences, unverified: list(leaves), open: leaves };
   const content = contentOf(shape, root);
+  const asked: Set<Field>[] = [];
   for (const { request, source } of sources) {
     const members = requestMembers(request, content);
-    if (shape === "properties") compareProperties(root, members, source, found);
-    else compareMembers(content, members, source, found);
+    const own: Findings = source === "record" ? { ...found, compared: new Set() } : found;
+    if (shape === "properties") compareProperties(root, members, source, own);
+    else compareMembers(content, members, source, own);
+    if (source === "record") asked.push(own.compared);
   }
+  for (const compared of asked) keepAsked(leaves, compared, found);
   if (shape === "properties") checkProduct(root, found);
   checkNonce(shape, root, found);
   checkSpellings(root, found);
@@ -282,6 +286,24 @@ function isAccountName(leaf: Field): boolean {
 function asksForAccountById({ request, source }: ReviewSource): boolean {
   if (source !== "record" || accountIdsOf(request).length === 0) return false;
   return !saysAccountName(requestMembers(request));
+}
+
+/**
+ * What was asked for here is all that is meant: a tag, a contract or a fee that the server added to
+ * it has nobody's word but the server's, and stays open. The account's name and currency follow from
+ * its id.
+ */
+function keepAsked(leaves: readonly Field[], asked: ReadonlySet<Field>, found: Findings): void {
+  for (const leaf of asked) found.compared.add(leaf);
+  const isAdded = (leaf: Field): boolean => found.verified.has(leaf) && !asked.has(leaf);
+  reopen(
+    leaves.filter((leaf) => isAdded(leaf) && !isOfAccount(leaf)),
+    found,
+  );
+}
+
+function isOfAccount(leaf: Field): boolean {
+  return isAccountName(leaf) || (leaf.place.name === "currency" && isHeld(leaf));
 }
 
 function reopen(leaves: readonly Field[], found: Findings): void {

@@ -55,12 +55,40 @@ describe("SIG-6 several sources", () => {
     expect(told(found)).toEqual(['data.transaction_data.recipient: "tb1qevil" ≠ "tb1qx" (record)']);
   });
 
-  test("what one source lacks another may verify", () => {
-    const { recipient, ...rest } = DATA;
+  test.each([
+    ["tag", 7],
+    ["memo", { MEMO_TEXT: "x" }],
+    ["contract_address", "0x1"],
+    ["max_fees", "900"],
+  ])("SIG-6 a %s that the server added to what was asked for stays open", (name, value) => {
+    const added = { ...DATA, [name]: value } as Json;
+    const found = reviewChallenge({
+      challenge: challengeOf(simple(added)),
+      sources: [sourceOf(requestOf(added)), sourceOf(honest, "record")],
+    });
+    expect(found.differences).toEqual([]);
+    const places = found.unverified.map((place) => place.replace(".MEMO_TEXT", ""));
+    expect(places).toEqual([`data.transaction_data.${name}`]);
+  });
+
+  test("an account that was named by its id may have its name and currency from the server", () => {
+    const { account_name: _, currency: __, ...rest } = DATA;
+    const byId = {
+      ...requestOf(rest),
+      data: { ...(requestOf(rest).data as object), account_id: 1 },
+    };
     const found = reviewChallenge({
       challenge,
-      sources: [sourceOf(requestOf(rest)), sourceOf(requestOf({ recipient }), "record")],
+      sources: [sourceOf(honest), sourceOf(byId, "record")],
+      accountNames: ["A"],
     });
+    expect(found).toMatchObject({ match: true, differences: [], unverified: [] });
+  });
+
+  test("what the server leaves out the record may verify", () => {
+    const { recipient: _, ...rest } = DATA;
+    const sources = [sourceOf(requestOf(rest)), sourceOf(honest, "record")];
+    const found = reviewChallenge({ challenge, sources });
     expect(found).toMatchObject({ match: true, differences: [], unverified: [], requestOnly: [] });
   });
 
