@@ -1,7 +1,7 @@
 /**
  * `npm run demo`: the executable, as a user would run it, through a whole approval against its own
  * sandbox. Nothing leaves this machine and nothing stays on it; with `--device`, an approval with a
- * simulated Ledger Stax; with `--open`, the sandbox goes on afterwards for a look at its page. Ends
+ * simulated Ledger Stax; with `--guard`, an agent of another user that holds nothing; with `--open`, the sandbox goes on afterwards for a look at its page. Ends
  * with exit 1 and the failing command's document when a step does not succeed.
  */
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -263,6 +263,31 @@ async function demoWithDevice(): Promise<void> {
   say(`\nDemo complete: ${outcome}; nothing is left behind.`);
 }
 
+async function demoWithGuard(): Promise<void> {
+  const startedAt = performance.now();
+  const { obstacleToGuard, playGuard } = await import("./demo-guard.ts");
+  const obstacle = obstacleToGuard();
+  if (obstacle !== undefined) throw new StepFailed(obstacle);
+  await build([hostTarget()]);
+  const folder = await mkdtemp(join(tmpdir(), `${PROGRAM}-demo-`));
+  try {
+    const { description, stop } = await startSandbox(folder, false);
+    try {
+      const outcome = await playGuard(say, hostExecutable(), description).catch(
+        (cause: unknown) => {
+          throw new StepFailed(cause instanceof Error ? cause.message : String(cause));
+        },
+      );
+      const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+      say(`\nDemo complete in ${seconds} s: ${outcome}; nothing is left behind.`);
+    } finally {
+      await stop();
+    }
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
 /** Alice's decision, as the page's button sends it. */
 function approveAsAlice({ control }: Description): (id: string) => Promise<void> {
   const alice = defaultSeed().users.find(({ name }) => name.startsWith("Alice"));
@@ -314,9 +339,9 @@ async function demo(isOpen: boolean): Promise<void> {
 }
 
 try {
-  await (process.argv.includes("--device")
-    ? demoWithDevice()
-    : demo(process.argv.includes("--open")));
+  if (process.argv.includes("--device")) await demoWithDevice();
+  else if (process.argv.includes("--guard")) await demoWithGuard();
+  else await demo(process.argv.includes("--open"));
 } catch (failure) {
   if (!(failure instanceof StepFailed)) throw failure;
   process.stderr.write(`\nDemo failed: ${failure.message}\n`);

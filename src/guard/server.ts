@@ -23,6 +23,9 @@ import {
 const REQUEST_MS = 5_000;
 /** How long a client may take to read its answer. */
 const ANSWER_MS = 30_000;
+/** How long a refused client may take to read why. */
+const REFUSAL_MS = 500;
+const MOST_REFUSED = 256;
 /** How long writes under way are awaited. */
 const END_MS = 30_000;
 
@@ -41,6 +44,8 @@ export interface ServerHost {
 /** A guard's listener. */
 export class Server {
   private readonly sockets = new Set<Socket>();
+  /** Those that get nothing but a refusal. */
+  private refused = 0;
   private readonly busy = new Set<Promise<void>>();
   private listener: Listener | undefined;
   private isStopping = false;
@@ -84,7 +89,7 @@ export class Server {
     const peer = this.host.peerOf(socket);
     try {
       if (peer === undefined || !this.host.allowedUids.has(peer.uid)) throw notAllowed(peer);
-      if (this.sockets.size > MOST_CONNECTIONS) throw full();
+      if (this.sockets.size - this.refused > MOST_CONNECTIONS) throw full();
       const allowance = this.host.allowances.of(peer.uid);
       const leave = allowance.connect();
       socket.on("close", leave);
@@ -92,8 +97,21 @@ export class Server {
     } catch (cause) {
       if (!(cause instanceof CliError)) throw cause;
       if (cause.code === "GUARD_DENIED") this.host.denied(peer, cause);
-      refuse(socket, cause);
+      this.refuse(socket, cause);
     }
+  }
+
+  /** Says why, and ends the connection; what the client still sends is taken and thrown away. */
+  private refuse(socket: Socket, cause: CliError): void {
+    if (this.refused >= MOST_REFUSED) return void socket.destroy();
+    this.refused += 1;
+    const timer = setTimeout(() => socket.destroy(), REFUSAL_MS);
+    socket.on("close", () => {
+      clearTimeout(timer);
+      this.refused -= 1;
+    });
+    socket.resume();
+    socket.end(encodeFrame({ ok: false, warnings: [] }, Buffer.from(encodeFailure(cause))));
   }
 
   /** Reads one request, then answers it. */
@@ -102,8 +120,10 @@ export class Server {
     const timer = setTimeout(() => socket.destroy(), REQUEST_MS);
     let request: Request | undefined;
     let isComplete = false;
+    let isRefused = false;
     socket.on("close", () => clearTimeout(timer));
     socket.on("data", (chunk: Buffer) => {
+      if (isRefused) return;
       try {
         frames.push(chunk);
         if (isComplete) throw incompatible();
@@ -119,8 +139,9 @@ export class Server {
       } catch (cause) {
         clearTimeout(timer);
         if (!(cause instanceof CliError)) throw cause;
+        isRefused = true;
         if (isComplete) socket.destroy();
-        else refuse(socket, cause);
+        else this.refuse(socket, cause);
       }
     });
   }
@@ -194,10 +215,6 @@ async function finish(
     clearTimeout(timer);
     socket.destroy();
   }
-}
-
-function refuse(socket: Socket, cause: CliError): void {
-  void finish(socket, { ok: false, warnings: [] }, encodeFailure(cause));
 }
 
 function notAllowed(peer: Peer | undefined): CliError {

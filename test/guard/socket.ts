@@ -4,7 +4,7 @@ import { asUser } from "./twousers.ts";
 /** A Perl program, for it is there on every Debian and needs no file of ours. */
 const TALK = `
 use Socket; use Time::HiRes qw(sleep);
-my ($path, $hold, $count) = @ARGV; local $/; my $bytes = <STDIN>; my @all;
+$SIG{PIPE} = 'IGNORE'; my ($path, $hold, $count) = @ARGV; local $/; my $bytes = <STDIN>; my @all;
 for my $n (1 .. $count) {
   socket(my $s, PF_UNIX, SOCK_STREAM, 0) or die "socket: $!";
   connect($s, sockaddr_un($path)) or do { print "connect: $!"; exit 3 };
