@@ -1,174 +1,37 @@
 /**
- * `npm run bench [-- --rounds N] [-- --out FILE]`: start-up, memory and long lists, as ratios
- * within one run. Runs of the things that are compared are interleaved, so that a noisy machine
- * slows both; medians are printed. Needs `npm run build` first.
+ * `npm run bench [-- OPTIONS]`: start-up, memory and long lists, as ratios within one run. Runs of
+ * the things that are compared are interleaved, so that a noisy machine slows both; medians are
+ * printed. Needs `npm run build` first.
+ *
+ *   --rounds N      pairs of runs for each row (25)
+ *   --quick         5 pairs, shorter lists, no peers: some three minutes
+ *   --only TEXT,…   parts (startup, relay, lists, crowd, peers, services), or rows whose name has
+ *                   the text
+ *   --out FILE      where the result goes (dist/bench.json)
+ *   --plot          also draws docs/images/performance.svg
+ *   --from FILE     draws that of an earlier result, and measures nothing
  */
 import { existsSync } from "node:fs";
-import { copyFile, mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { cpus, tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type SandboxDescription, startSandbox } from "../src/sandbox/index.ts";
 import { NOTHING_PUBLISHED } from "../test/support/releases.ts";
 import { countedBytes } from "../test/support/sandbox.ts";
+import { LIST_MEMORY_MB } from "./bench/goals.ts";
+import { compare, once, type Row, rowOf, type Settings, type Subject } from "./bench/measure.ts";
+import { plot } from "./bench/plot.ts";
+import { guard, logs, mcp } from "./bench/services.ts";
 import { DIST, hostExecutable, packageTarball, ROOT } from "./build.ts";
 
-interface Subject {
-  readonly name: string;
-  readonly command: readonly string[];
-  readonly env?: Readonly<Record<string, string>>;
-  /**
-   * Timed until it says something, then ended: a peer may answer, wait for a network that is not
-   * there, and fail.
-   */
-  readonly untilOutput?: boolean;
-}
-
-interface Figures {
-  readonly ms: number;
-  /** Processor time of all its threads. */
-  readonly cpuMs: number;
-}
-
-interface Row {
-  readonly what: string;
-  readonly against: string;
-  readonly ms: number;
-  readonly baseMs: number;
-  /**
-   * Median over the rounds of this run's time divided by the time of its neighbour in the same
-   * round.
-   */
-  readonly ratio: number;
-  readonly cpuRatio: number;
-  readonly peakMb: number;
-  readonly peakRatio: number;
-  readonly goal?: number;
-}
-
 const NODE = join(ROOT, "node_modules/node22/bin/node");
-const rounds = Number(option("--rounds") ?? 25);
-
 function option(name: string): string | undefined {
   const at = process.argv.indexOf(name);
   return at < 0 ? undefined : process.argv[at + 1];
 }
 
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
-}
-
-async function once({ name, command, env, untilOutput }: Subject): Promise<Figures> {
-  const start = Bun.nanoseconds();
-  if (untilOutput) return firstOutput(command, env, start);
-  const child = Bun.spawn([...command], {
-    env: { PATH: "/usr/bin:/bin", ...env },
-    stdin: "ignore",
-    stdout: "ignore",
-    stderr: "ignore",
-  });
-  const exit = await child.exited;
-  const ms = (Bun.nanoseconds() - start) / 1e6;
-  if (exit !== 0) throw new Error(`'${name}' ended with ${exit}.`);
-  return { ms, cpuMs: Number(child.resourceUsage()?.cpuTime.total ?? Number.NaN) / 1000 };
-}
-
-async function firstOutput(
-  command: readonly string[],
-  env: Subject["env"],
-  start: number,
-): Promise<Figures> {
-  const child = Bun.spawn([...command], {
-    env: { PATH: "/usr/bin:/bin", ...env },
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "ignore",
-    detached: true,
-  });
-  await child.stdout.getReader().read();
-  const ms = (Bun.nanoseconds() - start) / 1e6;
-  try {
-    // What npm installs may only be a launcher: the whole group ends.
-    process.kill(-child.pid, "SIGKILL");
-  } catch {
-    // It has ended.
-  }
-  await child.exited;
-  return { ms, cpuMs: Number.NaN };
-}
-
-const TIME = "/usr/bin/time";
-
-/**
- * Peak resident memory, median of three runs. A process begins with the peak of the one that forked
- * it, which here is a runtime of many megabytes; so GNU time, which is small, starts the subject.
- * NaN where it is not installed.
- */
-async function peakOf({ command, env, untilOutput }: Subject): Promise<number> {
-  if (untilOutput || !existsSync(TIME)) return Number.NaN;
-  const peaks: number[] = [];
-  for (let run = 0; run < 3; run += 1) {
-    const child = Bun.spawn([TIME, "-f", "peak %M", ...command], {
-      env: { PATH: "/usr/bin:/bin", ...env },
-      stdin: "ignore",
-      stdout: "ignore",
-      stderr: "pipe",
-    });
-    const report = await new Response(child.stderr).text();
-    peaks.push(Number(/peak (\d+)/.exec(report)?.[1] ?? Number.NaN) / 1024);
-  }
-  return median(peaks);
-}
-
-/** Interleaves the subjects and drops a first round; returns the rounds of each. */
-async function measure(subjects: readonly Subject[], times: number): Promise<Figures[][]> {
-  const runs: Figures[][] = subjects.map(() => []);
-  for (let round = 0; round <= times; round += 1) {
-    for (const [at, subject] of subjects.entries()) {
-      const figures = await once(subject);
-      if (round > 0) runs[at]?.push(figures);
-    }
-  }
-  return runs;
-}
-
-function pairedRatio(
-  runs: readonly Figures[],
-  base: readonly Figures[],
-  of: keyof Figures,
-): number {
-  return median(runs.map((figures, at) => figures[of] / (base[at]?.[of] ?? Number.NaN)));
-}
-
-/** Each subject against the first one. */
-async function compare(
-  base: Subject,
-  others: readonly (Subject & { goal?: number })[],
-  times = rounds,
-): Promise<Row[]> {
-  const [first = [], ...rest] = await measure([base, ...others], times);
-  const basePeak = await peakOf(base);
-  const rows: Row[] = [];
-  for (const [at, other] of others.entries()) {
-    const runs = rest[at] ?? [];
-    const peakMb = await peakOf(other);
-    rows.push({
-      what: other.name,
-      against: base.name,
-      ms: median(runs.map(({ ms }) => ms)),
-      baseMs: median(first.map(({ ms }) => ms)),
-      ratio: pairedRatio(runs, first, "ms"),
-      cpuRatio: pairedRatio(runs, first, "cpuMs"),
-      peakMb,
-      peakRatio: peakMb / basePeak,
-      ...(other.goal === undefined ? {} : { goal: other.goal }),
-    });
-  }
-  return rows;
-}
-
-/** A list server that takes one millisecond a page, and relays of any size. */
-function startLists(accounts: number): { url: string; stop(): void } {
+/** A list server that takes some milliseconds a page, and relays of any size. */
+function startLists(accounts: number, pageMs = 1): { url: string; stop(): void } {
   const account = (at: number): string =>
     `{"id":"e5a8f6f0-2222-4f6e-8f5a-${String(at).padStart(12, "0")}","legacyId":${at},"name":"Account ${at}","currency":"ethereum","network":"ethereum","contractAddress":null,"index":${at},"derivationPath":"44'/60'/${at}'","status":"ACTIVE","createdAt":"2026-05-13T09:30:00.000Z","updatedAt":"2026-05-13T09:30:00.000Z","balance":{"total":"12345678901234567890${at}","pending":"0"}}`;
   const json = { headers: { "content-type": "application/json" } };
@@ -183,7 +46,7 @@ function startLists(accounts: number): { url: string; stop(): void } {
       if (url.pathname === "/users/me") return Response.json({ id: "u1", name: "bench" });
       if (url.pathname === "/big") return new Response(big, json);
       const page = Number(url.searchParams.get("page") ?? 1);
-      await Bun.sleep(1);
+      if (pageMs > 0) await Bun.sleep(pageMs);
       const from = (page - 1) * 30;
       const items = Array.from({ length: Math.min(30, accounts - from) }, (_, at) =>
         account(from + at),
@@ -229,6 +92,7 @@ async function compileEmpty(folder: string): Promise<string> {
 }
 
 interface Bench {
+  readonly settings: Settings;
   readonly folder: string;
   readonly binary: string;
   readonly npm: readonly string[];
@@ -255,54 +119,60 @@ function environment(
   };
 }
 
+/** Start-up of both forms of the program, then what needs the same session. */
 async function startUp(bench: Bench): Promise<Row[]> {
-  const { env, ids, stop } = await prepare(bench.folder, bench.binary);
-  const rows = (
-    program: readonly string[],
-    goals: Readonly<Record<string, number>>,
-  ): (Subject & { goal?: number })[] =>
+  const { settings, binary } = bench;
+  const { env, ids, stop } = await prepare(bench.folder, binary);
+  const rows = (program: readonly string[], form: string): Subject[] =>
     [
       ["--version"],
       ["--help"],
       ["accounts", "list"],
       ["requests", "get", "--id", ids.request],
       ["requests", "sign", "--challenge", ids.challenge],
+      ["requests", "review", "--id", ids.request],
+      ["requests", "review", "--id", ids.evm],
       ["requests", "approve", "api", "--sign", "--dryRun", "--id", ids.request],
     ].map((argv) => {
-      const name = argv
-        .filter(
-          (word) =>
-            word !== ids.request &&
-            word !== ids.challenge &&
-            word !== "--id" &&
-            word !== "--challenge",
-        )
-        .join(" ");
-      return {
-        name,
-        command: [...program, ...argv],
-        env,
-        ...(goals[name] === undefined ? {} : { goal: goals[name] }),
-      };
+      const isReview = argv[1] === "review";
+      const value = new Set([...Object.values(ids), "--id", "--challenge"]);
+      const words = argv.filter((word) => !value.has(word)).join(" ");
+      const kind = argv.includes(ids.evm) ? "an EVM" : "a bitcoin";
+      const name = isReview ? `${words} of ${kind} request` : words;
+      return { name: `${form}${name}`, command: [...program, ...argv], env };
     });
-  const binary = await compare(
-    bench.empty,
-    rows([bench.binary], { "--version": 1.25, "accounts list": 3.5, "requests sign": 3.2 }),
-  );
-  const npm = await compare(
-    bench.emptyNode,
-    rows(bench.npm, { "--version": 1.1, "accounts list": 2.2 }),
-  );
+  const found = [
+    ...(await compare(bench.empty, rows([binary], ""), settings)),
+    ...(await compare(bench.emptyNode, rows(bench.npm, "npm: "), settings)),
+  ];
   await stop();
-  return [...binary, ...npm];
+  return found;
+}
+
+/** Logs and servers, on a session of their own. */
+async function services(bench: Bench): Promise<{ rows: Row[]; absent: readonly string[] }> {
+  const { settings, binary, folder, empty } = bench;
+  const { env, ids, stop } = await prepare(folder, binary);
+  const prepared = { binary, env, challenge: ids.challenge };
+  const rows = [...(await logs(prepared, empty, settings)), ...(await mcp(prepared, settings))];
+  await stop();
+  const through = await guard(binary, folder, empty, settings);
+  return { rows: [...rows, ...through.rows], absent: through.absent };
 }
 
 /** `--all` against curl over the same pages, each on one kept connection. */
 async function longLists(bench: Bench): Promise<Row[]> {
   const rows: Row[] = [];
-  for (const accounts of [1_000, 10_000, 100_000]) {
-    const lists = startLists(accounts);
-    const env = environment(bench.folder, `lists-${accounts}`, lists.url);
+  const { settings } = bench;
+  const sizes = settings.isQuick ? [10_000] : [1_000, 10_000, 100_000];
+  for (const [accounts, pageMs] of sizes.flatMap((size) => [
+    [size, 1] as const,
+    [size, 0] as const,
+  ])) {
+    const name = `accounts list --all, ${accounts} accounts${pageMs > 0 ? "" : ", no server time"}`;
+    if (!settings.isWanted(name)) continue;
+    const lists = startLists(accounts, pageMs);
+    const env = environment(bench.folder, `lists-${accounts}-${pageMs}`, lists.url);
     await mkdir(env.HOME, { recursive: true });
     await login(bench.binary, env);
     const pages = Math.ceil(accounts / 30);
@@ -315,13 +185,9 @@ async function longLists(bench: Bench): Promise<Row[]> {
       ).join(""),
     );
     const curl = { name: `curl, ${pages} pages`, command: ["curl", "-s", "-K", config] };
-    const all = {
-      name: `accounts list --all, ${accounts} accounts`,
-      command: [bench.binary, "accounts", "list", "--all", "--timeout", "600"],
-      env,
-      goal: 1.1,
-    };
-    rows.push(...(await compare(curl, [all], accounts > 50_000 ? 2 : 5)));
+    const command = [bench.binary, "accounts", "list", "--all", "--timeout", "600"];
+    const times = accounts > 50_000 || settings.isQuick ? 2 : 5;
+    rows.push(...(await compare(curl, [{ name, command, env }], settings, times)));
     lists.stop();
   }
   return rows;
@@ -346,9 +212,8 @@ async function bigRelay(bench: Bench): Promise<Row[]> {
     name: "api --path, 20 MB",
     command: [bench.binary, "api", "--path", "/big"],
     env,
-    goal: 1.5,
   };
-  const rows = await compare(base, [relay], 7);
+  const rows = await compare(base, [relay], bench.settings, bench.settings.isQuick ? 3 : 7);
   lists.stop();
   return rows;
 }
@@ -399,28 +264,33 @@ async function crowd(bench: Bench): Promise<{ row: Row; refreshes: number; failu
     return { ms, refreshes, failures: exits.filter((exit) => exit !== 0).length };
   };
   const pairs: (readonly [Crowd, Crowd])[] = [];
-  for (let at = 0; at < 3; at += 1) pairs.push([await timed(false), await timed(true)] as const);
-  const [baseMs, ms] = [
-    median(pairs.map(([base]) => base.ms)),
-    median(pairs.map(([, other]) => other.ms)),
-  ];
-  const row = {
-    what: "200 processes, one refresh",
-    against: "200 processes, none",
-    ms,
-    baseMs,
-    ratio: ms / baseMs,
-    cpuRatio: Number.NaN,
-    peakMb: Number.NaN,
-    peakRatio: Number.NaN,
-    goal: 1.3,
-  };
+  const times = bench.settings.isQuick ? 1 : 3;
+  for (let at = 0; at < times; at += 1)
+    pairs.push([await timed(false), await timed(true)] as const);
+  const figures = (of: 0 | 1) => pairs.map((pair) => ({ ms: pair[of].ms, cpuMs: Number.NaN }));
+  const row = rowOf("200 processes, one refresh", "200 processes, none", figures(1), figures(0));
   return {
     row,
     refreshes: Math.max(...pairs.map(([, { refreshes }]) => refreshes)),
     failures: pairs.flat().reduce((sum, { failures }) => sum + failures, 0),
   };
 }
+
+const EVM_REQUEST = {
+  type: "CREATE_TRANSACTION",
+  data: {
+    accountId: "e5a8f6f0-2222-4f6e-8f5a-000000000002",
+    transactionType: "ETHEREUM_LIKE_SEND",
+    transactionData: {
+      accountName: "Ether Reserve",
+      amount: "1000000000000000",
+      currency: "ethereum",
+      maxFees: "141476090490000",
+      recipient: "0xb550388547691a526190d60C30C2f9E2af03fF3D",
+    },
+    feesStrategy: { type: "SPEED", data: { speed: "NORMAL" } },
+  },
+};
 
 /** Programs of the same kind that npm offers, where they can be installed. */
 async function peers(bench: Bench): Promise<{ rows: Row[]; absent: string[] }> {
@@ -464,6 +334,7 @@ async function peers(bench: Bench): Promise<{ rows: Row[]; absent: string[] }> {
               untilOutput: true,
             },
           ],
+          bench.settings,
           5,
         )),
       );
@@ -491,14 +362,19 @@ async function sizes(empty: string): Promise<Record<string, number>> {
 function table(rows: readonly Row[]): string {
   const fixed = (value: number, digits: number): string =>
     Number.isNaN(value) ? "-" : value.toFixed(digits);
-  const lines = rows.map(
-    (row) =>
-      `| ${row.what} | ${row.against} | ${fixed(row.ms, 1)} | ${fixed(row.baseMs, 1)} | ${fixed(row.ratio, 2)} | ${row.goal ?? ""} | ${fixed(row.cpuRatio, 2)} | ${fixed(row.peakMb, 0)} | ${fixed(row.peakRatio, 2)} |`,
-  );
+  const lines = rows.map((row) => {
+    const { id = "", what, against, ms, baseMs, ratio, low, high, goal = "", cpuRatio } = row;
+    const spread = `${fixed(low, 2)} to ${fixed(high, 2)}`;
+    const times = `${fixed(ms, 1)} | ${fixed(baseMs, 1)} | ${fixed(ratio, 2)} | ${spread} | ${goal}`;
+    const memory = `${fixed(row.peakMb, 0)} | ${fixed(row.peakRatio, 2)} | ${fixed(row.ownMb, 1)}`;
+    return `| ${id} | ${what} | ${against} | ${times} | ${fixed(cpuRatio, 2)} | ${memory} |`;
+  });
   return [
-    "| what | against | ms | ms there | ratio | goal | CPU ratio | peak MB | peak ratio |",
-    "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    "| id | what | against | ms | ms there | ratio | quartiles | goal | CPU ratio | peak MB | peak ratio | own MB |",
+    `|${" --- |".repeat(12)}`,
     ...lines,
+    "",
+    `PERF-12: 'accounts list' has at most ${LIST_MEMORY_MB} MB of its own.`,
   ].join("\n");
 }
 
@@ -513,7 +389,7 @@ async function prepare(
   binary: string,
 ): Promise<{
   env: Record<string, string>;
-  ids: { request: string; challenge: string };
+  ids: { request: string; evm: string; challenge: string };
   stop(): Promise<void>;
 }> {
   // A process of its own, so that what it does is not counted while the subject waits for this one.
@@ -556,31 +432,40 @@ async function prepare(
   };
   const { id } = await ask(["requests", "create", "--requestData", JSON.stringify(request)]);
   const { challenge } = await ask(["requests", "getChallenge", "--id", String(id)]);
-  if (typeof id !== "string" || typeof challenge !== "string")
-    throw new Error("the sandbox took no request");
-  return { env, ids: { request: id, challenge }, stop: () => stopped(sandbox) };
+  const evm = await ask(["requests", "create", "--requestData", JSON.stringify(EVM_REQUEST)]);
+  if (typeof id !== "string" || typeof challenge !== "string" || typeof evm.id !== "string")
+    throw new Error(`the sandbox took no request: ${JSON.stringify(evm)}`);
+  return { env, ids: { request: id, evm: evm.id, challenge }, stop: () => stopped(sandbox) };
 }
 
-/** Parts that can be asked for alone: `--only startup,lists`. */
-const PARTS = ["startup", "relay", "lists", "crowd", "peers"];
+const PARTS = ["startup", "relay", "lists", "crowd", "peers", "services"];
 
-function asked(): readonly string[] {
-  const only = option("--only")?.split(",") ?? PARTS;
-  const unknown = only.filter((part) => !PARTS.includes(part));
-  if (unknown.length > 0)
-    throw new Error(`--only knows ${PARTS.join(", ")}; not ${unknown.join(", ")}`);
-  return only;
+/** The parts to run, and which of their rows: `--only` names parts, or texts of rows. */
+function asked(): { readonly parts: readonly string[]; isWanted(row: string): boolean } {
+  const only = option("--only")?.split(",") ?? [];
+  const texts = only.filter((word) => !PARTS.includes(word));
+  const named = PARTS.filter((part) => only.includes(part));
+  const all = process.argv.includes("--quick") ? PARTS.filter((part) => part !== "peers") : PARTS;
+  const parts = named.length > 0 ? named : all;
+  return {
+    parts: parts.filter((part) => texts.length === 0 || named.length > 0 || part !== "peers"),
+    isWanted: (row) => texts.length === 0 || texts.some((text) => row.includes(text)),
+  };
 }
 
-async function measureAll(bench: Bench): Promise<Record<string, unknown> & { rows: Row[] }> {
+async function measureAll(
+  bench: Bench,
+  parts: readonly string[],
+): Promise<Record<string, unknown> & { rows: Row[] }> {
+  const { settings } = bench;
   const rows: Row[] = [];
   const facts: Record<string, unknown> = {};
-  for (const part of asked()) {
+  for (const part of parts) {
     const start = Bun.nanoseconds();
     if (part === "startup") rows.push(...(await startUp(bench)));
     if (part === "relay") rows.push(...(await bigRelay(bench)));
     if (part === "lists") rows.push(...(await longLists(bench)));
-    if (part === "crowd") {
+    if (part === "crowd" && settings.isWanted("200 processes, one refresh")) {
       const { row, ...counts } = await crowd(bench);
       rows.push(row);
       facts.crowd = counts;
@@ -590,12 +475,38 @@ async function measureAll(bench: Bench): Promise<Record<string, unknown> & { row
       rows.push(...others.rows);
       facts.absentPeers = others.absent;
     }
+    if (part === "services") {
+      const found = await services(bench);
+      rows.push(...found.rows);
+      facts.absentServices = found.absent;
+    }
     process.stderr.write(`${part}: ${((Bun.nanoseconds() - start) / 1e9).toFixed(0)} s\n`);
   }
   return { rows, ...facts };
 }
 
-if (import.meta.main) {
+interface Machine {
+  readonly cpu: string;
+  readonly cores: number;
+  readonly bun: string;
+  readonly node: string;
+  readonly date: string;
+  readonly rounds: number;
+}
+
+const PICTURE = join(ROOT, "docs/images/performance.svg");
+
+async function draw(rows: readonly Row[], machine: Machine): Promise<void> {
+  const { cpu, cores, bun, node, date, rounds } = machine;
+  const caption = `${cpu}, ${cores} cores; Bun ${bun}, Node ${node}; ${date}; ${rounds} pairs`;
+  await mkdir(dirname(PICTURE), { recursive: true });
+  await writeFile(PICTURE, plot(rows, caption));
+}
+
+async function run(): Promise<void> {
+  const isQuick = process.argv.includes("--quick");
+  const rounds = Number(option("--rounds") ?? (isQuick ? 5 : 25));
+  const { parts, isWanted } = asked();
   const folder = await mkdtemp(join(tmpdir(), "bench-"));
   try {
     const compiled = await compileEmpty(folder);
@@ -606,13 +517,14 @@ if (import.meta.main) {
     await copyFile(compiled, empty);
     await writeFile(join(folder, "empty.mjs"), "");
     const bench: Bench = {
+      settings: { rounds, isQuick, isWanted },
       folder,
       binary,
       npm: [NODE, join(DIST, "npm/bin/ledger-enterprise-cli.cjs")],
       empty: { name: "empty compiled program", command: [empty] },
       emptyNode: { name: "empty Node 22 script", command: [NODE, join(folder, "empty.mjs")] },
     };
-    const machine = {
+    const machine: Machine = {
       cpu: cpus()[0]?.model ?? "",
       cores: cpus().length,
       bun: Bun.version,
@@ -620,14 +532,27 @@ if (import.meta.main) {
       date: new Date().toISOString().slice(0, 10),
       rounds,
     };
-    const result = { machine, ...(await measureAll(bench)), sizes: await sizes(empty) };
+    const result = { machine, ...(await measureAll(bench, parts)), sizes: await sizes(empty) };
     await writeFile(
       option("--out") ?? join(DIST, "bench.json"),
       `${JSON.stringify(result, null, 2)}\n`,
     );
     const { rows, ...rest } = result;
     process.stdout.write(`${table(rows)}\n\n${JSON.stringify(rest)}\n`);
+    if (process.argv.includes("--plot")) await draw(rows, machine);
   } finally {
     await rm(folder, { recursive: true, force: true });
+  }
+}
+
+if (import.meta.main) {
+  const from = option("--from");
+  if (from === undefined) await run();
+  else {
+    const { rows, machine } = JSON.parse(await readFile(from, "utf8")) as {
+      readonly rows: Row[];
+      readonly machine: Machine;
+    };
+    await draw(rows, machine);
   }
 }
