@@ -14,7 +14,7 @@ const request = (state: string) => http("200 OK", `{"id":"7","state":"${state}"}
 
 /** A log of this many lines, written into `path`. */
 function writeLog(path: string, lines: number): void {
-  const log = "a".repeat(26);
+  const log = "a".repeat(32);
   const time = "2026-03-02T10:00:00.000Z";
   let prev = "0".repeat(64);
   const parts: string[] = [];
