@@ -243,13 +243,13 @@ describe.each(forms)("$name", (form) => {
     writeFileSync(`${path}.answer`, JSON.stringify(raw(good())));
     const result = await signWith(form, path, { timeoutSeconds: 1 });
     expectFailure(result, "SIGNER_TIMEOUT", 1);
-    expect(result.ms).toBeLessThan(4000);
+    expect(result.ms).toBeLessThan(20_000);
   });
 
   test("a good answer counts although a child was left behind, which is killed", async () => {
     const result = await signWith(form, answering("sleep 600 & echo $! >$PIDS"));
     signatureIn(result);
-    expect(result.ms).toBeLessThan(4000);
+    expect(result.ms).toBeLessThan(20_000);
   });
 
   test.each([
