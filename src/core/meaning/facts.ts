@@ -12,7 +12,7 @@ import { type AssetLists, resultsOf } from "./asset.ts";
 import { type Content, membersOf, named, onlyValue, textOf } from "./content.ts";
 import type { Anchor } from "./lookalike.ts";
 import { networkOf } from "./network.ts";
-import { anchorsOf, entriesOf, type WhitelistsRead } from "./recipient.ts";
+import { anchorsOf, entriesOf, isSameNetwork, type WhitelistsRead } from "./recipient.ts";
 import type { AccountFacts, SummaryFacts } from "./summary.ts";
 import { quote } from "./words.ts";
 
@@ -139,7 +139,11 @@ export async function factsFor(reader: Reader, content: Content): Promise<Summar
   const account = await accountFor(reader, content, workspace);
   const sent = account === undefined ? [] : await recipientsOf(reader, account);
   const { lists, entries, whitelistsRead, anchors } = workspace;
-  return { account, lists, entries, whitelistsRead, anchors: [...anchors, ...sent] };
+  const name = onlyValue(content, "accountName")?.text;
+  const namesakes = workspace.accounts.filter(
+    (one) => one.name === name && (currency === undefined || isSameNetwork(one.currency, currency)),
+  ).length;
+  return { account, namesakes, lists, entries, whitelistsRead, anchors: [...anchors, ...sent] };
 }
 
 /** The account that a content names, by its id, else by a name that only one account has. */

@@ -46,6 +46,8 @@ export interface SummaryFacts {
   readonly entries: readonly Entry[];
   readonly whitelistsRead: WhitelistsRead;
   readonly anchors: readonly Anchor[];
+  /** How many accounts of its network have the name that the content says. */
+  readonly namesakes?: number;
   /** The server's estimate of the fee, in base units. */
   readonly estimate?: string;
 }
@@ -242,6 +244,11 @@ class Making {
     const known = this.facts.account;
     const isKnown = known !== undefined && (name === null || known.name === name);
     if (name !== null) this.checkName(name, "account.name");
+    const { namesakes = 0 } = this.facts;
+    if (this.of === "challenge" && given === null && name !== null && namesakes > 1) {
+      const message = `${namesakes} accounts of this network are called ${quote(name)}: the challenge does not say which one pays.`;
+      this.warn("AMBIGUOUS_ACCOUNT", true, "account", message);
+    }
     if (name === null && given === null && known === undefined) return null;
     const nameSource = isKnown ? "account" : this.of === "challenge" ? "challenge" : "request";
     return { name: name ?? known?.name ?? null, id: given ?? known?.id ?? null, nameSource };

@@ -367,6 +367,11 @@ test("M20 an account of another network than the content names is grave, and no 
   expect(found.text[0]).toBe("WARNING: The account is on bitcoin, not on bitcoin_testnet.");
 });
 
+test("M33 a challenge whose account's name two accounts of the network have is grave", async () => {
+  expect(codes(await summary(challenge(), { namesakes: 2 }))).toContain("AMBIGUOUS_ACCOUNT!");
+  expect(codes(await summary(challenge(), { namesakes: 1 }))).not.toContain("AMBIGUOUS_ACCOUNT!");
+});
+
 test("M20 a transaction type of another family than the network is grave", async () => {
   const found = await summary(challenge({}, "TRON_LIKE_SEND"), { account: undefined });
   expect(codes(found)).toContain("ASSET_CONFLICT!");

@@ -1,4 +1,4 @@
-/** SIG-6 What was created here is remembered, although its record was lost or never kept. */
+/** What was created here is remembered, and the account that pays is the one that was meant. */
 import { expect, test } from "bun:test";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -36,6 +36,20 @@ test("SIG-6 a server that swaps a payment is caught by the journal, where the re
       sources: ["record", "server", "account"],
       differences: [{ field: "data.transaction_data.amount", source: "record" }],
     });
+    expect(api.count(POSTED)).toBe(0);
+  } finally {
+    await closeAll(program, api);
+  }
+});
+
+test("M33 M27 of two accounts with one name the challenge does not say which one pays", async () => {
+  const { api, program } = await openLoggedIn(SOURCE);
+  try {
+    const accounts = ["hot", "cold"].map((id) => ({ id, name: "Hot", currency: PAID.currency }));
+    api.serve(routes({ "GET /accounts": [kept({ results: accounts, total: 2 })] }));
+    await program.succeed(CREATE);
+    const { details } = await program.fail(APPROVE, 2, "MEANING_UNCLEAR", SIGNING);
+    expect(JSON.stringify(details)).toContain("AMBIGUOUS_ACCOUNT");
     expect(api.count(POSTED)).toBe(0);
   } finally {
     await closeAll(program, api);
