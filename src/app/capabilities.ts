@@ -456,7 +456,13 @@ async function creatingOf(run: Run) {
     const named = config.plain("POLICY_FILE");
     if (levelOf(named) === "none") return false;
     const { loadPolicies } = await import("../core/policy/load.ts");
-    return loadPolicies(named, context.uid).some(({ tagNotes }) => tagNotes);
+    try {
+      return loadPolicies(named, context.uid).some(({ tagNotes }) => tagNotes);
+    } catch (cause) {
+      // The decision about the act refuses it for the same fault, and keeps the refusal.
+      if (cause instanceof CliError) return false;
+      throw cause;
+    }
   };
   return { books: await run.books(), log, tagsNotes, check: checkRequest };
 }

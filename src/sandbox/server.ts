@@ -96,6 +96,7 @@ async function serve(
   }
   if (path.startsWith(`${CONTROL}/`)) return send(response, control(served, received));
   const dialect = dialectOf(served.dialects, path);
+  response.setHeader("date", new Date(served.world.clock()).toUTCString());
   const entry = logEntry(served.world, received);
   served.controls.record(entry);
   const fault = served.controls.takeFault(received.method, [path, path.slice(dialect.base.length)]);

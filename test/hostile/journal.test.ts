@@ -13,6 +13,9 @@ const root = await mkdtemp(join(tmpdir(), "journal-"));
 afterAll(() => rm(root, { recursive: true }));
 const WORKER = join(import.meta.dir, "../support/acts-worker.ts");
 let folders = 0;
+/** Fewer where everything is tested at once. */
+const isCi = process.env.CI !== undefined;
+const PROCESSES = isCi ? 20 : 50;
 
 async function place() {
   folders += 1;
@@ -53,32 +56,32 @@ function read({ directory }: Place, name: "audit" | "journal") {
   return { found, journal, lines };
 }
 
-test("C3 24 processes write 5 acts each: both chains are whole, each act has its two lines", async () => {
+test(`C3 ${PROCESSES} processes write 5 acts each: both chains are whole, each act has its two lines`, async () => {
   const here = await place();
-  const workers = Array.from({ length: 24 }, () => start(here, 5));
-  expect(await Promise.all(workers.map(({ exited }) => exited))).toEqual(Array(24).fill(0));
+  const workers = Array.from({ length: PROCESSES }, () => start(here, 5));
+  expect(await Promise.all(workers.map(({ exited }) => exited))).toEqual(Array(PROCESSES).fill(0));
   for (const name of ["audit", "journal"] as const) {
     const { found, lines } = read(here, name);
-    expect(found).toMatchObject({ gaps: 0, missing: [], lines: 1 + 24 * 5 * 2 });
-    expect(lines.filter(({ event }) => event === "intent")).toHaveLength(120);
+    expect(found).toMatchObject({ gaps: 0, missing: [], lines: 1 + PROCESSES * 5 * 2 });
+    expect(lines.filter(({ event }) => event === "intent")).toHaveLength(PROCESSES * 5);
   }
-  expect(new Set(await sent(here)).size).toBe(120);
-}, 60_000);
+  expect(new Set(await sent(here)).size).toBe(PROCESSES * 5);
+}, 120_000);
 
-test("B4 24 equal creates at once, the answer lost: one is sent, the others name its key", async () => {
+test(`B4 ${PROCESSES} equal creates at once, the answer lost: one is sent, the others name its key`, async () => {
   const here = await place();
-  const workers = Array.from({ length: 24 }, () => start(here, 1, "lost-1"));
+  const workers = Array.from({ length: PROCESSES }, () => start(here, 1, "lost-1"));
   const texts = await Promise.all(workers.map(({ stdout }) => new Response(stdout).text()));
   const keys = await sent(here);
   expect(keys).toHaveLength(1);
   const refused = texts.filter((text) => text.startsWith("DUPLICATE_SUSPECTED"));
-  expect(refused).toHaveLength(23);
+  expect(refused).toHaveLength(PROCESSES - 1);
   for (const text of refused) expect(text).toContain(`"key":"${keys[0]}"`);
   const slowest = Math.max(...refused.map((text) => Number(text.split(" ")[1])));
-  console.error(`slowest refusal among 24 processes: ${slowest} ms`);
-}, 60_000);
+  console.error(`slowest refusal among ${PROCESSES} processes: ${slowest} ms`);
+}, 120_000);
 
-const KILLS = 60;
+const KILLS = isCi ? 60 : 200;
 
 test(`B3 C3 ${KILLS} kills at random moments: nothing was sent without an intent, both chains go on`, async () => {
   const here = await place();
@@ -111,7 +114,7 @@ test(`B3 C3 ${KILLS} kills at random moments: nothing was sent without an intent
   console.error(
     `${KILLS} kills: ${keys.length} sent, ${done.length} done, ${open.length} open, ${gaps} gaps`,
   );
-}, 120_000);
+}, 300_000);
 
 test("C1 on a full disk nothing is sent, and once there is room it goes on", async () => {
   const here = await place();
