@@ -17,6 +17,7 @@ const FIRST_CHUNK_BYTES = 32 * 1024;
 /** A log longer than this is read faster by compiled code. */
 const LARGE_BYTES = 64 * 1024;
 const NEWLINE = 0x0a;
+const NO_BYTES = new Uint8Array(0);
 /** What is read at once when others shall see how far it is. */
 const STEP_LINES = 4096;
 /** What is given at once. */
@@ -207,7 +208,7 @@ class Walk {
     this.isStart = false;
     this.before = this.position;
     this.position = { log: facts.log, seq: facts.seq, hash: hashLine(line) };
-    this.held = { line, facts };
+    this.held = { line: this.onLine === undefined ? NO_BYTES : line.slice(), facts };
     this.lines += 1;
   }
 
@@ -231,7 +232,7 @@ class Walk {
 
   private keepTorn(line: Uint8Array): void {
     if (this.torn.length === 0) this.tornAt = this.line;
-    this.torn.push(line);
+    this.torn.push(line.slice());
     if (this.torn.reduce((sum, { length }) => sum + length + 1, 0) > TORN_MAX_BYTES)
       throw broken(this.name, this.tornAt, FORM);
   }
@@ -301,31 +302,38 @@ function inOrder(files: readonly string[]): readonly string[] {
     .map(({ path }) => path);
 }
 
-/** The lines of a file without their newlines; what follows the last newline is the last one. */
-export function* linesOf(path: string, from = 0): Generator<Uint8Array> {
+/**
+ * The lines of a file without their newlines; what follows the last newline is the last one. A line's
+ * bytes are overwritten once the next one is asked for.
+ */
+function* linesOf(path: string, from = 0): Generator<Uint8Array> {
   const descriptor = openForReading(path);
   try {
+    let buffer = new Uint8Array(TORN_MAX_BYTES + FIRST_CHUNK_BYTES);
     let position = from;
-    let rest: Uint8Array = new Uint8Array(0);
+    let kept = 0;
     for (let size = FIRST_CHUNK_BYTES; ; ) {
-      const chunk = new Uint8Array(rest.length + size);
-      chunk.set(rest);
-      const read = readSync(descriptor, chunk, rest.length, size, position);
+      const read = readSync(descriptor, buffer, kept, size, position);
       if (read === 0) break;
       position += read;
-      // The next chunk of a short log is empty; a long one pays for compiled code.
-      if (read === size) size = CHUNK_BYTES;
       if (read > LARGE_BYTES) expectLongWork();
-      const bytes = chunk.subarray(0, rest.length + read);
+      const bytes = buffer.subarray(0, kept + read);
       let start = 0;
       for (let end = bytes.indexOf(NEWLINE); end !== -1; end = bytes.indexOf(NEWLINE, start)) {
         yield bytes.subarray(start, end);
         start = end + 1;
       }
-      rest = bytes.subarray(start);
-      if (rest.length > TORN_MAX_BYTES) throw broken(basename(path), undefined, FORM);
+      kept = bytes.length - start;
+      if (kept > TORN_MAX_BYTES) throw broken(basename(path), undefined, FORM);
+      const rest = bytes.subarray(start);
+      // A short log needs a small chunk only; a long one gets a large one, once.
+      if (read === size && size < CHUNK_BYTES) {
+        size = CHUNK_BYTES;
+        buffer = new Uint8Array(TORN_MAX_BYTES + size);
+      }
+      buffer.set(rest);
     }
-    if (rest.length > 0) yield rest;
+    if (kept > 0) yield buffer.subarray(0, kept);
   } finally {
     closeSync(descriptor);
   }
