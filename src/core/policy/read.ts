@@ -3,7 +3,7 @@
  * must be explained: one member that nobody knows makes it unreadable.
  */
 import { type Exact, print } from "../../io/json.ts";
-import { onlyValue, readContent } from "../meaning/content.ts";
+import { type Content, onlyValue, readContent } from "../meaning/content.ts";
 
 /** A payment, as its document says it. */
 export interface Payment {
@@ -50,6 +50,8 @@ export function readPayment(document: Exact): Payment | Unreadable {
   if (recipient?.text === undefined) return { unreadable: "data.recipient" };
   const fee = onlyValue(content, "fee");
   if (fee !== undefined && !DIGITS.test(fee.text ?? "")) return { unreadable: fee.path };
+  const gas = gasOf(content);
+  if (gas !== undefined && typeof gas !== "bigint") return gas;
   const memo = onlyValue(content, "memo");
   const notes = values.filter(({ path }) => path.startsWith("note."));
   return {
@@ -63,10 +65,26 @@ export function readPayment(document: Exact): Payment | Unreadable {
     tag: onlyValue(content, "tag")?.text,
     memo: memo && print(memo.node),
     amount: BigInt(amount.text),
-    fee: fee?.text === undefined ? undefined : BigInt(fee.text),
+    fee: fee?.text === undefined ? undefined : largest(BigInt(fee.text), gas),
     strategy: values.find(({ path }) => /\.fees_?strategy\.type$/i.test(path))?.text,
     noteLength: notes.reduce((sum, { text }) => sum + lengthOf(text ?? ""), 0),
   };
+}
+
+function largest(one: bigint, other = 0n): bigint {
+  return one > other ? one : other;
+}
+
+/**
+ * What a custom strategy may spend, price × limit of gas: it counts where it is above the ceiling
+ * that the document names beside it. Undefined without one.
+ */
+function gasOf(content: Content): bigint | Unreadable | undefined {
+  const [limit, price] = [onlyValue(content, "gas"), onlyValue(content, "gasPrice")];
+  if (limit === undefined || price === undefined) return undefined;
+  const odd = [limit, price].find(({ text = "" }) => !DIGITS.test(text));
+  if (odd !== undefined) return { unreadable: odd.path };
+  return BigInt(limit.text ?? "") * BigInt(price.text ?? "");
 }
 
 /** Our own tag does not count. */

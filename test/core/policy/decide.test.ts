@@ -304,6 +304,21 @@ test("A6 Solana: the ceiling bounds max_priority_fee, which must be there", () =
   }
 });
 
+test("A6 a custom gas price beyond the ceiling is refused, however small the limit beside it", () => {
+  const custom = (gasPrice: string) => {
+    const feesStrategy = { type: "CUSTOM", data: { gasLimit: "21000", gasPrice } };
+    return actOf({ ...REQUEST, data: { ...DATA, feesStrategy } });
+  };
+  const fees = { strategies: ["CUSTOM"], max: "0.01", decimals: 18 };
+  const policy = policyOf({ ...FILE, allow: [{ ...HOSTING, fees }] });
+  // The ceiling is 10^16 wei: 21,000 units of gas at 476,190,476,190 wei.
+  expect(requireAllowed(policy, custom("476190476190"))).toEqual(["hosting"]);
+  expect(failureOf(() => requireAllowed(policy, custom("476190476191"))).details.field).toBe(
+    "fees",
+  );
+  expect(debitOf(custom("476190476190")).fee).toBe("9999999999990000");
+});
+
 test("A4 a rule has the fees of its types: a ceiling where one is, none where there is none", () => {
   const speed = { strategies: ["SPEED"], max: "50" };
   const wrong: readonly (readonly [string, string, unknown])[] = [
