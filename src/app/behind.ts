@@ -56,7 +56,13 @@ function remoteOf(run: Run): Remote {
 }
 
 /** Whether there is a session of this user, be it one that cannot be used. */
-async function hasSession({ sessions }: Run): Promise<boolean> {
+async function hasSession({ sessions, state }: Run): Promise<boolean> {
+  try {
+    state();
+  } catch {
+    // A user without a home has no place for one.
+    return false;
+  }
   try {
     return (await sessions().read()) !== undefined;
   } catch {
