@@ -305,6 +305,7 @@ class Making {
     const kind = value.name === "max_fees" ? "limit" : "priorityLimit";
     const { contract: _, ...measured } = this.measure(value, this.coin(), "fee");
     this.checkEstimate(measured.base);
+    this.checkGas(measured.base);
     const why = this.whyNoPercent(measured, amount);
     const percent = why === null ? percentOf(measured.base, amount?.base ?? "0") : undefined;
     if (why === null && isTenthOrMore(measured.base, amount?.base ?? "0")) {
@@ -324,6 +325,17 @@ class Making {
         "fee",
         "The fee limit is more than twice the estimate.",
       );
+  }
+
+  /** Price × limit of gas is what a custom strategy may spend. */
+  private checkGas(limit: string): void {
+    const [gas, price] = [onlyValue(this.content, "gas"), onlyValue(this.content, "gasPrice")];
+    const digits = [gas?.text ?? "", price?.text ?? "", limit];
+    if (!digits.every(isPlain)) return;
+    const [units = 0n, each = 0n, most = 0n] = digits.map(BigInt);
+    if (units * each <= most) return;
+    const message = `Price and limit of gas allow a fee of ${units * each} base units, more than the fee limit.`;
+    this.warn("FEE_CONFLICT", true, "fee", message);
   }
 
   private whyNoPercent(fee: Amount, amount: AmountPart | null): string | null {

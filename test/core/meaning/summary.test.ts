@@ -384,6 +384,27 @@ test.each([
   expect(codes(await summary(challenge({ max_fees }))).includes(code)).toBe(expected);
 });
 
+test("M33 a custom gas price that spends more than the fee limit is grave", async () => {
+  const of = async (gasPrice: string) => {
+    const feesStrategy = { type: "CUSTOM", data: { gasLimit: "21000", gasPrice } };
+    const transactionData = {
+      amount: "1",
+      currency: "ethereum",
+      maxFees: "21000000",
+      recipient: EXCHANGE,
+    };
+    const data = {
+      accountId: "A",
+      transactionType: "ETHEREUM_LIKE_SEND",
+      feesStrategy,
+      transactionData,
+    };
+    return codes(await summary({ type: "CREATE_TRANSACTION", data }, { account: undefined }));
+  };
+  expect(await of("1000")).not.toContain("FEE_CONFLICT!");
+  expect(await of("1001")).toContain("FEE_CONFLICT!");
+});
+
 test("M33 a fee limit above twice the estimate warns", async () => {
   expect(codes(await summary(challenge(), { estimate: "2009" }))).not.toContain(
     "FEE_ABOVE_ESTIMATE",
