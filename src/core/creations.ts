@@ -124,6 +124,8 @@ export function createCreations(host: CreationHost): Creations {
       if (created === undefined)
         log.warn("RECORD_NOT_KEPT", "The answer does not contain an id to keep the request under.");
       else await records.keepCreated(session, created, request);
+      if (member(answer, "key") !== undefined)
+        log.warn("KEY_NOT_SHOWN", `The answer has a 'key' of its own; the record's key is ${key}.`);
       return withKey(answer, key);
     },
   };

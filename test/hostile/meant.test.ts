@@ -55,3 +55,21 @@ test("M33 M27 of two accounts with one name the challenge does not say which one
     await closeAll(program, api);
   }
 });
+
+test("B2 a server's own 'key' does not pass for the record's", async () => {
+  const { api, program } = await openLoggedIn(SOURCE);
+  try {
+    api.serve(
+      routes({ "POST /requests": [kept({ id: "R1", key: "01M8HYXX26Z8JW84D6ZGHAX8E8" })] }),
+    );
+    const { stderr } = await program.run(CREATE);
+    const listed = (await program.succeed(["requests", "journal"])) as {
+      results: { key: string }[];
+    };
+    expect(stderr).toContain(
+      `KEY_NOT_SHOWN: The answer has a 'key' of its own; the record's key is ${listed.results[0]?.key}.`,
+    );
+  } finally {
+    await closeAll(program, api);
+  }
+});
