@@ -2,9 +2,10 @@
  * Writing to what the process was given as stdout and stderr (OUT-6, OUT-7): all of it, or
  * OUTPUT_ERROR.
  */
-import { write } from "node:fs";
+import { constants, fstatSync, openSync, write, writeSync } from "node:fs";
 import { CliError } from "../errors.ts";
 import { isClosedAtStart } from "./closed.ts";
+import { errnoOf } from "./ioerror.ts";
 
 /** Where text goes. */
 export interface Sink {
@@ -24,13 +25,45 @@ const FULL_PIPE_POLL_MS = 5;
  */
 export function descriptorSink(descriptor: 1 | 2): Sink {
   const failure = descriptor === 1 && isClosedAtStart() ? outputError("CLOSED") : undefined;
+  let direct: { readonly descriptor: number | undefined } | undefined;
   return {
     async write(text) {
       if (failure !== undefined) throw failure;
-      for (let rest: Uint8Array = Buffer.from(text); rest.length > 0; )
-        rest = rest.subarray(await writeSome(descriptor, rest));
+      let rest: Uint8Array = Buffer.from(text);
+      if (rest.length === 0) return;
+      direct ??= { descriptor: openDirect(descriptor) };
+      if (direct.descriptor !== undefined) rest = rest.subarray(writeNow(direct.descriptor, rest));
+      while (rest.length > 0) rest = rest.subarray(await writeSome(descriptor, rest));
     },
   };
+}
+
+/**
+ * A descriptor for writing on the spot that never holds the process: a file's own, and on Linux a
+ * second one of a pipe, which does not change the one that others share. Undefined for terminals,
+ * sockets, and a pipe without a reader. The first write by the thread pool starts it (0.44 ms).
+ */
+function openDirect(descriptor: number): number | undefined {
+  try {
+    const stats = fstatSync(descriptor);
+    if (stats.isFile()) return descriptor;
+    if (!stats.isFIFO()) return undefined;
+    const flags = constants.O_WRONLY | constants.O_NONBLOCK;
+    return openSync(`/proc/self/fd/${descriptor}`, flags);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Returns how many bytes the system took at once: fewer than all when a pipe is full. */
+function writeNow(descriptor: number, bytes: Uint8Array): number {
+  let taken = 0;
+  try {
+    while (taken < bytes.length) taken += writeSync(descriptor, bytes, taken);
+  } catch (cause) {
+    if (errnoOf(cause) !== "EAGAIN") throw outputError(cause);
+  }
+  return taken;
 }
 
 /** Returns how many bytes the system took; waits while a pipe that does not block is full. */

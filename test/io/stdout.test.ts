@@ -1,6 +1,9 @@
 /** OUT-1, OUT-6, OUT-7: one document, complete, and a lost write is a failed command. */
 import { describe, expect, test } from "bun:test";
 import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Writable } from "node:stream";
 import { CliError } from "../../src/errors.ts";
 import { type Exact, encode, exact, pretty } from "../../src/io/json.ts";
@@ -331,3 +334,31 @@ describe.skipIf(process.platform !== "linux")("real descriptors", () => {
     expect([stdout.trim(), stderr]).toEqual(["5000000", "done"]);
   });
 });
+
+test.skipIf(process.platform !== "linux")(
+  "OUT-6 a pipe that is full for a while gets every byte, and its writer hears timers meanwhile",
+  async () => {
+    const source = new URL("../../src/io/descriptor.ts", import.meta.url).href;
+    const folder = mkdtempSync(join(tmpdir(), "pipe-"));
+    const flag = join(folder, "heard");
+    // The reader begins when the writer, who waits for it, has heard its timer twenty times.
+    const script = `
+      const { descriptorSink } = await import(${JSON.stringify(source)});
+      let ticks = 0;
+      const timer = setInterval(() => {
+        ticks += 1;
+        if (ticks === 20) require("node:fs").writeFileSync(${JSON.stringify(flag)}, "");
+      }, 5);
+      const sink = descriptorSink(1);
+      for (let at = 0; at < 8; at += 1) await sink.write(String(at).repeat(100_000));
+      clearInterval(timer);`;
+    try {
+      const reader = `"$1" -e "$2" | { while [ ! -e "$3" ]; do :; done; cat; }`;
+      const command = ["sh", "-c", reader, "sh", process.execPath, script, flag];
+      const text = await new Response(Bun.spawn(command, { stdout: "pipe" }).stdout).text();
+      expect(text).toBe(Array.from({ length: 8 }, (_, at) => `${at}`.repeat(100_000)).join(""));
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  },
+);
