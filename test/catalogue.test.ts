@@ -47,7 +47,11 @@ test("npm run catalogue: every row and every rule", async () => {
   const child = Bun.spawn(command, { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"] });
   const said = await new Response(child.stdout).text();
   expect({ exit: await child.exited, said }).toEqual({ exit: 0, said });
-  expect(said).toContain("rows tested:   292 of 292\nrules checked: 105 of 107\n");
+  expect(said).toContain("rows tested:   292 of 292\n");
+  // Two rules cannot be tested (test/catalogue-exceptions.json).
+  const [, checked, all] = /^rules checked: (\d+) of (\d+)$/m.exec(said) ?? [];
+  expect(Number(all) - Number(checked)).toBe(2);
+  expect(Number(checked)).toBeGreaterThanOrEqual(138);
 }, 120_000);
 
 test("docs/rules.md has each rule once in its section, in at most two sentences", () => {
