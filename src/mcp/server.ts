@@ -8,32 +8,22 @@
  */
 import type { Question } from "../app/invoke.ts";
 import type { Group } from "../cli/command.ts";
-import type { Intent } from "../core/acts.ts";
 import { CliError } from "../errors.ts";
-import { type Exact, encode, member } from "../io/json.ts";
+import { type Exact, member } from "../io/json.ts";
 import type { Sink } from "../io/stdout.ts";
 import type { Context } from "../world.ts";
 import { type Answer, carryOut, type Surroundings } from "./call.ts";
-import {
-  type Asked,
-  CONFIRM_MS,
-  expired,
-  formOf,
-  questionOf,
-  requireYes,
-  unavailable,
-} from "./confirm.ts";
+import { expired, formOf, questionOf, requireYes, unavailable } from "./confirm.ts";
 import { type Frame, textOf } from "./frames.ts";
 import { Lanes, Rate } from "./lanes.ts";
 import { Later } from "./later.ts";
 import type { Pin } from "./pin.ts";
 import { type Era, errorLine, messageLine, Protocol, RpcError, resultLine } from "./protocol.ts";
-import { type Bond, newNonce, Seal } from "./seal.ts";
+import { type Asker, Questions, type Suspended } from "./questions.ts";
 import type { Order, Tool } from "./tools.ts";
 
 const CALLS_A_MINUTE = 120;
 const WRITES_A_MINUTE = 6;
-const MOST_QUESTIONS = 8;
 const PROGRESS_MS = 1000;
 /** How long a write that was sent is awaited when everything else ends. */
 const LAST_WRITES_MS = 30_000;
@@ -73,7 +63,7 @@ class Work {
   /** Digest of what a person agreed to. */
   agreed: string | undefined;
   outcome: Promise<Answer> | undefined;
-  private question = new Later<Waiting>();
+  private question = new Later<Suspended>();
 
   constructor(
     readonly tool: Tool,
@@ -86,45 +76,47 @@ class Work {
     if (!this.isSent) this.controller.abort();
   }
 
-  ask(waiting: Waiting): void {
-    this.question.resolve(waiting);
+  ask(question: Suspended): void {
+    this.question.resolve(question);
   }
 
   /** The next question. */
-  async asked(): Promise<Waiting> {
-    const waiting = await this.question.promise;
+  async asked(): Promise<Suspended> {
+    const question = await this.question.promise;
     this.question = new Later();
-    return waiting;
+    return question;
   }
 }
 
-/** A question that a request of 2026-07-28 was answered with. */
-interface Waiting {
-  readonly asked: Asked;
-  readonly state: string;
-  readonly work: Work;
-  answer(result: Exact | undefined): void;
+/** A call as it puts a question. */
+function askerOf(work: Work): Asker {
+  const { era, request } = work.owner;
+  return {
+    isModern: era.isModern,
+    tool: work.tool.name,
+    given: member(request.params ?? EMPTY, "arguments"),
+    stop: work.controller.signal,
+    suspend: (question) => work.ask(question),
+  };
 }
 
 /** One conversation. */
 export class Server {
   private readonly open = new Map<string, Open>();
   private readonly works = new Set<Work>();
-  /** Questions of ours to a client of an older revision, by id. */
-  private readonly sentQuestions = new Map<string, (result: Exact | undefined) => void>();
-  private readonly waiting = new Map<string, Waiting>();
+  private readonly questions: Questions<Work>;
   private readonly lanes = new Lanes();
   private readonly calls: Rate;
   private readonly acts: Rate;
-  private readonly seal = new Seal();
   private readonly protocol: Protocol;
-  private questions = 0;
   private isClosing = false;
 
   constructor(private readonly host: ServerHost) {
     const { now } = host.context;
     this.calls = new Rate(CALLS_A_MINUTE, now);
     this.acts = new Rate(WRITES_A_MINUTE, now);
+    const { context, send, pin } = host;
+    this.questions = new Questions({ context, send, place: () => pin.place });
     this.protocol = new Protocol({
       instructions: host.instructions,
       tools: async () => (await host.tools()).map(({ definition }) => definition),
@@ -146,7 +138,7 @@ export class Server {
         if (frame.method === "notifications/cancelled") this.cancel(frame.params);
         return;
       case "answer":
-        this.sentQuestions.get(keyOf(frame.id))?.(frame.result);
+        this.questions.accept(frame.id, frame.result);
         return;
       default:
         void this.serve(frame);
@@ -212,7 +204,7 @@ export class Server {
     const tool = (await this.host.tools()).find((one) => one.name === name);
     if (tool === undefined) throw new RpcError(-32602, "There is no such tool.");
     const state = era.isModern ? member(params, "requestState") : undefined;
-    if (state !== undefined) return this.resume(open, tool, given, textOf(state));
+    if (state !== undefined) return this.resume(open, tool, params, state);
     if (this.lanes.isFull) throw new RpcError(-32603, "The server is busy: too many calls wait.");
     const work = new Work(tool, open);
     open.work = work;
@@ -258,36 +250,21 @@ export class Server {
     void this.host.stderr.write(`${tool.name} was cancelled after it was sent. ${outcome}\n`);
   }
 
-  private async resume(
-    open: Open,
-    tool: Tool,
-    given: Exact | undefined,
-    state: string | undefined,
-  ): Promise<string> {
-    const bond = this.bondOf(tool, given);
-    const nonce = state && this.seal.nonceOf(state, bond, this.host.context.now());
-    const waiting = nonce ? this.waiting.get(nonce) : undefined;
-    if (nonce === undefined || nonce === "" || waiting === undefined) {
+  private async resume(open: Open, tool: Tool, params: Exact, state: Exact): Promise<string> {
+    const { request, era } = open;
+    let work: Work;
+    try {
+      work = this.questions.resume(tool.name, params, state);
+    } catch (cause) {
       const refuse = (): never => {
-        throw expired("The requestState is not one of an open question of this call.");
+        throw cause;
       };
       const { text } = await carryOut(refuse, this.around(new Work(tool, open)));
-      return resultLine(open.request.id, open.era, {
-        content: [{ type: "text", text }],
-        isError: true,
-      });
+      return resultLine(request.id, era, { content: [{ type: "text", text }], isError: true });
     }
-    this.waiting.delete(nonce);
-    const { work } = waiting;
     open.work = work;
     work.owner = open;
-    const answers = member(open.request.params ?? EMPTY, "inputResponses");
-    waiting.answer(answers && member(answers, "confirm"));
     return this.settle(work, open);
-  }
-
-  private bondOf({ name }: Tool, given: Exact | undefined): Bond {
-    return { tool: name, arguments: given?.text ?? "", place: this.host.pin.place };
   }
 
   private around(work: Work): Surroundings {
@@ -344,67 +321,14 @@ export class Server {
       // A person may take minutes; others go on meanwhile.
       this.lanes.leave("write");
       try {
-        const answer = () => this.answerTo(work, asked, intent);
+        const payload = content ?? intent.kind;
+        const answer = () => this.questions.ask(work, askerOf(work), asked, payload);
         requireYes(await question.patiently(answer), asked);
       } finally {
         await this.lanes.enter("write");
       }
     }
     work.agreed = content;
-  }
-
-  /** The client's answer. Throws CONFIRMATION_EXPIRED after five minutes. */
-  private async answerTo(work: Work, asked: Asked, intent: Intent): Promise<Exact | undefined> {
-    const { context } = this.host;
-    const { promise, resolve } = new Later<Exact | undefined>();
-    const done = new AbortController();
-    const { signal } = work.controller;
-    // A call that is cancelled while its question is open counts as a no.
-    signal.addEventListener("abort", () => resolve(undefined), { once: true });
-    if (signal.aborted) resolve(undefined);
-    const forget = work.owner.era.isModern
-      ? this.wait(work, asked, intent.content?.payloadSha256 ?? encode(intent.kind), resolve)
-      : this.sendQuestion(asked, resolve);
-    const over = context.sleep(CONFIRM_MS, done.signal).then(
-      () => {
-        throw expired("Nobody answered within five minutes.");
-      },
-      () => undefined,
-    );
-    try {
-      return await Promise.race([promise, over]);
-    } finally {
-      done.abort();
-      forget();
-    }
-  }
-
-  private sendQuestion(asked: Asked, answer: (result: Exact | undefined) => void): () => void {
-    this.questions += 1;
-    const id = `confirm-${this.questions}`;
-    const key = JSON.stringify(id);
-    this.sentQuestions.set(key, answer);
-    this.host.send(messageLine({ id, method: "elicitation/create", params: formOf(asked) }));
-    return () => this.sentQuestions.delete(key);
-  }
-
-  private wait(
-    work: Work,
-    asked: Asked,
-    payload: string,
-    answer: (result: Exact | undefined) => void,
-  ): () => void {
-    if (this.waiting.size >= MOST_QUESTIONS)
-      throw new CliError("RATE_LIMITED", { message: "Too many questions wait for a person." });
-    const nonce = newNonce();
-    const { params = EMPTY } = work.owner.request;
-    const bond = this.bondOf(work.tool, member(params, "arguments"));
-    const expiresAt = this.host.context.now() + CONFIRM_MS;
-    const state = this.seal.make(nonce, expiresAt, bond, payload);
-    const waiting = { asked, state, work, answer };
-    this.waiting.set(nonce, waiting);
-    work.ask(waiting);
-    return () => this.waiting.delete(nonce);
   }
 }
 

@@ -111,7 +111,7 @@ const BUDGETS: Readonly<Record<string, number>> = {
   "core/meaning/": 5_200,
   "guard/": 3_200,
   "io/": 2_950,
-  "mcp/": 1_800,
+  "mcp/": 1_900,
   "sandbox/": 5_900,
 };
 
