@@ -6,6 +6,7 @@ import { Exact, elements, member, value } from "../io/json.ts";
 import type { Reader } from "./api/api.ts";
 import type { ApiClock } from "./api/clock.ts";
 import { walkPages } from "./api/pages.ts";
+import { placeOf } from "./belts.ts";
 import { reviewedOf } from "./reviewed.ts";
 import { compareMembers, type Findings } from "./signing/comparison.ts";
 import { leavesOf, membersOf, rootOf } from "./signing/field.ts";
@@ -121,10 +122,12 @@ async function decisionsOf(
   });
 }
 
+/** The server lists what *this* operator created: for another one's record that proves nothing. */
 function isOf(entry: Entry, session: Session, uid: number | undefined): boolean {
-  const { origin, basePath, workspace } = session;
+  const { origin, basePath, workspace, user } = placeOf(session);
   const isThere = entry.origin === origin && entry.basePath === basePath;
-  return isThere && entry.workspace === workspace && entry.uid === uid;
+  const isWho = entry.workspace === workspace && entry.user === user;
+  return isThere && isWho && entry.uid === uid;
 }
 
 function knownVerdict(entry: Entry, session: Session, uid: number | undefined): Verdict {

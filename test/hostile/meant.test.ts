@@ -73,3 +73,25 @@ test("B2 a server's own 'key' does not pass for the record's", async () => {
     await closeAll(program, api);
   }
 });
+
+test("B7 another operator's record is not looked for among the requests of this one", async () => {
+  const { api, program } = await openLoggedIn(SOURCE);
+  const as = (id: string) => ({ "GET /users/me": [kept({ id, name: id })] });
+  try {
+    api.serve({ ...routes({ "POST /requests": [(socket) => socket.destroy()] }), ...as("first") });
+    await program.succeed(["login", "api"]);
+    const { details } = await program.fail(CREATE, 1, "OUTCOME_UNKNOWN");
+    const { key } = details as { key: string };
+    api.serve({
+      ...routes({ "GET /requests": [kept({ results: [], total: 0 })] }),
+      ...as("second"),
+    });
+    await program.succeed(["login", "api"]);
+    expect(await program.succeed(["requests", "reconcile", "--key", key])).toEqual({
+      results: [{ key, verdict: "undetermined" }],
+    });
+    expect(api.count("GET /requests")).toBe(0);
+  } finally {
+    await closeAll(program, api);
+  }
+});
