@@ -157,17 +157,18 @@ async function deliver(
   const shown = result instanceof List ? await watched(result, context, parts) : result;
   if (result instanceof TextParts) {
     const outcome = await parts.output.emitParts(result.parts);
-    return "cause" in outcome ? failLate(outcome.cause, parts) : 0;
+    return "cause" in outcome ? failLate(outcome.cause, context, parts) : 0;
   }
   if (form !== "json") {
     const { printRows } = await import("./rows.ts");
     const asked = { form, projection, columns: command.columns ?? [] };
     const failure = await printRows(shown, asked, parts);
-    return failure === undefined ? 0 : failLate(failure.cause, parts);
+    return failure === undefined ? 0 : failLate(failure.cause, context, parts);
   }
   const failure = await print(shown, command.fields, projection, parts.output);
   if (failure === undefined) return 0;
-  reportToPerson(failure, context, parts.log);
+  // Whoever sent a signal knows why the list ended.
+  if (!context.interrupt.aborted) reportToPerson(failure, context, parts.log);
   return failure.exit;
 }
 
@@ -181,10 +182,10 @@ async function watched(list: List, context: Context, { log }: Parts): Promise<Li
 /**
  * What failed behind rows that were printed as text: stderr gets the document (specification §1).
  */
-function failLate(cause: unknown, { log }: Parts): number {
+function failLate(cause: unknown, context: Context, { log }: Parts): number {
   const error = toCliError(cause);
   logTrace(error, log);
-  log.document({ error: failureDocument(error) });
+  if (!context.interrupt.aborted) log.document({ error: failureDocument(error) });
   return error.exit;
 }
 

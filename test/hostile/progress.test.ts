@@ -69,6 +69,14 @@ for (const form of await twoForms()) {
       expect(screen).toMatch(/^<erase>2 of 6 rows<erase>FORBIDDEN: [^\n]+\n$/);
     });
 
+    test("OUT-16 OUT-8 a signal leaves no progress behind", async () => {
+      const pid = () => Number(readFileSync(join(program.home, "pid"), "utf8"));
+      const stop = () => void process.kill(pid(), "SIGTERM");
+      api.serve({ "GET /accounts": [page(1, 2), stop] });
+      const { screen } = await run(["accounts", "list", "--all"], 'echo $$ > pid; exec "$@" > out');
+      expect(progressOf(screen)).toEqual(["2 of 6 rows"]);
+    });
+
     test("OUT-16 none with --debug, none where stdout is the terminal, none without a terminal", async () => {
       const list = ["accounts", "list", "--all"];
       api.serve({ "GET /accounts": PAGES });
