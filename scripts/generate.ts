@@ -8,6 +8,9 @@ import { FACTS } from "../src/app/capabilities.ts";
 import { changes, EFFECTS, type Effect } from "../src/cli/effect.ts";
 import { type CommandFacts, type Manifest, manifest } from "../src/cli/manifest.ts";
 import { openRegistry } from "../src/commands/registry.ts";
+import type { Dialect } from "../src/core/api/operation.ts";
+import { V1 } from "../src/core/api/v1.ts";
+import { V2 } from "../src/core/api/v2.ts";
 import {
   assetName,
   PACKAGE,
@@ -49,6 +52,7 @@ const GENERATED: readonly (readonly [
     "skill/SKILL.md",
     (_facts, current) => current.replace(/^ {2}version: ".*"$/m, `  version: "${VERSION}"`),
   ],
+  ["docs/policy.md", (_facts, current) => replaceBetween(current, "operations", operationText())],
   ["docs/rules-tests.md", renderIndex],
   ["docs/limits.md", (_facts, current) => replaceBetween(current, "assumed", renderLimits())],
   ["install.sh", (_facts, current) => stampInstaller(current, PUBLISHED_KEY)],
@@ -57,6 +61,22 @@ const GENERATED: readonly (readonly [
     ([name, text]) => [`skill/references/${name}`, () => text] as const,
   ),
 ];
+
+/** The operations that `reads` of a policy can name; those of one version say so. */
+function operationText(): string {
+  const reads = (dialect: Dialect): Set<string> =>
+    new Set(
+      Object.entries(dialect.operations).flatMap(([name, operation]) =>
+        operation === undefined || operation.writes !== undefined ? [] : [name],
+      ),
+    );
+  const [v1, v2] = [reads(V1), reads(V2)];
+  const rows = [...new Set([...v1, ...v2])].sort().map((name) => {
+    const only = v1.has(name) && v2.has(name) ? "" : v1.has(name) ? " (V1)" : " (V2)";
+    return `- \`${name}\`${only}`;
+  });
+  return [...rows, "- `api`, a free path"].join("\n");
+}
 
 /** How a release is installed; without a release key (as in names.ts) there is none yet. */
 export function installText(key: string | undefined): string {

@@ -127,6 +127,12 @@ const SWITCHES = record(
     missingRequestStatus: number(400, 404),
     /** V2: the live balance is inside `asset`, and not on the account. */
     assetBalance: flag,
+    /** Lists show a new request only this much later; its own address shows it at once. */
+    listDelaySeconds: number(0, 1e6, true),
+    /** Notes of new requests are cut to so many characters of title and of content. */
+    cutNotes: nullable(whole),
+    /** The account decides which asset moves, whatever contract a request names (A21). */
+    accountDecides: flag,
     /** Of the sandbox operator, as the rest: */
     isSuspended: flag,
     legacyViewAll: flag,
@@ -160,6 +166,9 @@ export function initialSwitches(operator: OperatorSwitches, freshChallenges: boo
     missingOperations: [],
     missingRequestStatus: 404,
     assetBalance: false,
+    listDelaySeconds: 0,
+    cutNotes: null,
+    accountDecides: false,
     isSuspended,
     legacyViewAll,
     pubKey,
@@ -287,6 +296,8 @@ export class Controls {
     const { sessions, workspace } = this.#world;
     const { isSuspended, legacyViewAll, pubKey, apiKeySecret, opaqueTokens } = this.switches;
     sessions.isOpaque = opaqueTokens;
+    const { listDelaySeconds, cutNotes, accountDecides } = this.switches;
+    workspace.habits = { listDelaySeconds, cutNotes, accountDecides };
     Object.assign(workspace.users.get(this.#operatorId) ?? {}, {
       isSuspended,
       legacyViewAll,

@@ -5,13 +5,22 @@
  */
 import { snake } from "./challenge.ts";
 import { effectOf, REQUEST_TYPES } from "./effects.ts";
-import { type JsonObject, textAt } from "./json.ts";
+import { fromPlain, type JsonObject, textAt } from "./json.ts";
 import { invalid, Refusal } from "./schema.ts";
 import type { SeedRule, SeedStep } from "./seed.ts";
 import { type Plan, planTransaction } from "./transactions.ts";
 import type { Account, Review, User, VaultRequest, Workspace } from "./workspace.ts";
 
 export type Decision = "APPROVE" | "REJECT";
+
+function cut(note: JsonObject, most: number | null): JsonObject {
+  if (most === null) return note;
+  const members = ["title", "content"].map((name) => [
+    name,
+    (textAt(note, name) ?? "").slice(0, most),
+  ]);
+  return fromPlain(Object.fromEntries(members)) as JsonObject;
+}
 
 interface Due {
   readonly at: number;
@@ -78,7 +87,7 @@ export class Governance {
       legacyId: this.workspace.newLegacyId(),
       type,
       data,
-      note,
+      note: note && cut(note, this.workspace.habits.cutNotes),
       createdBy: creator.id,
       plan,
       effect,

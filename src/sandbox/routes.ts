@@ -6,7 +6,7 @@ import type { Governance } from "./governance.ts";
 import type { Json } from "./json.ts";
 import { type Check, type Checks, checkOf, insist, invalid, without } from "./schema.ts";
 import type { Sessions } from "./sessions.ts";
-import type { User, Workspace } from "./workspace.ts";
+import type { User, VaultRequest, Workspace } from "./workspace.ts";
 
 /** Everything that a handler can reach. */
 export interface World {
@@ -18,6 +18,11 @@ export interface World {
   readonly clock: () => number;
   /** Switches of the control path that answers depend on. */
   readonly switches: Pick<Switches, "assetDecimals">;
+}
+
+/** Whether lists show a request by now. */
+export function isListed({ createdAt }: VaultRequest, { workspace, clock }: World): boolean {
+  return createdAt + workspace.habits.listDelaySeconds * 1000 <= clock();
 }
 
 export interface Call {

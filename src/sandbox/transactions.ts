@@ -274,7 +274,7 @@ function strategyCheck(customFees: readonly (readonly string[])[]): Check {
 function tokenAccount(workspace: Workspace, named: Account, data: JsonObject, at: string): Account {
   const contract = textAt(data, "transactionData", "contractAddress");
   const isSame = (one: Account) => one.contractAddress?.toLowerCase() === contract?.toLowerCase();
-  if (isSame(named)) return named;
+  if (isSame(named) || workspace.habits.accountDecides) return named;
   const child = [...workspace.accounts.values()].find(
     (one) => one.parentId === named.id && isSame(one),
   );

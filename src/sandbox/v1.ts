@@ -8,7 +8,15 @@ import { getChannels, loginRoutes } from "./device.ts";
 import type { Decision } from "./governance.ts";
 import { type Json, JsonNumber, type JsonObject, memberAt, textAt } from "./json.ts";
 import { compare, found, visibleUsers } from "./pages.ts";
-import type { Call, Dialect, Headers, Query, Route, World } from "./routes.ts";
+import {
+  type Call,
+  type Dialect,
+  type Headers,
+  isListed,
+  type Query,
+  type Route,
+  type World,
+} from "./routes.ts";
 import {
   type Check,
   type Checks,
@@ -409,7 +417,8 @@ const ROUTES: readonly Route[] = [
   },
 ];
 
-function fitsRequest(request: VaultRequest, query: Query, { world: { workspace } }: Call): boolean {
+function fitsRequest(request: VaultRequest, query: Query, { world }: Call): boolean {
+  const { workspace } = world;
   const shown = show.showRequest(request, workspace);
   const reviewers = (status: string) => {
     const given = request.reviews.filter((one) => one.status === status);
@@ -418,6 +427,7 @@ function fitsRequest(request: VaultRequest, query: Query, { world: { workspace }
   const hasOne = (name: string, among: readonly unknown[]) =>
     query.text(name) === undefined || among.some((one) => `${one}` === query.text(name));
   return (
+    isListed(request, world) &&
     isAsked(query, "type", request.type) &&
     isAsked(query, "status", shown.status) &&
     hasOne("target_id", [shown.target_id]) &&

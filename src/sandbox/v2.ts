@@ -21,7 +21,7 @@ import { type Decision, pendingReviews } from "./governance.ts";
 
 import { fromPlain, type Json, type JsonObject, memberAt, textAt } from "./json.ts";
 import { found, resource, visibleUsers } from "./pages.ts";
-import type { Call, Dialect, Route } from "./routes.ts";
+import { type Call, type Dialect, isListed, type Route } from "./routes.ts";
 import { choice, digits, invalid, object, Refusal, record, text } from "./schema.ts";
 import { estimateFee } from "./transactions.ts";
 
@@ -45,7 +45,7 @@ function hasName(row: { readonly name: string }, { query }: Call): boolean {
   return row.name.toLowerCase().includes((query.text("name") ?? "").toLowerCase());
 }
 
-function fitsRequest(request: VaultRequest, { query, user }: Call): boolean {
+function fitsRequest(request: VaultRequest, { query, user, world }: Call): boolean {
   const person = (name: string) => (query.text(name) === "me" ? user.id : query.text(name));
   const oneOf = (name: string, value: string) =>
     query.all(name).length === 0 || query.all(name).includes(value);
@@ -56,6 +56,7 @@ function fitsRequest(request: VaultRequest, { query, user }: Call): boolean {
   const from = Date.parse(query.text("fromDate") ?? "1970-01-01");
   const to = Date.parse(query.text("toDate") ?? "9999-12-31");
   return (
+    isListed(request, world) &&
     oneOf("type", request.type) &&
     oneOf("state", request.state) &&
     (query.text("targetId") ?? request.targetId) === request.targetId &&

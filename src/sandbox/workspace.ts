@@ -97,6 +97,13 @@ const MINUTE_MS = 60_000;
 /** Objects of the seed were created this long before the start, one minute apart. */
 const SEED_AGE_MS = 60 * 24 * 3600 * 1000;
 
+/** See the switches of the same names in faults.ts. */
+export interface Habits {
+  readonly listDelaySeconds: number;
+  readonly cutNotes: number | null;
+  readonly accountDecides: boolean;
+}
+
 export class Workspace {
   readonly name: string;
   readonly users: Map<string, User>;
@@ -108,6 +115,8 @@ export class Workspace {
   readonly entities: Map<string, RowOf<"entities">>;
   readonly transactions: Transaction[];
   readonly requests = new Map<string, VaultRequest>();
+  /** What a real workspace may do, too; switched on by the control path. */
+  habits: Habits = { listDelaySeconds: 0, cutNotes: null, accountDecides: false };
   readonly adminSteps: Seed["adminSteps"];
   readonly requestLifeMs: number;
   readonly executionMs: number;

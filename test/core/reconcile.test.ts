@@ -221,3 +221,22 @@ test("a note that looks tagged is refused", async () => {
   const { document: answer } = await here.run("requests", "create", "--requestData", text);
   expect(answer.error).toMatchObject({ code: "INVALID_REQUEST_DATA" });
 });
+
+test("B7 a list that is late: undetermined, then found", async () => {
+  await using here = await open();
+  here.sandbox.control.set({ listDelaySeconds: 600 });
+  const key = await lose(here, true);
+  const early = results(await here.run("requests", "reconcile"));
+  expect(early).toMatchObject([{ key, verdict: "undetermined" }]);
+  here.sandbox.control.set({ listDelaySeconds: 0 });
+  const found = results(await here.run("requests", "reconcile"));
+  expect(found).toMatchObject([{ key, verdict: "found", certainty: "content" }]);
+});
+
+test("B7 B8 a server that cuts notes: the tag is lost, the content still tells", async () => {
+  await using here = await open();
+  here.sandbox.control.set({ cutNotes: 10 });
+  const key = await lose(here, true, "--tag");
+  const found = results(await here.run("requests", "reconcile"));
+  expect(found).toMatchObject([{ key, verdict: "found", certainty: "content" }]);
+});

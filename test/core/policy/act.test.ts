@@ -312,3 +312,49 @@ test.each(Object.entries(UNSAFE))("A3 %s: POLICY_INSECURE, and nothing hangs", a
   expect([exit, error.code]).toEqual([2, "POLICY_INSECURE"]);
   expect(here.writes()).toBe(0);
 });
+
+test("A21 a contract that the account's asset is not denies, also where the server lets the account decide", async () => {
+  await using here = await open(AGENT);
+  here.sandbox.control.set({ accountDecides: true });
+  const currency = "ethereum";
+  const list = await here.run("accounts", "list", "--all");
+  const accounts = list.document.results as Json[];
+  const token = accounts.find((one) => one.contractAddress != null && one.currency === currency);
+  const coin = accounts.find((one) => one.contractAddress == null && one.currency === currency);
+  const asset = { currency, decimals: 18 };
+  const [rule] = AGENT.allow;
+  const eth = {
+    ...{ ...AGENT, windows: [{ ...AGENT.windows[0], asset, amount: "1" }] },
+    allow: [
+      {
+        ...{ ...rule, transactionTypes: ["ETHEREUM_LIKE_SEND"], accounts: "any", asset },
+        ...{
+          destinations: "any",
+          perRequest: "1",
+          fees: { ...rule?.fees, decimals: 18, max: "1" },
+        },
+      },
+    ],
+  };
+  await writeFile(here.path, JSON.stringify(eth));
+  const fieldOf = async (account: Json | undefined, more: object): Promise<unknown> => {
+    const common = { accountName: account?.name, amount: "1", currency, maxFees: "1" };
+    const recipient = "0xb550388547691a526190d60C30C2f9E2af03fF3D";
+    const transactionData = { ...common, recipient, ...more };
+    const data = {
+      ...{ accountId: account?.id, transactionType: "ETHEREUM_LIKE_SEND", transactionData },
+      feesStrategy: { type: "SPEED", data: { speed: "NORMAL" } },
+    };
+    const text = JSON.stringify({ type: "CREATE_TRANSACTION", data });
+    const { error } = await here.run("requests", "create", "--requestData", text);
+    return error?.details.field;
+  };
+  // Under a rule for the coin: a token's account, with its contract and without one.
+  const { contractAddress } = token ?? {};
+  expect(await fieldOf(token, { contractAddress })).toBe("asset");
+  expect(await fieldOf(token, {})).toBe("asset");
+  // A contract that the coin's account does not have.
+  expect(await fieldOf(coin, { contractAddress })).toBe("contract");
+  expect(await fieldOf(coin, { currency: "ethereum_sepolia" })).toBe("currency");
+  expect(here.writes()).toBe(0);
+});
