@@ -187,6 +187,10 @@ test.each([
   ["leading zeros", '{"type":"T","data":{"maxFees":"1","amount":"02"}}'],
   ["null", '{"type":"T","data":{"maxFees":"1","amount":"2","tag":null}}'],
   ["a new estimate of the fee", '{"type":"T","data":{"maxFees":"9","amount":"2"}}'],
+  [
+    "the fee strategy, which no challenge has",
+    '{"type":"T","data":{"maxFees":"1","amount":"2","feesStrategy":{"type":"CUSTOM"}}}',
+  ],
   ["an escape", '{"type":"T","data":{"maxFees":"1","amount":"\\u0032"}}'],
 ])("B5 likeness ignores %s", (_, text) => {
   expect(like(text)).toBe(like(PLAIN));
