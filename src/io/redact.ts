@@ -32,6 +32,7 @@ const NINE = 0x39;
 
 /** One run's knowledge of its secrets. */
 export class Redactor {
+  private readonly learned = new Set<string>();
   private readonly forms = new Set<string>();
   private matcher: Matcher | undefined;
 
@@ -40,6 +41,8 @@ export class Redactor {
    * hexadecimal.
    */
   learn(value: string): void {
+    if (this.learned.has(value)) return;
+    this.learned.add(value);
     const before = this.forms.size;
     for (const part of partsOf(value)) for (const form of formsOf(part)) this.forms.add(form);
     if (this.forms.size > before) this.matcher = undefined;
