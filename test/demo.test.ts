@@ -64,9 +64,11 @@ test("F3 the demo walks through a whole approval, shows no secret and leaves not
 
 test("with --open the sandbox goes on, its page is there, and a signal leaves nothing behind", async () => {
   const folder = await mkdtemp(join(tmpdir(), "demo-"));
+  const [home, temporary] = [join(folder, "home"), join(folder, "tmp")];
+  for (const path of [home, temporary]) await mkdir(path);
   const run = Bun.spawn(["node", "scripts/bun.mjs", "scripts/demo.ts", "--open"], {
     cwd: ROOT,
-    env: { PATH: process.env.PATH ?? "", HOME: folder, TMPDIR: folder },
+    env: { PATH: process.env.PATH ?? "", HOME: home, TMPDIR: temporary },
     stdio: ["ignore", "pipe", "inherit"],
   });
   let text = "";
@@ -80,6 +82,7 @@ test("with --open the sandbox goes on, its page is there, and a signal leaves no
   }
   expect(text).toMatch(/# Alice Martin approves, as her button on the page would\.\n/);
   expect(text).toMatch(/ is APPROVED; the sandbox goes on\.\n/);
-  expect([await run.exited, await readdir(folder)]).toEqual([0, []]);
+  expect([await run.exited, await readdir(temporary)]).toEqual([0, []]);
+  expect(await readdir(home)).not.toContain(".local");
   await rm(folder, { recursive: true });
 });
