@@ -27,10 +27,10 @@ export function countedBytes(): (bytes: number) => Uint8Array {
  * A sandbox with a still clock and counted randomness, and the environment that points the program
  * at it.
  */
-export async function openSandbox(): Promise<Counterpart> {
+export async function openSandbox(start = START): Promise<Counterpart> {
   let aheadSeconds = 0;
   const sandbox = await startSandbox({
-    clock: () => START + aheadSeconds * 1000,
+    clock: () => start + aheadSeconds * 1000,
     random: countedBytes(),
   });
   const { baseUrls, workspace, operator } = sandbox.description;
