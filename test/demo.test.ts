@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ROOT } from "../scripts/build.ts";
 import { defaultSeed } from "../src/sandbox/index.ts";
+import { OBSTACLE } from "./guard/twousers.ts";
 
 test("F3 the demo walks through a whole approval, shows no secret and leaves nothing behind", async () => {
   const folder = await mkdtemp(join(tmpdir(), "demo-"));
@@ -86,3 +87,29 @@ test("with --open the sandbox goes on, its page is there, and a signal leaves no
   expect(await readdir(home)).not.toContain(".local");
   await rm(folder, { recursive: true });
 });
+
+test.skipIf(OBSTACLE !== undefined)(
+  "the demo with a guard: an agent without a secret pays within the policy, is refused above it, and the trail tells both",
+  async () => {
+    const run = Bun.spawn(["node", "scripts/bun.mjs", "scripts/demo.ts", "--guard"], {
+      cwd: ROOT,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const [text, errors] = await Promise.all([
+      new Response(run.stdout).text(),
+      new Response(run.stderr).text(),
+    ]);
+    expect({ exitCode: await run.exited, errors }).toEqual({ exitCode: 0, errors: "" });
+    const words = [
+      '"level": "enforced"',
+      '"key": ',
+      '"code": "POLICY_DENIED"',
+      "Permission denied",
+    ];
+    for (const word of [...words, '"event": "denied"', '"event": "signed"'])
+      expect(text).toContain(word);
+    expect(Number(/Demo complete in ([\d.]+) s/.exec(text)?.[1])).toBeLessThan(60);
+    expect(text).not.toContain("sandbox-operator-secret");
+  },
+  120_000,
+);

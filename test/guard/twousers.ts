@@ -89,6 +89,8 @@ export interface Options {
   /** What the agent uses. */
   readonly agentCommand?: readonly string[];
   readonly guardEnv?: Record<string, string>;
+  /** Of a sandbox that is there already; without it one is opened. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** Without it nobody runs `guard adopt`. */
   readonly adopt?: readonly string[] | undefined;
   readonly start?: boolean;
@@ -117,6 +119,11 @@ export async function openTwoUsers(options: Options = {}) {
   await setPolicy(options.policy ?? POLICY);
   const sandbox = await startSandbox({});
   const { baseUrls, workspace, operator } = sandbox.description;
+  const {
+    LEDGER_ENTERPRISE_API_KEY_SECRET: apiKeySecret = operator.apiKeySecret,
+    LEDGER_ENTERPRISE_API_PRIVATE_KEY: privateKey = operator.privateKey,
+    ...others
+  } = options.environment ?? {};
   const secret = async (name: string, value: string): Promise<string> => {
     await writeFile(at(name), value, { mode: 0o600 });
     await chown(at(name), GUARD_UID, GUARD_UID);
@@ -129,9 +136,10 @@ export async function openTwoUsers(options: Options = {}) {
     LEDGER_ENTERPRISE_API_URL: baseUrls.v2,
     LEDGER_ENTERPRISE_WORKSPACE: workspace,
     LEDGER_ENTERPRISE_API_KEY_ID: operator.apiKeyId,
-    LEDGER_ENTERPRISE_API_KEY_SECRET_FILE: await secret("api-key-secret", operator.apiKeySecret),
-    LEDGER_ENTERPRISE_API_PRIVATE_KEY_FILE: await secret("private-key", operator.privateKey),
+    LEDGER_ENTERPRISE_API_KEY_SECRET_FILE: await secret("api-key-secret", apiKeySecret),
+    LEDGER_ENTERPRISE_API_PRIVATE_KEY_FILE: await secret("private-key", privateKey),
     ...NOTHING_PUBLISHED,
+    ...others,
     ...options.guardEnv,
   };
   const socket = join(sockets, "payments.sock");
