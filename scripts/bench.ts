@@ -18,6 +18,7 @@ import { dirname, join } from "node:path";
 import { type SandboxDescription, startSandbox } from "../src/sandbox/index.ts";
 import { NOTHING_PUBLISHED } from "../test/support/releases.ts";
 import { countedBytes } from "../test/support/sandbox.ts";
+import { measureBelts } from "./bench/belts.ts";
 import { LIST_MEMORY_MB } from "./bench/goals.ts";
 import { compare, once, type Row, rowOf, type Settings, type Subject } from "./bench/measure.ts";
 import { plot } from "./bench/plot.ts";
@@ -438,7 +439,7 @@ async function prepare(
   return { env, ids: { request: id, evm: evm.id, challenge }, stop: () => stopped(sandbox) };
 }
 
-const PARTS = ["startup", "relay", "lists", "crowd", "peers", "services"];
+const PARTS = ["startup", "relay", "lists", "crowd", "peers", "services", "belts"];
 
 /** The parts to run, and which of their rows: `--only` names parts, or texts of rows. */
 function asked(): { readonly parts: readonly string[]; isWanted(row: string): boolean } {
@@ -475,6 +476,7 @@ async function measureAll(
       rows.push(...others.rows);
       facts.absentPeers = others.absent;
     }
+    if (part === "belts") facts.belts = await measureBelts();
     if (part === "services") {
       const found = await services(bench);
       rows.push(...found.rows);
