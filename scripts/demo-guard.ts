@@ -37,7 +37,7 @@ export async function playGuard(
   executable: string,
   workspace: GuardedWorkspace,
 ): Promise<string> {
-  // Below a folder of root's, where nobody else can replace a policy or a socket.
+  // Below a folder of root's, where no other user can replace a policy or a socket.
   const folder = await mkdtemp("/var/lib/ledger-enterprise-demo-");
   const demo = new GuardDemo(folder, say, workspace);
   try {

@@ -1,8 +1,9 @@
 /**
  * `npm run demo`: the executable, as a user would run it, through a whole approval against its own
  * sandbox. Nothing leaves this machine and nothing stays on it; with `--device`, an approval with a
- * simulated Ledger Stax; with `--guard`, an agent of another user that holds nothing; with `--open`, the sandbox goes on afterwards for a look at its page. Ends
- * with exit 1 and the failing command's document when a step does not succeed.
+ * simulated Ledger Stax; with `--guard`, an agent of another user that holds nothing; with
+ * `--open`, the sandbox goes on afterwards for a look at its page. Ends with exit 1 and the failing
+ * command's document when a step does not succeed.
  */
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -167,7 +167,7 @@ async function deliver(
   }
   const failure = await print(shown, command.fields, projection, parts.output);
   if (failure === undefined) return 0;
-  // Whoever sent a signal knows why the list ended.
+  // The sender of a signal knows why the list ended.
   if (!context.interrupt.aborted) reportToPerson(failure, context, parts.log);
   return failure.exit;
 }

@@ -1,6 +1,6 @@
 /**
- * `guard adopt`: a person accepts what is there as this guard's: a first start, another workspace or
- * user, a restored folder, requests that it did not create. One line of the audit trail says so.
+ * `guard adopt`: a person accepts what is there as this guard's: a first start, another workspace
+ * or user, a restored folder, requests that it did not create. One line of the audit trail says so.
  */
 import { openBooks } from "../app/capabilities.ts";
 import type { Run } from "../app/invoke.ts";

@@ -1,5 +1,5 @@
 /**
- * A request to the guard: one connection to its socket, which must be the guard's and nobody else's.
+ * A request to the guard: one connection to its socket, which must be the guard's own.
  * The only file that connects to a unix socket.
  */
 import { accessSync, constants, lstatSync, readFileSync, realpathSync, type Stats } from "node:fs";
@@ -36,8 +36,8 @@ export interface Link {
 
 /**
  * Sends one request and returns its document. Throws what the guard answers, GUARD_INSECURE,
- * GUARD_UNREACHABLE, GUARD_INCOMPATIBLE, TIMEOUT; OUTCOME_UNKNOWN for a write whose intent the guard
- * had written when the connection was lost.
+ * GUARD_UNREACHABLE, GUARD_INCOMPATIBLE, TIMEOUT; OUTCOME_UNKNOWN for a write whose intent the
+ * guard had written when the connection was lost.
  */
 export async function ask(link: Link, asked: Asked, document?: Exact | string): Promise<Exact> {
   requireOwnSocket(link);

@@ -24,7 +24,7 @@ import type { Allowance } from "./limits.ts";
 import type { Peer } from "./peer.ts";
 import { encodeFailure, isWrite, type Request, readDocument } from "./wire.ts";
 
-/** Whoever asks. */
+/** The client that asks. */
 export interface Caller {
   readonly peer: Peer;
   readonly allowance: Allowance;

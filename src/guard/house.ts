@@ -111,7 +111,7 @@ export class House {
   }
 
   /**
-   * Reads key and secret once, so that no answer can repeat them, whoever sends them. Throws what a
+   * Reads key and secret once, so that no answer can repeat them, from any client. Throws what a
    * login or a signature would throw for files that cannot be read.
    */
   async learnSecrets(): Promise<void> {
@@ -136,12 +136,12 @@ export class House {
     });
   }
 
-  /** Throws GUARD_NOT_ADOPTED while nobody accepted this state folder. */
+  /** Throws GUARD_NOT_ADOPTED until a person accepts this state folder. */
   requireAdopted(): Journal {
     const journal = this.books.read();
     if (journal.adoption !== undefined) return journal;
     throw new CliError("GUARD_NOT_ADOPTED", {
-      message: "Nobody has accepted this state folder as this guard's; nothing was sent.",
+      message: "This state folder was not accepted as this guard's; nothing was sent.",
     });
   }
 

@@ -1,6 +1,7 @@
 /**
- * Level of protection behind a guard: `enforced` only where every point holds, each with its remedy.
- * The word is computed from what this process sees and the guard reports; nobody configures it.
+ * Level of protection behind a guard: `enforced` only where every point holds, each with its
+ * remedy. The word is computed from what this process sees and the guard reports; it cannot be
+ * configured.
  */
 import { accessSync, constants, readFileSync } from "node:fs";
 import type { CliError } from "../errors.ts";

@@ -1,4 +1,4 @@
-/** What one peer may use of a guard. Times come from a clock that nobody can set. */
+/** What one peer may use of a guard. Times come from a clock that cannot be set. */
 import { CliError } from "../errors.ts";
 
 /** Connections of all peers. */
@@ -49,7 +49,7 @@ export class Allowance {
   /** Refusals that no line tells yet. */
   private untold = 0;
 
-  /** `elapsed`: ms of a clock that nobody can set. */
+  /** `elapsed`: ms of a clock that cannot be set. */
   constructor(elapsed: () => number) {
     this.calls = new Rate(CALLS_A_MINUTE, elapsed);
     this.sent = new Rate(WRITES_A_MINUTE, elapsed);
@@ -68,7 +68,9 @@ export class Allowance {
     };
   }
 
-  /** Counts a write; the returned function takes one back that was never sent. Throws RATE_LIMITED. */
+  /**
+   * Counts a write; the returned function takes one back that was never sent. Throws RATE_LIMITED.
+   */
   write(): () => void {
     const waitMs = this.sent.waitMs();
     if (waitMs > 0) throw limited("writes a minute", waitMs);

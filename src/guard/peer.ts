@@ -47,7 +47,7 @@ export async function openPeerReader(): Promise<PeerReader | undefined> {
       const found = descriptor === undefined ? undefined : read(descriptor, SO_PEERCRED, 3);
       const [pid, uid] = found ?? [];
       if (pid === undefined || uid === undefined) return undefined;
-      // An unsigned number: the kernel's "nobody known" is the highest.
+      // An unsigned number: the kernel's "unknown user" is the highest.
       return uid === -1 ? undefined : { uid: uid >>> 0, pid };
     },
     isListening(descriptor) {

@@ -1,4 +1,6 @@
-/** Starting a guard, in the one order in which nothing can be had before it is safe, and its life. */
+/**
+ * Starting a guard, in the one order in which nothing can be had before it is safe, and its life.
+ */
 import { readFileSync } from "node:fs";
 import type { Run } from "../app/invoke.ts";
 import type { Config } from "../core/auth/config.ts";
@@ -94,7 +96,9 @@ async function open(
   return { server, watch };
 }
 
-/** What a stored session, or a login that answers soon, says of the user must be what was adopted. */
+/**
+ * What a stored session, or a login that answers soon, says of the user must be what was adopted.
+ */
 async function requireScope(house: House, run: Run): Promise<void> {
   const { endpoint, workspace } = run.config.configured();
   const { scope } = house.requireAdopted();

@@ -61,7 +61,7 @@ export class Server {
       listener.once("error", (cause) => reject(cannotListen(cause)));
       listener.listen("path" in place ? place.path : { fd: place.descriptor }, resolve);
     });
-    // Whoever connects sooner is asked who they are all the same.
+    // A client that connects sooner is identified all the same.
     if ("path" in place) chmodSync(place.path, 0o660);
   }
 
@@ -244,7 +244,7 @@ function cannotListen(cause: unknown): CliError {
   });
 }
 
-/** Removes a socket that nobody serves any more; never a file that is not a socket. */
+/** Removes a socket without a server; never a file that is not a socket. */
 async function removeStale(path: string): Promise<void> {
   let isSocket: boolean;
   try {

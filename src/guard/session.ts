@@ -13,7 +13,7 @@ import {
 import { CliError } from "../errors.ts";
 
 const MINUTE_MS = 60_000;
-/** After a refusal nobody asks again for so long. */
+/** Time after a refusal in which the guard does not ask again. */
 const REFUSED_MS = MINUTE_MS;
 const MOST_LOGINS = 5;
 const CONTENDED_MS = 10 * MINUTE_MS;
@@ -23,7 +23,7 @@ export interface KeeperHost {
   login(): Promise<Session>;
   /** Told once when something else seems to use the same credentials. */
   contended(): void;
-  /** Ms of a clock that nobody can set. */
+  /** Ms of a clock that cannot be set. */
   elapsed(): number;
 }
 
@@ -39,8 +39,8 @@ export class Keeper {
   constructor(private readonly host: KeeperHost) {}
 
   /**
-   * Logs in; one at a time, whoever asks. Throws what the login throws, the last refusal again for a
-   * minute, and RATE_LIMITED while it pauses.
+   * Logs in; one at a time, for all clients. Throws what the login throws, the last refusal again
+   * for a minute, and RATE_LIMITED while it pauses.
    */
   login(): Promise<Session> {
     this.running ??= this.start().finally(() => {
@@ -69,7 +69,7 @@ export class Keeper {
       const status = cause instanceof CliError ? (cause.facts.httpStatus ?? 0) : 0;
       if (cause instanceof CliError && status >= 400 && status < 500)
         this.refused = { cause, at: now };
-      // A login that reached nobody is not one.
+      // A login that did not reach a server does not count.
       if (status === 0) this.logins.pop();
       throw cause;
     }

@@ -1,4 +1,7 @@
-/** What a guard does between requests: looks for what it did not create, for newer versions, and counts. */
+/**
+ * What a guard does between requests: looks for what it did not create, for newer versions, and
+ * counts.
+ */
 import { gateOf } from "../app/gate.ts";
 import { createReader } from "../core/api/api.ts";
 import { ownRequestsSince } from "../core/reconcile.ts";

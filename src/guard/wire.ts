@@ -210,7 +210,9 @@ export class FrameReader {
     this.size += chunk.length;
   }
 
-  /** The next line without its newline, or undefined. Throws GUARD_INCOMPATIBLE for an endless one. */
+  /**
+   * The next line without its newline, or undefined. Throws GUARD_INCOMPATIBLE for an endless one.
+   */
   line(): Uint8Array | undefined {
     const all = this.joined();
     const end = all.indexOf(0x0a);
@@ -221,7 +223,7 @@ export class FrameReader {
     return all.subarray(0, end);
   }
 
-  /** The next bytes, once there are so many. */
+  /** The next `length` bytes, once they are there. */
   bytes(length: number): Uint8Array | undefined {
     if (this.size < length) return undefined;
     const all = this.joined();
@@ -229,7 +231,7 @@ export class FrameReader {
     return all.subarray(0, length);
   }
 
-  /** How many bytes nobody took yet. */
+  /** Number of bytes that were not taken yet. */
   get rest(): number {
     return this.size;
   }

@@ -44,8 +44,8 @@ export function streamSink(stream: NodeJS.WritableStream): Sink {
 }
 
 /**
- * A list written as it arrives (specification §1, `--all`): batches of items, then the members that close
- * the document.
+ * A list written as it arrives (specification §1, `--all`): batches of items, then the members that
+ * close the document.
  */
 export interface StreamedList {
   readonly items: AsyncGenerator<readonly Exact[], Record<string, unknown>, void>;
@@ -181,7 +181,7 @@ export class Output {
     await this.sink.write(text);
   }
 
-  /** Compact JSON, or a part of it that will stand `depth` levels deep, as it may be shown. */
+  /** Compact JSON, or a part of it that will be `depth` levels deep, as it may be shown. */
   private form(json: string, depth: number): string {
     const safe = this.redactor.cleanJson(escapeUnsafe(json));
     return this.isPretty ? pretty(safe, depth) : safe;
@@ -201,7 +201,7 @@ async function settle<S>(step: Promise<S>): Promise<{ step: S } | { cause: unkno
   }
 }
 
-/** Tells the source that nobody reads on; it may be busy, so this does not wait. */
+/** Tells the source that its rest is not needed; it may be busy, so this does not wait. */
 function abandon(items: StreamedList["items"]): void {
   items.return({}).catch(() => undefined);
 }

@@ -1,7 +1,7 @@
 /**
  * What a person is asked before something is created, signed or rejected, and whether the answer is
- * a yes. The question is ours: it is made of the decoded content, and has nothing that a model wrote
- * in it but what is signed or sent.
+ * a yes. The question is ours: it is made of the decoded content, and has nothing that a model
+ * wrote in it but what is signed or sent.
  */
 import type { Intent } from "../core/acts.ts";
 import type { Summary } from "../core/meaning/summary.ts";
@@ -188,7 +188,7 @@ function spelledValue(node: Node): string {
   }
 }
 
-/** What the act is, where, as whom, and what nobody vouched for. */
+/** What the act is, where, as whom, and fields without evidence. */
 function contextOf({ intent, summary }: Subject): string[] {
   const { session, requestId } = intent;
   const what =
@@ -227,7 +227,7 @@ export function requireYes(answer: Exact | undefined, { accepted }: Asked): void
   });
 }
 
-/** The failure of a question that nobody answered in time, or of a state that is not valid. */
+/** The failure of a question that was not answered in time, or of a state that is not valid. */
 export function expired(message: string): CliError {
   return new CliError("CONFIRMATION_EXPIRED", { message: `${message} Nothing was sent.` });
 }

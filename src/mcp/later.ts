@@ -1,4 +1,4 @@
-/** A value that somebody else gives later. Node 20 has no `Promise.withResolvers`. */
+/** A value that another part of the program sets later. Node 20 has no `Promise.withResolvers`. */
 export class Later<T> {
   readonly promise: Promise<T>;
   resolve: (value: T) => void = () => undefined;

@@ -88,7 +88,7 @@ export class Questions<T> {
       : this.send(asked, resolve);
     const over = this.host.context.sleep(CONFIRM_MS, done.signal).then(
       () => {
-        throw expired("Nobody answered within five minutes.");
+        throw expired("The question was not answered within five minutes.");
       },
       () => undefined,
     );

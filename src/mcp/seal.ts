@@ -1,6 +1,7 @@
 /**
- * `requestState` of 2026-07-28: what a client echoes, and must not be able to make. A state names one
- * question of this process, works once, and fits one tool, one set of arguments and one workspace.
+ * `requestState` of 2026-07-28: what a client echoes, and must not be able to make. A state names
+ * one question of this process, works once, and fits one tool, one set of arguments and one
+ * workspace.
  */
 import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 
@@ -38,7 +39,7 @@ export class Seal {
   }
 }
 
-/** A name for a question that nobody can guess. */
+/** A name for a question that cannot be guessed. */
 export function newNonce(): string {
   return randomBytes(16).toString("base64url");
 }

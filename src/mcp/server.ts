@@ -245,7 +245,7 @@ export class Server {
     return resultLine(id, open.era, { content, isError: next.isFailure });
   }
 
-  /** Whoever asked gets no answer any more: the person at the machine does. */
+  /** The caller no longer gets an answer: the person at the machine does. */
   private report({ tool }: Work, { outcome }: Answer): void {
     void this.host.stderr.write(`${tool.name} was cancelled after it was sent. ${outcome}\n`);
   }

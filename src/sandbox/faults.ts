@@ -129,7 +129,7 @@ const SWITCHES = record(
     assetBalance: flag,
     /** Lists show a new request only this much later; its own address shows it at once. */
     listDelaySeconds: number(0, 1e6, true),
-    /** Notes of new requests are cut to so many characters of title and of content. */
+    /** Notes of new requests are cut to this number of characters of title and of content. */
     cutNotes: nullable(whole),
     /** The account decides which asset moves, whatever contract a request names (A21). */
     accountDecides: flag,

@@ -1,5 +1,5 @@
 /**
- * Gives a task to a live agent: `bun test/agent/trial.ts <task> <folder>` starts a sandbox and lays
+ * Hands a task to a live agent: `bun test/agent/trial.ts <task> <folder>` starts a sandbox and lays
  * out
  *
  *   <folder>/TASK.md   what to tell the agent, and nothing else: the user's words and the skill's

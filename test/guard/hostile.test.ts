@@ -311,7 +311,7 @@ attack(
     two.guard.kill("SIGKILL");
     await two.guard.stop();
     expect(await reasonOf()).toEqual([1, "GUARD_UNREACHABLE", "ECONNREFUSED"]);
-    // The socket that nobody serves is removed; a file that is not one stays.
+    // The socket without a server is removed; a file that is not one stays.
     await two.guard.start();
     await chmod(two.socket, 0o600);
     expect(await reasonOf()).toEqual([1, "GUARD_UNREACHABLE", "EACCES"]);

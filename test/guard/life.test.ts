@@ -319,7 +319,7 @@ life(
 );
 
 life(
-  "A19 enforced only if every point holds; each broken point alone gives advisory and its remedy",
+  "A19 enforced only if every point holds; each broken point alone leads to advisory and its remedy",
   async () => {
     await using two = await openTwoUsers();
     const standing = async (

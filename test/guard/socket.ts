@@ -16,8 +16,8 @@ for my $s (@all) { my $r = ""; $SIG{ALRM} = sub { die "late" }; alarm($hold);
 `;
 
 /**
- * Connects `count` times as `uid`, sends the bytes each time, and gives everything that came back.
- * A negative `seconds` closes without reading after so long.
+ * Connects `count` times as `uid`, sends the bytes each time, and returns everything that came
+ * back. A negative `seconds` closes without reading after so long.
  */
 export async function talk(
   uid: number,

@@ -10,7 +10,7 @@ import { startSandbox } from "../../src/sandbox/index.ts";
 import { PAYOUT } from "../support/payout.ts";
 import { NOTHING_PUBLISHED } from "../support/releases.ts";
 
-/** Users that nobody else on the machine has. */
+/** Users that are not in use on the machine. */
 export const GUARD_UID = 61_371;
 export const AGENT_UID = 61_372;
 export const OTHER_UID = 61_373;
@@ -91,7 +91,7 @@ export interface Options {
   readonly guardEnv?: Record<string, string>;
   /** Of a sandbox that is there already; without it one is opened. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** Without it nobody runs `guard adopt`. */
+  /** Without it `guard adopt` is not run. */
   readonly adopt?: readonly string[] | undefined;
   readonly start?: boolean;
 }
@@ -241,7 +241,7 @@ export class GuardProcess {
     this.child?.kill(signal);
   }
 
-  /** Ends it and gives its exit and what it wrote on stderr. */
+  /** Ends it and returns its exit and its stderr. */
   async stop(): Promise<{ exit: number | null; stderr: string }> {
     const { child } = this;
     if (child === undefined) return { exit: null, stderr: "" };

@@ -1,4 +1,4 @@
-/** What stands between a tool call and something that is created or signed. */
+/** The checks between a tool call and something that is created or signed. */
 import { describe, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
@@ -191,7 +191,7 @@ describe.each(VERSIONS)("%s", (version) => {
   test.each([
     ["no capability", {}],
     ["URLs only", { elicitation: { url: {} } }],
-    ["a capability that is no object", { elicitation: true }],
+    ["a capability that is not an object", { elicitation: true }],
   ])(
     "R14 a client with %s is refused, and the hint names a person's command",
     async (_name, capabilities) => {
@@ -207,7 +207,7 @@ describe.each(VERSIONS)("%s", (version) => {
     },
   );
 
-  test("R14 nobody who answers within five minutes is a no", async () => {
+  test("R14 no answer within five minutes is a no", async () => {
     await using workspace = await Workspace.open();
     const { server, speaker } = await opened(workspace, ALL, version);
     await using _ = server;
@@ -463,7 +463,7 @@ test("R19 another session while a person decides: nothing is signed", async () =
   expect(posts(workspace)).toEqual([]);
 });
 
-test("R14 --confirm client asks nobody, and says so in the instructions", async () => {
+test("R14 --confirm client does not ask a person, and says so in the instructions", async () => {
   await using workspace = await Workspace.open();
   const { server, speaker } = await opened(workspace, [...ALL, "--confirm", "client"], MODERN, {});
   await using _ = server;
@@ -491,7 +491,7 @@ test.each([
   expect(found.message).toContain(expected);
 });
 
-test("R16 the question names what nobody vouched for, when a model confirms the digest", async () => {
+test("R16 the question names the fields without evidence, when a model confirms the digest", async () => {
   await using workspace = await Workspace.open();
   const id = await raised(workspace);
   workspace.sandbox.control.set({ alterChallenge: { "data.transaction_data.memo": "to nobody" } });

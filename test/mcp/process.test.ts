@@ -81,11 +81,11 @@ for (const form of await twoForms()) {
       expect(await child.process.exited).toBe(0);
     });
 
-    test("R1 R20 a stderr that nobody reads holds neither a call nor the end", async () => {
+    test("R1 R20 a stderr that is not read delays neither a call nor the end", async () => {
       await using workspace = await Workspace.open();
       await using child = server(workspace, "--debug");
       const speaker = await Speaker.open(child.peer, MODERN);
-      // More than a pipe has room for; nobody reads it.
+      // More than a pipe has room for, and it is not read.
       for (let at = 0; at < 100; at += 1)
         expect((await speaker.call("lookup", { command: "users list" })).result.isError).toBe(
           false,

@@ -14,8 +14,8 @@ export interface Position {
 }
 
 /**
- * A walk of so many pages pays for compiled code. Two pages of accounts, as a review reads them,
- * made it 4 ms slower.
+ * A walk of this number of pages pays for compiled code. Two pages of accounts, as a review reads
+ * them, made it 4 ms slower.
  */
 const LONG_WALK_PAGES = 5;
 

@@ -130,7 +130,9 @@ function isForbidden(rule: DenyRule, { decision, payment, account }: Act): boole
   );
 }
 
-/** A destination is an address with its tag or memo; an entry without one means that none is there. */
+/**
+ * A destination is an address with its tag or memo; an entry without one means that none is there.
+ */
 function hasDestination(
   destinations: "any" | readonly Destination[],
   currency: string,

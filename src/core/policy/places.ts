@@ -8,8 +8,8 @@ export const SYSTEM_POLICY = "/etc/ledger-enterprise-cli/policy.json";
 const STOP_FILE = "/etc/ledger-enterprise-cli/stop";
 
 /**
- * Level of protection in a process of the agent's own user: `advisory` where a policy applies, `named`
- * being the value of LEDGER_ENTERPRISE_POLICY_FILE.
+ * Level of protection in a process of the agent's own user: `advisory` where a policy applies,
+ * `named` being the value of LEDGER_ENTERPRISE_POLICY_FILE.
  */
 export function levelOf(named: string | undefined): "none" | "advisory" {
   return named !== undefined || isThere(SYSTEM_POLICY) ? "advisory" : "none";

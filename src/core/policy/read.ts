@@ -1,6 +1,6 @@
 /**
- * What a request or a challenge would do, read with the catalogue of request types. Everything in it
- * must be explained: one member that nobody knows makes it unreadable.
+ * What a request or a challenge would do, read with the catalogue of request types. Everything in
+ * it must be explained: one unknown member makes it unreadable.
  */
 import { type Exact, print } from "../../io/json.ts";
 import { type Content, onlyValue, readContent } from "../meaning/content.ts";

@@ -4,8 +4,8 @@ import { denied } from "./decide.ts";
 import { type Policy, validPolicies } from "./load.ts";
 
 /**
- * The reader, as far as every policy lets it read; a free path is `api`. A file that is broken stops
- * writes, and not reads. The refusal is POLICY_DENIED.
+ * The reader, as far as every policy lets it read; a free path is `api`. A file that is broken
+ * stops writes, and not reads. The refusal is POLICY_DENIED.
  */
 export function readable(
   reader: Reader,

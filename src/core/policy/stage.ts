@@ -52,7 +52,9 @@ export interface PolicyStage {
 export interface PolicyHost {
   /** True where everything that writes or signs is switched off (LEDGER_ENTERPRISE_READ_ONLY). */
   readonly isReadOnly?: boolean;
-  /** The files that apply now, read anew for each decision. Throws POLICY_INVALID, POLICY_INSECURE. */
+  /**
+   * The files that apply now, read anew for each decision. Throws POLICY_INVALID, POLICY_INSECURE.
+   */
   policies(): readonly Policy[];
   /** True when the stop file is there, or cannot be looked for. */
   isStopped(): boolean;

@@ -72,8 +72,8 @@ export interface Review {
 
 /**
  * Holds the challenge against every source: a field is verified when one agrees and none
- * contradicts, and the record of what was asked for, if there is one, has it. A shape that is not known is not compared at all: everything in it is `unverified`
- * and it never matches.
+ * contradicts, and the record of what was asked for, if there is one, has it. A shape that is not
+ * known is not compared at all: everything in it is `unverified` and it never matches.
  */
 export function reviewChallenge({
   challenge,
@@ -290,8 +290,8 @@ function asksForAccountById({ request, source }: ReviewSource): boolean {
 
 /**
  * What was asked for here is all that is meant: a tag, a contract or a fee that the server added to
- * it has nobody's word but the server's, and stays open. The account's name and currency follow from
- * its id.
+ * only the server's word supports it, and it stays open. The account's name and currency follow
+ * from its id.
  */
 function keepAsked(leaves: readonly Field[], asked: ReadonlySet<Field>, found: Findings): void {
   for (const leaf of asked) found.compared.add(leaf);

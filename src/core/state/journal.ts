@@ -18,7 +18,9 @@ export interface Debit {
   readonly tag?: string | undefined;
 }
 
-/** `open`: nobody knows whether it was carried out. `absent`: reconcile found that it was not. */
+/**
+ * `open`: it is not known whether it was carried out. `absent`: reconcile found that it was not.
+ */
 export type EntryState = "open" | "done" | "refused" | "absent";
 
 /** What an intent says. Times are ms since 1970. */
@@ -79,7 +81,9 @@ export type Asset = Pick<Debit, "currency" | "contract">;
 
 /** Why windows have no room until a person has looked. */
 export interface Closure {
-  /** A request that this journal lacks is on the server, or one is there otherwise than it was sent. */
+  /**
+   * A request that this journal lacks is on the server, or one is there otherwise than it was sent.
+   */
   readonly why: "foreign" | "notAsSent";
   readonly requestId?: string | undefined;
   /** Whose windows are closed; absent: all. */
@@ -174,7 +178,10 @@ export class Journal {
     if (entry.requestId !== undefined) addTo(this.byRequest, entry.requestId, entry.key);
   }
 
-  /** Takes one line of the log, as JSON. Throws AUDIT_BROKEN for one that nobody here wrote. */
+  /**
+   * Takes one line of the log, as JSON. Throws AUDIT_BROKEN for one that this program did not
+   * write.
+   */
   take(line: Readonly<Record<string, unknown>>): void {
     const time = Date.parse(String(line.time));
     if (line.event === "intent") this.open(line as unknown as IntentFacts, time);
@@ -274,8 +281,8 @@ export interface Alike {
 /**
  * The newest record that a new request of this likeness would repeat, unless `again` names it;
  * undefined when there is none. A user that one of both does not know may be the other's. Throws
- * INVALID_ARGUMENT when `again` names no like record of this peer: keys of others can be read in the
- * notes that they tag.
+ * INVALID_ARGUMENT when `again` names no like record of this peer: keys of others can be read in
+ * the notes that they tag.
  */
 export function suspectOf(
   journal: Journal,

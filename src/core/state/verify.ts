@@ -303,8 +303,8 @@ function inOrder(files: readonly string[]): readonly string[] {
 }
 
 /**
- * The lines of a file without their newlines; what follows the last newline is the last one. A line's
- * bytes are overwritten once the next one is asked for.
+ * The lines of a file without their newlines; what follows the last newline is the last one. A
+ * line's bytes are overwritten once the next one is asked for.
  */
 function* linesOf(path: string, from = 0): Generator<Uint8Array> {
   const descriptor = openForReading(path);

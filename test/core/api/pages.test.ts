@@ -133,7 +133,7 @@ test("an answer that the page before does not name is not used, and the request 
   expect((await third).value).toHaveLength(2);
 });
 
-test("a walk that fails or is left ends the request that nobody waits for", async () => {
+test("a walk that fails or is left ends the request that is no longer needed", async () => {
   const failed = await begin();
   failed.server.fail(2);
   await expect(failed.second).rejects.toThrow("broken");

@@ -40,7 +40,9 @@ function some<T>(next: Random, of: readonly T[]): T[] {
   return chosen.length === 0 ? [pick(next, ...of)] : chosen;
 }
 
-/** The same document with the members of its objects and the rules of its lists in another order. */
+/**
+ * The same document with the members of its objects and the rules of its lists in another order.
+ */
 function shuffled(next: Random, document: unknown): unknown {
   const mixed = <T>(items: readonly T[]): T[] =>
     items
