@@ -48,11 +48,15 @@ export class Redactor {
     if (this.forms.size > before) this.matcher = undefined;
   }
 
+  /** Does now what the first `clean` would do: learning a secret later only repeats it. */
+  prepare(): void {
+    if (this.forms.size > 0) this.matcher ??= new Matcher([...this.forms]);
+  }
+
   /** Text with each known secret as `[redacted]`. */
   clean(text: string): string {
-    if (this.forms.size === 0) return text;
-    this.matcher ??= new Matcher([...this.forms]);
-    return this.matcher.mask(text);
+    this.prepare();
+    return this.matcher === undefined ? text : this.matcher.mask(text);
   }
 
   /**

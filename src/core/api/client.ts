@@ -180,7 +180,10 @@ export class Client {
       ignoreResponseError: true,
       signal: guard.signal,
     };
-    return this.request(url.href, options);
+    const answer = this.request(url.href, options);
+    // Needed for output, and the process would only wait now.
+    this.runtime.redactor.prepare();
+    return answer;
   }
 
   /** Whose time was over, what was refused here, or what the connection says. */
