@@ -61,7 +61,7 @@ async function verified(folder: string): Promise<number> {
   return Math.round(200_000 / ((await medianMs(3, () => verifyLog({ files: [path] }))) / 1000));
 }
 
-/** Ms of an act in a process that begins anew, in a journal with so many records. */
+/** Ms of an act in a process that begins anew, in a journal with this number of records. */
 async function act(records: number): Promise<number> {
   const { acts, directory } = openActs();
   const work = async () => "R1";
