@@ -151,7 +151,7 @@ test.each([
   expect(errorOf(outcome)).toMatchObject({
     code: "DEVICE_WRONG_APP",
     exit: 1,
-    message: `${named} is open on the device and did not give way to the Vault application.`,
+    message: `${named} is open on the device and did not close for the Vault application.`,
     details: { app },
   });
   expect(world.device.heard).not.toContain("openApp");
