@@ -174,7 +174,6 @@ attack(
       `touch ${two.sockets}/x`,
       `kill -9 ${pid}`,
       `strace -p ${pid} -o ${two.home}/trace`,
-      `gdb -p ${pid} -batch -ex 'dump memory ${two.home}/dump 0 1'`,
     ];
     const secrets = await secretsOf(two);
     for (const script of tries) {
