@@ -24,6 +24,9 @@ const HANG_MS = 14_000;
 /** Mostly they wait. */
 const AT_ONCE = 8;
 
+/** What a person types at a terminal to end the input. */
+const END_OF_INPUT = "\u0004";
+
 const INPUTS = ["closed", "null", "pipe", "terminal"] as const;
 type StandardInput = (typeof INPUTS)[number];
 
@@ -93,6 +96,11 @@ async function runWith(
       : Bun.spawn(command, { ...options, ...stdin, stdout: "ignore", stderr: "ignore" });
   const hang = setTimeout(() => child.kill("SIGKILL"), HANG_MS);
   if (argv[0] === "sandbox") await endOnceServing(out, child);
+  // The server of MCP serves as long as its input is open: it must end with it.
+  if (argv[0] === "mcp") {
+    if (input === "terminal") child.terminal?.write(END_OF_INPUT);
+    else if (typeof child.stdin === "object") child.stdin?.end();
+  }
   await child.exited;
   clearTimeout(hang);
   child.terminal?.close();

@@ -188,7 +188,7 @@ for (const shell of SHELLS) {
     test("P10 the program is another than the signed list names", async () => {
       const program = Uint8Array.from(good[ASSET] ?? []);
       program[20] = (program[20] ?? 0) ^ 1;
-      const sentence = `${ASSET} is not what the release's signed list names; it is incomplete or was altered.`;
+      const sentence = `${ASSET} is not what the release's signed list names: it is incomplete or was altered.`;
       for (const bytes of [program, program.subarray(0, 30), new Uint8Array()]) {
         expect(machine.expectRefused(await install(from({ ...good, [ASSET]: bytes })))).toBe(
           sentence,
