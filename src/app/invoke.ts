@@ -24,9 +24,12 @@ import type { Redactor } from "../io/redact.ts";
 import type { Runtime } from "../io/runtime.ts";
 import { PROGRAM, VERSION } from "../version.ts";
 import type { Context } from "../world.ts";
-import { openActs, openBooks, openKey, provide } from "./capabilities.ts";
+import { provide } from "./capabilities.ts";
 import { Deadline } from "./deadline.ts";
 import { passGate } from "./gate.ts";
+import { openActs } from "./makers/acts.ts";
+import { openBooks } from "./makers/books.ts";
+import { openKey } from "./makers/signing.ts";
 
 /** What a run is made of. */
 export interface Occasion {

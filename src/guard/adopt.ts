@@ -2,8 +2,9 @@
  * `guard adopt`: a person accepts what is there as this guard's: a first start, another workspace
  * or user, a restored folder, requests that it did not create. One line of the audit trail says so.
  */
-import { openBooks } from "../app/capabilities.ts";
+
 import type { Run } from "../app/invoke.ts";
+import { openBooks } from "../app/makers/books.ts";
 import { createReader, type Reader } from "../core/api/api.ts";
 import { placeOf } from "../core/belts.ts";
 import { loginWithApiKey } from "../core/login/api.ts";

@@ -1,7 +1,8 @@
 /** What all requests to one guard share: books, clock, session, secrets to mask, and who it is. */
 import { statfsSync } from "node:fs";
-import { inForce, openBooks } from "../app/capabilities.ts";
 import { type Occasion, openConfig, openRun, type Run, type Service } from "../app/invoke.ts";
+import { inForce } from "../app/makers/acts.ts";
+import { openBooks } from "../app/makers/books.ts";
 import { ApiClock } from "../core/api/clock.ts";
 import { placeOf } from "../core/belts.ts";
 import { loginWithApiKey } from "../core/login/api.ts";

@@ -21,7 +21,7 @@ const ALLOWED: readonly (readonly [file: RegExp, values: RegExp, types: RegExp])
   [/^cli\//, /^(cli\/|io\/json|errors|version)/, /^(cli\/|io\/|errors|version)/],
   [
     /^guard\//,
-    /^(guard\/|app\/(invoke|capabilities|gate)|core\/|io\/|result|errors|version)/,
+    /^(guard\/|app\/(invoke|capabilities|gate|makers\/(acts|books))|core\/|io\/|result|errors|version)/,
     /^(?!commands\/|main)/,
   ],
   [
@@ -56,7 +56,7 @@ const ALLOWED: readonly (readonly [file: RegExp, values: RegExp, types: RegExp])
  * module.
  */
 const LAZY =
-  /^(main|app\/[a-z]+|guard\/(load|peer))\.ts$|^(cli\/tree|io\/(log|unpack|authorities|input|quickversion))\.ts$|^core\/(signing\/(software|keyring)|meaning\/meaning|device\/[a-z]+)\.ts$|^commands\/(keys|registry)\.ts$|^core\/api\/(api|client)\.ts$/;
+  /^(main|app\/(makers\/)?[a-z]+|guard\/(load|peer))\.ts$|^(cli\/tree|io\/(log|unpack|authorities|input|quickversion))\.ts$|^core\/(signing\/(software|keyring)|meaning\/meaning|device\/[a-z]+)\.ts$|^commands\/(keys|registry)\.ts$|^core\/api\/(api|client)\.ts$/;
 
 /** Reading these members is a door too, and the linter does not see members. */
 const MEMBERS: readonly (readonly [name: string, pattern: RegExp, files: RegExp])[] = [
@@ -100,7 +100,7 @@ const LADDER = [
 
 /** Lines of the parts that grow; more needs a look at what could go, and then a new number here. */
 const BUDGETS: Readonly<Record<string, number>> = {
-  "app/": 1_800,
+  "app/": 1_950,
   "cli/": 1_900,
   "commands/": 3_200,
   "core/": 23_000,
@@ -168,7 +168,7 @@ function violationsOf(file: string, text: string): string[] {
 /** Static and re-exporting imports of our own files, as paths below the root. */
 function importsOf(file: string, code: string): Import[] {
   const lines = code.matchAll(
-    /^(?:import|export)\s+(?:(type)\s+)?([^;"]*?)\s*(?:from\s+)?"(\.[^"]+)"/gm,
+    /^(?:import|export)\s+(?:(type)\s+)?([^;"(]*?)\s*(?:from\s+)?"(\.[^"]+)"/gm,
   );
   return [...lines].map(([, type, names = "", path = ""]) => ({
     target: new URL(path, `file:///${file}`).pathname.slice(1),

@@ -1,0 +1,54 @@
+/** The policies of this machine, in words and for one document. */
+
+import { CliError } from "../../errors.ts";
+import { Exact } from "../../io/json.ts";
+import type { Run } from "../invoke.ts";
+
+/** Asks the files in force, or a candidate in their place. */
+export async function policiesOf({ config, context }: Run) {
+  const [load, words, { decodeChallenge }] = await Promise.all([
+    import("../../core/policy/load.ts"),
+    import("../../core/policy/words.ts"),
+    import("../../core/signing/challenge.ts"),
+  ]);
+  return asked(load, words, decodeChallenge, config.plain("POLICY_FILE"), context.uid);
+}
+
+function asked(
+  { loadPolicies, parsePolicy, readPolicyFile }: typeof import("../../core/policy/load.ts"),
+  { check, inWords }: typeof import("../../core/policy/words.ts"),
+  decode: (text: string) => { readonly document: Exact | undefined },
+  named: string | undefined,
+  uid: number | undefined,
+) {
+  const filesOf = (file: string | undefined) => {
+    if (file === undefined) return loadPolicies(named, uid);
+    const bytes = readPolicyFile(file, undefined);
+    if (bytes !== undefined) return [parsePolicy(bytes, file)];
+    throw new CliError("INVALID_PATH", { message: "There is no such file.", field: "--file" });
+  };
+  return {
+    show: (file: string | undefined) => {
+      const told = filesOf(file).map((one) => {
+        return { id: one.id, sha256: one.sha256, text: inWords(one) };
+      });
+      const [first, second] = told;
+      if (first === undefined) return { id: null, sha256: null, text: ["No policy file applies."] };
+      return second === undefined ? first : { ...first, also: second };
+    },
+    check(
+      given: { readonly requestData: Exact | undefined; readonly challenge: string | undefined },
+      file: string | undefined,
+    ) {
+      const isCreate = given.challenge === undefined;
+      const document = isCreate ? given.requestData : decode(given.challenge).document;
+      const verdicts = filesOf(file).map((one) =>
+        check(one, document ?? new Exact("{}"), isCreate ? "create" : "approve"),
+      );
+      const isDenied = verdicts.some(({ allowed }) => allowed === false);
+      const isOpen = verdicts.some(({ allowed }) => allowed === null);
+      const rules = verdicts.flatMap((verdict) => verdict.rules);
+      return { allowed: isDenied ? false : isOpen ? null : true, rules };
+    },
+  };
+}
