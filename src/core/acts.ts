@@ -1,6 +1,6 @@
 /**
  * The only door for what changes something on the server and for every signature: policy, then
- * journal and audit, then the work, then its outcome. A write passes it in `api/api.ts`, a
+ * journal and audit, then the work, then its outcome. A write passes it in `api/connection.ts`, a
  * signature in `signing/keyring.ts`; test/layers.test.ts finds a way around.
  */
 import { CliError } from "../errors.ts";

@@ -56,7 +56,7 @@ const ALLOWED: readonly (readonly [file: RegExp, values: RegExp, types: RegExp])
  * module.
  */
 const LAZY =
-  /^(main|app\/(makers\/)?[a-z]+|guard\/(load|peer))\.ts$|^(cli\/tree|io\/(log|unpack|authorities|input|quickversion))\.ts$|^core\/(signing\/(software|keyring)|meaning\/meaning|device\/[a-z]+)\.ts$|^commands\/(keys|registry)\.ts$|^core\/api\/(api|client)\.ts$/;
+  /^(main|app\/(makers\/)?[a-z]+|guard\/(load|peer))\.ts$|^(cli\/tree|io\/(log|unpack|authorities|input|quickversion))\.ts$|^core\/(signing\/(software|keyring)|meaning\/meaning|device\/[a-z]+)\.ts$|^commands\/(keys|registry)\.ts$|^core\/api\/(connection|client)\.ts$/;
 
 /** Reading these members is a door too, and the linter does not see members. */
 const MEMBERS: readonly (readonly [name: string, pattern: RegExp, files: RegExp])[] = [
@@ -72,9 +72,9 @@ const MEMBERS: readonly (readonly [name: string, pattern: RegExp, files: RegExp]
   [
     "a client: writes pass Acts in the API",
     /\bnew Client\(/,
-    /^core\/(api\/(api|version)|login\/[a-z]+|device\/login|doctor)\.ts$/,
+    /^core\/(api\/(api|connection|version)|login\/[a-z]+|device\/login|doctor)\.ts$/,
   ],
-  ["a write: it passes Acts in the API", /\bwrites:/, /^core\/api\/(api|device|v1|v2)\.ts$/],
+  ["a write: it passes Acts in the API", /\bwrites:/, /^core\/api\/(request|device|v1|v2)\.ts$/],
   ["a child process", /child_process/, /^io\/process\.ts$/],
 ];
 
@@ -104,7 +104,7 @@ const BUDGETS: Readonly<Record<string, number>> = {
   "cli/": 1_900,
   "commands/": 3_200,
   "core/": 23_000,
-  "core/api/": 3_200,
+  "core/api/": 3_300,
   "core/signing/": 2_800,
   "core/state/": 4_200,
   "core/device/": 1_600,
