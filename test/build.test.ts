@@ -78,6 +78,11 @@ test("the executable holds no path of the machine that built it", async () => {
   expect((await bytesOf(artifacts.executable)).includes(ROOT)).toBe(false);
 });
 
+test("the executable has of noble's curves what a signature needs", async () => {
+  const bytes = await bytesOf(artifacts.executable);
+  expect(bytes.includes("FROST-P256-SHA256-v1")).toBe(false);
+});
+
 test("the table of targets names each platform once", () => {
   expect(TARGETS.map(({ name }) => name).sort()).toEqual([
     "darwin-arm64",

@@ -32,6 +32,7 @@ export async function loadVerbs(): Promise<void> {
     import("../core/signing/externalkey.ts"),
     import("../core/signing/keyring.ts"),
     import("../core/signing/likeness.ts"),
+    import("../core/signing/noble.ts"),
     import("../core/signing/reviews.ts"),
     import("../core/signing/software.ts"),
     import("../core/state/books.ts"),
@@ -39,6 +40,5 @@ export async function loadVerbs(): Promise<void> {
     import("../core/state/trail.ts"),
     import("../io/authorities.ts"),
     import("../io/unpack.ts"),
-    import("@noble/curves/nist.js"),
   ]);
 }

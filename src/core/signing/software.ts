@@ -35,17 +35,10 @@ export async function softwareSigner(
 }
 
 async function loadNoble(): Promise<Ecdsa> {
-  const [{ p256 }, { ecdsa }, { sha256 }] = await Promise.all([
-    import("@noble/curves/nist.js"),
-    import("@noble/curves/abstract/weierstrass.js"),
-    import("@noble/hashes/sha2.js"),
-  ]);
-  // One signature does not repay the base point's table (15 ms); window 1 is the constant-time path
-  // without it.
-  p256.Point.BASE.precompute(1);
+  const { p256With } = await import("./noble.ts");
   // The arithmetic is noble's; the hashes are the runtime's, which need not be compiled first. RFC
   // 6979 leaves nothing open, so the signature is the same.
-  const curve = ecdsa(p256.Point, sha256, { hmac: runtimeHmac });
+  const curve = p256With(runtimeHmac);
   return (message, scalar) => {
     const digest = createHash("sha256").update(message).digest();
     return curve.sign(digest, scalar, { lowS: true, prehash: false });
