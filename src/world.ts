@@ -1,7 +1,7 @@
 /**
  * The outside world as a value. A test passes another Context; nothing is patched.
  */
-import type { Environment } from "./core/auth/config.ts";
+import type { Environment } from "./core/auth/values.ts";
 import type { Sink } from "./io/stdout.ts";
 
 /** Everything outside the program. main.ts builds the real one. */

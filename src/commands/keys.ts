@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { flag, path } from "../cli/argument.ts";
 import { group } from "../cli/command.ts";
-import { missingPrivateKey } from "../core/auth/config.ts";
+import { missingPrivateKey } from "../core/auth/faults.ts";
 import { CliError } from "../errors.ts";
 import { command } from "./parts/command.ts";
 

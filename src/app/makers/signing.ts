@@ -1,6 +1,6 @@
 /** The operator's key, and what is examined before it signs. */
 import type { Reader } from "../../core/api/api.ts";
-import { missingSigner } from "../../core/auth/config.ts";
+import { missingSigner } from "../../core/auth/faults.ts";
 import type { ExaminationHost } from "../../core/signing/authorise.ts";
 import type { KeyHolder, Keyring } from "../../core/signing/keyring.ts";
 import type { Run } from "../invoke.ts";

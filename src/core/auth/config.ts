@@ -3,20 +3,16 @@
  * the redactor when they are secret; each has exactly one source (CFG-4). Nothing is read before a
  * command asks for it.
  */
-import { type Stats, statSync } from "node:fs";
-import { posix, win32 } from "node:path";
+import type { Stats } from "node:fs";
 import { CliError } from "../../errors.ts";
 import { isOpenToOthers } from "../../io/input.ts";
-import { decodeUtf8, JsonError } from "../../io/json.ts";
 import { bypasses, nameProxy, type ProxyName, parseProxy } from "../../io/proxy.ts";
 import type { Runtime } from "../../io/runtime.ts";
-import { PROGRAM } from "../../version.ts";
-import { type Endpoint, parseEndpoint } from "./endpoint.ts";
+import { type Endpoint, parseEndpoint, sameEndpoint } from "./endpoint.ts";
+import { bothSet, conflict, missing, missingPrivateKey, PREFIX } from "./faults.ts";
+import { readSecretFile, statsOf } from "./secretfile.ts";
+import { checkWorkspace, clean, type Environment } from "./values.ts";
 
-/** Environment variables as the process has them. */
-export type Environment = Readonly<Record<string, string | undefined>>;
-
-const PREFIX = "LEDGER_ENTERPRISE_";
 /**
  * Every documented variable (specification §2), without the prefix and the `_FILE` and `_COMMAND`
  * forms.
@@ -34,8 +30,6 @@ const SETTINGS = [
   ...["SIGNER", "API_PUBLIC_KEY"],
   ...["AUDIT", "POLICY_FILE", "GUARD"],
 ] as const;
-/** Far above any secret, so that a wrong file is judged by its content. */
-const SECRET_FILE_MAX_BYTES = 2 * 1024 * 1024;
 const SECRETS = [
   "API_KEY_SECRET",
   "API_PRIVATE_KEY",
@@ -84,56 +78,6 @@ interface Sources {
 }
 
 /**
- * Where session and records live (SES-1); always absolute. A relative LEDGER_ENTERPRISE_STATE_DIR
- * is INVALID_PATH; a relative XDG_STATE_HOME is ignored, as its specification asks (B15). Without a
- * usable home: SESSION_IO, never the current directory or `/` (B14). A place whose name is not
- * UTF-8 is INVALID_PATH and names the variable: another folder would be used in its stead.
- */
-export function stateDirectory(
-  env: Environment,
-  home: string | undefined,
-  platform: string,
-): string {
-  const paths = platform === "win32" ? win32 : posix;
-  const own = env.LEDGER_ENTERPRISE_STATE_DIR?.trim() ?? "";
-  if (own !== "") {
-    requireUtf8(own, "LEDGER_ENTERPRISE_STATE_DIR");
-    if (paths.isAbsolute(own)) return paths.resolve(own);
-    const message = "LEDGER_ENTERPRISE_STATE_DIR must be an absolute path.";
-    throw new CliError("INVALID_PATH", { message, field: "LEDGER_ENTERPRISE_STATE_DIR" });
-  }
-  const given = (platform === "win32" ? env.LOCALAPPDATA : env.XDG_STATE_HOME) ?? "";
-  if (paths.isAbsolute(given)) {
-    requireUtf8(given, platform === "win32" ? "LOCALAPPDATA" : "XDG_STATE_HOME");
-    return paths.join(given, PROGRAM);
-  }
-  if (home !== undefined && paths.isAbsolute(home) && paths.dirname(home) !== home) {
-    requireUtf8(home, platform === "win32" ? "USERPROFILE" : "HOME");
-    return paths.join(home, ...(STATE_BELOW_HOME[platform] ?? [".local", "state"]), PROGRAM);
-  }
-  throw new CliError("SESSION_IO", {
-    message: "There is no home folder to keep the session in.",
-    hint: "Set LEDGER_ENTERPRISE_STATE_DIR to an absolute path that this user may write to.",
-  });
-}
-
-/** The runtimes replace bytes that are not UTF-8 by U+FFFD, which is the name of another folder. */
-function requireUtf8(path: string, variable: string): void {
-  if (isQuoted(path)) throw quoted("INVALID_PATH", variable);
-  if (!path.includes("\ufffd")) return;
-  throw new CliError("INVALID_PATH", {
-    message: `${variable} is not valid UTF-8.`,
-    hint: "Set LEDGER_ENTERPRISE_STATE_DIR to an absolute path in UTF-8.",
-    field: variable,
-  });
-}
-
-const STATE_BELOW_HOME: Readonly<Record<string, readonly string[]>> = {
-  darwin: ["Library", "Application Support"],
-  win32: ["AppData", "Local"],
-};
-
-/**
  * The settings of one run. Its methods throw INVALID_ARGUMENT, CONFIG_CONFLICT and the URL codes
  * for what is set wrongly.
  */
@@ -164,7 +108,7 @@ export class Config {
   }
 
   /**
-   * How much the audit trail says : `ids` leaves out amounts and recipients. Throws
+   * How much the audit trail says: `ids` leaves out amounts and recipients. Throws
    * INVALID_ARGUMENT.
    */
   get auditDetail(): "off" | "ids" | "full" {
@@ -458,33 +402,13 @@ export class Config {
     return value;
   }
 
-  private async fromFile(
-    path: string,
-    field: string,
-    linesAllowed: boolean,
-  ): Promise<string | undefined> {
-    try {
-      const bytes = await this.sources.readFile(path, SECRET_FILE_MAX_BYTES, {
-        stop: this.runtime?.stop,
-        seen: (stats) => this.warnIfOpen(stats, field),
-      });
-      const value = clean(decodeText(bytes, field), field, linesAllowed);
-      if (value !== undefined) return value;
-    } catch (cause) {
-      if (cause instanceof CliError && !FILE_CODES.has(cause.code)) throw cause;
-      throw new CliError("MISSING_CREDENTIALS", {
-        message: `The file that ${field} names cannot be read.`,
-        hint: "Check that the file exists and that this user may read it.",
-        field,
-        ...reasonOf(cause),
-        cause,
-      });
-    }
-    throw new CliError("MISSING_CREDENTIALS", {
-      message: `The file that ${field} names is empty.`,
-      hint: "Put the secret into the file, or name another file.",
-      field,
-    });
+  private fromFile(path: string, field: string, linesAllowed: boolean): Promise<string> {
+    const options = {
+      stop: this.runtime?.stop,
+      seen: (stats: Stats) => this.warnIfOpen(stats, field),
+    };
+    const read = (maxBytes: number) => this.sources.readFile(path, maxBytes, options);
+    return readSecretFile(read, field, linesAllowed);
   }
 
   /** A warning, once, about a file with a secret that others can read or change. */
@@ -515,122 +439,4 @@ export class Config {
       throw conflict("--workspace", "WORKSPACE");
     return asked ?? workspace;
   }
-}
-
-/** Undefined for a file that is not there or cannot be looked at. */
-function statsOf(path: string): Stats | undefined {
-  try {
-    return statSync(path);
-  } catch {
-    return undefined;
-  }
-}
-
-/** What reading a file that is not there, or may not be read, ends in. */
-const FILE_CODES: ReadonlySet<string> = new Set(["INVALID_PATH", "IO_ERROR", "PAYLOAD_TOO_LARGE"]);
-
-/** The system's word for a failure. The path is not shown: it may be the secret, set by mistake. */
-function reasonOf(cause: unknown): { details?: { reason: string } } {
-  const details = cause instanceof CliError ? cause.facts.details : undefined;
-  const reason = details instanceof Object && "reason" in details ? details.reason : undefined;
-  return typeof reason === "string" && reason !== "" ? { details: { reason } } : {};
-}
-
-/** Text of a secret's file. Throws MISSING_CREDENTIALS, whose details say when it is in UTF-16. */
-function decodeText(bytes: Uint8Array, field: string): string {
-  try {
-    return decodeUtf8(bytes, { bom: "strip" });
-  } catch (cause) {
-    if (!(cause instanceof JsonError)) throw cause;
-    throw new CliError("MISSING_CREDENTIALS", {
-      message: `The file that ${field} names is not UTF-8.`,
-      hint: "Save the file as UTF-8.",
-      field,
-      details: { reason: cause.message },
-      cause,
-    });
-  }
-}
-
-/** True for the same origin and base path: what tokens belong to (NET-2). */
-export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
-  return a.origin === b.origin && a.basePath === b.basePath;
-}
-
-function conflict(option: string, name: string): CliError {
-  return new CliError("CONFIG_CONFLICT", {
-    message: `${option} and ${PREFIX}${name} name different values.`,
-    field: option,
-  });
-}
-
-function bothSet(one: string, other: string): CliError {
-  return new CliError("CONFIG_CONFLICT", {
-    message: `Both ${one} and ${other} are set.`,
-    field: one,
-  });
-}
-
-/** MISSING_CREDENTIALS for a signer without the public key that its signatures must verify with. */
-export function missingPublicKey(): CliError {
-  return missing([`${PREFIX}API_PUBLIC_KEY`]);
-}
-
-/** MISSING_CREDENTIALS for a question that only an external signer answers. */
-export function missingSigner(): CliError {
-  return missing([`${PREFIX}SIGNER`]);
-}
-
-/** MISSING_CREDENTIALS for a command that must sign. */
-export function missingPrivateKey(): CliError {
-  return missing([`${PREFIX}API_PRIVATE_KEY`]);
-}
-
-function missing(names: readonly string[]): CliError {
-  return new CliError("MISSING_CREDENTIALS", {
-    message: `Not set: ${names.join(", ")}.`,
-    field: names[0] ?? "",
-    details: { missing: names },
-  });
-}
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this refuses
-const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the same, for values that may have several lines
-const CONTROL_BUT_LINES = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/;
-
-/** Quotation marks that a shell would have taken away. */
-function isQuoted(value: string): boolean {
-  return value.length > 1 && /^(["'])[\s\S]*\1$/.test(value);
-}
-
-function quoted(code: "INVALID_ARGUMENT" | "INVALID_PATH", field: string): CliError {
-  return new CliError(code, {
-    message: `${field} has quotation marks around its value.`,
-    hint: "Remove the quotation marks: only a shell takes them away, an env file does not.",
-    field,
-  });
-}
-
-/** Trims, and treats an empty value as unset. The value is never quoted back (CFG-5). */
-function clean(raw: string | undefined, field: string, linesAllowed: boolean): string | undefined {
-  const value = raw?.trim();
-  if (value === undefined || value === "") return undefined;
-  if ((linesAllowed ? CONTROL_BUT_LINES : CONTROL).test(value)) {
-    throw new CliError("INVALID_ARGUMENT", {
-      message: `${field} contains a control character.`,
-      field,
-    });
-  }
-  if (isQuoted(value)) throw quoted("INVALID_ARGUMENT", field);
-  return value;
-}
-
-/** 1–128 printable ASCII characters without a space at either end (B10). */
-function checkWorkspace(value: string, field: string): string {
-  if (/^[\x21-\x7e]([\x20-\x7e]{0,126}[\x21-\x7e])?$/.test(value)) return value;
-  throw new CliError("INVALID_ARGUMENT", {
-    message: `${field} takes 1 to 128 printable ASCII characters without a space at either end.`,
-    field,
-  });
 }

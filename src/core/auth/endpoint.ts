@@ -54,3 +54,8 @@ function isLoopback(hostname: string): boolean {
     /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname)
   );
 }
+
+/** True for the same origin and base path: what tokens belong to (NET-2). */
+export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
+  return a.origin === b.origin && a.basePath === b.basePath;
+}

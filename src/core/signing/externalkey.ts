@@ -2,7 +2,8 @@
  * The operator's key when a program of the user's holds it: what the configuration says about it.
  */
 import { CliError } from "../../errors.ts";
-import { type Config, missingPublicKey } from "../auth/config.ts";
+import type { Config } from "../auth/config.ts";
+import { missingPublicKey } from "../auth/faults.ts";
 import { fingerprint } from "../auth/key.ts";
 import {
   type ConfiguredProgram,

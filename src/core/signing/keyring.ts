@@ -5,7 +5,8 @@
 import { CliError } from "../../errors.ts";
 import type { Redactor } from "../../io/redact.ts";
 import type { Acts, SignIntent } from "../acts.ts";
-import { type Config, missingPrivateKey } from "../auth/config.ts";
+import type { Config } from "../auth/config.ts";
+import { missingPrivateKey } from "../auth/faults.ts";
 import { parsePrivateKey } from "../auth/key.ts";
 import { signJws } from "./jws.ts";
 import type { Signer } from "./signer.ts";

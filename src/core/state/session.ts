@@ -7,8 +7,8 @@ import * as v from "valibot";
 import { CliError } from "../../errors.ts";
 import { parsePlain } from "../../io/json.ts";
 import type { Runtime } from "../../io/runtime.ts";
-import { type Config, sameEndpoint } from "../auth/config.ts";
-import type { Endpoint } from "../auth/endpoint.ts";
+import type { Config } from "../auth/config.ts";
+import { type Endpoint, sameEndpoint } from "../auth/endpoint.ts";
 import { readClaims } from "./claims.ts";
 import type { StateFolder } from "./folder.ts";
 

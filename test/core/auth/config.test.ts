@@ -1,6 +1,8 @@
 /** What the configuration holds is known as secret before anything can print it (SEC-1). */
 import { describe, expect, test } from "bun:test";
-import { Config, type Environment, stateDirectory } from "../../../src/core/auth/config.ts";
+import { Config } from "../../../src/core/auth/config.ts";
+import { stateDirectory } from "../../../src/core/auth/stateplace.ts";
+import type { Environment } from "../../../src/core/auth/values.ts";
 import { failureOf } from "../../support/failure.ts";
 
 function learntFrom(

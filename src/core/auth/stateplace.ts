@@ -1,0 +1,55 @@
+/** Where the state folder is, from the environment alone. */
+import { posix, win32 } from "node:path";
+import { CliError } from "../../errors.ts";
+import { PROGRAM } from "../../version.ts";
+import { type Environment, isQuoted, quoted } from "./values.ts";
+
+/**
+ * Where session and records live (SES-1); always absolute. A relative LEDGER_ENTERPRISE_STATE_DIR
+ * is INVALID_PATH; a relative XDG_STATE_HOME is ignored, as its specification asks (B15). Without a
+ * usable home: SESSION_IO, never the current directory or `/` (B14). A place whose name is not
+ * UTF-8 is INVALID_PATH and names the variable: another folder would be used in its stead.
+ */
+export function stateDirectory(
+  env: Environment,
+  home: string | undefined,
+  platform: string,
+): string {
+  const paths = platform === "win32" ? win32 : posix;
+  const own = env.LEDGER_ENTERPRISE_STATE_DIR?.trim() ?? "";
+  if (own !== "") {
+    requireUtf8(own, "LEDGER_ENTERPRISE_STATE_DIR");
+    if (paths.isAbsolute(own)) return paths.resolve(own);
+    const message = "LEDGER_ENTERPRISE_STATE_DIR must be an absolute path.";
+    throw new CliError("INVALID_PATH", { message, field: "LEDGER_ENTERPRISE_STATE_DIR" });
+  }
+  const given = (platform === "win32" ? env.LOCALAPPDATA : env.XDG_STATE_HOME) ?? "";
+  if (paths.isAbsolute(given)) {
+    requireUtf8(given, platform === "win32" ? "LOCALAPPDATA" : "XDG_STATE_HOME");
+    return paths.join(given, PROGRAM);
+  }
+  if (home !== undefined && paths.isAbsolute(home) && paths.dirname(home) !== home) {
+    requireUtf8(home, platform === "win32" ? "USERPROFILE" : "HOME");
+    return paths.join(home, ...(STATE_BELOW_HOME[platform] ?? [".local", "state"]), PROGRAM);
+  }
+  throw new CliError("SESSION_IO", {
+    message: "There is no home folder to keep the session in.",
+    hint: "Set LEDGER_ENTERPRISE_STATE_DIR to an absolute path that this user may write to.",
+  });
+}
+
+/** The runtimes replace bytes that are not UTF-8 by U+FFFD, which is the name of another folder. */
+function requireUtf8(path: string, variable: string): void {
+  if (isQuoted(path)) throw quoted("INVALID_PATH", variable);
+  if (!path.includes("\ufffd")) return;
+  throw new CliError("INVALID_PATH", {
+    message: `${variable} is not valid UTF-8.`,
+    hint: "Set LEDGER_ENTERPRISE_STATE_DIR to an absolute path in UTF-8.",
+    field: variable,
+  });
+}
+
+const STATE_BELOW_HOME: Readonly<Record<string, readonly string[]>> = {
+  darwin: ["Library", "Application Support"],
+  win32: ["AppData", "Local"],
+};
