@@ -5,24 +5,20 @@
  */
 import { createFetch } from "ofetch";
 import { CliError, type ErrorCode } from "../../errors.ts";
-import { decodeUtf8, Exact, exact, JsonError } from "../../io/json.ts";
-import { masked, type Redactor } from "../../io/redact.ts";
+import { Exact } from "../../io/json.ts";
 import type { Runtime } from "../../io/runtime.ts";
-import { ACCEPTED_ENCODINGS, requireKnownEncoding, tooLarge, unpack } from "../../io/unpack.ts";
+import { ACCEPTED_ENCODINGS } from "../../io/unpack.ts";
 import type { WriteKind } from "../acts.ts";
 import type { Endpoint } from "../auth/endpoint.ts";
-import { codeOfStatus, retryAfter } from "./failure.ts";
+import { documentOf, invalid, isJson, readAnswer, readBody } from "./answer.ts";
+import { ExchangeTimer } from "./exchangetimer.ts";
+import { apiErrorOf, callIdOf, codeOfStatus, retryAfter, sentenceOf } from "./failure.ts";
+import { type Message, messageOf } from "./message.ts";
 import { isDefiniteRefusal, saysNothing } from "./outcome.ts";
 import type { Companion } from "./pages.ts";
 import { explain, type TransportFailure } from "./transport.ts";
 
 const ANSWER_MAX_BYTES = 32 * 1024 * 1024;
-/** Of a failure's body, packed and unpacked: a longer one is not read, and the status decides. */
-const FAILURE_MAX_BYTES = 1024 * 1024;
-/** What Node's own parser allows; Bun's allows far more (H20). */
-const HEADERS_MAX_BYTES = 16 * 1024;
-const REQUEST_MS = 30_000;
-const SILENCE_MS = 15_000;
 const REPEATS = 2;
 /** The base URL of API V1, which has no path. */
 const V1_ORIGIN = "https://api.vault.ledger.com";
@@ -97,17 +93,17 @@ export class Client {
    * its `Date`. The body is not read. Throws the network codes.
    */
   async probe(path: string): Promise<{ readonly status: number; readonly date: string | null }> {
-    const guard = new Guard(this.runtime.stop);
+    const timer = new ExchangeTimer(this.runtime.stop);
     const message = messageOf(undefined);
     const url = this.urlOf({ path });
     try {
-      const response = await this.exchange({ method: "GET", path }, url, message, guard);
+      const response = await this.exchange({ method: "GET", path }, url, message, timer);
       void response.body?.cancel().catch(() => undefined);
       return { status: response.status, date: response.headers.get("date") };
     } catch (cause) {
-      throw this.lost(this.explain(cause, url, message, guard, undefined), cause);
+      throw this.lost(this.explain(cause, url, message, timer, undefined), cause);
     } finally {
-      guard.release();
+      timer.release();
     }
   }
 
@@ -135,26 +131,26 @@ export class Client {
     attempt: number,
     stop: AbortSignal,
   ): Promise<Exact | Failure> {
-    const guard = new Guard(stop);
+    const timer = new ExchangeTimer(stop);
     const startedAt = this.runtime.now();
     const message = messageOf(request.body);
     let response: Response | undefined;
     try {
-      response = await this.exchange(request, url, message, guard);
+      response = await this.exchange(request, url, message, timer);
       this.runtime.sawDate?.(response.headers.get("date"));
-      const bytes = await readBody(response, guard, request.maxBytes ?? ANSWER_MAX_BYTES);
+      const bytes = await readBody(response, timer, request.maxBytes ?? ANSWER_MAX_BYTES);
       this.logAnswer(request, url, response, bytes.length, startedAt);
       return response.ok
         ? answerTo(request, readAnswer(response, bytes, this.baseUrlHint()))
         : this.refused(request, response, bytes, attempt);
     } catch (cause) {
-      const failure = this.explain(cause, url, message, guard, response);
+      const failure = this.explain(cause, url, message, timer, response);
       const broken = this.broken(request, cause, failure, response, attempt);
-      const { stopped } = guard;
-      guard.abandon();
+      const { stopped } = timer;
+      timer.abandon();
       return stopped ? { ...broken, waitMs: undefined } : broken;
     } finally {
-      guard.release();
+      timer.release();
     }
   }
 
@@ -166,7 +162,7 @@ export class Client {
     request: HttpRequest,
     url: URL,
     message: Message,
-    guard: Guard,
+    timer: ExchangeTimer,
   ): Promise<Response> {
     const headers = { ...this.headersOf(request), "accept-encoding": ACCEPTED_ENCODINGS };
     const options = {
@@ -178,7 +174,7 @@ export class Client {
       decompress: false,
       responseType: "stream" as const,
       ignoreResponseError: true,
-      signal: guard.signal,
+      signal: timer.signal,
     };
     const answer = this.request(url.href, options);
     // Needed for output, and the process would only wait now.
@@ -191,7 +187,7 @@ export class Client {
     cause: unknown,
     url: URL,
     message: Message,
-    guard: Guard,
+    timer: ExchangeTimer,
     response: Response | undefined,
   ): TransportFailure {
     const evidence = {
@@ -200,7 +196,7 @@ export class Client {
       host: url.host,
       proxy: this.runtime.proxyOf(url),
     };
-    const failure = guard.failure() ?? (cause instanceof CliError ? known(cause) : undefined);
+    const failure = timer.failure() ?? (cause instanceof CliError ? known(cause) : undefined);
     const explained = explain(cause, evidence);
     const { facts, notSent } = explained;
     return failure === undefined ? explained : { ...failure, facts, notSent };
@@ -249,7 +245,7 @@ export class Client {
       httpStatus: status,
       ...(request.writes !== undefined ? { retryable: code === "RATE_LIMITED" } : {}),
       ...(wait === undefined ? {} : { retryAfterSeconds: wait.seconds }),
-      ...requestIdOf(headers),
+      ...callIdOf(headers),
       ...apiErrorOf(bytes, code, this.runtime.redactor),
       ...(code === "REDIRECT_BLOCKED" ? { details: { location: this.locationOf(headers) } } : {}),
       ...(status === 404 && !isJson(headers)
@@ -273,7 +269,7 @@ export class Client {
       message: `The answer, with status ${status}, does not say whether the request was carried out.`,
       httpStatus: status,
       details: { reason, httpStatus: status, ...location },
-      ...requestIdOf(headers),
+      ...callIdOf(headers),
       ...apiErrorOf(bytes, reason, this.runtime.redactor),
     });
   }
@@ -338,40 +334,6 @@ export class Client {
 
 const REPEATABLE: readonly string[] = ["CONNECTION_RESET", "NETWORK_ERROR", "DNS_ERROR", "TIMEOUT"];
 
-/** The body of a request, and whether it left. */
-interface Message {
-  readonly init: { readonly body?: ReadableStream<Uint8Array>; readonly duplex?: "half" };
-  readonly headers: Readonly<Record<string, string>>;
-  /** True once an open connection took the body; undefined when there is none. */
-  handedOver(): boolean | undefined;
-}
-
-/**
- * A body that is read once, and not before there is a connection to write it to: that it was read
- * is the evidence that the server may act (NET-6). After status 421, and on a connection that
- * breaks, a runtime's fetch could send any other body a second time by itself.
- */
-function messageOf(document: Exact | undefined): Message {
-  if (document === undefined) return { init: {}, headers: {}, handedOver: () => undefined };
-  const bytes = new TextEncoder().encode(document.text);
-  let isTaken = false;
-  const body = new ReadableStream<Uint8Array>(
-    {
-      pull(controller) {
-        isTaken = true;
-        controller.enqueue(bytes);
-        controller.close();
-      },
-    },
-    { highWaterMark: 0 },
-  );
-  return {
-    init: { body, duplex: "half" },
-    headers: { "content-length": String(bytes.length) },
-    handedOver: () => isTaken,
-  };
-}
-
 function known(error: CliError): Pick<TransportFailure, "code" | "message"> {
   return { code: error.code, message: error.message };
 }
@@ -381,192 +343,8 @@ function backoffMs(attempt: number): number {
   return 250 * 2 ** attempt * (0.5 + Math.random());
 }
 
-/**
- * The clocks of one exchange: 30 s in all, 15 s without a byte (NET-3), the command's deadline, the
- * user's interrupt.
- */
-class Guard {
-  private readonly controller = new AbortController();
-  private readonly total = setTimeout(() => this.trip("total"), REQUEST_MS);
-  private silence = setTimeout(() => this.trip("silence"), SILENCE_MS);
-  private tripped: "total" | "silence" | "stop" | undefined;
-  private readonly onStop = (): void => this.trip("stop");
-
-  constructor(private readonly stop: AbortSignal) {
-    if (stop.aborted) this.onStop();
-    stop.addEventListener("abort", this.onStop, { once: true });
-  }
-
-  get signal(): AbortSignal {
-    return this.controller.signal;
-  }
-
-  get stopped(): boolean {
-    return this.tripped === "stop";
-  }
-
-  /** A byte arrived. */
-  touch(): void {
-    clearTimeout(this.silence);
-    this.silence = setTimeout(() => this.trip("silence"), SILENCE_MS);
-  }
-
-  failure(): { code: "TIMEOUT"; message: string } | undefined {
-    if (this.tripped === undefined) return undefined;
-    const seconds = this.tripped === "silence" ? SILENCE_MS / 1000 : REQUEST_MS / 1000;
-    const why =
-      this.tripped === "stop" ? "before the command's time was over" : `within ${seconds} seconds`;
-    return { code: "TIMEOUT", message: `The API gave no complete answer ${why}.` };
-  }
-
-  release(): void {
-    clearTimeout(this.total);
-    clearTimeout(this.silence);
-    this.stop.removeEventListener("abort", this.onStop);
-  }
-
-  /** What still comes is not wanted; a connection left open would keep the program from ending. */
-  abandon(): void {
-    this.controller.abort();
-  }
-
-  private trip(why: "total" | "silence" | "stop"): void {
-    this.tripped ??= why;
-    this.controller.abort();
-  }
-}
-
-async function readBody(
-  response: Response,
-  guard: Guard,
-  answerMaxBytes: number,
-): Promise<Uint8Array> {
-  guard.touch();
-  const { ok, headers } = response;
-  const encoding = headers.get("content-encoding");
-  requireKnownEncoding(encoding);
-  if (sizeOf(headers) > HEADERS_MAX_BYTES) throw invalid("The answer's headers are too long.");
-  // One runtime joins two lengths that are the same, the other refuses them.
-  if (headers.get("content-length")?.includes(",")) throw invalid("The answer is not proper HTTP.");
-  const maxBytes = ok ? answerMaxBytes : FAILURE_MAX_BYTES;
-  const bytes = await readPacked(response, guard, maxBytes);
-  const unpacked = bytes === undefined ? undefined : unpack(bytes, encoding, maxBytes);
-  if (ok) return (await unpacked) ?? Promise.reject(tooLarge(maxBytes));
-  return (await unpacked?.catch(() => undefined)) ?? new Uint8Array();
-}
-
-/** The body as it came; undefined when it has more than `maxBytes`. */
-async function readPacked(
-  response: Response,
-  guard: Guard,
-  maxBytes: number,
-): Promise<Uint8Array | undefined> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  const reader = response.body?.getReader();
-  for (;;) {
-    const { done, value } = (await reader?.read()) ?? { done: true, value: undefined };
-    if (done || value === undefined) break;
-    guard.touch();
-    size += value.length;
-    if (size > maxBytes) {
-      void reader?.cancel().catch(() => undefined);
-      return undefined;
-    }
-    chunks.push(value);
-  }
-  return chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
-}
-
-function sizeOf(headers: Headers): number {
-  return [...headers].reduce((size, [name, value]) => size + name.length + value.length, 0);
-}
-
-/** NET-8: 2xx is not enough. */
-function readAnswer(response: Response, bytes: Uint8Array, baseUrlHint: string): Exact {
-  if (response.status === 206) throw invalid("The answer is only a part.");
-  if (!isJson(response.headers))
-    throw invalid(
-      "The answer is not JSON.",
-      `Is a proxy or a login page in the way? ${baseUrlHint}`,
-    );
-  const charset = /charset\s*=\s*"?([^";\s]+)/i.exec(
-    response.headers.get("content-type") ?? "",
-  )?.[1];
-  if (charset !== undefined && !/^(utf-?8|us-ascii)$/i.test(charset))
-    throw invalid("The answer is not UTF-8.");
-  return readDocument(bytes);
-}
-
 /** NET-6: an answer to a write must show something of what was done. */
 function answerTo({ writes }: HttpRequest, answer: Exact): Exact {
   if (writes !== undefined && saysNothing(answer)) throw invalid("The answer says nothing.");
   return answer;
-}
-
-function documentOf(bytes: Uint8Array): Exact | undefined {
-  try {
-    return readDocument(bytes);
-  } catch {
-    return undefined;
-  }
-}
-
-function readDocument(bytes: Uint8Array): Exact {
-  try {
-    return exact(decodeUtf8(bytes, { bom: "strip" }), { loneSurrogates: "allow" });
-  } catch (cause) {
-    if (!(cause instanceof JsonError)) throw cause;
-    throw new CliError("INVALID_RESPONSE", {
-      message: "The answer is not one valid JSON document.",
-      details: { reason: cause.reason, position: cause.position },
-    });
-  }
-}
-
-function invalid(message: string, hint?: string): CliError {
-  return new CliError("INVALID_RESPONSE", { message, ...(hint === undefined ? {} : { hint }) });
-}
-
-function isJson(headers: Headers): boolean {
-  return /^application\/([a-z0-9!#$&^_.+-]+\+)?json\s*(;|$)/i.test(
-    headers.get("content-type")?.trim() ?? "",
-  );
-}
-
-function sentenceOf(code: string, status: number): string {
-  if (code === "REDIRECT_BLOCKED")
-    return `The server answered with a redirect (status ${status}), which was not followed.`;
-  if (code === "NOT_FOUND") return "The API has no such object or path.";
-  return `The API answered with status ${status}.`;
-}
-
-function requestIdOf(headers: Headers): { requestId?: string } {
-  for (const name of ["x-request-id", "x-correlation-id", "cf-ray"]) {
-    const value = headers.get(name);
-    if (value !== null && /^[\x21-\x7e]{1,128}$/.test(value)) return { requestId: value };
-  }
-  return {};
-}
-
-const API_ERROR_MAX_BYTES = 8 * 1024;
-
-/**
- * The API's own error document as data, at most 8 KiB (OUT-5); HTML and broken bodies are not
- * shown.
- */
-function apiErrorOf(bytes: Uint8Array, code: string, redactor: Redactor): { api?: unknown } {
-  if (bytes.length === 0 || code === "REDIRECT_BLOCKED") return {};
-  try {
-    const document = masked(readDocument(bytes));
-    if (bytes.length <= API_ERROR_MAX_BYTES) return { api: document };
-    return {
-      api: {
-        truncated: true,
-        text: redactor.cleanJson(document.text).slice(0, API_ERROR_MAX_BYTES / 2),
-      },
-    };
-  } catch {
-    return {};
-  }
 }

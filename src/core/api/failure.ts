@@ -1,5 +1,7 @@
-/** What an answer's status and headers say of a failed call (the catalogue's status mapping). */
+/** What an answer's status, headers and body say of a failed call. */
 import type { ErrorCode } from "../../errors.ts";
+import { masked, type Redactor } from "../../io/redact.ts";
+import { readDocument } from "./answer.ts";
 
 const STATUS_CODES: Readonly<Record<number, ErrorCode>> = {
   400: "BAD_REQUEST",
@@ -74,4 +76,43 @@ function toSeconds(token: string, nowMs: number): number | undefined {
   if (!/^[A-Z][a-z]{2}, .* GMT$/.test(token)) return undefined;
   const at = Date.parse(token);
   return Number.isNaN(at) ? undefined : believed(Math.max(0, Math.ceil((at - nowMs) / 1000)));
+}
+
+/** The message of a failure. */
+export function sentenceOf(code: string, status: number): string {
+  if (code === "REDIRECT_BLOCKED")
+    return `The server answered with a redirect (status ${status}), which was not followed.`;
+  if (code === "NOT_FOUND") return "The API has no such object or path.";
+  return `The API answered with status ${status}.`;
+}
+
+/** The id that the server, or what is in front of it, gave the call. */
+export function callIdOf(headers: Headers): { requestId?: string } {
+  for (const name of ["x-request-id", "x-correlation-id", "cf-ray"]) {
+    const value = headers.get(name);
+    if (value !== null && /^[\x21-\x7e]{1,128}$/.test(value)) return { requestId: value };
+  }
+  return {};
+}
+
+const API_ERROR_MAX_BYTES = 8 * 1024;
+
+/**
+ * The API's own error document as data, at most 8 KiB (OUT-5); HTML and broken bodies are not
+ * shown.
+ */
+export function apiErrorOf(bytes: Uint8Array, code: string, redactor: Redactor): { api?: unknown } {
+  if (bytes.length === 0 || code === "REDIRECT_BLOCKED") return {};
+  try {
+    const document = masked(readDocument(bytes));
+    if (bytes.length <= API_ERROR_MAX_BYTES) return { api: document };
+    return {
+      api: {
+        truncated: true,
+        text: redactor.cleanJson(document.text).slice(0, API_ERROR_MAX_BYTES / 2),
+      },
+    };
+  } catch {
+    return {};
+  }
 }

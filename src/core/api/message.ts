@@ -1,0 +1,36 @@
+/** The body of a request on its way out. */
+import type { Exact } from "../../io/json.ts";
+
+/** The body of a request, and whether it left. */
+export interface Message {
+  readonly init: { readonly body?: ReadableStream<Uint8Array>; readonly duplex?: "half" };
+  readonly headers: Readonly<Record<string, string>>;
+  /** True once an open connection took the body; undefined when there is none. */
+  handedOver(): boolean | undefined;
+}
+
+/**
+ * A body that is read once, and not before there is a connection to write it to: that it was read
+ * is the evidence that the server may act (NET-6). After status 421, and on a connection that
+ * breaks, a runtime's fetch could send any other body a second time by itself.
+ */
+export function messageOf(document: Exact | undefined): Message {
+  if (document === undefined) return { init: {}, headers: {}, handedOver: () => undefined };
+  const bytes = new TextEncoder().encode(document.text);
+  let isTaken = false;
+  const body = new ReadableStream<Uint8Array>(
+    {
+      pull(controller) {
+        isTaken = true;
+        controller.enqueue(bytes);
+        controller.close();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  return {
+    init: { body, duplex: "half" },
+    headers: { "content-length": String(bytes.length) },
+    handedOver: () => isTaken,
+  };
+}
