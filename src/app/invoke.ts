@@ -12,7 +12,7 @@ import { ApiClock } from "../core/api/clock.ts";
 import { Config } from "../core/auth/config.ts";
 import type { ProgramHost } from "../core/auth/program.ts";
 import { stateDirectory } from "../core/auth/stateplace.ts";
-import type { Summary } from "../core/meaning/summary.ts";
+import type { Summary } from "../core/meaning/parts.ts";
 import type { KeyHolder } from "../core/signing/keyring.ts";
 import type { Agent } from "../core/state/audit.ts";
 import type { Books } from "../core/state/books.ts";

@@ -6,7 +6,7 @@ import type { ActsHost, Intent, SignedContent } from "../core/acts.ts";
 import type { Access } from "../core/api/access.ts";
 import type { Reader } from "../core/api/api.ts";
 import type { ApiClock } from "../core/api/clock.ts";
-import type { Summary } from "../core/meaning/summary.ts";
+import type { Summary } from "../core/meaning/parts.ts";
 import type { StateFolder } from "../core/state/folder.ts";
 import type { Session } from "../core/state/session.ts";
 import { CliError } from "../errors.ts";

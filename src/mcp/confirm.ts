@@ -4,7 +4,7 @@
  * wrote in it but what is signed or sent.
  */
 import type { Intent } from "../core/acts.ts";
-import type { Summary } from "../core/meaning/summary.ts";
+import type { Summary } from "../core/meaning/parts.ts";
 import { CliError } from "../errors.ts";
 import { type Exact, member, type Node, tree, visible } from "../io/json.ts";
 import { textOf } from "./frames.ts";

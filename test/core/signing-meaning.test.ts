@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { readContent } from "../../src/core/meaning/content.ts";
 import { summaryWith } from "../../src/core/meaning/meaning.ts";
-import { NO_FACTS, type Summary, type Warning } from "../../src/core/meaning/summary.ts";
+import { NO_FACTS, type Summary, type Warning } from "../../src/core/meaning/parts.ts";
 import { decodeChallenge } from "../../src/core/signing/challenge.ts";
 import { reviewChallenge, reviewReport } from "../../src/core/signing/review.ts";
 import { type Case, requireLeave, UNCONFIRMED } from "../../src/core/signing/verdict.ts";

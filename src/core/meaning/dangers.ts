@@ -1,7 +1,7 @@
 /** What is dangerous about a call or a message, in sentences. */
 import type { Call, Danger } from "./evm/call.ts";
 import type { Message, MessageDanger } from "./evm/message.ts";
-import type { Warning } from "./summary.ts";
+import type { Warning } from "./parts.ts";
 import { plain, quote } from "./words.ts";
 
 type Sentence = readonly [code: string, grave: boolean, sentence: (call: Call) => string];

@@ -12,8 +12,8 @@ import { type AssetLists, resultsOf } from "./asset.ts";
 import { type Content, membersOf, named, onlyValue, textOf } from "./content.ts";
 import type { Anchor } from "./lookalike.ts";
 import { networkOf } from "./network.ts";
+import type { AccountFacts, SummaryFacts } from "./parts.ts";
 import { anchorsOf, entriesOf, isSameNetwork, type WhitelistsRead } from "./recipient.ts";
-import type { AccountFacts, SummaryFacts } from "./summary.ts";
 import { quote } from "./words.ts";
 
 /** An account as far as a summary or a draft needs it. */

@@ -6,8 +6,9 @@ import type { Exact } from "../../io/json.ts";
 import type { Reader } from "../api/api.ts";
 import { type Content, readContent } from "./content.ts";
 import { factsFor } from "./facts.ts";
+import { NO_FACTS, type Summary, type SummaryFacts } from "./parts.ts";
 import { type Similar, similarTo } from "./similar.ts";
-import { NO_FACTS, needsEvm, type Summary, type SummaryFacts, summarize } from "./summary.ts";
+import { needsEvm, summarize } from "./summary.ts";
 
 export { readableBalances } from "./balance.ts";
 

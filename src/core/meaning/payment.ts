@@ -9,8 +9,8 @@ import { readContent } from "./content.ts";
 import { decide, type Intent, type Payment, requireOne, writeRequest } from "./draft.ts";
 import { type Account, accountOf, readWorkspace, recipientsOf, type Workspace } from "./facts.ts";
 import { summaryWith, warnedOf } from "./meaning.ts";
+import type { Summary } from "./parts.ts";
 import { type Similar, similarTo } from "./similar.ts";
-import type { Summary } from "./summary.ts";
 
 /** A drafted request, for a person to say yes to. */
 export interface Drafted {

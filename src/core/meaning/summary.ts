@@ -10,113 +10,26 @@
  */
 import { checkAddress } from "./address.ts";
 import { type Amount, isPlain, isTenthOrMore, percentOf } from "./amount.ts";
-import { type Asset, type AssetLists, amountOf, coinOf, isSameContract, tokenOf } from "./asset.ts";
+import { type Asset, amountOf, coinOf, isSameContract, tokenOf } from "./asset.ts";
 import { type Content, leavesOf, membersOf, onlyValue, textOf, type Value } from "./content.ts";
-import { callLines, callWarnings, messageLines, messageWarnings } from "./dangers.ts";
+import { callWarnings, messageWarnings } from "./dangers.ts";
 import type { Call, CallFacts } from "./evm/call.ts";
 import type { Message } from "./evm/message.ts";
-import { type Anchor, type Lookalike, lookalikesOf } from "./lookalike.ts";
+import { type Lookalike, lookalikesOf } from "./lookalike.ts";
 import { type Network, networkOf } from "./network.ts";
-import { type Entry, type Listing, listingsOf, type WhitelistsRead } from "./recipient.ts";
+import type {
+  AmountPart,
+  Evm,
+  FeePart,
+  RecipientPart,
+  Summary,
+  SummaryFacts,
+  Warning,
+} from "./parts.ts";
+import { type Listing, listingsOf } from "./recipient.ts";
 import type { Kind } from "./requests.ts";
+import { type Parts, textOfParts } from "./sentences.ts";
 import { isPlainAscii, plain, quote } from "./words.ts";
-
-/** What a person must know. A grave one stops an approval until a person confirms the digest. */
-export interface Warning {
-  readonly code: string;
-  readonly grave: boolean;
-  /** Path in the summary. */
-  readonly at: string;
-  readonly message: string;
-}
-
-/** The account that the request is about, as the workspace describes it. */
-export interface AccountFacts {
-  readonly id: string;
-  readonly name: string;
-  readonly currency: string;
-  /** Contract or mint of a token account. */
-  readonly contract: string | null;
-}
-
-/** What is known around a content. Nothing of it is needed; what is missing is said. */
-export interface SummaryFacts {
-  readonly account: AccountFacts | undefined;
-  readonly lists: AssetLists;
-  readonly entries: readonly Entry[];
-  readonly whitelistsRead: WhitelistsRead;
-  readonly anchors: readonly Anchor[];
-  /** How many accounts of its network have the name that the content says. */
-  readonly namesakes?: number;
-  /** The server's estimate of the fee, in base units. */
-  readonly estimate?: string;
-}
-
-/** Facts without any question to the server. */
-export const NO_FACTS: SummaryFacts = {
-  account: undefined,
-  lists: { currencies: undefined, tokens: undefined },
-  entries: [],
-  whitelistsRead: "none",
-  anchors: [],
-};
-
-/** The decoders of calls and messages; only contents that have one need them. */
-export interface Evm {
-  callOf(content: Content, facts: CallFacts): Call;
-  messageOf(content: Content, facts: CallFacts): Message;
-}
-
-type AmountPart = Amount & { readonly contract: string | null };
-
-interface FeePart extends Amount {
-  readonly kind: "limit" | "priorityLimit";
-  readonly percentOfAmount: string | null;
-  readonly percentReason: string | null;
-}
-
-interface RecipientPart {
-  readonly address: string;
-  readonly checksum: "valid" | "none" | "invalid" | "notChecked";
-  readonly form: string | null;
-  readonly tag: string | null;
-  readonly memo: string | null;
-  readonly whitelists: readonly Listing[];
-  readonly whitelistsRead: WhitelistsRead;
-  readonly lookalikeOf: readonly Lookalike[];
-}
-
-/** The summary, in the order in which a person reads it. */
-export interface Summary {
-  readonly version: 1;
-  readonly of: "draft" | "request" | "challenge";
-  /** False when a value of the content has no place in the summary. */
-  readonly complete: boolean;
-  /** `SEND`, `EXECUTE_CONTRACT`, `MESSAGE_SIGNING`, …; null for an unknown shape. */
-  readonly action: string | null;
-  /** Sentences for a person; words of others are JSON strings inside them. */
-  readonly text: readonly string[];
-  readonly account: {
-    readonly name: string | null;
-    readonly id: string | null;
-    readonly nameSource: string;
-  } | null;
-  readonly network: {
-    readonly id: string;
-    readonly testnet: boolean | null;
-    readonly chainId: number | null;
-  } | null;
-  readonly amount: AmountPart | null;
-  readonly fee: FeePart | null;
-  readonly recipient: RecipientPart | null;
-  readonly call: Call | null;
-  readonly message: Message["content"];
-  /** Values that no other part shows: speed, note, payee, names. */
-  readonly others: readonly { readonly name: string; readonly value: string }[];
-  readonly warnings: readonly Warning[];
-  /** Paths of values without a place; absent when the summary is complete. */
-  readonly notExplained?: readonly string[];
-}
 
 /** Makes a summary. `evm` is needed where `needsEvm` says so. */
 export function summarize(
@@ -507,72 +420,4 @@ function memoOf(node: Value["node"] | undefined): string | null {
   const text = first === undefined ? undefined : textOf(first[1]);
   if (first === undefined || text === undefined) return null;
   return others.length > 0 ? null : `${first[0].replace(/^MEMO_/, "")}:${text}`;
-}
-
-interface Parts {
-  readonly means: string | undefined;
-  readonly account: Summary["account"];
-  readonly amount: AmountPart | null;
-  readonly fee: FeePart | null;
-  readonly recipient: RecipientPart | null;
-  readonly call: Call | null;
-  readonly message: Message["content"];
-  readonly others: Summary["others"];
-}
-
-function textOfParts(parts: Parts): string[] {
-  const { means, account, amount, fee, recipient, call, message, others } = parts;
-  const from = account?.name == null ? "" : ` from account ${quote(account.name)}`;
-  const what = amount === null ? "" : `${amountText(amount)}`;
-  const isSend = means?.startsWith("send") === true && amount !== null;
-  const doing = `${capital(means ?? "move")}${what === "" ? "" : `: ${what}`}`;
-  const isSaid = means !== undefined || what !== "";
-  return [
-    ...(isSaid ? [`${isSend ? `Send ${what}` : doing}${from}`] : []),
-    ...(recipient === null ? [] : [recipientLine(recipient)]),
-    ...(fee === null ? [] : [feeLine(fee)]),
-    ...(call === null ? [] : callLines(call)),
-    ...messageLines(message),
-    ...others.map(({ name, value }) => `${capital(name.replaceAll("_", " "))} ${quote(value)}`),
-  ];
-}
-
-function capital(text: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
-}
-
-function amountText({ base, text, contract }: AmountPart): string {
-  const of = contract === null ? "" : ` of token ${plain(contract)}`;
-  return text === null
-    ? `${plain(base)} base units${of}`
-    : `${plainAmount(text)} (${base} base units)${of}`;
-}
-
-/** The unit is a server's word. */
-function plainAmount(text: string): string {
-  const [number = "", ...unit] = text.split(" ");
-  return `${number} ${plain(unit.join(" "))}`;
-}
-
-function recipientLine({ address, tag, memo, whitelists, whitelistsRead }: RecipientPart): string {
-  const beside = [
-    tag === null ? "" : ` with tag ${plain(tag)}`,
-    memo === null ? "" : ` with memo ${quote(memo)}`,
-  ].join("");
-  const named = whitelists.map(({ name, entry, status }) => {
-    const state = status === undefined ? "" : ` (${plain(status)}, so it vouches for nothing)`;
-    return `whitelist ${quote(name)}, entry ${quote(entry)}${state}`;
-  });
-  const unnamed = {
-    all: "not on any whitelist you can read",
-    some: "not on the whitelists that could be read; others could not",
-    none: "whitelists could not be read",
-  }[whitelistsRead];
-  return `To ${plain(address)}${beside}: ${named.length === 0 ? unnamed : named.join("; ")}`;
-}
-
-function feeLine({ kind, base, text, percentOfAmount }: FeePart): string {
-  const what = kind === "limit" ? "Fee at most" : "Priority fee at most";
-  const percent = percentOfAmount === null ? "" : `, ${percentOfAmount} % of the amount`;
-  return `${what} ${text === null ? `${plain(base)} base units` : plainAmount(text)}${percent}`;
 }

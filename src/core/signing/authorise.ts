@@ -8,7 +8,7 @@ import type { Exact } from "../../io/json.ts";
 import type { Log } from "../../io/log.ts";
 import type { Api } from "../api/api.ts";
 import { missingPrivateKey } from "../auth/faults.ts";
-import type { Summary } from "../meaning/summary.ts";
+import type { Summary } from "../meaning/parts.ts";
 import type { Session, SessionStore } from "../state/session.ts";
 import {
   type ApprovalHost,

@@ -4,7 +4,7 @@
  * equal, and nothing matches by being empty.
  */
 import type { Exact } from "../../io/json.ts";
-import type { Summary } from "../meaning/summary.ts";
+import type { Summary } from "../meaning/parts.ts";
 import { type Challenge, isKnownShape, type KnownShape } from "./challenge.ts";
 import { compareMembers, type Difference, differ, type Findings } from "./comparison.ts";
 import {

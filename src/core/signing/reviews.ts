@@ -1,5 +1,5 @@
 /** Challenges as a person sees them: what they say, and whether that is what the request says. */
-import type { Summary } from "../meaning/summary.ts";
+import type { Summary } from "../meaning/parts.ts";
 import { type ApprovalHost, askChallenge, reviewOnline } from "./approval.ts";
 import { type Challenge, decodeChallenge } from "./challenge.ts";
 import { reviewReport, shown } from "./review.ts";

@@ -3,7 +3,7 @@
  * asks. Pure.
  */
 import { CliError } from "../../errors.ts";
-import type { Summary } from "../meaning/summary.ts";
+import type { Summary } from "../meaning/parts.ts";
 import { type Challenge, isKnownShape } from "./challenge.ts";
 import { type Decision, type Field, leavesOf, rootOf, snakeCase } from "./field.ts";
 import { type Difference, type Review, reviewReport, stillOpen } from "./review.ts";

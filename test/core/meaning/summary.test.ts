@@ -4,8 +4,8 @@ import { Interface } from "ethers";
 import { readContent } from "../../../src/core/meaning/content.ts";
 import { summaryWith } from "../../../src/core/meaning/meaning.ts";
 import { NETWORKS } from "../../../src/core/meaning/network.ts";
+import { NO_FACTS, type Summary, type SummaryFacts } from "../../../src/core/meaning/parts.ts";
 import { type Entry, entriesOf } from "../../../src/core/meaning/recipient.ts";
-import { NO_FACTS, type Summary, type SummaryFacts } from "../../../src/core/meaning/summary.ts";
 import { encode, exact } from "../../../src/io/json.ts";
 
 const json = (value: unknown) => exact(JSON.stringify(value));

@@ -1,0 +1,76 @@
+/** The parts of a summary as sentences; words of others are JSON strings in them. */
+import { callLines, messageLines } from "./dangers.ts";
+import type { Call } from "./evm/call.ts";
+import type { Message } from "./evm/message.ts";
+import type { AmountPart, FeePart, RecipientPart, Summary } from "./parts.ts";
+import { plain, quote } from "./words.ts";
+
+/** What the sentences say; `means` is the catalogue's phrase for the request. */
+export interface Parts {
+  readonly means: string | undefined;
+  readonly account: Summary["account"];
+  readonly amount: AmountPart | null;
+  readonly fee: FeePart | null;
+  readonly recipient: RecipientPart | null;
+  readonly call: Call | null;
+  readonly message: Message["content"];
+  readonly others: Summary["others"];
+}
+
+/** Sentences in the order in which a person reads them. */
+export function textOfParts(parts: Parts): string[] {
+  const { means, account, amount, fee, recipient, call, message, others } = parts;
+  const from = account?.name == null ? "" : ` from account ${quote(account.name)}`;
+  const what = amount === null ? "" : `${amountText(amount)}`;
+  const isSend = means?.startsWith("send") === true && amount !== null;
+  const doing = `${capital(means ?? "move")}${what === "" ? "" : `: ${what}`}`;
+  const isSaid = means !== undefined || what !== "";
+  return [
+    ...(isSaid ? [`${isSend ? `Send ${what}` : doing}${from}`] : []),
+    ...(recipient === null ? [] : [recipientLine(recipient)]),
+    ...(fee === null ? [] : [feeLine(fee)]),
+    ...(call === null ? [] : callLines(call)),
+    ...messageLines(message),
+    ...others.map(({ name, value }) => `${capital(name.replaceAll("_", " "))} ${quote(value)}`),
+  ];
+}
+
+function capital(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
+}
+
+function amountText({ base, text, contract }: AmountPart): string {
+  const of = contract === null ? "" : ` of token ${plain(contract)}`;
+  return text === null
+    ? `${plain(base)} base units${of}`
+    : `${plainAmount(text)} (${base} base units)${of}`;
+}
+
+/** The unit is a server's word. */
+function plainAmount(text: string): string {
+  const [number = "", ...unit] = text.split(" ");
+  return `${number} ${plain(unit.join(" "))}`;
+}
+
+function recipientLine({ address, tag, memo, whitelists, whitelistsRead }: RecipientPart): string {
+  const beside = [
+    tag === null ? "" : ` with tag ${plain(tag)}`,
+    memo === null ? "" : ` with memo ${quote(memo)}`,
+  ].join("");
+  const named = whitelists.map(({ name, entry, status }) => {
+    const state = status === undefined ? "" : ` (${plain(status)}, so it vouches for nothing)`;
+    return `whitelist ${quote(name)}, entry ${quote(entry)}${state}`;
+  });
+  const unnamed = {
+    all: "not on any whitelist you can read",
+    some: "not on the whitelists that could be read; others could not",
+    none: "whitelists could not be read",
+  }[whitelistsRead];
+  return `To ${plain(address)}${beside}: ${named.length === 0 ? unnamed : named.join("; ")}`;
+}
+
+function feeLine({ kind, base, text, percentOfAmount }: FeePart): string {
+  const what = kind === "limit" ? "Fee at most" : "Priority fee at most";
+  const percent = percentOfAmount === null ? "" : `, ${percentOfAmount} % of the amount`;
+  return `${what} ${text === null ? `${plain(base)} base units` : plainAmount(text)}${percent}`;
+}
