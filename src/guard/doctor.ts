@@ -1,5 +1,5 @@
 /** The findings of `doctor` behind a guard: whether this process is bound, point by point. */
-import type { Finding } from "../core/doctor.ts";
+import type { Finding } from "../core/doctor/finding.ts";
 import { CliError, ERRORS } from "../errors.ts";
 import { VERSION } from "../version.ts";
 import type { Standing } from "./remote.ts";

@@ -18,7 +18,7 @@ export async function diagnose(run: Run, { offline, signer }: Scope) {
   const { config, state, sessions, access, context } = run;
   const [{ askSigner, examine }, { inspectKnown }, { bundledSkill }, { inspectDevice }] =
     await Promise.all([
-      import("../../core/doctor.ts"),
+      import("../../core/doctor/examine.ts"),
       import("../../core/skill/install.ts"),
       import("../../core/skill/content.ts"),
       import("../../core/device/reach.ts"),
@@ -38,7 +38,7 @@ export async function diagnose(run: Run, { offline, signer }: Scope) {
 
 /** Shapes of what the server answers where the API is assumed. */
 export async function assumptionsOf({ access, sessions, config }: Run) {
-  const { assumptions } = await import("../../core/report.ts");
+  const { assumptions } = await import("../../core/doctor/assumptions.ts");
   const session = await sessions().read();
   return assumptions(access(), session, session ?? config.configured().endpoint);
 }

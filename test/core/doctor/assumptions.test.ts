@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { readLimits, readMarks } from "../../scripts/limits.ts";
-import { shapeOf } from "../../src/core/report.ts";
-import { exact, tree } from "../../src/io/json.ts";
-import { ACCOUNT, payment } from "../sandbox/bench.ts";
-import { openWorkspace } from "../v1/workspace.ts";
+import { readLimits, readMarks } from "../../../scripts/limits.ts";
+import { shapeOf } from "../../../src/core/doctor/assumptions.ts";
+import { exact, tree } from "../../../src/io/json.ts";
+import { ACCOUNT, payment } from "../../sandbox/bench.ts";
+import { openWorkspace } from "../../v1/workspace.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: answers are looked into member by member.
 type Answer = any;
@@ -95,7 +95,7 @@ describe("U1 docs/limits.md is made from the marks of our document of V2", () =>
   });
 
   test("U1 the client's assumed operations are assumed in the document, too", async () => {
-    const { V2 } = await import("../../src/core/api/v2.ts");
+    const { V2 } = await import("../../../src/core/api/v2.ts");
     const assumed = new Map(readMarks().map(({ place, known }) => [place, known]));
     for (const { method, path, assumed: row } of Object.values(V2.operations)) {
       const place = `${method} ${path.replace("{accountId}", "{id}")}`;

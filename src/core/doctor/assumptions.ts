@@ -3,15 +3,15 @@
  * of refusals. It has no names, ids, amounts or tokens: of a body only the names of its members and
  * the kinds of their values are kept, and of three members of an error the words.
  */
-import { CliError } from "../errors.ts";
-import { Exact, type Node, tree, value } from "../io/json.ts";
-import type { Access } from "./api/access.ts";
-import { createReader, type Reader } from "./api/api.ts";
-import type { ApiVersion, OperationName } from "./api/dialect.ts";
-import type { Parameters } from "./api/operation.ts";
-import { versionAt } from "./api/version.ts";
-import type { Endpoint } from "./auth/endpoint.ts";
-import type { Session } from "./state/session.ts";
+import { CliError } from "../../errors.ts";
+import { Exact, type Node, tree, value } from "../../io/json.ts";
+import type { Access } from "../api/access.ts";
+import { createReader, type Reader } from "../api/api.ts";
+import type { ApiVersion, OperationName } from "../api/dialect.ts";
+import type { Parameters } from "../api/operation.ts";
+import { versionAt } from "../api/version.ts";
+import type { Endpoint } from "../auth/endpoint.ts";
+import type { Session } from "../state/session.ts";
 
 /** One look at something that is assumed. */
 export interface Look {
