@@ -87,8 +87,11 @@ export interface Stages {
    * it cannot be kept: then nothing is sent or signed.
    */
   open(intent: Intent): Promise<string | undefined>;
-  /** Adds the outcome. Never throws: what was done stays done. */
-  close(intent: Intent, key: string | undefined, outcome: Outcome): Promise<void>;
+  /**
+   * Adds the outcome. Never throws: what was done stays done. Returns the failure that a success
+   * turns out to be when the journal contradicts it.
+   */
+  close(intent: Intent, key: string | undefined, outcome: Outcome): Promise<CliError | undefined>;
 }
 
 /** Allows everything and keeps nothing. */
@@ -191,9 +194,12 @@ export class Acts {
       throw withKey(cause, key);
     }
     const requestId = requestIdOf(result);
-    if (intent.kind !== "sign") this.host.deeds.push({ kind: intent.kind, requestId, key });
-    await stages.close(intent, key, { state: "done", requestId });
-    return result;
+    const { deeds } = this.host;
+    if (intent.kind !== "sign") deeds.push({ kind: intent.kind, requestId, key });
+    const doubt = await stages.close(intent, key, { state: "done", requestId });
+    if (doubt === undefined) return result;
+    deeds.pop();
+    throw withKey(doubt, key);
   }
 }
 

@@ -52,19 +52,24 @@ export function createStages(host: BeltsHost): Stages {
       });
     },
     async close(intent, key, outcome) {
-      if (key === undefined) return;
+      if (key === undefined) return undefined;
       try {
-        await host.books.alone(
-          async (pages) => closeIntent(host, pages, intent, key, outcome),
-          "closing",
-        );
+        const doubt = await host.books.alone(async (pages) => {
+          const twin = twinOf(pages.journal(), intent, key, outcome);
+          const error = twin && sameId(host, twin);
+          const end = error === undefined ? outcome : ({ state: "unknown", error } as const);
+          closeIntent(host, pages, intent, key, end);
+          return error;
+        }, "closing");
         if (outcome.state === "refused") await host.books.dropBody(key);
+        return doubt;
       } catch (cause) {
         const reason = cause instanceof CliError ? ` (${cause.code})` : "";
         host.log.warn(
           "AUDIT_INCOMPLETE",
           `The outcome of ${key} could not be written${reason}; 'requests reconcile' finds it.`,
         );
+        return undefined;
       }
     },
   };
@@ -140,6 +145,26 @@ function closeIntent(
       result: { code, exit: error?.exit ?? 0, status },
     },
   );
+}
+
+/** Another create that has the id that a new one got: then the answer is not about this one. */
+function twinOf(
+  journal: Journal,
+  { kind, session }: Intent,
+  key: string,
+  outcome: Outcome,
+): Entry | undefined {
+  if (kind !== "create" || session === undefined || outcome.state !== "done") return undefined;
+  return journal
+    .of(session, outcome.requestId ?? "")
+    .find((one) => one.kind === "create" && one.key !== key);
+}
+
+function sameId({ uid }: BeltsHost, { key, requestId = "", uid: owner }: Entry): CliError {
+  return new CliError("OUTCOME_UNKNOWN", {
+    message: `The server answered with '${requestId}', the id of a request that was created here before.`,
+    details: { requestId, ...(owner === uid ? { otherKey: key } : {}) },
+  });
 }
 
 /** Says that other policy files apply than at the last act. */

@@ -91,6 +91,9 @@ function sentenceOf(places: readonly string[]): string {
   return `The server's copy of the new request differs from what was sent: ${places.slice(0, MOST_NAMED).join(", ")}${more}. Do not approve it before a person has checked it.`;
 }
 
+const SAME_ID =
+  "The server gave this request the id of another one that was created here. Do not approve it before a person has checked both.";
+
 /** Members that a line of the audit trail names at most. */
 const MOST_CHANGES = 10;
 const COMMAND = "requests create";
@@ -123,7 +126,10 @@ export function createCreations(host: CreationHost): Creations {
       const created = requestIdOf(answer);
       if (created === undefined)
         log.warn("RECORD_NOT_KEPT", "The answer does not contain an id to keep the request under.");
-      else await records.keepCreated(session, created, request);
+      else if (!(await records.keepCreated(session, created, request))) {
+        log.warn("NOT_AS_SENT", SAME_ID);
+        await host.notAsSent?.(session, key);
+      }
       if (member(answer, "key") !== undefined)
         log.warn("KEY_NOT_SHOWN", `The answer has a 'key' of its own; the record's key is ${key}.`);
       return withKey(answer, key);
@@ -160,23 +166,19 @@ export function createDryRuns(host: DryRunHost): DryRuns {
 
 /**
  * A request as it was created here, by the journal: what was sent outlives a process that was
- * killed before it kept a record. Undefined when nothing is left of it.
+ * killed before it kept a record. Several where a server gave one id to several.
  */
-export async function journalled(
-  books: Books,
-  scope: Session,
-  id: string,
-): Promise<Exact | undefined> {
+export async function journalled(books: Books, scope: Session, id: string): Promise<Exact[]> {
   try {
-    const entry = books
+    const entries = books
       .read()
       .of(scope, id)
-      .findLast(({ kind }) => kind === "create");
-    const body = entry && (await books.body(entry.key));
-    return body && bareRequest(body);
+      .filter(({ kind }) => kind === "create");
+    const bodies = await Promise.all(entries.map(({ key }) => books.body(key)));
+    return bodies.flatMap((body) => (body === undefined ? [] : [bareRequest(body)]));
   } catch (cause) {
     // A review is a read: a broken journal stops what comes after it.
-    if (cause instanceof CliError) return undefined;
+    if (cause instanceof CliError) return [];
     throw cause;
   }
 }

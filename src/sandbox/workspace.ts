@@ -94,6 +94,8 @@ export interface VaultRequest {
 
 const WEEK_SECONDS = 7 * 24 * 3600;
 const MINUTE_MS = 60_000;
+/** Between the numbers that two starts may begin with: more than one of them hands out. */
+const NUMBERS_APART = 1000;
 /** Objects of the seed were created this long before the start, one minute apart. */
 const SEED_AGE_MS = 60 * 24 * 3600 * 1000;
 
@@ -176,6 +178,8 @@ export class Workspace {
     this.transactions = past.flatMap((one) =>
       this.#pastTransaction(one, now - one.ageSeconds * 1000),
     );
+    // A client remembers the numbers of its requests: those of another start must be others.
+    this.#legacyId += NUMBERS_APART * Buffer.from(random(2)).readUInt16BE();
   }
 
   /** A new opaque id, in the form of a UUID. */

@@ -56,6 +56,67 @@ test("M33 M27 of two accounts with one name the challenge does not say which one
   }
 });
 
+const OTHER = JSON.stringify(payout("hot", { ...PAID, amount: "9000" }));
+
+/** A server on which R1 is what was created second, for 9000. */
+function swapped() {
+  const paid = { ...PAID, amount: "9000" };
+  return routes({
+    "GET /requests/R1": [kept({ id: "R1", ...payout("hot", paid) })],
+    "GET /requests/R1/challenge": [
+      kept({ challenge: challengeFor({ account_name: "Hot", ...paid }) }),
+    ],
+  });
+}
+
+test("SIG-6 B7 a server that gives two creates one id: the second has no known outcome", async () => {
+  const { api, program } = await openLoggedIn(SOURCE);
+  try {
+    api.serve(swapped());
+    const first = (await program.succeed(CREATE)) as { key: string };
+    const second = await program.fail(
+      ["requests", "create", "--requestData", OTHER],
+      1,
+      "OUTCOME_UNKNOWN",
+    );
+    const { key } = second.details as { key: string };
+    expect(second.details).toEqual({ requestId: "R1", otherKey: first.key, key });
+    expect(await program.succeed(["requests", "journal"])).toMatchObject({
+      results: [
+        { key: first.key, state: "done", id: "R1" },
+        { key, state: "open" },
+      ],
+    });
+    // Another digest each time, so that the one that was refused is not what refuses.
+    const { details } = await program.fail(APPROVE, 2, "CHALLENGE_MISMATCH", SIGNING);
+    expect(details).toMatchObject({
+      differences: [{ field: "data.transaction_data.amount", source: "record" }],
+    });
+    expect(api.count(POSTED)).toBe(0);
+  } finally {
+    await closeAll(program, api);
+  }
+});
+
+test("SIG-6 the same where the journal was begun anew in between", async () => {
+  const { api, program } = await openLoggedIn(SOURCE);
+  try {
+    api.serve(swapped());
+    await program.succeed(CREATE);
+    for (const log of ["journal", "audit"])
+      await rm(join(program.stateDirectory, log), { recursive: true });
+    const { stderr, exit } = await program.run(["requests", "create", "--requestData", OTHER]);
+    expect(exit).toBe(0);
+    expect(stderr).toContain("NOT_AS_SENT: The server gave this request the id of another one");
+    await program.fail(APPROVE, 2, "CHALLENGE_MISMATCH", SIGNING);
+    api.serve(routes());
+    await program.fail(APPROVE, 2, "CHALLENGE_MISMATCH", SIGNING);
+    expect(api.count(POSTED)).toBe(0);
+  } finally {
+    await closeAll(program, api);
+  }
+});
+
 test("B2 a server's own 'key' does not pass for the record's", async () => {
   const { api, program } = await openLoggedIn(SOURCE);
   try {

@@ -22,9 +22,9 @@ export interface ApprovalHost {
   readonly reader: Reader;
   readonly records: Records;
   /**
-   * What the journal has of a create, for one whose record was not kept; undefined when nothing.
+   * What the journal has of a create, for one whose record was not kept; absent or empty: nothing.
    */
-  journalled?(scope: Session, id: string): Promise<Exact | undefined>;
+  journalled?(scope: Session, id: string): Promise<readonly Exact[] | undefined>;
 }
 
 /** What the caller said the challenge must hold. */
@@ -76,10 +76,11 @@ async function compareOnline(
   const { reader, records } = host;
   const request = await withContent(reader, await reader.read("requests.get", { id }));
   const session = await reader.session();
-  const created = (await records.created(session, id)) ?? (await host.journalled?.(session, id));
+  const kept = await records.created(session, id);
+  const created = kept.length > 0 ? kept : ((await host.journalled?.(session, id)) ?? []);
   const sources = [
     { request, source: "server" as const },
-    ...(created === undefined ? [] : [{ request: created, source: "record" as const }]),
+    ...created.map((one) => ({ request: one, source: "record" as const })),
   ];
   return reviewChallenge({
     challenge,
@@ -122,8 +123,9 @@ export async function reviewOffline(
   challenge: Challenge,
 ): Promise<Review | undefined> {
   const created = await records.createdForChallenge(challenge.payloadSha256);
-  if (created === undefined) return undefined;
-  const review = reviewChallenge({ challenge, sources: [{ request: created, source: "record" }] });
+  if (created.length === 0) return undefined;
+  const sources = created.map((request) => ({ request, source: "record" as const }));
+  const review = reviewChallenge({ challenge, sources });
   if (review.differences.length > 0)
     await records.keepRefused(challenge.payloadSha256, "APPROVE", undefined);
   return review;

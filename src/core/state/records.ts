@@ -18,7 +18,13 @@ export interface Scope {
   readonly workspace: string;
 }
 
-const Created = v.looseObject({ version: v.literal(1), id: v.string(), request: v.string() });
+const Created = v.looseObject({
+  version: v.literal(1),
+  id: v.string(),
+  request: v.string(),
+  /** What else was created here and got the same id: none of them can be approved. */
+  others: v.optional(v.array(v.string())),
+});
 const Newest = v.looseObject({
   version: v.literal(1),
   payloadSha256: v.string(),
@@ -84,19 +90,24 @@ export class Records {
 
   /**
    * Keeps what `requests create` sent, for later reviews. Failing to keep it is a warning: the
-   * request exists.
+   * request exists. A record of other content stays beside it, so that no review of that id
+   * matches; false says so.
    */
-  async keepCreated(scope: Scope, id: string, request: Exact): Promise<void> {
-    await this.write(
-      "created",
-      keyOf(scope, id),
-      { version: 1, id, request: request.text },
-      CREATED_MS,
-    );
+  async keepCreated(scope: Scope, id: string, { text }: Exact): Promise<boolean> {
+    const key = keyOf(scope, id);
+    let others: string[] = [];
+    await this.kept("created", CREATED_MS, async () => {
+      const before = await this.read("created", key, Created);
+      const known = before === undefined ? [] : [before.request, ...(before.others ?? [])];
+      others = known.filter((one) => one !== text);
+      const beside = others.length === 0 ? {} : { others };
+      return [key, { version: 1, id, request: text, ...beside }];
+    });
+    return others.length === 0;
   }
 
-  /** The request as it was created here, or undefined. */
-  async created(scope: Scope, id: string): Promise<Exact | undefined> {
+  /** The request as it was created here; several where a server gave one id to several. */
+  async created(scope: Scope, id: string): Promise<Exact[]> {
     return this.createdByKey(keyOf(scope, id));
   }
 
@@ -125,12 +136,10 @@ export class Records {
     return { id: found.id, isFor: (scope, id) => keyOf(scope, id) === found.key };
   }
 
-  /** The created request behind a remembered challenge, for signing offline. */
-  async createdForChallenge(payloadSha256: string): Promise<Exact | undefined> {
+  /** The same behind a remembered challenge, for signing offline. */
+  async createdForChallenge(payloadSha256: string): Promise<Exact[]> {
     const found = await this.read("seen", payloadSha256, Seen);
-    return found !== undefined && this.isRecent(found.seenAt)
-      ? this.createdByKey(found.key)
-      : undefined;
+    return found !== undefined && this.isRecent(found.seenAt) ? this.createdByKey(found.key) : [];
   }
 
   /**
@@ -197,9 +206,10 @@ export class Records {
     return isIts ? { all: found.all, fields: found.fields } : undefined;
   }
 
-  private async createdByKey(key: string): Promise<Exact | undefined> {
+  private async createdByKey(key: string): Promise<Exact[]> {
     const found = await this.read("created", key, Created);
-    return found === undefined ? undefined : exact(found.request, { loneSurrogates: "refuse" });
+    const texts = found === undefined ? [] : [found.request, ...(found.others ?? [])];
+    return texts.map((text) => exact(text, { loneSurrogates: "refuse" }));
   }
 
   /**
@@ -210,15 +220,24 @@ export class Records {
     return age < DAY_MS && age > -DAY_MS;
   }
 
-  private async write(
+  private write(
     kind: string,
     name: string,
     record: Record<string, unknown>,
     lifeMs: number,
   ): Promise<void> {
+    return this.kept(kind, lifeMs, async () => [name, record]);
+  }
+
+  private async kept(
+    kind: string,
+    lifeMs: number,
+    make: () => Promise<readonly [name: string, record: Record<string, unknown>]>,
+  ): Promise<void> {
     const below = `records/${kind}`;
     try {
       await this.folder.prepare(below);
+      const [name, record] = await make();
       const bytes = new TextEncoder().encode(`${encode(record)}\n`);
       await this.folder.write(`${below}/${name}.json`, bytes);
       await this.sweep(kind, lifeMs);

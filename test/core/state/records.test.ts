@@ -34,7 +34,7 @@ async function rememberedAt(now: number): Promise<unknown[]> {
   return [
     await records.newestChallenge(SCOPE, "7"),
     owner?.id,
-    (await records.createdForChallenge(DIGEST))?.text,
+    (await records.createdForChallenge(DIGEST))[0]?.text,
   ];
 }
 
@@ -60,7 +60,7 @@ test.each([
 ] as const)("SIG-7 the challenge is not that of %s", async (_other, scope, id) => {
   const records = recordsAt(SEEN_AT);
   expect(await records.newestChallenge(scope, id)).toBeUndefined();
-  expect(await records.created(scope, id)).toBeUndefined();
+  expect(await records.created(scope, id)).toEqual([]);
   const owner = await records.ownerOf(DIGEST);
   expect([owner?.isFor(scope, id), owner?.isFor(SCOPE, "7")]).toEqual([false, true]);
 });
@@ -85,4 +85,17 @@ test("P5 a record is kept as fast beside 5,000 others: they are looked at once a
   } finally {
     await rm(own, { recursive: true });
   }
+});
+
+test("SIG-6 a record of other content is never overwritten: both are compared from then on", async () => {
+  const records = recordsAt(SEEN_AT);
+  const [first, second] = [new Exact('{"type":"A"}'), new Exact('{"type":"B"}')];
+  expect(await records.keepCreated(SCOPE, "9", first)).toBe(true);
+  expect(await records.keepCreated(SCOPE, "9", first)).toBe(true);
+  expect(await records.keepCreated(SCOPE, "9", second)).toBe(false);
+  expect(await records.keepCreated(SCOPE, "9", second)).toBe(false);
+  expect((await records.created(SCOPE, "9")).map(({ text }) => text)).toEqual([
+    '{"type":"B"}',
+    '{"type":"A"}',
+  ]);
 });
