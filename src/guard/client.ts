@@ -1,15 +1,12 @@
-/**
- * A request to the guard: one connection to its socket, which must be the guard's own.
- * The only file that connects to a unix socket.
- */
+/** A request to the guard: one connection to its socket, which must be the guard's own. */
 import { accessSync, constants, lstatSync, readFileSync, realpathSync, type Stats } from "node:fs";
-import { createConnection, type Socket } from "node:net";
 import { dirname } from "node:path";
 import { CliError } from "../errors.ts";
 import { errnoOf } from "../io/ioerror.ts";
 import { Exact } from "../io/json.ts";
 import type { Log } from "../io/log.ts";
 import { VERSION } from "../version.ts";
+import { dial, type Heard } from "./dial.ts";
 import {
   type Answer,
   type Asked,
@@ -70,7 +67,6 @@ interface Answered {
 /** One connection. */
 class Exchange {
   private readonly frames = new FrameReader();
-  private readonly socket: Socket;
   private answer: Answer | undefined;
   private key: string | undefined;
 
@@ -78,39 +74,35 @@ class Exchange {
     private readonly link: Link,
     private readonly asked: Asked,
     private readonly document: Uint8Array,
-  ) {
-    this.socket = createConnection({ path: link.path });
-  }
+  ) {}
 
   run(): Promise<Answered> {
-    const { socket, link } = this;
+    const { link, asked, document } = this;
     return new Promise((resolve, reject) => {
       const fail = (cause: unknown): void => {
         link.stop.removeEventListener("abort", late);
-        socket.destroy();
+        close();
         reject(cause);
       };
       const late = (): void => fail(this.lost("TIMEOUT"));
-      if (link.stop.aborted) return late();
+      const heard: Heard = {
+        data: (chunk) => {
+          this.frames.push(chunk);
+          try {
+            const found = this.read();
+            if (found === undefined) return;
+            link.stop.removeEventListener("abort", late);
+            close();
+            resolve(found);
+          } catch (cause) {
+            fail(cause);
+          }
+        },
+        lost: (reason) => fail(this.lost(reason)),
+      };
+      if (link.stop.aborted) return reject(this.lost("TIMEOUT"));
       link.stop.addEventListener("abort", late, { once: true });
-      socket.on("connect", () => {
-        const { asked, document } = this;
-        socket.write(encodeFrame(asked, document));
-      });
-      socket.on("data", (chunk: Buffer) => {
-        this.frames.push(chunk);
-        try {
-          const found = this.read();
-          if (found === undefined) return;
-          link.stop.removeEventListener("abort", late);
-          socket.destroy();
-          resolve(found);
-        } catch (cause) {
-          fail(cause);
-        }
-      });
-      socket.on("error", (cause) => fail(this.lost(errnoOf(cause) || "ECONNRESET")));
-      socket.on("close", () => fail(this.lost("ECONNRESET")));
+      const close = dial(link.path, encodeFrame(asked, document), heard);
     });
   }
 

@@ -18,6 +18,7 @@ const LONG_MS = 120_000;
 const life = test.skipIf(OBSTACLE !== undefined);
 if (OBSTACLE !== undefined) console.error(`skipped: the guard's life: ${OBSTACLE}`);
 
+const STATUS = ["guard", "status"];
 type Two = Awaited<ReturnType<typeof openTwoUsers>>;
 const create = (two: Two, amount: string) =>
   two.agent("requests", "create", "--requestData", payment(amount));
@@ -58,11 +59,8 @@ life(
     expect((await two.agent("accounts", "list")).exit).toBe(0);
     two.sandbox.control.addFault({ match: { path: "/requests", method: "POST" }, latencyMs: 3000 });
     const writing = create(two, "1000");
-    await until(async () =>
-      (await two.trail()).some(({ event }) => event === "intent") ? true : undefined,
-    );
-    // The key goes out just after the intent is on disk.
-    await Bun.sleep(200);
+    // The key went out before that.
+    await until(() => (two.writes().length > 0 ? true : undefined));
     two.guard.kill("SIGKILL");
     const { exit, error } = await writing;
     expect([exit, error.code, error.details.key]).toEqual([
@@ -352,6 +350,22 @@ life(
     };
     for (const name of ["sudo", "disk"])
       expect(await standing(() => inGroup(name))).toEqual(["advisory", "noRootGroup"]);
+    const inNamespace = async (mapped: number) => {
+      const child = Bun.spawn(
+        asUser(AGENT_UID, [
+          "unshare",
+          "--user",
+          `--map-user=${mapped}`,
+          ...two.agentCommand,
+          ...STATUS,
+        ]),
+        { cwd: "/", env: two.agentEnv, stdin: "ignore", stdout: "pipe" },
+      );
+      return { document: JSON.parse(await new Response(child.stdout).text()) as Json };
+    };
+    // A user namespace hides who calls; in it the agent may also be root by name.
+    expect(await standing(() => inNamespace(4_711))).toEqual(["advisory", "otherUser"]);
+    expect(await standing(() => inNamespace(0))).toEqual(["advisory", "otherUser", "notRoot"]);
     const broken = async (path: string, mode: number, before: number, point: string) => {
       await chmod(path, mode);
       expect(await standing()).toEqual(["advisory", point]);

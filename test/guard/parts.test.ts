@@ -4,6 +4,8 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { Glob } from "bun";
 import { ROOT } from "../../scripts/build.ts";
+import { CliError } from "../../src/errors.ts";
+import { type Client, levelOfPoints, pointsOf, type Status } from "../../src/guard/level.ts";
 import { Allowance, Allowances } from "../../src/guard/limits.ts";
 import { Watch } from "../../src/guard/watch.ts";
 import { encodeFrame, FrameReader, parseRequest } from "../../src/guard/wire.ts";
@@ -100,4 +102,47 @@ test("everything that a verb loads late is loaded before the first client is hea
     (file) => !loaded.has(file) && !NOT_LOADED.some((pattern) => pattern.test(file)),
   );
   expect(missing.sort()).toEqual([]);
+});
+
+const CLIENT: Client = { uid: 1000, groups: [], bypasses: [], hasSession: false };
+const GUARD: Status = {
+  ...{ version: "1.0.0", uid: 1001, peer: { uid: 1000 }, policyFault: null, counts: {} },
+  policy: { id: "payments", sha256: "00", since: "2026-01-01T00:00:00.000Z" },
+  ...{ exposed: [], places: { secret: [], policy: [] }, newer: null },
+};
+const UNREACHABLE = new CliError("GUARD_UNREACHABLE", { message: "It does not run." });
+/** What breaks each point and no other; a guard that is not there hides what only it can tell. */
+const BREAKS: Readonly<Record<string, readonly [client: Client, status: Status | CliError]>> = {
+  reachable: [CLIENT, UNREACHABLE],
+  otherUser: [CLIENT, { ...GUARD, uid: 1000 }],
+  notRoot: [
+    { ...CLIENT, uid: 0 },
+    { ...GUARD, peer: { uid: 0 } },
+  ],
+  noRootGroup: [{ ...CLIENT, groups: [0] }, GUARD],
+  noCredentials: [{ ...CLIENT, bypasses: ["LEDGER_ENTERPRISE_API_KEY_SECRET"] }, GUARD],
+  noSession: [{ ...CLIENT, hasSession: true }, GUARD],
+  secrets: [CLIENT, { ...GUARD, exposed: ["secretFiles"] }],
+  state: [CLIENT, { ...GUARD, exposed: ["state"] }],
+  policy: [CLIENT, { ...GUARD, policy: null }],
+};
+const ONLY_IT_TELLS = ["otherUser", "secrets", "state", "policy"];
+
+test("A19 every point by itself: advisory, and a remedy", () => {
+  const all = pointsOf(CLIENT, GUARD);
+  expect([levelOfPoints(all), all.map(({ point }) => point)]).toEqual([
+    "enforced",
+    Object.keys(BREAKS),
+  ]);
+  for (const [point, [client, status]] of Object.entries(BREAKS)) {
+    const found = pointsOf(client, status);
+    const broken = found.filter(({ holds }) => !holds);
+    const hidden = point === "reachable" ? ONLY_IT_TELLS : [];
+    expect([levelOfPoints(found), ...broken.map((one) => one.point)]).toEqual([
+      "advisory",
+      point,
+      ...hidden,
+    ]);
+    for (const { fix } of broken) expect(fix).toMatch(/^[A-Z].{20,}\.$/);
+  }
 });

@@ -56,14 +56,14 @@ const ALLOWED: readonly (readonly [file: RegExp, values: RegExp, types: RegExp])
  * module.
  */
 const LAZY =
-  /^(main|app\/(makers\/)?[a-z]+|guard\/(load|peer))\.ts$|^(cli\/tree|io\/(log|unpack|authorities|input|quickversion))\.ts$|^core\/(signing\/(software|keyring)|meaning\/meaning|device\/[a-z]+)\.ts$|^commands\/(keys|registry)\.ts$|^core\/api\/(connection|client)\.ts$/;
+  /^(main|app\/(makers\/)?[a-z]+|guard\/(dial|load|peer))\.ts$|^(cli\/tree|io\/(log|unpack|authorities|input|quickversion))\.ts$|^core\/(signing\/(software|keyring)|meaning\/meaning|device\/[a-z]+)\.ts$|^commands\/(keys|registry)\.ts$|^core\/api\/(connection|client)\.ts$/;
 
 /** Reading these members is a door too, and the linter does not see members. */
 const MEMBERS: readonly (readonly [name: string, pattern: RegExp, files: RegExp])[] = [
   ["the environment", /\benv(\.[A-Z_]+\b|\[)/, /^(main|core\/auth\/(config|stateplace))\.ts$/],
   ["stdout", /\b(context|process)\.stdout\b/, /^(main|app\/run|io\/stdout)\.ts$/],
-  // The last two ask for what only the executable's runtime has.
-  ["a global", /(?<!typeof )\bglobalThis\b/, /^(main|io\/(effort|quickversion))\.ts$/],
+  // The others ask for what only the executable's runtime has.
+  ["a global", /(?<!typeof )\bglobalThis\b/, /^(main|guard\/dial|io\/(effort|quickversion))\.ts$/],
   [
     "a signer: signatures pass Acts in the keyring",
     /\b(softwareSigner|signJws)\b/,
