@@ -37,6 +37,13 @@ export class Deadline {
     }
   }
 
+  /** What is left now, in ms; undefined when there is no end. */
+  timeLeftMs(): number | undefined {
+    const { leftMs } = this;
+    if (leftMs === undefined || this.pauses > 0) return leftMs;
+    return leftMs - (performance.now() - this.startedAt);
+  }
+
   /** Stops the clock. */
   clear(): void {
     clearTimeout(this.timer);

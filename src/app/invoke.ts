@@ -159,7 +159,12 @@ export function openRun(occasion: Occasion): Run {
   });
   const input = openInput(context, config, runtime);
   const books = once(async () => service?.books ?? openBooks(occasion, state()));
-  const acts = once(() => openActs(occasion, books, { access, clock: apiClock, state }));
+  const acts = once(() =>
+    openActs(occasion, books, {
+      ...{ access, clock: apiClock, state },
+      timeLeftMs: () => deadline.timeLeftMs(),
+    }),
+  );
   const program: ProgramHost = { uid: context.uid, runtime };
   config.runtime = runtime;
   config.secretCommand = async (text, field, environment) => {

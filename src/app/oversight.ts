@@ -17,6 +17,8 @@ import type { Oversight, Run } from "./invoke.ts";
 /** What the acts of a run need beside the occasion. */
 export interface ActsPlace {
   readonly clock: ApiClock;
+  /** What the run has left of its time, in ms; undefined: no end. */
+  timeLeftMs(): number | undefined;
   access(): Access;
   state(): StateFolder;
 }

@@ -5,6 +5,7 @@
  */
 import { CliError } from "../errors.ts";
 import type { Exact } from "../io/json.ts";
+import type { SendingTime } from "./sending.ts";
 import type { Session } from "./state/session.ts";
 
 /** What a write does. The tables of operations name it for each operation that writes. */
@@ -83,10 +84,10 @@ export interface Stages {
   /** Keeps that `decide` refused an act that was meant. Never throws. */
   denied(intent: Intent, cause: unknown): Promise<void>;
   /**
-   * Puts the intent on disk, synced, and returns its key; undefined where none is kept. Throws when
-   * it cannot be kept: then nothing is sent or signed.
+   * Puts the intent on disk, synced, and returns its key; undefined where none is kept. `time` is
+   * that of a write. Throws when it cannot be kept: then nothing is sent or signed.
    */
-  open(intent: Intent): Promise<string | undefined>;
+  open(intent: Intent, time?: SendingTime): Promise<string | undefined>;
   /**
    * Adds the outcome. Never throws: what was done stays done. Returns the failure that a success
    * turns out to be when the journal contradicts it.
@@ -121,9 +122,14 @@ export interface ActsHost {
   confirm?: ((intent: Intent) => Promise<void>) | undefined;
   /** Told just before a write is sent: from then on it must not be torn off. */
   sending?: (() => void) | undefined;
+  /** The time in which a write must leave; begins when it is called. Absent: no end. */
+  sendingTime?: (() => SendingTime) | undefined;
   /** Runs the act while no other process of this state folder carries one out. */
   alone?: (<T>(act: () => Promise<T>) => Promise<T>) | undefined;
 }
+
+/** What is done once its intent is on the disk. */
+export type Work<T> = (key: string | undefined, time: SendingTime | undefined) => Promise<T>;
 
 /** The acts of one run. */
 export class Acts {
@@ -147,13 +153,14 @@ export class Acts {
   }
 
   /**
-   * Carries out `work` once, if it is allowed and its intent was kept. `requestIdOf` finds the id
-   * of a new request in what the work returns. Failures of the work have the intent's key in
-   * `details.key`. Throws what the stages and the work throw.
+   * Carries out `work` once, if it is allowed and its intent was kept; a write must leave in the
+   * time that the work is given. `requestIdOf` finds the id of a new request in what the work
+   * returns. Failures of the work have the intent's key in `details.key`. Throws what the stages
+   * and the work throw.
    */
   async perform<T>(
     intent: Intent,
-    work: (key: string | undefined) => Promise<T>,
+    work: Work<T>,
     requestIdOf: (result: T) => string | undefined = () => intent.requestId,
   ): Promise<T> {
     const stages = await this.stages();
@@ -181,14 +188,16 @@ export class Acts {
   private async carryOut<T>(
     stages: Stages,
     intent: Intent,
-    work: (key: string | undefined) => Promise<T>,
+    work: Work<T>,
     requestIdOf: (result: T) => string | undefined,
   ): Promise<T> {
-    const key = await stages.open(intent);
+    // Begins before the intent has its time: what it says ends later.
+    const time = intent.kind === "sign" ? undefined : this.host.sendingTime?.();
+    const key = await stages.open(intent, time);
     let result: T;
     try {
       if (intent.kind !== "sign") this.host.sending?.();
-      result = await work(key);
+      result = await work(key, time);
     } catch (cause) {
       await stages.close(intent, key, outcomeOf(cause));
       throw withKey(cause, key);

@@ -8,6 +8,7 @@ import { type Exact, member, value } from "../io/json.ts";
 import type { Log } from "../io/log.ts";
 import type { Intent, Outcome, Stages } from "./acts.ts";
 import type { Decision, PolicyStage } from "./policy/stage.ts";
+import type { SendingTime } from "./sending.ts";
 import { bareRequest, likenessOf, type Place } from "./signing/likeness.ts";
 import type { Agent, AuditFacts } from "./state/audit.ts";
 import type { Books, Pages } from "./state/books.ts";
@@ -25,6 +26,8 @@ export interface BeltsHost {
   /** Whether a refusal gets a line of its own; absent: each does. */
   keepsDenial?(): boolean;
   now(): number;
+  /** The API's clock by the last answer, ms since 1970; undefined before one. */
+  apiTime?(): number | undefined;
 }
 
 /** Where a session creates requests, and as whom. */
@@ -40,11 +43,11 @@ export function createStages(host: BeltsHost): Stages {
       decisions.set(intent, await host.policy.decide(intent, host.books.read(), host.uid));
     },
     denied: (intent, cause) => keepDenial(host, intent, cause),
-    async open(intent) {
+    async open(intent, time) {
       const decision = decisions.get(intent);
       return host.books.alone(async (pages) => {
         try {
-          return await openIntent(host, pages, intent, decision);
+          return await openIntent(host, pages, { intent, decision, time });
         } catch (cause) {
           if (isDenial(cause) && isKept(host)) pages.audit(denialOf(host, intent, cause));
           throw cause;
@@ -75,11 +78,16 @@ export function createStages(host: BeltsHost): Stages {
   };
 }
 
+interface Opening {
+  readonly intent: Intent;
+  readonly decision: Decision | undefined;
+  readonly time: SendingTime | undefined;
+}
+
 async function openIntent(
   host: BeltsHost,
   pages: Pages,
-  intent: Intent,
-  decision: Decision | undefined,
+  { intent, decision, time }: Opening,
 ): Promise<string> {
   const journal = pages.journal();
   notePolicy(host, pages, intent.command);
@@ -102,6 +110,8 @@ async function openIntent(
     again,
     debit,
     clock: decision?.clock,
+    apiTime: host.apiTime?.(),
+    sendingMs: time?.ms,
   };
   pages.open(facts, {
     ...auditFacts(host, intent),

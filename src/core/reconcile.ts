@@ -40,6 +40,8 @@ export interface Verdict {
 /** The list lags behind the write, and clocks differ. */
 const WIDER_MS = 120_000;
 const TOO_EARLY_MS = 60_000;
+/** A record that does not say when it left at the latest, as those of older versions. */
+const UNSAID_SENDING_MS = 180_000;
 /** Only an absence that was found this long after the last byte frees room. */
 const FREED_MS = 15 * 60 * 1000;
 const MOST_REQUESTS = 1000;
@@ -182,15 +184,21 @@ function isEarly(host: ReconcileHost, entry: Entry): boolean {
 }
 
 /**
- * Ms since the last byte of an act can have left, by the local clock and by the API's, as far as it
- * was known then; the shorter one, so that a clock that was set ahead does not count.
+ * Ms since the last byte of an act can have left, by the local clock and by the API's; the shorter
+ * one, so that a clock that was set ahead does not count. Below 0 while it can still leave.
  */
 function sinceLastByte({ now, clock }: ReconcileHost, entry: Entry): number {
-  const local = now() - (entry.sentBy ?? entry.time);
+  const { time, sentBy, sendingMs = UNSAID_SENDING_MS } = entry;
+  const took = sentBy === undefined ? sendingMs : Math.max(0, sentBy - time);
+  const local = now() - time - took;
   const ahead = clock.ahead();
-  if (ahead === undefined || entry.clock === undefined) return local;
-  const took = (entry.sentBy ?? entry.time) - entry.time;
-  return Math.min(local, now() + ahead - entry.clock - took);
+  if (ahead === undefined) return local;
+  return Math.min(local, now() + ahead - (apiTimeOf(entry) ?? time) - took);
+}
+
+/** When an intent was written by the API's clock, ms since 1970; undefined where it says not. */
+function apiTimeOf({ apiTime, clock }: Entry): number | undefined {
+  return apiTime ?? clock;
 }
 
 /** Unclaimed requests of that type by this user in the window; undefined when not all were seen. */
@@ -208,8 +216,9 @@ async function candidatesOf(
     if (clock.ahead() === undefined) await reader.read("requests.list", { pageSize: 1 });
     const ahead = clock.ahead();
     if (ahead === undefined) return undefined;
-    const earliest = Math.min(...entries.map(({ time }) => time)) + ahead - WIDER_MS;
-    const fromDate = new Date(earliest).toISOString();
+    // Without the API's own time the local clock may have been right then, or is right now.
+    const times = entries.map((one) => apiTimeOf(one) ?? one.time + Math.min(0, ahead));
+    const fromDate = new Date(Math.min(...times) - WIDER_MS).toISOString();
     const parameters = { type: [type], createdBy, fromDate, pageSize: 30 };
     const walk = walkPages(
       (position) => reader.read("requests.list", { ...parameters, ...position }),

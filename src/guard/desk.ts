@@ -242,7 +242,11 @@ export class Desk {
   ): Promise<unknown> {
     const { trail } = await made(["trail"], run);
     if (request.ask === "verify") {
-      const { last: _, ...found } = await trail.verify({ files: [], against: request.against });
+      const {
+        last: _,
+        end: __,
+        ...found
+      } = await trail.verify({ files: [], against: request.against });
       return found;
     }
     if (request.ask === "anchor") return trail.anchor("audit anchor");
@@ -327,10 +331,10 @@ function guarded(
       house.requireAdopted();
       await stages.decide(intent);
     },
-    async open(intent) {
+    async open(intent, time) {
       house.requireRoom();
       if (gone.aborted) throw isGone();
-      const key = await stages.open(intent);
+      const key = await stages.open(intent, time);
       if (key === undefined || intent.kind === "sign") return key;
       try {
         await announce(key);

@@ -1,6 +1,6 @@
 /** Journal and audit trail around an act: what is on disk, in which order, whatever goes wrong. */
 import { expect, test } from "bun:test";
-import { chmod, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Intent } from "../../src/core/acts.ts";
 import { likenessOf } from "../../src/core/signing/likeness.ts";
@@ -57,6 +57,51 @@ test("C1 neither amount nor recipient nor note is in the audit trail", async () 
   const text = await readFile(join(directory, "audit", String(books.audit.files()[0])), "utf8");
   for (const secret of ["777888999", "0xb5", "very private", "account-one"])
     expect(text).not.toContain(secret);
+});
+
+test("B3 C7 an outcome that a power cut took out of the journal leaves the record open", async () => {
+  const { acts, books, directory } = open();
+  await acts.perform(
+    create(payment("1")),
+    async () => "R1",
+    (id) => id,
+  );
+  const { file, size } = books.journal.head() ?? { file: "", size: 0 };
+  const path = join(directory, "journal", file);
+  // What was never synced is what is beyond the head.
+  expect((await readFile(path, "utf8")).slice(size)).toContain('"event":"outcome"');
+  await truncate(path, size);
+  const again = open({ directory });
+  expect([...again.books.read().all()].map(({ state }) => state)).toEqual(["open"]);
+  expect((await failureOf(again.acts.perform(create(payment("1")), unknown))).code).toBe(
+    "DUPLICATE_SUSPECTED",
+  );
+  await again.acts.perform(create(payment("2")), async () => "R2");
+  expect((await again.lines("journal")).map(({ event, seq }) => [seq, event])).toEqual([
+    [1, "genesis"],
+    [2, "intent"],
+    [3, "intent"],
+    [4, "outcome"],
+  ]);
+});
+
+test("C3 two processes in turn: neither keeps what the other's unsynced line changed", async () => {
+  const first = open();
+  const second = open({ directory: first.directory });
+  const done = (acts: typeof first.acts, amount: string, id: string) =>
+    acts.perform(
+      create(payment(amount)),
+      async () => id,
+      (made) => made,
+    );
+  await done(first.acts, "1", "R1");
+  expect([...second.books.read().all()].map(({ requestId }) => requestId)).toEqual(["R1"]);
+  await done(second.acts, "2", "R2");
+  await done(first.acts, "3", "R3");
+  for (const { books } of [first, second])
+    expect([...books.read().all()].map(({ requestId, state }) => [requestId, state])).toEqual(
+      ["R1", "R2", "R3"].map((id) => [id, "done"]),
+    );
 });
 
 const SPOILT: Readonly<Record<string, (directory: string) => Promise<unknown>>> = {

@@ -6,6 +6,7 @@ import { expect, test } from "bun:test";
 import type { Reader } from "../../src/core/api/api.ts";
 import { ApiClock } from "../../src/core/api/clock.ts";
 import { reconcile, type Verdict } from "../../src/core/reconcile.ts";
+import { LONGEST_SENDING_MS, SendingTime } from "../../src/core/sending.ts";
 import { CliError } from "../../src/errors.ts";
 import { Exact } from "../../src/io/json.ts";
 import { createIntent, failing, openActs, payment, SESSION } from "../support/acts.ts";
@@ -21,11 +22,20 @@ interface Shown {
 }
 
 /** A record of a payment of 1 whose answer was lost, and a server that shows what the test says. */
-async function open(kind: "create" | "approve" | "reject" = "create", debited = false) {
+async function open(
+  kind: "create" | "approve" | "reject" = "create",
+  debited = false,
+  killed: { readonly leftMs: number | undefined } | undefined = undefined,
+) {
   const time = { local: NOON, elapsed: 0, off: 0 };
-  const server: { requests: Shown[]; calls: string[]; isLost: boolean; onList?: () => void } = {
-    ...{ requests: [], calls: [], isLost: false },
-  };
+  const server: {
+    requests: Shown[];
+    calls: string[];
+    /** From when on lists were asked for. */
+    since: number[];
+    isLost: boolean;
+    onList?: () => void;
+  } = { requests: [], calls: [], since: [], isLost: false };
   const clock = new ApiClock(
     () => time.local,
     () => time.elapsed,
@@ -38,8 +48,13 @@ async function open(kind: "create" | "approve" | "reject" = "create", debited = 
     session: async () => SESSION,
     async read(
       name: string,
-      { id, pageSize }: { readonly id?: string; readonly pageSize?: number } = {},
+      {
+        id,
+        pageSize,
+        fromDate,
+      }: { readonly id?: string; readonly pageSize?: number; readonly fromDate?: string } = {},
     ) {
+      if (fromDate !== undefined) server.since.push(Date.parse(fromDate));
       server.calls.push(name);
       clock.saw(new Date(NOON + time.elapsed + time.off).toUTCString());
       if (server.isLost) throw new CliError("SERVER_ERROR", { message: "No." });
@@ -57,6 +72,9 @@ async function open(kind: "create" | "approve" | "reject" = "create", debited = 
   clock.saw(new Date(NOON).toUTCString());
   const here = openActs({
     now: () => time.local,
+    sendingTime: () =>
+      new SendingTime(killed?.leftMs, { now: () => time.local, elapsed: () => time.elapsed }),
+    apiTime: () => clock.told(),
     policy: () => ({
       async decide() {
         const decided = { rules: ["r"], policySha256: ["p"], clock: clock.time() };
@@ -66,7 +84,18 @@ async function open(kind: "create" | "approve" | "reject" = "create", debited = 
   });
   const intent = kind === "create" ? createIntent(payment("1")) : decision(kind);
   const lost = () => Promise.reject(new CliError("OUTCOME_UNKNOWN", { message: "Lost." }));
-  const { key } = (await failing(here.acts.perform(intent, lost))).facts.details as { key: string };
+  const dying = Promise.withResolvers<string>();
+  if (killed !== undefined) {
+    // The work never ends, as that of a process that was killed while it sent.
+    void here.acts.perform(intent, async (made) => {
+      dying.resolve(String(made));
+      return new Promise<never>(() => undefined);
+    });
+  }
+  const key =
+    killed === undefined
+      ? ((await failing(here.acts.perform(intent, lost))).facts.details as { key: string }).key
+      : await dying.promise;
   const pass = (ms: number) => {
     time.local += ms;
     time.elapsed += ms;
@@ -96,6 +125,63 @@ test("B7 absent only 60 s after the last byte, not before", async () => {
   pass(SECOND);
   expect(await look()).toMatchObject({ verdict: "absent" });
   expect(record()?.state).toBe("absent");
+});
+
+test.each([
+  ["a timeout of 90 s", 90 * SECOND, 90 * SECOND],
+  ["a timeout of a day", 24 * 60 * MINUTE, LONGEST_SENDING_MS],
+  ["no timeout", undefined, LONGEST_SENDING_MS],
+])(
+  "B7 of a killed create with %s absence is told 60 s after it could leave at the latest",
+  async (_, leftMs, latest) => {
+    const { look, pass, record } = await open("create", true, { leftMs });
+    expect(record()?.sendingMs).toBe(latest);
+    pass(latest + 60 * SECOND - 1);
+    expect(await look()).toMatchObject({ verdict: "undetermined" });
+    expect(record()?.state).toBe("open");
+    pass(1);
+    expect(await look()).toMatchObject({ verdict: "absent" });
+    pass(14 * MINUTE - 1);
+    await look();
+    expect(record()?.isDebited).toBe(true);
+    pass(1);
+    await look();
+    expect(record()?.isDebited).toBe(false);
+  },
+);
+
+test("B7 a killed create of an older version, which did not say how long it sends, is given three minutes", async () => {
+  const { look, pass, books } = await open("create", false, { leftMs: undefined });
+  const [entry] = books.read().all();
+  Object.assign(entry ?? {}, { sendingMs: undefined });
+  pass(240 * SECOND - 1);
+  expect(await look()).toMatchObject({ verdict: "undetermined" });
+  pass(1);
+  expect(await look()).toMatchObject({ verdict: "absent" });
+});
+
+test.each(["create", "approve"] as const)(
+  "B7 a local clock that was behind when a killed %s was sent does not hurry absence",
+  async (kind) => {
+    const { look, pass, server, time, record } = await open(kind, false, { leftMs: 30 * SECOND });
+    if (kind === "approve") server.requests = [{ id: "R1", amount: "1", reviews: [] }];
+    expect(record()?.apiTime).toBe(NOON);
+    // The local clock is put right by an hour.
+    time.local += 60 * MINUTE;
+    expect(await look()).toMatchObject({ verdict: "undetermined" });
+    pass(89 * SECOND);
+    expect(await look()).toMatchObject({ verdict: "undetermined" });
+    pass(SECOND);
+    expect(await look()).toMatchObject({ verdict: "absent" });
+  },
+);
+
+test("B7 the list is asked from the API's own time on, whatever became of the local clock", async () => {
+  const { look, pass, server, time } = await open("create", false, { leftMs: 30 * SECOND });
+  time.local -= 60 * MINUTE;
+  pass(3 * 60 * MINUTE);
+  expect(await look()).toMatchObject({ verdict: "absent" });
+  expect(server.since).toEqual([NOON - 2 * MINUTE, NOON - 2 * MINUTE]);
 });
 
 test("B7 absent only when a second look agrees", async () => {

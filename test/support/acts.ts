@@ -7,6 +7,7 @@ import { Acts, type Intent } from "../../src/core/acts.ts";
 import { createStages } from "../../src/core/belts.ts";
 import { NO_POLICY } from "../../src/core/policy/open.ts";
 import type { PolicyStage } from "../../src/core/policy/stage.ts";
+import type { SendingTime } from "../../src/core/sending.ts";
 import { Books } from "../../src/core/state/books.ts";
 import { StateFolder } from "../../src/core/state/folder.ts";
 import type { Session } from "../../src/core/state/session.ts";
@@ -56,6 +57,8 @@ export interface ActsOptions {
   /** Whose acts these are; the own user's when absent. */
   readonly peer?: number;
   policy?(books: Books): PolicyStage;
+  sendingTime?(): SendingTime;
+  apiTime?(): number | undefined;
 }
 
 export function openActs(options: ActsOptions = {}) {
@@ -78,8 +81,10 @@ export function openActs(options: ActsOptions = {}) {
     level: () => "none",
   });
   const policy = options.policy?.(books) ?? NO_POLICY;
-  const stages = createStages({ books, policy, log, uid: options.peer ?? uid, now });
-  const acts = new Acts({ command: "requests create", deeds: [], stages: async () => stages });
+  const { sendingTime, apiTime = () => undefined } = options;
+  const stages = createStages({ books, policy, log, uid: options.peer ?? uid, now, apiTime });
+  const host = { command: "requests create", deeds: [], stages: async () => stages };
+  const acts = new Acts({ ...host, sendingTime });
   const lines = async (name: "audit" | "journal"): Promise<Record<string, unknown>[]> => {
     const files = books[name].files().map((file) => join(directory, name, file));
     const texts = await Promise.all(files.map((file) => readFile(file, "utf8")));

@@ -83,6 +83,7 @@ const LADDER = [
   ...[
     "auth",
     "state",
+    "sending",
     "acts",
     "api",
     "meaning",

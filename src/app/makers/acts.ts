@@ -12,7 +12,10 @@ export async function openActs(
   books: () => Promise<Books>,
   api: ActsPlace,
 ): Promise<Acts> {
-  const { Acts } = await import("../../core/acts.ts");
+  const [{ Acts }, { SendingTime }] = await Promise.all([
+    import("../../core/acts.ts"),
+    import("../../core/sending.ts"),
+  ]);
   const stages = async () => {
     const [{ createStages }, { policyWhere }] = await Promise.all([
       import("../../core/belts.ts"),
@@ -37,12 +40,15 @@ export async function openActs(
         ...{ reader: createReader(api.access()), clock: api.clock, books: own },
       });
     });
-    if (service === undefined) return createStages({ books: own, policy, log, uid, now });
+    const common = { books: own, policy, log, now, apiTime: () => api.clock.told() };
+    if (service === undefined) return createStages({ ...common, uid });
     const { agent, keepsDenial } = service;
     const theirs = { uid: agent.uid, agent, keepsDenial: () => keepsDenial() };
-    return service.around(createStages({ books: own, policy, log, now, ...theirs }));
+    return service.around(createStages({ ...common, ...theirs }));
   };
-  return new Acts({ command: name, deeds, stages, ...overseen(oversight, api) });
+  const clocks = { now: context.now, elapsed: () => performance.now() };
+  const sendingTime = () => new SendingTime(api.timeLeftMs(), clocks);
+  return new Acts({ command: name, deeds, stages, sendingTime, ...overseen(oversight, api) });
 }
 
 /** A guard never acts without a policy. Throws POLICY_INVALID. */

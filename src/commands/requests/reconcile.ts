@@ -40,7 +40,7 @@ export const reconcile = command({
   notes: [
     "found: it was carried out; of a new request `certainty` tag is exact, content may also be an equal request of another user.",
     "absent: it was not carried out, and may be repeated. ambiguous: `candidates` lists what it could be; a person decides.",
-    "undetermined: too early (less than a minute), or not everything could be seen; run it again later.",
+    "undetermined: too early (less than a minute after it can have left at the latest), or not everything could be seen; run it again later.",
   ],
   effect: "read",
   needs: ["reconciliation"],

@@ -10,6 +10,7 @@ import type { Runtime } from "../../io/runtime.ts";
 import { ACCEPTED_ENCODINGS } from "../../io/unpack.ts";
 import type { WriteKind } from "../acts.ts";
 import type { Endpoint } from "../auth/endpoint.ts";
+import { type SendingTime, tooLate } from "../sending.ts";
 import { documentOf, invalid, isJson, readAnswer, readBody } from "./answer.ts";
 import { ExchangeTimer } from "./exchangetimer.ts";
 import { apiErrorOf, callIdOf, codeOfStatus, retryAfter, sentenceOf } from "./failure.ts";
@@ -36,6 +37,8 @@ export interface HttpRequest {
   readonly maxBytes?: number;
   /** What the request changes on the server, if anything: a lost answer is OUTCOME_UNKNOWN. */
   readonly writes?: WriteKind | undefined;
+  /** The time in which a write must leave; one that is over sends nothing. */
+  readonly time?: SendingTime | undefined;
   /** Given to a request that is one of several under way. */
   readonly companion?: Companion | undefined;
 }
@@ -131,9 +134,9 @@ export class Client {
     attempt: number,
     stop: AbortSignal,
   ): Promise<Exact | Failure> {
-    const timer = new ExchangeTimer(stop);
+    const timer = new ExchangeTimer(stop, request.time?.leftMs());
     const startedAt = this.runtime.now();
-    const message = messageOf(request.body);
+    const message = messageOf(request.body, request.time);
     let response: Response | undefined;
     try {
       response = await this.exchange(request, url, message, timer);
@@ -196,7 +199,8 @@ export class Client {
       host: url.host,
       proxy: this.runtime.proxyOf(url),
     };
-    const failure = timer.failure() ?? (cause instanceof CliError ? known(cause) : undefined);
+    const refusal = message.isLate() ? tooLate() : cause;
+    const failure = timer.failure() ?? (refusal instanceof CliError ? known(refusal) : undefined);
     const explained = explain(cause, evidence);
     const { facts, notSent } = explained;
     return failure === undefined ? explained : { ...failure, facts, notSent };

@@ -11,7 +11,9 @@ const KEPT_MS = 10 * 60 * 1000;
 export class ApiClock {
   private base: { readonly time: number; readonly at: number } | undefined;
   private confirmedAt: number | undefined;
-  private latest: { readonly time: number; readonly localTime: number } | undefined;
+  private latest:
+    | { readonly time: number; readonly localTime: number; readonly at: number }
+    | undefined;
 
   /** `now` is the local time, `elapsed` a clock that cannot be set; both in ms. */
   constructor(
@@ -23,9 +25,9 @@ export class ApiClock {
   saw(date: string | null): void {
     const time = date === null ? Number.NaN : Date.parse(date);
     if (Number.isNaN(time)) return;
-    this.latest = { time, localTime: this.now() };
-    if (Math.abs(time - this.now()) > CONFIRMED_MS) return;
     const at = this.elapsed();
+    this.latest = { time, localTime: this.now(), at };
+    if (Math.abs(time - this.now()) > CONFIRMED_MS) return;
     this.confirmedAt = at;
     if (time > (this.carried(at) ?? 0)) this.base = { time, at };
   }
@@ -40,6 +42,13 @@ export class ApiClock {
   /** How far the API's clock is ahead of the local one, in ms; undefined before an answer. */
   ahead(): number | undefined {
     return this.latest === undefined ? undefined : this.latest.time - this.latest.localTime;
+  }
+
+  /** Ms since 1970 by the last answer, carried on, confirmed or not; undefined before one. */
+  told(): number | undefined {
+    return this.latest === undefined
+      ? undefined
+      : this.latest.time + this.elapsed() - this.latest.at;
   }
 
   private carried(at: number): number | undefined {

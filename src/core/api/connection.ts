@@ -84,7 +84,7 @@ export class Connection {
     const intent = { kind: operation.writes, operation: name, command: acts.command };
     const answer = await acts.perform(
       { ...intent, ...creation, session, requestId, content, body: request.body },
-      () => this.named(name, parameters, request, operation.assumed),
+      (_, time) => this.named(name, parameters, { ...request, time }, operation.assumed),
       (created) => requestId ?? requestIdOf(created),
     );
     return operation.read?.(answer, parameters) ?? answer;

@@ -8,12 +8,18 @@ const SILENCE_MS = 15_000;
  */
 export class ExchangeTimer {
   private readonly controller = new AbortController();
-  private readonly total = setTimeout(() => this.trip("total"), REQUEST_MS);
+  private readonly total: NodeJS.Timeout;
   private silence = setTimeout(() => this.trip("silence"), SILENCE_MS);
   private tripped: "total" | "silence" | "stop" | undefined;
   private readonly onStop = (): void => this.trip("stop");
 
-  constructor(private readonly stop: AbortSignal) {
+  /** `leftMs` is what a write has left of its time. */
+  constructor(
+    private readonly stop: AbortSignal,
+    leftMs = REQUEST_MS,
+  ) {
+    const why = leftMs < REQUEST_MS ? "stop" : "total";
+    this.total = setTimeout(() => this.trip(why), Math.min(REQUEST_MS, leftMs));
     if (stop.aborted) this.onStop();
     stop.addEventListener("abort", this.onStop, { once: true });
   }

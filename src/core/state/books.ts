@@ -25,7 +25,7 @@ import {
   Journal,
   newKey,
 } from "./journal.ts";
-import { type Anchor, verifyLog } from "./verify.ts";
+import { type Anchor, type Verified, verifyLog } from "./verify.ts";
 
 /** What the lock is wanted for: `closing` waits even when the command's time is over. */
 export type Purpose = "opening" | "closing";
@@ -43,7 +43,7 @@ const BODY_LIFE_MS = 30 * 24 * 3600 * 1000;
 
 interface ReadJournal {
   readonly journal: Journal;
-  readonly last: Anchor | undefined;
+  readonly verified: Verified;
   readonly checkpoint: number;
 }
 
@@ -52,7 +52,8 @@ const SWEEP_EVERY = 64;
 
 /** The journal as it was read last. */
 interface Known {
-  readonly head: Head;
+  /** Where the journal ended; the head file may be behind it. */
+  readonly end: Head;
   readonly journal: Journal;
   /** Number of the line that the last checkpoint follows; 0 without one. */
   readonly checkpoint: number;
@@ -116,11 +117,12 @@ export class Books {
       this.requireUnused();
       return new Journal();
     }
-    if (this.known !== undefined && isSame(this.known.head, head)) return this.known.journal;
-    const read = this.sinceCheckpoint(head) ?? this.whole(head);
-    this.requireAudit(read.journal);
-    if (read.last?.seq === head.seq) this.known = { ...read, head };
-    return read.journal;
+    if (this.known !== undefined && this.journal.endsAt(this.known.end)) return this.known.journal;
+    const { journal, verified, checkpoint } = this.sinceCheckpoint(head) ?? this.whole(head);
+    this.requireAudit(journal);
+    const { last, end } = verified;
+    if (last && end) this.known = { end: { ...last, ...end }, journal, checkpoint };
+    return journal;
   }
 
   /** The journal from its last checkpoint; undefined when there is none that can be used. */
@@ -138,16 +140,16 @@ export class Books {
     const isTheOne = first?.event === "checkpoint" && first.sha256 === found.sha256;
     if (verified === undefined || verified.missing.length > 0 || !isTheOne) return undefined;
     for (const line of others) found.journal.take(line);
-    return { journal: found.journal, last: verified.last, checkpoint: found.head.seq };
+    return { journal: found.journal, verified, checkpoint: found.head.seq };
   }
 
   private whole(head: Head): ReadJournal {
     const journal = new Journal();
     const files = this.journalFiles();
-    const found = verifyLog({ files, head, onLine: (line) => journal.take(parse(line)) });
-    if (found.missing.length > 0)
-      throw broken("journal", found.missing[0]?.from, "Lines of the journal are missing.");
-    return { journal, last: found.last, checkpoint: 0 };
+    const verified = verifyLog({ files, head, onLine: (line) => journal.take(parse(line)) });
+    if (verified.missing.length > 0)
+      throw broken("journal", verified.missing[0]?.from, "Lines of the journal are missing.");
+    return { journal, verified, checkpoint: 0 };
   }
 
   private journalFiles(): string[] {
@@ -180,20 +182,20 @@ export class Books {
   }
 
   /** Takes over what was just appended, so that the next act need not read it again. */
-  remember(head: Head, journal: Journal): void {
-    this.known = { head, journal, checkpoint: this.known?.checkpoint ?? 0 };
+  remember(end: Head, journal: Journal): void {
+    this.known = { end, journal, checkpoint: this.known?.checkpoint ?? 0 };
   }
 
   /** Copies the journal once that saves more than it costs; expects that the lock is held. */
   checkpoint(level: Level): void {
     const { known } = this;
     if (known === undefined) return;
-    const { head, journal } = known;
-    if (head.seq - known.checkpoint < linesBetween(journal.size)) return;
-    const sha256 = writeCheckpoint(join(this.host.state.path, "journal"), head, journal);
+    const { end, journal } = known;
+    if (end.seq - known.checkpoint < linesBetween(journal.size)) return;
+    const sha256 = writeCheckpoint(join(this.host.state.path, "journal"), end, journal);
     if (sha256 === undefined) return;
     const next = this.journal.append([{ event: "checkpoint", members: { sha256 }, level }]);
-    this.known = { head: next, journal, checkpoint: head.seq };
+    this.known = { end: next, journal, checkpoint: end.seq };
   }
 
   /** The body of a create, as it was sent; undefined when it is not kept any more. */
@@ -265,10 +267,14 @@ export class Pages {
     this.append(journal, { event: "policy", members, level: this.host.level() });
   }
 
-  /** Appends how an act ended to the journal, then to the audit trail. */
+  /**
+   * Appends how an act ended to the journal, then to the audit trail. A power cut may take the
+   * journal's line away: then the record is open again and keeps its room.
+   */
   close(event: "outcome" | "reconciled", facts: EndFacts, audited: AuditFacts): void {
     const level = this.host.level();
-    this.append(this.books.read(), endDraft(event, facts, level));
+    const isLazy = event === "outcome";
+    this.append(this.books.read(), endDraft(event, facts, level), isLazy);
     this.audit(audited);
     this.books.checkpoint(level);
   }
@@ -293,14 +299,14 @@ export class Pages {
     if (drafts.length > 0) this.books.journal.append(drafts);
   }
 
-  private append(journal: Journal, draft: LineDraft): void {
-    const head = this.books.journal.append([draft]);
+  private append(journal: Journal, draft: LineDraft, isLazy = false): void {
+    const end = this.books.journal.append([draft], { isLazy });
     journal.take({
       ...draft.members,
       event: draft.event,
       time: new Date(this.host.now()).toISOString(),
     });
-    this.books.remember(head, journal);
+    this.books.remember(end, journal);
   }
 
   /**
@@ -367,10 +373,6 @@ function isWhole(work: () => unknown): boolean {
 
 function anchorOf({ log, seq, hash }: Anchor): string {
   return `${log} ${seq} ${hash}`;
-}
-
-function isSame(one: Head, other: Head): boolean {
-  return one.hash === other.hash && one.seq === other.seq && one.log === other.log;
 }
 
 const KEPT = new Set(["LOCK_TIMEOUT", "TIMEOUT"]);

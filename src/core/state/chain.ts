@@ -90,15 +90,28 @@ export class Chain {
    * Appends the lines in one write and syncs them. A log that does not exist is begun; a torn tail
    * is closed with a line `gap`; lines beyond the head are followed. Throws AUDIT_UNAVAILABLE and
    * AUDIT_BROKEN; then nothing may be done that the lines announce.
+   *
+   * `isLazy` leaves the sync to the next append: for lines that a power cut may take away. The head
+   * stays behind them, because a head may never be ahead of what is on the disk.
    */
-  append(drafts: readonly LineDraft[]): Head {
+  append(drafts: readonly LineDraft[], { isLazy = false }: { isLazy?: boolean } = {}): Head {
     return this.guarded(() => {
       const [first] = drafts;
       if (first === undefined) throw new Error("an append without a line");
       const begun = this.readHead() ?? this.begin(first.level, "genesis", {});
       const at = this.recover(begun, first.level);
       const rotated = this.rotated(at, first.level);
-      return this.write(rotated, drafts);
+      return this.write(rotated, drafts, isLazy);
+    });
+  }
+
+  /** Whether the log ends at `end`, as far as its head and its size tell. */
+  endsAt(end: Head): boolean {
+    return this.guarded(() => {
+      const head = this.readHead();
+      if (head?.log !== end.log || head.file !== end.file || head.seq > end.seq) return false;
+      if (head.seq === end.seq && head.hash !== end.hash) return false;
+      return attempt(() => lstatSync(join(this.host.directory, end.file)))?.size === end.size;
     });
   }
 
@@ -256,7 +269,8 @@ export class Chain {
     const isFull = head.size >= ROTATION_BYTES;
     if (!isFull && !this.isOfAnotherMonth(head)) return head;
     const next = nextFile(head.file);
-    const closed = this.write(head, [{ event: "rotated", members: { data: { next } }, level }]);
+    const draft = { event: "rotated", members: { data: { next } }, level };
+    const closed = this.write(head, [draft], false);
     return this.recover(closed, level);
   }
 
@@ -267,7 +281,7 @@ export class Chain {
     return month(mtimeMs) < month(this.host.now());
   }
 
-  private write(head: Head, drafts: readonly LineDraft[]): Head {
+  private write(head: Head, drafts: readonly LineDraft[], isLazy: boolean): Head {
     const lines: Uint8Array[] = [];
     let { seq, hash } = head;
     for (const draft of drafts) {
@@ -279,7 +293,8 @@ export class Chain {
     const bytes = Buffer.concat(lines);
     const descriptor = this.openLog(head.file);
     try {
-      appendSynced(descriptor, bytes);
+      append(descriptor, bytes);
+      if (!isLazy) sync(descriptor);
       // A file that was removed or replaced meanwhile keeps the line where it cannot be found.
       const named = attempt(() => lstatSync(join(this.host.directory, head.file)));
       if (named?.ino !== fstatSync(descriptor).ino)
@@ -288,7 +303,7 @@ export class Chain {
       closeSync(descriptor);
     }
     const written = { log: head.log, file: head.file, size: head.size + bytes.length, seq, hash };
-    this.writeHead(written);
+    if (!isLazy) this.writeHead(written);
     return written;
   }
 
@@ -449,12 +464,26 @@ function readAt(descriptor: number, start: number, end: number): Uint8Array {
   return bytes.subarray(0, size);
 }
 
-/** One write, then both syncs: on macOS only the first may empty the drive's cache. */
-function appendSynced(descriptor: number, bytes: Uint8Array): void {
+function append(descriptor: number, bytes: Uint8Array): void {
   const written = writeSync(descriptor, bytes, 0, bytes.length);
   if (written !== bytes.length) throw noSpace();
+}
+
+/** The flag exists on Linux only. */
+const IS_LINUX = constants.O_NOATIME !== undefined;
+
+/**
+ * On Linux `fdatasync` covers the bytes, the file's size and the drive's cache; `fsync` would only
+ * add its times. On macOS only the first of both may empty the drive's cache.
+ */
+function sync(descriptor: number): void {
   fdatasyncSync(descriptor);
-  fsyncSync(descriptor);
+  if (!IS_LINUX) fsyncSync(descriptor);
+}
+
+function appendSynced(descriptor: number, bytes: Uint8Array): void {
+  append(descriptor, bytes);
+  sync(descriptor);
 }
 
 function createSynced(path: string, bytes: Uint8Array): void {

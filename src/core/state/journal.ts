@@ -48,6 +48,10 @@ export interface IntentFacts {
   readonly debit?: Debit | undefined;
   /** The API's clock, if it was known. */
   readonly clock?: number | undefined;
+  /** The same by its last answer to this process, whether the local clock confirmed it or not. */
+  readonly apiTime?: number | undefined;
+  /** Of a write: no byte of it is sent more than this many ms after `time`. */
+  readonly sendingMs?: number | undefined;
   /** Where the audit trail was: `<log> <seq> <hash>`. */
   readonly audit?: string | undefined;
 }

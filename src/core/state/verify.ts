@@ -40,6 +40,8 @@ export interface Verified {
   /** `anchored`: the log holds the anchor that was given. Nothing else proves completeness. */
   readonly complete: "unproven" | "anchored";
   readonly last: Anchor | undefined;
+  /** The last file, and its bytes up to its last newline. */
+  readonly end: { readonly file: string; readonly size: number } | undefined;
 }
 
 export interface VerifyOptions {
@@ -92,15 +94,20 @@ export function* verifySteps(
   const first = from === undefined ? 0 : ordered.findIndex((file) => basename(file) === from.file);
   if (first === -1) throw broken(from?.file ?? "", undefined, "The file is missing.");
   walk.position = from;
+  let end: Verified["end"];
   for (const [at, file] of ordered.slice(first).entries()) {
+    const start = at === 0 ? from?.size : undefined;
+    let size = start ?? 0;
     walk.begin(file);
-    for (const line of linesOf(file, at === 0 ? from?.size : undefined)) {
+    for (const line of linesOf(file, start)) {
       walk.take(line);
+      size += line.length + 1;
       const isDue = givesLines ? batch.length >= BATCH_LINES : walk.lines % STEP_LINES === 0;
       if (!isDue) continue;
       yield { read: walk.lines, lines: batch };
       batch = [];
     }
+    end = { file: basename(file), size };
   }
   walk.end();
   if (head !== undefined) walk.require(head, "The log ends before the line that the head names.");
@@ -113,6 +120,7 @@ export function* verifySteps(
     missing: walk.missing,
     complete: isAnchored ? "anchored" : "unproven",
     last: walk.position,
+    end,
   };
 }
 

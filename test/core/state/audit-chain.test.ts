@@ -130,7 +130,7 @@ test("C3 a tail that was torn at any byte is closed by a gap, and the log goes o
     chain.append([draft("intent", "NEXT")]);
     expect([cut, verify()]).toMatchObject([cut, { lines: 4, gaps: 1, missing: [] }]);
   }
-});
+}, 60_000);
 
 async function restoreHead(chain: Chain, head: ReturnType<Chain["head"]>): Promise<void> {
   const bytes = JSON.stringify({ v: 1, ...head }).padEnd(511);
@@ -155,6 +155,20 @@ test("C3 a process that was killed between line and head leaves a log that goes 
   chain.append([draft("intent", "B")]);
   expect(verify()).toMatchObject({ lines: 5, gaps: 0 });
   expect(chain.head()?.seq).toBe(5);
+});
+
+test("C3 C7 a line that is not synced stays beyond the head, and the next synced one covers it", () => {
+  const { chain, verify } = logOf(1);
+  const before = chain.head();
+  const end = chain.append([draft("outcome", "A")], { isLazy: true });
+  expect(chain.head()).toEqual(before);
+  expect(end.seq).toBe(3);
+  expect([chain.endsAt(end), before && chain.endsAt(before)]).toEqual([true, false]);
+  expect(verify()).toMatchObject({ lines: 3, gaps: 0, end: { file: end.file, size: end.size } });
+  const next = chain.append([draft("intent", "B")]);
+  expect(chain.head()).toEqual(next);
+  expect([chain.endsAt(end), chain.endsAt(next)]).toEqual([false, true]);
+  expect(verify()).toMatchObject({ lines: 4, gaps: 0 });
 });
 
 test("C1 a lost head, a lost file, a second name, a replaced tail: nothing is appended", async () => {
