@@ -106,7 +106,7 @@ const BUDGETS: Readonly<Record<string, number>> = {
   "commands/": 3_200,
   "core/": 23_000,
   "core/api/": 3_300,
-  "core/signing/": 2_800,
+  "core/signing/": 2_950,
   "core/state/": 4_200,
   "core/device/": 1_600,
   "core/meaning/": 5_200,

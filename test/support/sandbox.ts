@@ -62,6 +62,19 @@ export async function openSandbox(start = START): Promise<Counterpart> {
 /** What a summary reads beside the decisive calls. */
 export const OF_A_SUMMARY = /^GET \/(assets\/|whitelists\?|accounts\?)/;
 
+/**
+ * Calls as a script spells them. Neighbouring reads may be on the way together: they are in the
+ * order of the alphabet.
+ */
+export function spelled(calls: readonly string[]): string {
+  const runs: string[][] = [[]];
+  for (const call of calls) {
+    if (call.startsWith("GET ")) runs.at(-1)?.push(call);
+    else runs.push([call], []);
+  }
+  return runs.flatMap((run) => run.sort()).join("; ") || "none";
+}
+
 /** What a script can tell the sandbox: `sandbox <verb> <rest>`. */
 function verbsOf(
   { control, description }: Sandbox,
@@ -69,12 +82,12 @@ function verbsOf(
 ): Record<string, (rest: string) => void> {
   const { pathname } = new URL(description.baseUrls.v2);
   const expectCalls = (rest: string, isOfInterest: (call: string) => boolean): void => {
-    const spelled = control.log.map(({ method, path, query }) => {
+    const calls = control.log.map(({ method, path, query }) => {
       return `${method} ${path.startsWith(pathname) ? path.slice(pathname.length) : path}${query === "" ? "" : `?${query}`}`;
     });
     control.clearLog();
-    const found = spelled.filter(isOfInterest).join("; ") || "none";
-    if (found !== rest)
+    const found = spelled(calls.filter(isOfInterest));
+    if (found !== spelled(rest === "none" ? [] : rest.split("; ")))
       throw new Error(`The sandbox was called otherwise.\nexpected: ${rest}\nfound:    ${found}`);
   };
   return {

@@ -13,7 +13,7 @@ import {
 } from "trpc-to-openapi";
 import { z } from "zod";
 import type { Counterpart } from "../support/play.ts";
-import { OF_A_SUMMARY, openSandbox } from "../support/sandbox.ts";
+import { OF_A_SUMMARY, openSandbox, spelled } from "../support/sandbox.ts";
 import { DOCUMENT, type Document, objectOf, outputOf, resolve } from "./schemas.ts";
 
 const BASE = "/v1/rest";
@@ -172,9 +172,9 @@ export async function openFramework(): Promise<Framework> {
       if (verb === "forget") calls.length = 0;
       if (verb !== "calls" && verb !== "decisive") return sandbox.control(verb, rest);
       const counted = calls.filter((call) => verb === "calls" || !OF_A_SUMMARY.test(call));
-      const found = counted.join("; ") || "none";
+      const found = spelled(counted);
       calls.length = 0;
-      if (found !== rest)
+      if (found !== spelled(rest === "none" ? [] : rest.split("; ")))
         throw new Error(`The server was called otherwise.\nexpected: ${rest}\nfound:    ${found}`);
     },
     async [Symbol.asyncDispose]() {

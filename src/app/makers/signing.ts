@@ -32,7 +32,8 @@ export async function askSignerKey({ config, program }: Run): Promise<Uint8Array
 /** Challenges, and their review. */
 export async function reviewsOf(run: Run) {
   const { createReviews } = await import("../../core/signing/reviews.ts");
-  const reader = await readerOf(run);
+  const { remembering } = await import("../../core/api/remember.ts");
+  const reader = remembering(await readerOf(run));
   const { summaryOfChallenge } = await import("../../core/meaning/meaning.ts");
   return createReviews({
     ...{ reader, records: await recordsOf(run), journalled: journalledBy(run) },
@@ -67,7 +68,9 @@ export async function signingOf(run: Run) {
 }
 
 /** What an examination by this reader needs. */
-async function examinedBy(run: Run, reader: Reader): Promise<ExaminationHost> {
+async function examinedBy(run: Run, reads: Reader): Promise<ExaminationHost> {
+  const { remembering } = await import("../../core/api/remember.ts");
+  const reader = remembering(reads);
   const publicKey = async () => (await run.key()).publicKey();
   const records = await recordsOf(run);
   const summaryOf: ExaminationHost["summaryOf"] = async ({ document }, mayRead) => {

@@ -6,7 +6,6 @@ import { CliError } from "../../errors.ts";
 import { type Exact, tree } from "../../io/json.ts";
 import type { Reader } from "../api/api.ts";
 import type { OperationName } from "../api/dialect.ts";
-import type { Parameters } from "../api/operation.ts";
 import { walkPages } from "../api/pages.ts";
 import { type AssetLists, resultsOf } from "./asset.ts";
 import { type Content, membersOf, named, onlyValue, textOf } from "./content.ts";
@@ -14,6 +13,7 @@ import type { Anchor } from "./lookalike.ts";
 import { networkOf } from "./network.ts";
 import type { AccountFacts, SummaryFacts } from "./parts.ts";
 import { anchorsOf, entriesOf, isSameNetwork, type WhitelistsRead } from "./recipient.ts";
+import type { Kind } from "./requests.ts";
 import { quote } from "./words.ts";
 
 /** An account as far as a summary or a draft needs it. */
@@ -32,17 +32,14 @@ interface Read {
 }
 
 /** The first ten pages of a list. */
-async function readList(
-  reader: Reader,
-  name: OperationName,
-  parameters: Parameters = {},
-): Promise<Read> {
+async function readList(reader: Reader, name: OperationName): Promise<Read> {
   const items: Exact[] = [];
   try {
     const pages = walkPages(
-      (position) => reader.read(name, { ...parameters, pageSize: PAGE_SIZE, ...position }),
+      (position, companion) =>
+        reader.read(name, { pageSize: PAGE_SIZE, ...position }, undefined, companion),
       "pages",
-      { limit: MOST_RESULTS },
+      { limit: MOST_RESULTS, isEager: true },
     );
     for (;;) {
       const { done, value } = await pages.next();
@@ -80,17 +77,29 @@ export async function readLists(reader: Reader, hasTokens: boolean): Promise<Ass
   return { currencies, tokens };
 }
 
-/** Reads lists at once. Tokens are read only where a network has them. */
-export async function readWorkspace(reader: Reader, hasTokens: boolean): Promise<Workspace> {
-  const [lists, whitelists, accounts] = await Promise.all([
-    readLists(reader, hasTokens),
-    readList(reader, "whitelists.list"),
-    readList(reader, "accounts.list"),
+/** The lists that are worth reading. */
+interface Wanted {
+  readonly currencies: boolean;
+  readonly tokens: boolean;
+  readonly whitelists: boolean;
+  readonly accounts: boolean;
+}
+
+const EVERYTHING: Wanted = { currencies: true, tokens: true, whitelists: true, accounts: true };
+const UNREAD: Read = { items: [], state: "none" };
+
+/** Reads the wanted lists at once. */
+export async function readWorkspace(reader: Reader, wanted = EVERYTHING): Promise<Workspace> {
+  const [currencies, tokens, whitelists, accounts] = await Promise.all([
+    wanted.currencies ? readAll(reader, "assets.currencies") : undefined,
+    wanted.tokens ? readAll(reader, "assets.tokens") : undefined,
+    wanted.whitelists ? readList(reader, "whitelists.list") : UNREAD,
+    wanted.accounts ? readList(reader, "accounts.list") : UNREAD,
   ]);
   const entries = whitelists.items.flatMap(entriesOf);
   const known = accounts.items.map(accountOf);
   return {
-    lists,
+    lists: { currencies, tokens },
     entries,
     whitelistsRead: whitelists.state,
     accounts: known,
@@ -131,13 +140,38 @@ export function hasTokens(currency: string | undefined): boolean {
 }
 
 /**
- * What is known around a content: everything that a summary of it may say beside its own values.
+ * What a summary of the content can say more of: units where something is measured; whitelists, and
+ * the addresses that are known, where there is a recipient; accounts by name where no id says which
+ * one is meant.
  */
-export async function factsFor(reader: Reader, content: Content): Promise<SummaryFacts> {
+function wantedFor(content: Content, isCall: boolean): Wanted {
+  const has = (kind: Kind): boolean => onlyValue(content, kind)?.text !== undefined;
+  const hasRecipient = has("address");
+  const hasAmount = has("amount") || has("signedAmount");
+  const mayBeToken = hasTokens(onlyValue(content, "currency")?.text);
+  return {
+    currencies: hasAmount || has("fee"),
+    tokens: mayBeToken && (hasAmount || isCall),
+    whitelists: hasRecipient,
+    accounts: hasRecipient || (has("accountName") && !has("accountId")),
+  };
+}
+
+/**
+ * What is known around a content: everything that a summary of it may say beside its own values.
+ * `isCall`: it has a call or a message, whose decoding names tokens.
+ */
+export async function factsFor(
+  reader: Reader,
+  content: Content,
+  isCall: boolean,
+): Promise<SummaryFacts> {
   const currency = onlyValue(content, "currency")?.text;
-  const workspace = await readWorkspace(reader, hasTokens(currency));
+  const wanted = wantedFor(content, isCall);
+  const workspace = await readWorkspace(reader, wanted);
   const account = await accountFor(reader, content, workspace);
-  const sent = account === undefined ? [] : await recipientsOf(reader, account);
+  const hasAnchors = account !== undefined && wanted.whitelists;
+  const sent = hasAnchors ? await recipientsOf(reader, account) : [];
   const { lists, entries, whitelistsRead, anchors } = workspace;
   const name = onlyValue(content, "accountName")?.text;
   const namesakes = workspace.accounts.filter(

@@ -32,7 +32,8 @@ export async function summaryOf(
   reader: Reader | undefined,
 ): Promise<Summary> {
   const content = readContent(document);
-  const facts = reader === undefined ? NO_FACTS : await factsFor(reader, content);
+  const facts =
+    reader === undefined ? NO_FACTS : await factsFor(reader, content, needsEvm(content));
   return summaryWith(content, of, facts);
 }
 
@@ -52,7 +53,7 @@ export async function summaryWithSimilar(
 ): Promise<{ readonly summary: Summary; readonly similar: readonly Similar[] }> {
   const content = readContent(document);
   const [facts, similar] = await Promise.all([
-    factsFor(reader, content),
+    factsFor(reader, content, needsEvm(content)),
     similarTo(reader, content, now),
   ]);
   return { summary: warnedOf(await summaryWith(content, "request", facts), similar), similar };

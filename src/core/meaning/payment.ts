@@ -35,7 +35,7 @@ export async function draftPayment(
 ): Promise<Drafted> {
   requireOne(["--accountId", intent.accountId], ["--accountName", intent.accountName]);
   const { apiVersion } = await reader.session();
-  const workspace = await readWorkspace(reader, true);
+  const workspace = await readWorkspace(reader);
   const account = await payerOf(reader, intent, workspace);
   const sent = await recipientsOf(reader, account);
   const known = { ...workspace, anchors: [...workspace.anchors, ...sent] };

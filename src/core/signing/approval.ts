@@ -33,6 +33,42 @@ export interface Expectations {
   readonly expectPayloadSha256: string | undefined;
 }
 
+/** A request that is on its way while its challenge is asked for. */
+export interface EarlyRequest {
+  readonly answer: Promise<Exact>;
+  /** It is not needed any more. */
+  end(): void;
+}
+
+/**
+ * Asks for the request without waiting for it. The review compares both: a request that changes
+ * meanwhile is a difference.
+ */
+export function askRequest({ reader }: Pick<ApprovalHost, "reader">, id: string): EarlyRequest {
+  const stop = new AbortController();
+  const companion = { stop: stop.signal, onLimited: () => undefined };
+  const answer = reader.read("requests.get", { id }, undefined, companion);
+  // Its failure counts when the challenge is there.
+  answer.catch(() => undefined);
+  return { answer, end: () => stop.abort() };
+}
+
+/** The request and a new challenge of it, asked for at once. Throws what `askChallenge` throws. */
+export async function askBoth(
+  host: ApprovalHost,
+  id: string,
+  decision: Decision = "APPROVE",
+): Promise<{ readonly challenge: Challenge; readonly request: EarlyRequest }> {
+  const challenge = askChallenge(host, id, decision);
+  const request = askRequest(host, id);
+  try {
+    return { challenge: await challenge, request };
+  } catch (cause) {
+    request.end();
+    throw cause;
+  }
+}
+
 /**
  * Asks the server for the request's challenge. That of an approval is remembered, by its digest, as
  * the newest for this request; that of a rejection (V1) never leaves the command.
@@ -58,8 +94,9 @@ export async function reviewOnline(
   id: string,
   challenge: Challenge,
   decision: Decision = "APPROVE",
+  request = askRequest(host, id),
 ): Promise<Review> {
-  const review = await compareOnline(host, id, challenge, decision);
+  const review = await compareOnline(host, id, challenge, decision, await request.answer);
   if (review.differences.length > 0) {
     const about = { scope: await host.reader.session(), id };
     await host.records.keepRefused(challenge.payloadSha256, decision, about);
@@ -72,9 +109,10 @@ async function compareOnline(
   id: string,
   challenge: Challenge,
   decision: Decision,
+  answer: Exact,
 ): Promise<Review> {
   const { reader, records } = host;
-  const request = await withContent(reader, await reader.read("requests.get", { id }));
+  const request = await withContent(reader, answer);
   const session = await reader.session();
   const kept = await records.created(session, id);
   const created = kept.length > 0 ? kept : ((await host.journalled?.(session, id)) ?? []);

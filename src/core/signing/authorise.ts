@@ -12,8 +12,9 @@ import type { Summary } from "../meaning/parts.ts";
 import type { Session, SessionStore } from "../state/session.ts";
 import {
   type ApprovalHost,
-  askChallenge,
+  askBoth,
   confirmationOf,
+  type EarlyRequest,
   type Expectations,
   requireKind,
   requireReadable,
@@ -169,19 +170,38 @@ export function createSigning(host: ExaminationHost & { readonly keyring: Keyrin
 }
 
 async function examineOrder(host: ExaminationHost, order: Order): Promise<Examined> {
-  const { reader, records } = host;
-  const { id, decision, signature: jws } = order;
-  const session = await reader.session(DECISIONS[decision]);
+  const session = await host.reader.session(DECISIONS[order.decision]);
   requireKind(session, "api");
+  const asked = await challengeFor(host, order, session);
+  try {
+    return await examineChallenge(host, order, session, asked);
+  } finally {
+    asked.request?.end();
+  }
+}
+
+/** What is to be signed, and its request where that was asked for already. */
+interface Asked {
+  readonly challenge: Challenge;
+  readonly request?: EarlyRequest;
+}
+
+async function examineChallenge(
+  host: ExaminationHost,
+  order: Order,
+  session: Session,
+  { challenge, request }: Asked,
+): Promise<Examined> {
+  const { records } = host;
+  const { id, decision, signature: jws } = order;
   const act = jws === undefined ? "decide" : "send";
-  const challenge = await challengeFor(host, order, session);
   const expected = confirmationOf(challenge, order, act);
   const given = host.onlyNarrows === true ? UNCONFIRMED : expected;
   const confirmation =
     jws === undefined ? given : await withRecorded(host, order, challenge, given);
   requireReadable(challenge, confirmation);
   const [review, summary] = await Promise.all([
-    reviewOnline(host, id, challenge, decision),
+    reviewOnline(host, id, challenge, decision, request),
     host.summaryOf(challenge, true),
   ]);
   // Asked last: a process beside this one may have found a difference meanwhile.
@@ -193,18 +213,20 @@ async function examineOrder(host: ExaminationHost, order: Order): Promise<Examin
 }
 
 /**
- * The server's challenge, once the key is known to be the user's; or that of the given signature.
+ * The server's challenge, once the key is known to be the user's, and the request that was asked
+ * for with it; or the challenge of the given signature.
  */
 async function challengeFor(
   host: ExaminationHost,
   { id, decision, signature: jws }: Order,
   session: Session,
-): Promise<Challenge> {
+): Promise<Asked> {
   const publicKey = await host.publicKey();
-  if (jws !== undefined) return signedChallenge(host, { id, session, jws }, publicKey);
+  if (jws !== undefined)
+    return { challenge: await signedChallenge(host, { id, session, jws }, publicKey) };
   if (publicKey === undefined) throw missingPrivateKey();
   requireRegistered(publicKey, session);
-  return askChallenge(host, id, decision);
+  return askBoth(host, id, decision);
 }
 
 /** What was confirmed here, and what the `requests sign` that made the signature was given. */

@@ -1,6 +1,6 @@
 /** Challenges as a person sees them: what they say, and whether that is what the request says. */
 import type { Summary } from "../meaning/parts.ts";
-import { type ApprovalHost, askChallenge, reviewOnline } from "./approval.ts";
+import { type ApprovalHost, askBoth, askChallenge, askRequest, reviewOnline } from "./approval.ts";
 import { type Challenge, decodeChallenge } from "./challenge.ts";
 import { reviewReport, shown } from "./review.ts";
 import { requireCompared } from "./verdict.ts";
@@ -28,9 +28,10 @@ export function createReviews(host: ReviewsHost): Reviews {
       return { requestId: id, summary, ...shown(challenge) };
     },
     async review(id, given, noSummary) {
-      const challenge = given === undefined ? await askChallenge(host, id) : decodeChallenge(given);
+      const { challenge, request = askRequest(host, id) } =
+        given === undefined ? await askBoth(host, id) : { challenge: decodeChallenge(given) };
       const [found, summary] = await Promise.all([
-        reviewOnline(host, id, challenge),
+        reviewOnline(host, id, challenge, "APPROVE", request),
         noSummary ? undefined : host.summaryOf(challenge),
       ]);
       const report = reviewReport(id, challenge, found, summary);
