@@ -2,7 +2,7 @@
 import { levelOf } from "../core/policy/places.ts";
 import { CliError } from "../errors.ts";
 import { notThroughGuard, Remote, type Standing } from "../guard/remote.ts";
-import type { Run } from "./invoke.ts";
+import type { Run } from "./occasion.ts";
 import { overseenBehind } from "./oversight.ts";
 
 /** The guard that the environment names. Throws GUARD_BYPASS beside credentials of any kind. */

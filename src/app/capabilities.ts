@@ -14,7 +14,6 @@ import type { ServeOptions } from "../guard/serve.ts";
 import { writeNewFile } from "../io/files.ts";
 import type { StartOptions } from "../mcp/start.ts";
 import { installationOf } from "./gate.ts";
-import type { Run } from "./invoke.ts";
 import { exportOf, journalOf, noteLogout, reconciliationOf, trailOf } from "./makers/books.ts";
 import { assumptionsOf, diagnose, type Scope } from "./makers/diagnosis.ts";
 import { apiLoginOf, deviceApprovalOf, deviceLoginOf, reportingLoginOf } from "./makers/logins.ts";
@@ -30,6 +29,7 @@ import {
   signingOf,
 } from "./makers/signing.ts";
 import { skillsOf } from "./makers/skills.ts";
+import type { Run } from "./occasion.ts";
 import { loadActs } from "./oversight.ts";
 import { COMMON_CODES, REQUIREMENTS } from "./requirements.ts";
 
@@ -40,6 +40,8 @@ interface Row {
   readonly spares?: keyof typeof REQUIREMENTS;
   readonly common?: readonly (keyof typeof COMMON_CODES)[];
   readonly codes?: readonly ErrorCode[];
+  /** Who makes it behind a guard: this process, or the guard. Absent: it is refused there. */
+  readonly behind?: "own" | "remote";
   make(run: Run): unknown;
 }
 
@@ -50,6 +52,7 @@ const LOGIN_CODES = ["SESSION_MISMATCH", "NOT_SUPPORTED"] as const;
 const CAPABILITIES = {
   /** GETs (and the fee estimate) with the session's credentials. */
   reader: {
+    behind: "remote",
     requires: ["session"],
     common: CALLS,
     make: readerOf,
@@ -64,12 +67,18 @@ const CAPABILITIES = {
   },
   /** Describes writes without being able to send them. */
   draft: {
+    behind: "remote",
     common: ["state", "settings", "session"],
     codes: ["WRONG_SESSION_KIND"],
     make: async ({ access }) => (await import("../core/api/api.ts")).createDraft(access()),
   },
   /** The stored session; a command that looks for it itself can do without. */
-  sessions: { common: ["state"], spares: "session", make: ({ sessions }) => sessions() },
+  sessions: {
+    behind: "own",
+    common: ["state"],
+    spares: "session",
+    make: ({ sessions }) => sessions(),
+  },
   /** Logs in with the operator's API key, or with a reporting key. */
   apiLogin: {
     requires: ["address"],
@@ -97,6 +106,7 @@ const CAPABILITIES = {
   },
   /** The catalogue of request types: the check before something is sent, and its description. */
   catalogue: {
+    behind: "own",
     make: () => ({
       check: checkRequest,
       describe: async (words: readonly string[]) =>
@@ -104,19 +114,21 @@ const CAPABILITIES = {
     }),
   },
   /** Builds the exact request of a payment. */
-  payments: { make: () => import("../core/meaning/payment.ts") },
+  payments: { behind: "own", make: () => import("../core/meaning/payment.ts") },
   /** What requests and challenges mean: summaries, readable amounts. */
-  meaning: { make: () => import("../core/meaning/meaning.ts") },
+  meaning: { behind: "own", make: () => import("../core/meaning/meaning.ts") },
   /** What kind of session a decision needs. */
-  approval: { make: () => import("../core/signing/approval.ts") },
+  approval: { behind: "own", make: () => import("../core/signing/approval.ts") },
   /** Challenges, and their review. */
   reviews: {
+    behind: "remote",
     requires: ["session"],
     common: CALLS,
     make: reviewsOf,
   },
   /** Creates requests, and keeps what was sent. */
   creations: {
+    behind: "remote",
     requires: ["session"],
     common: [...CALLS, "logs", "policy"],
     codes: ["WRONG_SESSION_KIND", "OUTCOME_UNKNOWN"],
@@ -124,6 +136,7 @@ const CAPABILITIES = {
   },
   /** Shows what would be created; works offline. */
   dryRuns: {
+    behind: "remote",
     common: [...CALLS, "logs", "policy"],
     codes: ["WRONG_SESSION_KIND"],
     spares: "session",
@@ -131,12 +144,14 @@ const CAPABILITIES = {
   },
   /** Everything up to a signature or a decision, without what could make one. */
   examination: {
+    behind: "remote",
     requires: ["session", "privateKey"],
     common: [...CALLS, "key"],
     make: examinationOf,
   },
   /** Decides about requests, after that examination. */
   authority: {
+    behind: "remote",
     requires: ["session", "privateKey"],
     common: [...CALLS, "logs", "policy", "key", "signer"],
     codes: ["WRONG_SESSION_KIND", "OUTCOME_UNKNOWN"],
@@ -164,53 +179,61 @@ const CAPABILITIES = {
   /** Journal and audit trail. */
   books: { common: ["logs"], make: ({ books }) => books() },
   /** The policies of this machine, in words and for one document. */
-  policies: { make: policiesOf },
+  policies: { behind: "remote", make: policiesOf },
   /** Writes to the audit trail that a session ended. Never throws. */
-  noteLogout: { make: (run) => () => noteLogout(run) },
+  noteLogout: { behind: "own", make: (run) => () => noteLogout(run) },
   /** The audit trail for those who read it. */
   trail: {
+    behind: "remote",
     common: ["logs"],
     make: trailOf,
   },
   /** The audit trail as text. */
-  exportTrail: { make: exportOf },
+  exportTrail: { behind: "own", make: exportOf },
   /** What was sent and signed by this user. */
   journal: {
+    behind: "remote",
     common: ["logs"],
     make: journalOf,
   },
   /** Finds out what became of what was sent. */
   reconciliation: {
+    behind: "remote",
     requires: ["session"],
     common: [...CALLS, "logs"],
     make: reconciliationOf,
   },
-  config: { make: ({ config }) => config },
+  config: { behind: "own", make: ({ config }) => config },
   /** Whether a webhook notification is genuine. */
   verifyNotification: {
+    behind: "own",
     make: async () => (await import("../core/notifications/signature.ts")).verifyNotification,
   },
   /** Level of protection; `enforced` only behind a guard. */
-  level: { make: ({ config }): Level => levelOf(config.plain("POLICY_FILE")) },
-  log: { make: ({ log }) => log },
+  level: { behind: "remote", make: ({ config }): Level => levelOf(config.plain("POLICY_FILE")) },
+  log: { behind: "own", make: ({ log }) => log },
   clock: {
+    behind: "own",
     make: ({ runtime: { now, sleep, stop } }) => ({ now, sleep, stop }),
   },
   files: {
+    behind: "own",
     codes: ["FILE_EXISTS", "INVALID_PATH", "IO_ERROR"],
     make: () => ({ writeNew: writeNewFile }),
   },
   /** Every command of the program, and what is known of what they need. */
-  registry: { make: ({ registry }) => registry() },
-  facts: { make: (): Facts => FACTS },
+  registry: { behind: "own", make: ({ registry }) => registry() },
+  facts: { behind: "own", make: (): Facts => FACTS },
   toJsonSchema: {
+    behind: "own",
     make: () => async (schema: GenericSchema) =>
       (await import("../cli/jsonschema.ts")).toJsonSchema(schema),
   },
-  completion: { make: async () => (await import("../cli/shells.ts")).SHELLS },
-  skills: { make: ({ context }) => skillsOf(context.home) },
+  completion: { behind: "own", make: async () => (await import("../cli/shells.ts")).SHELLS },
+  skills: { behind: "own", make: ({ context }) => skillsOf(context.home) },
   /** How well this process is bound, and by which points. */
   protection: {
+    behind: "own",
     common: ["guard"],
     make: (run) => async () => (await import("./behind.ts")).protectionOf(run),
   },
@@ -229,10 +252,11 @@ const CAPABILITIES = {
     }),
   },
   /** Looks at everything that a command will need. */
-  diagnosis: { make: (run) => (scope: Scope) => diagnose(run, scope) },
+  diagnosis: { behind: "remote", make: (run) => (scope: Scope) => diagnose(run, scope) },
   /** What settles the assumptions about the API (docs/limits.md); sends reads only. */
-  assumptions: { make: (run) => () => assumptionsOf(run) },
+  assumptions: { behind: "remote", make: (run) => () => assumptionsOf(run) },
   upgrades: {
+    behind: "own",
     codes: ["UPGRADE_FAILED", "INVALID_URL", "INSECURE_URL", "INVALID_PROXY"],
     make: (run) => ({
       check: async () => (await import("../core/release/upgrade.ts")).check(installationOf(run)),
@@ -240,9 +264,10 @@ const CAPABILITIES = {
         (await import("../core/release/upgrade.ts")).upgrade(installationOf(run)),
     }),
   },
-  sandbox: { codes: ["IO_ERROR"], make: () => openSandbox },
+  sandbox: { behind: "own", codes: ["IO_ERROR"], make: () => openSandbox },
   /** The tools of an agent, on standard input and output. */
   mcp: {
+    behind: "own",
     codes: ["CONFIG_CONFLICT"],
     make: (run) => async (options: StartOptions) =>
       (await import("../mcp/start.ts")).start(options, run, loadActs),
@@ -261,18 +286,6 @@ export const FACTS: Facts = {
   errors: COMMON_CODES,
 };
 
-/** What a process behind a guard makes for itself, and what the guard does for it. */
-const BEHIND_A_GUARD: { readonly [K in keyof Rows]?: "own" | "remote" } = {
-  ...{ sessions: "own", noteLogout: "own", catalogue: "own", payments: "own", meaning: "own" },
-  ...{ approval: "own", config: "own", verifyNotification: "own", log: "own", clock: "own" },
-  ...{ files: "own", registry: "own", facts: "own", toJsonSchema: "own", completion: "own" },
-  ...{ skills: "own", upgrades: "own", sandbox: "own", exportTrail: "own", protection: "own" },
-  ...{ reader: "remote", draft: "remote", reviews: "remote", creations: "remote" },
-  ...{ dryRuns: "remote", examination: "remote", authority: "remote", policies: "remote" },
-  ...{ trail: "remote", journal: "remote", reconciliation: "remote", level: "remote" },
-  ...{ diagnosis: "remote", assumptions: "remote", mcp: "own" },
-};
-
 /** Makes what a command needs, in that order. Throws NOT_SUPPORTED for what a guard never does. */
 export async function provide(
   needs: readonly string[],
@@ -284,13 +297,12 @@ export async function provide(
     for (const need of needs) made[need] = await rows[need]?.make(run);
     return made;
   }
-  const places: Readonly<Record<string, "own" | "remote" | undefined>> = BEHIND_A_GUARD;
-  if (needs.some((need) => places[need] === undefined))
+  if (needs.some((need) => rows[need]?.behind === undefined))
     throw (await import("../guard/remote.ts")).notThroughGuard(run.name);
-  const remote = needs.some((need) => places[need] === "remote")
+  const remote = needs.some((need) => rows[need]?.behind === "remote")
     ? await (await import("./behind.ts")).openBehind(run)
     : {};
   for (const need of needs)
-    made[need] = places[need] === "own" ? await rows[need]?.make(run) : await remote[need]?.();
+    made[need] = rows[need]?.behind === "own" ? await rows[need].make(run) : await remote[need]?.();
   return made;
 }

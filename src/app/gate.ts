@@ -5,7 +5,7 @@ import { NPM_REGISTRY, RELEASE_KEY, RELEASES_URL } from "../core/release/names.t
 import type { Addresses } from "../core/release/sources.ts";
 import type { Installation } from "../core/release/upgrade.ts";
 import { CHANNEL, TARGET, VERSION } from "../version.ts";
-import type { Run } from "./invoke.ts";
+import type { Run } from "./occasion.ts";
 
 /**
  * The version gate, before anything that a command needs is made (VER-5). Throws VERSION_OUTDATED,

@@ -4,23 +4,16 @@
  * run has its own settings, secrets, clock, session and signer.
  */
 import type { InputReader } from "../cli/argument.ts";
-import type { Command, Group } from "../cli/command.ts";
+import type { Command } from "../cli/command.ts";
 import { changes } from "../cli/effect.ts";
-import type { Acts, Deed, Intent, Stages } from "../core/acts.ts";
-import type { Access } from "../core/api/access.ts";
 import { ApiClock } from "../core/api/clock.ts";
 import { Config } from "../core/auth/config.ts";
 import type { ProgramHost } from "../core/auth/program.ts";
 import { stateDirectory } from "../core/auth/stateplace.ts";
-import type { Summary } from "../core/meaning/parts.ts";
-import type { KeyHolder } from "../core/signing/keyring.ts";
-import type { Agent } from "../core/state/audit.ts";
-import type { Books } from "../core/state/books.ts";
 import { StateFolder } from "../core/state/folder.ts";
-import { type Session, SessionStore } from "../core/state/session.ts";
+import { SessionStore } from "../core/state/session.ts";
 import { CliError } from "../errors.ts";
 import { readInputFile, readStdin } from "../io/input.ts";
-import type { Log } from "../io/log.ts";
 import type { Redactor } from "../io/redact.ts";
 import type { Runtime } from "../io/runtime.ts";
 import { PROGRAM, VERSION } from "../version.ts";
@@ -31,63 +24,7 @@ import { passGate } from "./gate.ts";
 import { openActs } from "./makers/acts.ts";
 import { openBooks } from "./makers/books.ts";
 import { openKey } from "./makers/signing.ts";
-
-/** What a run is made of. */
-export interface Occasion {
-  readonly context: Context;
-  /** The command in words, such as `requests create`. */
-  readonly name: string;
-  readonly redactor: Redactor;
-  readonly log: Log;
-  readonly config: Config;
-  /** Gets each write that is carried out. */
-  readonly deeds: Deed[];
-  /** Every command of the program, for what describes it. */
-  registry(): Promise<Group>;
-  /** Ends this run alone, beside the process's own interrupt. */
-  readonly interrupt?: AbortSignal;
-  /** What a caller that is not a command line wants to know and decide. */
-  readonly oversight?: Oversight;
-  /** The guard that carries this run out for a client; absent in a client's own process. */
-  readonly service?: Service;
-}
-
-/** How somebody beside the command watches over one run. */
-export interface Oversight {
-  /** Checks each session that is read. Throws SESSION_MISMATCH. */
-  accepts(session: Session): void;
-  /** Asks a person about an act that the policy allows. Throws when the person does not agree. */
-  confirm(question: Question): Promise<void>;
-  /** Told just before a write is sent: from then on it must not be torn off. */
-  sending(): void;
-}
-
-/** An act, and what it means. */
-export interface Question {
-  readonly intent: Intent;
-  /**
-   * In words; undefined for content that is not a JSON object. Reads what it needs from the API.
-   */
-  meaning(): Promise<Summary | undefined>;
-  /** Runs what has a time of its own, such as waiting for a person. */
-  patiently<T>(work: () => Promise<T>): Promise<T>;
-}
-
-/** What all runs of one guard share, and whose this one is. */
-export interface Service {
-  /** The client, as the kernel names it. */
-  readonly agent: Agent;
-  readonly clock: ApiClock;
-  readonly books: Books;
-  /** Sessions that the guard opens by itself. */
-  sessions(access: Omit<Access, "sessions">, state: StateFolder): SessionStore;
-  /** Wraps the stages that each act passes. */
-  around(stages: Stages): Stages;
-  /** Whether a refusal gets a line of its own. */
-  keepsDenial(): boolean;
-  /** Told that the server shows a new request otherwise than it was sent. */
-  notAsSent(session: Session, key: string): Promise<void>;
-}
+import type { Occasion, Run } from "./occasion.ts";
 
 /** The settings of a run; the redactor knows each secret of the environment from here on. */
 export function openConfig(context: Context, redactor: Pick<Redactor, "learn">): Config {
@@ -97,31 +34,6 @@ export function openConfig(context: Context, redactor: Pick<Redactor, "learn">):
     readFile: readInputFile,
     learn: (secret) => redactor.learn(secret),
   });
-}
-
-/** One run of one command; what several capabilities need is made once in it. */
-export interface Run extends Occasion {
-  readonly deadline: Deadline;
-  /** Path of the guard's socket that this run goes through, if any. */
-  readonly guard: string | undefined;
-  readonly runtime: Runtime;
-  /** Reads `@file` and `-` of arguments. */
-  readonly input: InputReader;
-  /** Throws INVALID_PATH, and SESSION_IO without a home folder. */
-  state(): StateFolder;
-  sessions(): SessionStore;
-  /** Throws INVALID_PROXY. */
-  access(): Access;
-  /** Starts programs of the user's, whose time is their own. */
-  readonly program: ProgramHost;
-  /** The API's clock, as its answers tell it. */
-  readonly apiClock: ApiClock;
-  /** Journal and audit trail. */
-  books(): Promise<Books>;
-  /** What each write and signature passes. */
-  acts(): Promise<Acts>;
-  /** What holds the operator's key. */
-  key(): Promise<KeyHolder>;
 }
 
 /** Makes a run; its time starts when `invoke` knows it. The caller clears `run.deadline`. */

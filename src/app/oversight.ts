@@ -12,7 +12,7 @@ import type { Session } from "../core/state/session.ts";
 import { CliError } from "../errors.ts";
 import type { Remote } from "../guard/remote.ts";
 import { Exact, encode, member, members, value } from "../io/json.ts";
-import type { Oversight, Run } from "./invoke.ts";
+import type { Oversight, Run } from "./occasion.ts";
 
 /** What the acts of a run need beside the occasion. */
 export interface ActsPlace {

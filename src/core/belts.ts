@@ -7,7 +7,7 @@ import { CliError } from "../errors.ts";
 import { type Exact, member, value } from "../io/json.ts";
 import type { Log } from "../io/log.ts";
 import type { Intent, Outcome, Stages } from "./acts.ts";
-import type { Decision, PolicyStage } from "./policy/stage.ts";
+import type { Decision, PolicyStage } from "./policy/open.ts";
 import type { SendingTime } from "./sending.ts";
 import { bareRequest, likenessOf, type Place } from "./signing/likeness.ts";
 import type { Agent, AuditFacts } from "./state/audit.ts";

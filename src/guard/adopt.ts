@@ -3,8 +3,8 @@
  * or user, a restored folder, requests that it did not create. One line of the audit trail says so.
  */
 
-import type { Run } from "../app/invoke.ts";
 import { openBooks } from "../app/makers/books.ts";
+import type { Run } from "../app/occasion.ts";
 import { createReader, type Reader } from "../core/api/api.ts";
 import { placeOf } from "../core/belts.ts";
 import { loginWithApiKey } from "../core/login/api.ts";

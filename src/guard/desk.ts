@@ -5,8 +5,9 @@
 
 import type { Capabilities } from "../app/capabilities.ts";
 import { provide } from "../app/capabilities.ts";
-import { type Occasion, openConfig, openRun, type Run, type Service } from "../app/invoke.ts";
+import { openConfig, openRun } from "../app/invoke.ts";
 import { inForce } from "../app/makers/acts.ts";
+import type { Occasion, Run, Service } from "../app/occasion.ts";
 import type { Stages } from "../core/acts.ts";
 import type { OperationName } from "../core/api/dialect.ts";
 import { dialectOf } from "../core/api/dialect.ts";

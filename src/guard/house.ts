@@ -1,8 +1,9 @@
 /** What all requests to one guard share: books, clock, session, secrets to mask, and who it is. */
 import { statfsSync } from "node:fs";
-import { type Occasion, openConfig, openRun, type Run, type Service } from "../app/invoke.ts";
+import { openConfig, openRun } from "../app/invoke.ts";
 import { inForce } from "../app/makers/acts.ts";
 import { openBooks } from "../app/makers/books.ts";
+import type { Occasion, Run, Service } from "../app/occasion.ts";
 import { ApiClock } from "../core/api/clock.ts";
 import { placeOf } from "../core/belts.ts";
 import { loginWithApiKey } from "../core/login/api.ts";

@@ -2,7 +2,7 @@
  * Starting a guard, in the one order in which nothing can be had before it is safe, and its life.
  */
 import { readFileSync } from "node:fs";
-import type { Run } from "../app/invoke.ts";
+import type { Run } from "../app/occasion.ts";
 import type { Config } from "../core/auth/config.ts";
 import { CliError } from "../errors.ts";
 import { Serving } from "../result.ts";

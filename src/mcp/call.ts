@@ -3,7 +3,8 @@
  * result is what that command prints.
  */
 import { failureDocument, print, projectionOf, toCliError } from "../app/document.ts";
-import { invoke, type Oversight, openConfig, openRun } from "../app/invoke.ts";
+import { invoke, openConfig, openRun } from "../app/invoke.ts";
+import type { Oversight } from "../app/occasion.ts";
 import type { InputReader } from "../cli/argument.ts";
 import type { Group } from "../cli/command.ts";
 import { changes } from "../cli/effect.ts";

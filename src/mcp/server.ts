@@ -6,7 +6,7 @@
  * `confirm`, after the policy; its answer lets the very same call go on, so that the bytes that a
  * person saw are the bytes that are signed.
  */
-import type { Question } from "../app/invoke.ts";
+import type { Question } from "../app/occasion.ts";
 import type { Group } from "../cli/command.ts";
 import { CliError } from "../errors.ts";
 import { type Exact, member } from "../io/json.ts";

@@ -1,6 +1,6 @@
 /** Starting the server, and ending it: with its input, a signal, or a client that is gone. */
-import type { Run } from "../app/invoke.ts";
 import { once } from "../app/invoke.ts";
+import type { Run } from "../app/occasion.ts";
 import { CliError } from "../errors.ts";
 import type { Sink } from "../io/stdout.ts";
 import { Dialogue } from "../result.ts";

@@ -21,7 +21,7 @@ const ALLOWED: readonly (readonly [file: RegExp, values: RegExp, types: RegExp])
   [/^cli\//, /^(cli\/|io\/json|errors|version)/, /^(cli\/|io\/|errors|version)/],
   [
     /^guard\//,
-    /^(guard\/|app\/(invoke|capabilities|gate|makers\/(acts|books))|core\/|io\/|result|errors|version)/,
+    /^(guard\/|app\/(invoke|capabilities|gate|occasion|makers\/(acts|books))|core\/|io\/|result|errors|version)/,
     /^(?!commands\/|main)/,
   ],
   [

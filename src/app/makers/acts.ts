@@ -3,7 +3,7 @@ import type { Acts } from "../../core/acts.ts";
 import { isStopped, levelOf } from "../../core/policy/places.ts";
 import type { Books } from "../../core/state/books.ts";
 import { CliError } from "../../errors.ts";
-import type { Occasion } from "../invoke.ts";
+import type { Occasion } from "../occasion.ts";
 import { type ActsPlace, overseen } from "../oversight.ts";
 
 /** What writes and signatures of a run pass; its stages are made with the first of them. */

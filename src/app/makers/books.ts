@@ -8,7 +8,7 @@ import type { Session } from "../../core/state/session.ts";
 import type { AuditReader } from "../../core/state/trail.ts";
 import { CliError } from "../../errors.ts";
 import { VERSION } from "../../version.ts";
-import type { Occasion, Run } from "../invoke.ts";
+import type { Occasion, Run } from "../occasion.ts";
 
 /** Journal and audit trail of the state folder. */
 export async function openBooks(

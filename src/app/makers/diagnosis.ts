@@ -1,7 +1,7 @@
 /** What `doctor` is made of. */
 import { inspectVersion } from "../../core/release/gate.ts";
 import { gateOf } from "../gate.ts";
-import type { Run } from "../invoke.ts";
+import type { Run } from "../occasion.ts";
 import { deviceOf } from "./logins.ts";
 import { askSignerKey } from "./signing.ts";
 

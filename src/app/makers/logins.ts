@@ -5,7 +5,7 @@ import type { DeviceLogin } from "../../core/device/login.ts";
 import type { DeviceHost } from "../../core/device/transport.ts";
 import type { LoginRequest } from "../../core/login/api.ts";
 import { CliError } from "../../errors.ts";
-import type { Run } from "../invoke.ts";
+import type { Run } from "../occasion.ts";
 import { noted } from "./books.ts";
 
 /** Logs in with the operator's API key. */

@@ -2,7 +2,7 @@
 
 import { CliError } from "../../errors.ts";
 import { Exact } from "../../io/json.ts";
-import type { Run } from "../invoke.ts";
+import type { Run } from "../occasion.ts";
 
 /** Asks the files in force, or a candidate in their place. */
 export async function policiesOf({ config, context }: Run) {

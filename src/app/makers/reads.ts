@@ -2,7 +2,7 @@
 import type { Reader } from "../../core/api/api.ts";
 import { levelOf } from "../../core/policy/places.ts";
 import type { Records } from "../../core/state/records.ts";
-import type { Run } from "../invoke.ts";
+import type { Run } from "../occasion.ts";
 
 /** Reads, as far as the policies let this process read. */
 export async function readerOf(run: Run): Promise<Reader> {

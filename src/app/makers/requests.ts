@@ -5,7 +5,7 @@ import { levelOf } from "../../core/policy/places.ts";
 import type { Session } from "../../core/state/session.ts";
 import { CliError } from "../../errors.ts";
 import type { Exact } from "../../io/json.ts";
-import type { Run } from "../invoke.ts";
+import type { Run } from "../occasion.ts";
 import { readerOf, recordsOf } from "./reads.ts";
 
 /** Checks a request against the catalogue of request types. */

@@ -3,7 +3,7 @@ import type { Reader } from "../../core/api/api.ts";
 import { missingSigner } from "../../core/auth/faults.ts";
 import type { ExaminationHost } from "../../core/signing/authorise.ts";
 import type { KeyHolder, Keyring } from "../../core/signing/keyring.ts";
-import type { Run } from "../invoke.ts";
+import type { Run } from "../occasion.ts";
 import { readerOf, recordsOf } from "./reads.ts";
 
 /** What holds the operator's key: the configuration itself, or a program that it names. */

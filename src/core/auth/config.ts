@@ -11,7 +11,7 @@ import type { Runtime } from "../../io/runtime.ts";
 import { type Endpoint, parseEndpoint, sameEndpoint } from "./endpoint.ts";
 import { bothSet, conflict, missing, missingPrivateKey, PREFIX } from "./faults.ts";
 import { readSecretFile, statsOf } from "./secretfile.ts";
-import { checkWorkspace, clean, type Environment } from "./values.ts";
+import { checkWorkspace, clean, type Environment, HELPER_MARKER } from "./values.ts";
 
 /**
  * Every documented variable (specification §2), without the prefix and the `_FILE` and `_COMMAND`
@@ -233,7 +233,7 @@ export class Config {
 
   /** True inside a signer or secret command, which must not start this program. */
   get isInsideHelper(): boolean {
-    return this.isSet(`${PREFIX}HELPER`);
+    return this.isSet(HELPER_MARKER);
   }
 
   /**

@@ -11,6 +11,7 @@ import { type Ended, runProgram } from "../../io/process.ts";
 import { Redactor } from "../../io/redact.ts";
 import type { Runtime } from "../../io/runtime.ts";
 import { findDistrusted } from "../../io/trust.ts";
+import { HELPER_MARKER } from "./values.ts";
 
 /** A program as it is configured. */
 export interface ProgramSetting {
@@ -41,8 +42,6 @@ const SHOWN_CHARACTERS = 2048;
 
 /** What every program sees of the environment. */
 const PASSED_ON = ["HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR"];
-/** Set for every program; a start of this program under it is refused. */
-export const HELPER_MARKER = "LEDGER_ENTERPRISE_HELPER";
 const FIXED = { PATH: "/usr/local/bin:/usr/bin:/bin", [HELPER_MARKER]: "1" };
 /** Variables that make a program run something else, and ours, which hold credentials. */
 const NEVER_PASSED =

@@ -4,6 +4,9 @@ import { CliError } from "../../errors.ts";
 /** Environment variables as the process has them. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/** Set for every program that this one starts; a start of this program under it is refused. */
+export const HELPER_MARKER = "LEDGER_ENTERPRISE_HELPER";
+
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this refuses
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the same, for values that may have several lines

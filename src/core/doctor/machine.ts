@@ -5,8 +5,7 @@ import { fingerprint } from "../auth/key.ts";
 import { loadPolicies } from "../policy/load.ts";
 import { levelOf } from "../policy/places.ts";
 import type { Inspection } from "../skill/install.ts";
-import { registeredKeys } from "../state/claims.ts";
-import { checkSession } from "../state/session.ts";
+import { checkSession, registeredKeys } from "../state/session.ts";
 import {
   type Checks,
   type Finding,

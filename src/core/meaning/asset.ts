@@ -32,9 +32,6 @@ export interface AssetLists {
   readonly tokens: readonly Exact[] | undefined;
 }
 
-/** For lists that were not read: native coins have built-in decimals, tokens have none. */
-export const NO_LISTS: AssetLists = { currencies: undefined, tokens: undefined };
-
 /** Names that people use for base units, whatever the server lists. */
 const BASE_NAMES: Readonly<Partial<Record<Family, readonly Unit[]>>> = {
   bitcoin: [{ code: "sat", magnitude: 0 }],

@@ -161,7 +161,7 @@ function fittingMembers(one: Member, given: Members): Member[] {
 }
 
 /** The members of an object, of all its alternatives. */
-export function allMembers({ members = [], either = [] }: Member): Member[] {
+function allMembers({ members = [], either = [] }: Member): Member[] {
   return [...members, ...either.flat()];
 }
 

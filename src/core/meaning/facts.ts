@@ -135,7 +135,7 @@ function anchorOf({ address, currency, name }: Account): Anchor[] {
 const WITH_TOKENS: ReadonlySet<string | undefined> = new Set(["evm", "solana", "tron"]);
 
 /** Whether requests on this network can be about a token. */
-export function hasTokens(currency: string | undefined): boolean {
+function hasTokens(currency: string | undefined): boolean {
   return WITH_TOKENS.has(currency === undefined ? undefined : networkOf(currency)?.family);
 }
 

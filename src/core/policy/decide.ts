@@ -59,7 +59,7 @@ export function denied(
 }
 
 /** What the act says otherwise than its account does; undefined when nothing. */
-export function contradiction({ payment, account }: Act): string | undefined {
+function contradiction({ payment, account }: Act): string | undefined {
   const { accountName, currency, contract } = payment;
   if (accountName !== undefined && accountName !== account.name) return "accountName";
   if (currency !== undefined && currencyOf(currency) !== currencyOf(account.currency))

@@ -3,7 +3,6 @@
  * never trust (specification §2).
  */
 import { CliError } from "../../errors.ts";
-import type { Session } from "./session.ts";
 
 /** What a token says of itself; each claim is absent when it is not a usable text. */
 export interface Claims {
@@ -65,15 +64,4 @@ export function checkWorkspaceClaim(token: string, workspace: string): void {
     message: "The server issued a token for another workspace; nothing was stored.",
     details: { asked: workspace, issued: claimed },
   });
-}
-
-/**
- * Public keys that the server registered for the session's user, as lower-case hexadecimal (KEY-4).
- */
-export function registeredKeys(session: Session): string[] {
-  const claimed =
-    session.tokens === undefined ? undefined : readClaims(session.tokens.access).publicKey;
-  return [claimed, session.user?.publicKey].flatMap((key) =>
-    key === undefined ? [] : [key.toLowerCase()],
-  );
 }

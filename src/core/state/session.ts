@@ -276,7 +276,18 @@ export function subjectOf({ apiVersion, tokens }: Session): string | undefined {
     : undefined;
 }
 
-/** NET-2: tokens belong to an origin and a workspace. */
+/**
+ * Public keys that the server registered for the session's user, as lower-case hexadecimal (KEY-4).
+ */
+export function registeredKeys(session: Session): string[] {
+  const claimed =
+    session.tokens === undefined ? undefined : readClaims(session.tokens.access).publicKey;
+  return [claimed, session.user?.publicKey].flatMap((key) =>
+    key === undefined ? [] : [key.toLowerCase()],
+  );
+}
+
+/** Tokens belong to an origin and a workspace (NET-2). Throws SESSION_MISMATCH. */
 export function checkSession(session: Session, config: Config): void {
   const { endpoint, workspace } = config.configured();
   const elsewhere = endpoint !== undefined && !sameEndpoint(endpoint, endpointOf(session));

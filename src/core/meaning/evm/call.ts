@@ -97,7 +97,7 @@ export function readCall(
 }
 
 /** The terms of ERC-8213 for calldata, as `0x…`. */
-export function calldataDigest(calldata: Uint8Array): string {
+function calldataDigest(calldata: Uint8Array): string {
   const length = Buffer.alloc(32);
   length.writeUInt32BE(calldata.length, 28);
   return `0x${hex(keccak_256(Buffer.concat([length, calldata])))}`;
