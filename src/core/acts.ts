@@ -31,15 +31,16 @@ interface Common {
   readonly requestId: string | undefined;
   /** What is approved or rejected; undefined where nothing of it is known (create, a device). */
   readonly content: SignedContent | undefined;
+  /** The key of the record that is repeated on purpose (`--again`). */
+  readonly again?: string | undefined;
 }
 
-/** What a create says about itself beside its body. */
+/** What a write says about itself beside its body. */
 export interface Creation {
   /** The key that its note already has in it, or that its answer is to name. */
   readonly key?: string | undefined;
   /** Whether the note has the key in it. */
   readonly tagged?: boolean | undefined;
-  /** The key of the record that is repeated on purpose (`--again`). */
   readonly again?: string | undefined;
 }
 

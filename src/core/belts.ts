@@ -12,7 +12,14 @@ import type { SendingTime } from "./sending.ts";
 import { bareRequest, likenessOf, type Place } from "./signing/likeness.ts";
 import type { Agent, AuditFacts } from "./state/audit.ts";
 import type { Books, Pages } from "./state/books.ts";
-import { type Entry, type IntentFacts, type Journal, newKey, suspectOf } from "./state/journal.ts";
+import {
+  type Entry,
+  type IntentFacts,
+  type Journal,
+  newKey,
+  suspectedDecision,
+  suspectOf,
+} from "./state/journal.ts";
 import type { Session } from "./state/session.ts";
 
 export interface BeltsHost {
@@ -40,7 +47,10 @@ export function createStages(host: BeltsHost): Stages {
   const decisions = new WeakMap<Intent, Decision>();
   return {
     async decide(intent) {
-      decisions.set(intent, await host.policy.decide(intent, host.books.read(), host.uid));
+      const journal = host.books.read();
+      const decision = await host.policy.decide(intent, journal, host.uid);
+      requireUndecided(host, journal, intent);
+      decisions.set(intent, decision);
     },
     denied: (intent, cause) => keepDenial(host, intent, cause),
     async open(intent, time) {
@@ -93,13 +103,14 @@ async function openIntent(
   notePolicy(host, pages, intent.command);
   const now = host.now();
   const likeness = likenessOfIntent(intent);
-  const again = intent.kind === "create" ? intent.again : undefined;
+  const { again } = intent;
+  requireUndecided(host, journal, intent);
   if (likeness !== undefined && intent.session !== undefined) {
     const { user } = placeOf(intent.session);
     const suspect = suspectOf(journal, { likeness, user, uid: host.uid }, again, now);
     if (suspect !== undefined) throw await duplicate(host, suspect, intent, now);
-    if (again !== undefined) decision?.requireAgain();
   }
+  if (again !== undefined) decision?.requireAgain();
   const debit = decision?.reserve(journal);
   const key = (intent.kind === "create" ? intent.key : undefined) ?? newKey(now);
   if (intent.kind === "create" && intent.body !== undefined)
@@ -155,6 +166,33 @@ function closeIntent(
       result: { code, exit: error?.exit ?? 0, status },
     },
   );
+}
+
+/** What is decided about a request; undefined for an act that decides nothing. */
+function decidedBy(intent: Intent): "approval" | "rejection" | undefined {
+  const { kind } = intent;
+  if (kind === "create" || (kind === "sign" && intent.purpose === "unknown")) return undefined;
+  const isRejection = kind === "reject" || (kind === "sign" && intent.purpose === "reject");
+  return isRejection ? "rejection" : "approval";
+}
+
+/** Throws DUPLICATE_SUSPECTED while it is not known what became of the same decision. */
+function requireUndecided({ uid }: BeltsHost, journal: Journal, intent: Intent): void {
+  const { session, requestId, again } = intent;
+  const what = decidedBy(intent);
+  if (what === undefined || session === undefined || requestId === undefined) return;
+  const decided = { ...placeOf(session), requestId, isRejection: what === "rejection", uid };
+  const record = suspectedDecision(journal, decided, again);
+  if (record === undefined) return;
+  const { key, state } = record;
+  const isOwn = record.uid === uid;
+  throw new CliError("DUPLICATE_SUSPECTED", {
+    message: `The ${what} of this request was sent, and its outcome is not known yet; nothing was signed or sent.`,
+    hint: isOwn
+      ? `Do not repeat. Run 'requests reconcile --key ${key}'. Only if the ${what} was not given, add --again with that key.`
+      : "The record belongs to another client; a person decides.",
+    details: { ...(isOwn ? { key } : {}), requestId, state },
+  });
 }
 
 /** Another create that has the id that a new one got: then the answer is not about this one. */

@@ -220,10 +220,11 @@ export class Desk {
     expect: Exact | undefined,
     run: Run,
   ): Promise<unknown> {
-    const { verb, id, sha256 } = request;
+    const { verb, id, sha256, again } = request;
     const purpose = verb;
     const decision = verb === "approve" ? ("APPROVE" as const) : ("REJECT" as const);
-    const order = { id, decision, signature: undefined, expect, expectPayloadSha256: sha256 };
+    const confirmed = { expect, expectPayloadSha256: sha256 };
+    const order = { id, decision, signature: undefined, again, ...confirmed };
     if (!request.dryRun) {
       const { authority } = await made(["authority"], run);
       return authority.authorise(order);
@@ -231,7 +232,7 @@ export class Desk {
     const { examination } = await made(["examination"], run);
     const { session, challenge: content, report } = await examination.order(order);
     const acts = await run.acts();
-    const about = { command: run.name, session, requestId: id, content };
+    const about = { command: run.name, session, requestId: id, content, again };
     await acts.decide({ kind: "sign", purpose, ...about });
     return report;
   }

@@ -154,11 +154,11 @@ export class Remote {
   }
 
   private decide(order: Order, dryRun: boolean): Promise<Exact> {
-    const { id, decision, signature, expect, expectPayloadSha256: sha256 } = order;
+    const { id, decision, signature, again, expect, expectPayloadSha256: sha256 } = order;
     if (signature !== undefined) throw notThroughGuard("--signature");
     const verb = decision === "APPROVE" ? "approve" : "reject";
-    const digest = sha256 === undefined ? {} : { sha256 };
-    return this.ask({ verb, id, dryRun, ...digest }, expect);
+    const named = { ...(sha256 && { sha256 }), ...(again && { again }) };
+    return this.ask({ verb, id, dryRun, ...named }, expect);
   }
 
   /** A read waits for its turn as it waits for the API. */

@@ -25,7 +25,13 @@ const frame = {
   v: v.literal(WIRE_VERSION),
   length: v.pipe(v.number(), v.integer(), v.minValue(0)),
 };
-const decided = { ...frame, id: Id, dryRun: v.boolean(), sha256: v.optional(Digest) };
+const decided = {
+  ...frame,
+  id: Id,
+  dryRun: v.boolean(),
+  sha256: v.optional(Digest),
+  again: v.optional(Key),
+};
 
 /** The first line of a request, by its verb. */
 const Request = v.variant("verb", [

@@ -266,3 +266,64 @@ test("B5 number tokens count as written, and so does the place", () => {
   expect(like('{"type":"T","data":{"a":1}}')).not.toBe(like('{"type":"T","data":{"a":1.0}}'));
   expect(like(PLAIN, { ...PLACE, workspace: "v" })).not.toBe(like(PLAIN));
 });
+
+const decided = (kind: "approve" | "reject" | "deviceApprove", more: object = {}): Intent => ({
+  ...{ kind, operation: "requests.approve", command: "requests approve api", session: SESSION },
+  ...{ requestId: "R1", content: undefined, body: new Exact('{"data":1}'), ...more },
+});
+const signed = (purpose: "approve" | "reject" | "unknown"): Intent => ({
+  ...{ kind: "sign", purpose, command: "requests approve api", session: SESSION, requestId: "R1" },
+  content: { bytes: new Uint8Array(1), payloadSha256: "ab".repeat(32), document: undefined },
+});
+
+test("B4 E23 while it is unknown whether a decision was given, it is not signed or sent again", async () => {
+  const { acts, directory, lines } = open();
+  const lost = await failureOf(acts.perform(decided("approve"), unknown));
+  const { key } = lost.facts.details as { key: string };
+  let done = 0;
+  const work = async () => {
+    done += 1;
+  };
+  for (const intent of [decided("approve"), decided("deviceApprove"), signed("approve")]) {
+    const { code, facts } = await failureOf(acts.perform(intent, work));
+    expect(code).toBe("DUPLICATE_SUSPECTED");
+    expect(facts.details).toEqual({ key, requestId: "R1", state: "open" });
+    expect(facts.hint).toContain(`requests reconcile --key ${key}`);
+  }
+  expect(done).toBe(0);
+  expect((await lines("audit")).filter(({ event }) => event === "denied")).toHaveLength(3);
+  const wrong = decided("approve", { again: `${key.slice(1)}0` });
+  expect((await failureOf(acts.perform(wrong, work))).code).toBe("INVALID_ARGUMENT");
+  const other = open({ directory, peer: 4242 });
+  const { code, facts } = await failureOf(other.acts.perform(decided("approve"), work));
+  expect([code, facts.details]).toEqual([
+    "DUPLICATE_SUSPECTED",
+    { requestId: "R1", state: "open" },
+  ]);
+  const stolen = decided("approve", { again: key });
+  expect((await failureOf(other.acts.perform(stolen, work))).code).toBe("INVALID_ARGUMENT");
+  expect(done).toBe(0);
+  await acts.perform(decided("approve", { again: key }), work);
+  expect(done).toBe(1);
+});
+
+test("B4 another decision, request, workspace or operator is not the one that is unknown", async () => {
+  const { acts } = open();
+  await failureOf(acts.perform(decided("approve"), unknown));
+  let done = 0;
+  const work = async () => {
+    done += 1;
+  };
+  const others = [
+    decided("reject"),
+    signed("reject"),
+    signed("unknown"),
+    decided("approve", { requestId: "R2" }),
+    decided("approve", { session: { ...SESSION, workspace: "other" } }),
+    decided("approve", { session: { ...SESSION, user: { id: "second" } } }),
+  ];
+  for (const intent of others) await acts.perform(intent, work);
+  expect(done).toBe(others.length);
+  const unnamed = decided("approve", { session: { ...SESSION, user: undefined } });
+  expect((await failureOf(acts.perform(unnamed, work))).code).toBe("DUPLICATE_SUSPECTED");
+});

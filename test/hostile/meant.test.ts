@@ -117,6 +117,26 @@ test("SIG-6 the same where the journal was begun anew in between", async () => {
   }
 });
 
+test("B4 E23 an approval whose answer was lost is not signed and sent a second time", async () => {
+  const { api, program } = await openLoggedIn(SOURCE);
+  try {
+    api.serve(routes({ [POSTED]: [(socket) => socket.destroy(), kept({ id: "R1" })] }));
+    await program.succeed(CREATE);
+    const lost = await program.fail(APPROVE, 1, "OUTCOME_UNKNOWN", SIGNING);
+    const { key } = lost.details as { key: string };
+    const again = await program.fail(APPROVE, 2, "DUPLICATE_SUSPECTED", SIGNING);
+    expect(again.details).toEqual({ key, requestId: "R1", state: "open" });
+    expect(await program.succeed(["requests", "journal"])).toMatchObject({
+      results: [{ state: "done" }, { state: "done" }, { key, state: "open" }],
+    });
+    expect(api.count(POSTED)).toBe(1);
+    await program.succeed([...APPROVE, "--again", key], SIGNING);
+    expect(api.count(POSTED)).toBe(2);
+  } finally {
+    await closeAll(program, api);
+  }
+});
+
 test("B2 a server's own 'key' does not pass for the record's", async () => {
   const { api, program } = await openLoggedIn(SOURCE);
   try {

@@ -37,8 +37,17 @@ export function deviceLoginOf(run: Run) {
 
 /** Approves with a Ledger device by USB. */
 export function deviceApprovalOf(run: Run) {
-  return async (api: Api, request: DeviceApproval) =>
-    (await import("../../core/device/approve.ts")).approveWithDevice(api, deviceOf(run), request);
+  return async (api: Api, request: DeviceApproval) => {
+    const { approveWithDevice } = await import("../../core/device/approve.ts");
+    const acts = await run.acts();
+    // Before anybody is asked to look at the device.
+    await acts.decide({
+      ...{ kind: "deviceApprove", operation: "requests.deviceApprove", command: run.name },
+      ...{ session: await api.session(), requestId: request.id, again: request.again },
+      ...{ content: undefined, body: undefined },
+    });
+    return approveWithDevice(api, deviceOf(run), request);
+  };
 }
 
 /** The device by USB, one process of this program at a time. Throws DEVICE_BUSY. */

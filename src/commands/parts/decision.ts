@@ -2,12 +2,23 @@
  * Deciding about a request with the API operator's signature: approving and rejecting are this one
  * command, made twice.
  */
-import type { ArgumentMap, Values } from "../../cli/argument.ts";
+import { type ArgumentMap, text, type Values } from "../../cli/argument.ts";
 import type { Command, Example } from "../../cli/command.ts";
 import type { Order } from "../../core/signing/authorise.ts";
 import { command } from "./command.ts";
 import { NO_SUMMARY } from "./meaning.ts";
 import { DryRun, Request } from "./schemas.ts";
+
+/** `--again` of everything that decides about a request. */
+export const AGAIN = text(
+  "Decide although the outcome of this record is not known: its key.",
+  "<key>",
+  26,
+);
+
+/** When the option is needed. */
+export const ONCE =
+  "DUPLICATE_SUSPECTED: the same decision was sent before, and its outcome is not known; nothing is signed or sent.";
 
 interface Spec<A extends ArgumentMap> {
   readonly summary: string;
@@ -29,13 +40,14 @@ export function decision<A extends ArgumentMap>(spec: Spec<A>): Command {
   const args: A & typeof SHOWN = { ...facts.args, ...SHOWN };
   return command({
     ...facts,
+    notes: [...facts.notes, ONCE],
     args,
     effect: "sign",
     needs: ["authority"],
     output: Request,
     fails: [
       ...(["INVALID_CHALLENGE", "CHALLENGE_MISMATCH", "KEY_MISMATCH"] as const),
-      ...(["WRONG_SESSION_KIND"] as const),
+      ...(["WRONG_SESSION_KIND", "DUPLICATE_SUSPECTED"] as const),
       ...(operation === "requests.approve" ? (["MEANING_UNCLEAR"] as const) : []),
     ],
     fields: "object",

@@ -2,7 +2,7 @@
 import { flag, id, material, required } from "../../cli/argument.ts";
 import { group } from "../../cli/command.ts";
 import { CliError } from "../../errors.ts";
-import { decision } from "../parts/decision.ts";
+import { AGAIN, decision } from "../parts/decision.ts";
 import { EXPECTATIONS } from "../parts/expectations.ts";
 import { approveDevice } from "./device.ts";
 
@@ -20,6 +20,7 @@ const api = decision({
     signature: material("Signature as 'requests sign' printed it."),
     sign: flag("Fetch the challenge, review it and sign it here."),
     ...EXPECTATIONS,
+    again: AGAIN,
   },
   examples: [
     {

@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import { id, required } from "../../cli/argument.ts";
 import { command } from "../parts/command.ts";
+import { AGAIN, ONCE } from "../parts/decision.ts";
 import { DEVICE_ARGS, PERSON } from "../parts/device.ts";
 import { NO_SUMMARY } from "../parts/meaning.ts";
 import { DryRun, Request, Summary } from "../parts/schemas.ts";
@@ -12,12 +13,18 @@ export const approveDevice = command({
     PERSON,
     "What the device shows is what is approved. Declining there sends nothing: the request stays as it is.",
     "--dryRun does not use the device; its `summary` is of the request, the device shows the challenge.",
+    ONCE,
   ],
   effect: "sign",
   needs: ["api", "deviceApproval"],
-  args: { id: required(id("Id of the request.")), ...DEVICE_ARGS, noSummary: NO_SUMMARY },
+  args: {
+    id: required(id("Id of the request.")),
+    ...DEVICE_ARGS,
+    noSummary: NO_SUMMARY,
+    again: AGAIN,
+  },
   output: Request,
-  fails: ["WRONG_SESSION_KIND", "REQUEST_CLOSED"],
+  fails: ["WRONG_SESSION_KIND", "REQUEST_CLOSED", "DUPLICATE_SUSPECTED"],
   fields: "object",
   agent: "tool",
   examples: [

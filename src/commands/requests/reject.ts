@@ -5,7 +5,7 @@
 import { id, required } from "../../cli/argument.ts";
 import { group } from "../../cli/command.ts";
 import { missingFrom } from "../../core/api/dialect.ts";
-import { decision } from "../parts/decision.ts";
+import { AGAIN, decision } from "../parts/decision.ts";
 import { EXPECTATIONS } from "../parts/expectations.ts";
 
 const api = decision({
@@ -16,7 +16,7 @@ const api = decision({
     ...missingFrom("requests.reject"),
   ],
   operation: "requests.reject",
-  args: { id: required(id("Id of the request.")), ...EXPECTATIONS },
+  args: { id: required(id("Id of the request.")), ...EXPECTATIONS, again: AGAIN },
   examples: [
     {
       line: "requests reject api --id REQUEST_ID",

@@ -16,6 +16,8 @@ import type { Vault } from "./vault.ts";
 
 export interface DeviceApproval extends DeviceOptions {
   readonly id: string;
+  /** The key of the record that is repeated on purpose. */
+  readonly again: string | undefined;
 }
 
 /**
@@ -31,7 +33,7 @@ export async function approveWithDevice(
 ): Promise<Exact> {
   const session = await api.session();
   requireKind(session, "device");
-  const { id } = request;
+  const { id, again } = request;
   const signed = await withVault(device, request, async (vault) => {
     const publicKey = await ownKey(vault, session);
     const script = scriptOf(await api.read("requests.get", { id }));
@@ -43,7 +45,9 @@ export async function approveWithDevice(
     return { publicKey, signature: await sign(vault, channel) };
   });
   const signature = Buffer.from(signed.signature).toString("base64");
-  return api.write("requests.deviceApprove", { id, signature, publicKey: signed.publicKey });
+  const { publicKey } = signed;
+  const parameters = { id, signature, publicKey };
+  return api.write("requests.deviceApprove", parameters, undefined, undefined, { again });
 }
 
 function sign(vault: Vault, { shown }: Channel): Promise<Uint8Array> {

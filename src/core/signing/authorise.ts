@@ -44,6 +44,8 @@ export interface Order extends Expectations {
   readonly decision: Decision;
   /** A compact JWS that was made before; undefined when one is to be made. */
   readonly signature: string | undefined;
+  /** The key of the record that is repeated on purpose. */
+  readonly again: string | undefined;
 }
 
 /** A challenge that is to be signed and handed out. */
@@ -140,12 +142,12 @@ export function createAuthority(
   const { api, keyring } = host;
   return {
     async authorise(order) {
-      const { id, decision } = order;
+      const { id, decision, again } = order;
       const { session, challenge: content, unverified } = await examineOrder(host, order);
       const purpose = decision === "APPROVE" ? "approve" : "reject";
-      const signing = { purpose, session, requestId: id, content, unverified } as const;
+      const signing = { purpose, session, requestId: id, content, unverified, again } as const;
       const signature = order.signature ?? (await keyring.sign(signing));
-      return api.write(DECISIONS[decision], { id, signature }, undefined, content);
+      return api.write(DECISIONS[decision], { id, signature }, undefined, content, { again });
     },
   };
 }

@@ -312,6 +312,44 @@ export function suspectOf(
   return newest?.key === again ? undefined : newest;
 }
 
+/** An approval or a rejection that is about to be given. */
+export interface Decided extends Scope {
+  readonly requestId: string;
+  readonly isRejection: boolean;
+  readonly uid: number | undefined;
+}
+
+/**
+ * The newest record of this decision whose outcome is not known, unless `again` names it; undefined
+ * when there is none. Each time the challenge is another one, so that its digest tells nothing.
+ * Throws INVALID_ARGUMENT when `again` names no such record of this peer.
+ */
+export function suspectedDecision(
+  journal: Journal,
+  { requestId, isRejection, uid, ...place }: Decided,
+  again: string | undefined,
+): Entry | undefined {
+  const open = journal
+    .of(place, requestId)
+    .filter(({ kind, state }) => state === "open" && DECISIONS[kind] === isRejection)
+    .filter(({ user }) => user === "" || place.user === "" || user === place.user);
+  if (again !== undefined && !open.some((entry) => entry.key === again && entry.uid === uid)) {
+    throw new CliError("INVALID_ARGUMENT", {
+      message: "--again does not name a record of this decision whose outcome is unknown.",
+      field: "--again",
+      hint: "Leave --again out; DUPLICATE_SUSPECTED names the key where one is needed.",
+    });
+  }
+  const newest = open.at(-1);
+  return newest?.key === again ? undefined : newest;
+}
+
+/** Whether it rejects; undefined for what decides nothing. */
+const DECISIONS: Readonly<Record<Entry["kind"], boolean | undefined>> = {
+  ...{ approve: false, deviceApprove: false, reject: true },
+  ...{ create: undefined, sign: undefined },
+};
+
 function scopeOf({ origin, basePath, workspace, user }: Scope): Scope {
   return { origin, basePath, workspace, user };
 }
