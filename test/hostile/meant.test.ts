@@ -1,6 +1,7 @@
 /** What was created here is remembered, and the account that pays is the one that was meant. */
 import { expect, test } from "bun:test";
 import { rm } from "node:fs/promises";
+import type { Socket } from "node:net";
 import { join } from "node:path";
 import { SOURCE } from "../support/forms.ts";
 import {
@@ -15,6 +16,7 @@ import {
   SIGNING,
 } from "./payment.ts";
 import { closeAll, openLoggedIn } from "./program.ts";
+import type { RawRequest } from "./raw-api.ts";
 
 test("SIG-6 a server that swaps a payment is caught by the journal, where the record was not kept", async () => {
   const { api, program } = await openLoggedIn(SOURCE);
@@ -50,6 +52,29 @@ test("M33 M27 of two accounts with one name the challenge does not say which one
     await program.succeed(CREATE);
     const { details } = await program.fail(APPROVE, 2, "MEANING_UNCLEAR", SIGNING);
     expect(JSON.stringify(details)).toContain("AMBIGUOUS_ACCOUNT");
+    expect(api.count(POSTED)).toBe(0);
+  } finally {
+    await closeAll(program, api);
+  }
+});
+
+test("M33 M27 an account of the same name beyond the pages that are read is looked for by name", async () => {
+  const { api, program } = await openLoggedIn(SOURCE);
+  const [hot, cold] = ["hot", "cold"].map((id) => ({ id, name: "Hot", currency: PAID.currency }));
+  const many = (socket: Socket, { target }: RawRequest): void => {
+    const page = Number(/[?&]page=(\d+)/.exec(target)?.[1] ?? 1);
+    const others = Array.from({ length: 30 }, (_, at) => ({ id: `a${page}.${at}`, name: "Other" }));
+    const isSearch = target.includes("name=Hot");
+    const results = isSearch ? [hot, cold] : page === 1 ? [hot, ...others.slice(1)] : others;
+    const next = isSearch ? null : page + 1;
+    socket.end(kept({ results, total: isSearch ? 2 : 400, page, next }));
+  };
+  try {
+    api.serve(routes({ "GET /accounts": [many] }));
+    await program.succeed(CREATE);
+    const { details } = await program.fail(APPROVE, 2, "MEANING_UNCLEAR", SIGNING);
+    expect(JSON.stringify(details)).toContain("AMBIGUOUS_ACCOUNT");
+    expect(api.requests.filter(({ target }) => target.includes("name=Hot"))).toHaveLength(1);
     expect(api.count(POSTED)).toBe(0);
   } finally {
     await closeAll(program, api);

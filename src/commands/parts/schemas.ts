@@ -65,6 +65,10 @@ export const Summary = () =>
     notExplained: v.optional(v.array(text)),
   });
 
-/** Requests of the last seven days that may be the same payment. */
-export const Similar = () =>
-  v.optional(v.array(v.looseObject({ id: text, state: v.nullable(text), same: v.array(text) })));
+/** Requests of the last seven days that may be the same payment, and how many were looked at. */
+export const Similar = () => ({
+  similar: v.optional(
+    v.array(v.looseObject({ id: text, state: v.nullable(text), same: v.array(text) })),
+  ),
+  similarRead: v.optional(v.picklist(["all", "some", "none"])),
+});

@@ -51,7 +51,7 @@ export const create = command({
   dryRun: {
     needs: ["dryRuns"],
     output: () =>
-      v.looseObject({ ...DryRun().entries, summary: v.optional(Summary()), similar: Similar() }),
+      v.looseObject({ ...DryRun().entries, summary: v.optional(Summary()), ...Similar() }),
     run: ({ dryRuns }, order) => dryRuns.create(order),
   },
 });

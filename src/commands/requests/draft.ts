@@ -12,7 +12,7 @@ export const draft = command({
     "Show `summary.text` to a person. After their yes pass the file of --out to `requests create`: exactly these bytes are then sent.",
     'An amount is a number, one space and a unit of the asset: "0.007 BTC", "700000 sat". A number without a unit is refused.',
     "A ticker chooses no contract: a token is named by --token, or by its own account.",
-    "`similar` lists requests of the last seven days with the same recipient and amount, or the same note title.",
+    "`similar` lists requests of the last seven days with the same recipient and amount, or the same note title; `similarRead` (all, some, none) says how many of these days it could see.",
     "Without --maxFees the limit is the server's estimate.",
   ],
   effect: "read",
@@ -40,7 +40,7 @@ export const draft = command({
       request: v.looseObject({ type: v.string(), data: v.looseObject({}) }),
       requestSha256: v.string(),
       summary: Summary(),
-      similar: Similar(),
+      ...Similar(),
       file: v.optional(v.string()),
     }),
   fails: [

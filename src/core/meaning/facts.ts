@@ -6,6 +6,7 @@ import { CliError } from "../../errors.ts";
 import { type Exact, tree } from "../../io/json.ts";
 import type { Reader } from "../api/api.ts";
 import type { OperationName } from "../api/dialect.ts";
+import type { Parameters } from "../api/operation.ts";
 import { walkPages } from "../api/pages.ts";
 import { type AssetLists, resultsOf } from "./asset.ts";
 import { type Content, membersOf, named, onlyValue, textOf } from "./content.ts";
@@ -32,12 +33,16 @@ interface Read {
 }
 
 /** The first ten pages of a list. */
-async function readList(reader: Reader, name: OperationName): Promise<Read> {
+async function readList(
+  reader: Reader,
+  name: OperationName,
+  filter: Parameters = {},
+): Promise<Read> {
   const items: Exact[] = [];
   try {
     const pages = walkPages(
       (position, companion) =>
-        reader.read(name, { pageSize: PAGE_SIZE, ...position }, undefined, companion),
+        reader.read(name, { ...filter, pageSize: PAGE_SIZE, ...position }, undefined, companion),
       "pages",
       { limit: MOST_RESULTS, isEager: true },
     );
@@ -168,16 +173,37 @@ export async function factsFor(
 ): Promise<SummaryFacts> {
   const currency = onlyValue(content, "currency")?.text;
   const wanted = wantedFor(content, isCall);
-  const workspace = await readWorkspace(reader, wanted);
+  const workspace = await withNamesakes(reader, content, await readWorkspace(reader, wanted));
   const account = await accountFor(reader, content, workspace);
   const hasAnchors = account !== undefined && wanted.whitelists;
   const sent = hasAnchors ? await recipientsOf(reader, account) : [];
-  const { lists, entries, whitelistsRead, anchors } = workspace;
+  const { lists, entries, whitelistsRead, accountsRead, anchors } = workspace;
   const name = onlyValue(content, "accountName")?.text;
   const namesakes = workspace.accounts.filter(
     (one) => one.name === name && (currency === undefined || isSameNetwork(one.currency, currency)),
   ).length;
-  return { account, namesakes, lists, entries, whitelistsRead, anchors: [...anchors, ...sent] };
+  const read = { lists, entries, whitelistsRead, accountsRead };
+  return { account, namesakes, ...read, anchors: [...anchors, ...sent] };
+}
+
+/**
+ * The accounts of the content's name among those beyond the pages that were read: the server looks
+ * for them. A content that says the account by its id needs none.
+ */
+async function withNamesakes(
+  reader: Reader,
+  content: Content,
+  workspace: Workspace,
+): Promise<Workspace> {
+  const name = onlyValue(content, "accountName")?.text;
+  const isNamed = name !== undefined && onlyValue(content, "accountId") === undefined;
+  if (workspace.accountsRead !== "some" || !isNamed) return workspace;
+  const found = await readList(reader, "accounts.list", { name });
+  const known = new Map(workspace.accounts.map((one) => [one.id, one]));
+  for (const one of found.items.map(accountOf)) known.set(one.id, one);
+  // A server that does not know the filter lists them all, and again not to the end.
+  const accountsRead = found.state === "all" ? "all" : "some";
+  return { ...workspace, accounts: [...known.values()], accountsRead };
 }
 
 /** The account that a content names, by its id, else by a name that only one account has. */

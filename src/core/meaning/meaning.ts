@@ -7,7 +7,7 @@ import type { Reader } from "../api/api.ts";
 import { type Content, readContent } from "./content.ts";
 import { factsFor } from "./facts.ts";
 import { NO_FACTS, type Summary, type SummaryFacts } from "./parts.ts";
-import { type Similar, similarTo } from "./similar.ts";
+import { type SimilarRead, similarTo } from "./similar.ts";
 import { needsEvm, summarize } from "./summary.ts";
 
 export { readableBalances } from "./balance.ts";
@@ -50,20 +50,30 @@ export async function summaryWithSimilar(
   reader: Reader,
   document: Exact,
   now: number,
-): Promise<{ readonly summary: Summary; readonly similar: readonly Similar[] }> {
+): Promise<{ readonly summary: Summary } & SimilarRead> {
   const content = readContent(document);
-  const [facts, similar] = await Promise.all([
+  const [facts, found] = await Promise.all([
     factsFor(reader, content, needsEvm(content)),
     similarTo(reader, content, now),
   ]);
-  return { summary: warnedOf(await summaryWith(content, "request", facts), similar), similar };
+  return { summary: warnedOf(await summaryWith(content, "request", facts), found), ...found };
 }
 
-/** The same summary with a warning when there are similar requests. */
-export function warnedOf(summary: Summary, similar: readonly Similar[]): Summary {
-  if (similar.length === 0) return summary;
+const NOT_COMPARED = {
+  all: undefined,
+  some: "Not all requests of the last seven days could be compared with this one.",
+  none: "The requests of the last seven days could not be read: this one may be among them.",
+};
+
+/** The same summary with a warning when there are, or may be, similar requests. */
+export function warnedOf(summary: Summary, { similar, similarRead }: SimilarRead): Summary {
   const count = similar.length === 1 ? "One request" : `${similar.length} requests`;
-  const message = `${count} of the last seven days may be the same payment; see \`similar\`.`;
-  const warning = { code: "SIMILAR_REQUEST", grave: false, at: "similar", message };
-  return { ...summary, warnings: [...summary.warnings, warning] };
+  const found = `${count} of the last seven days may be the same payment; see \`similar\`.`;
+  const missing = NOT_COMPARED[similarRead];
+  const about = { grave: false, at: "similar" };
+  const warnings = [
+    ...(similar.length === 0 ? [] : [{ code: "SIMILAR_REQUEST", ...about, message: found }]),
+    ...(missing === undefined ? [] : [{ code: "SIMILAR_UNREADABLE", ...about, message: missing }]),
+  ];
+  return { ...summary, warnings: [...summary.warnings, ...warnings] };
 }

@@ -34,6 +34,8 @@ export interface SummaryFacts {
   readonly anchors: readonly Anchor[];
   /** How many accounts of its network have the name that the content says. */
   readonly namesakes?: number;
+  /** How many accounts were looked at for that; absent where the server was not asked. */
+  readonly accountsRead?: WhitelistsRead;
   /** The server's estimate of the fee, in base units. */
   readonly estimate?: string;
 }

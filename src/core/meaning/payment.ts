@@ -10,15 +10,14 @@ import { decide, type Intent, type Payment, requireOne, writeRequest } from "./d
 import { type Account, accountOf, readWorkspace, recipientsOf, type Workspace } from "./facts.ts";
 import { summaryWith, warnedOf } from "./meaning.ts";
 import type { Summary } from "./parts.ts";
-import { type Similar, similarTo } from "./similar.ts";
+import { type SimilarRead, similarTo } from "./similar.ts";
 
 /** A drafted request, for a person to say yes to. */
-export interface Drafted {
+export interface Drafted extends SimilarRead {
   readonly request: Exact;
   /** Lower-case hexadecimal, over the bytes of `request`. */
   readonly requestSha256: string;
   readonly summary: Summary;
-  readonly similar: readonly Similar[];
 }
 
 /** Which account pays: exactly one of its id and its exact name. */
@@ -45,7 +44,7 @@ export async function draftPayment(
   const request = writeRequest(payment, apiVersion);
   const content = readContent(request);
   const facts = { ...known, account, ...(estimate === undefined ? {} : { estimate }) };
-  const [summary, similar] = [
+  const [summary, found] = [
     await summaryWith(content, "draft", facts),
     await similarTo(reader, content, now),
   ];
@@ -53,8 +52,8 @@ export async function draftPayment(
   return {
     request,
     requestSha256: createHash("sha256").update(request.text).digest("hex"),
-    summary: warnedOf(isEstimated ? estimated(summary) : summary, similar),
-    similar,
+    summary: warnedOf(isEstimated ? estimated(summary) : summary, found),
+    ...found,
   };
 }
 

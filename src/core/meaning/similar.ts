@@ -30,23 +30,40 @@ interface Traits {
   readonly noteTitles: readonly string[];
 }
 
+/** What was found, and how much of the last seven days was looked at. */
+export interface SimilarRead {
+  readonly similar: readonly Similar[];
+  readonly similarRead: "all" | "some" | "none";
+}
+
 /** At most twenty, as the API lists them. `now` is in milliseconds since 1970. */
-export async function similarTo(reader: Reader, content: Content, now: number): Promise<Similar[]> {
+export async function similarTo(
+  reader: Reader,
+  content: Content,
+  now: number,
+): Promise<SimilarRead> {
   const own = traitsOf(content);
   const since = now - SEVEN_DAYS_MS;
   const isV1 = (await reader.session()).apiVersion === "v1";
-  const found: Similar[] = [];
+  const similar: Similar[] = [];
   const rows = isV1 ? recentTransactions(reader, since) : recentRequests(reader, since);
+  let count = 0;
   try {
-    for await (const row of rows) {
-      const same = sameOf(own, isV1 ? transactionTraits(row) : traitsOf(readContent(row)));
-      if (same.length > 0) found.push({ ...shown(row), same });
-      if (found.length === MOST_SIMILAR) break;
+    for (;;) {
+      const { done, value } = await rows.next();
+      if (done === true) return { similar, similarRead: value ? "all" : "some" };
+      count += 1;
+      const same = sameOf(own, isV1 ? transactionTraits(value) : traitsOf(readContent(value)));
+      if (same.length > 0 && similar.length === MOST_SIMILAR)
+        return { similar, similarRead: "some" };
+      if (same.length > 0) similar.push({ ...shown(value), same });
     }
   } catch (cause) {
     if (!(cause instanceof CliError)) throw cause;
+    return { similar, similarRead: count > 0 ? "some" : "none" };
+  } finally {
+    await rows.return(false);
   }
-  return found;
 }
 
 function sameOf(own: Traits, other: Traits): string[] {
@@ -95,8 +112,11 @@ function shown(row: Exact): Omit<Similar, "same"> {
   };
 }
 
+/** Rows, and at the end whether these were all of them. */
+type Rows = AsyncGenerator<Exact, boolean, void>;
+
 /** V2 filters by time itself. */
-async function* recentRequests(reader: Reader, since: number): AsyncGenerator<Exact> {
+async function* recentRequests(reader: Reader, since: number): Rows {
   const fromDate = new Date(since).toISOString();
   const pages = walkPages(
     (position) =>
@@ -104,21 +124,26 @@ async function* recentRequests(reader: Reader, since: number): AsyncGenerator<Ex
     "pages",
     { limit: 30 * MOST_PAGES },
   );
-  for await (const rows of pages) yield* rows;
+  for (;;) {
+    const { done, value } = await pages.next();
+    if (done === true) return value.complete === true;
+    yield* value;
+  }
 }
 
 /** V1 lists the newest first, of all accounts. */
-async function* recentTransactions(reader: Reader, since: number): AsyncGenerator<Exact> {
+async function* recentTransactions(reader: Reader, since: number): Rows {
   let cursor: string | undefined;
   for (let page = 0; page < MOST_PAGES; page += 1) {
     const answer = await reader.read("transactions.list", cursor === undefined ? {} : { cursor });
     for (const row of resultsOf(answer)) {
       const created = Date.parse(textIn(row, "created_on") ?? "");
-      if (created < since) return;
+      if (created < since) return true;
       yield row;
     }
     const next = textIn(answer, "next");
-    if (next === null) return;
+    if (next === null) return true;
     cursor = next;
   }
+  return false;
 }

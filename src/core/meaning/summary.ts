@@ -157,8 +157,13 @@ class Making {
     const known = this.facts.account;
     const isKnown = known !== undefined && (name === null || known.name === name);
     if (name !== null) this.checkName(name, "account.name");
-    const { namesakes = 0 } = this.facts;
-    if (this.of === "challenge" && given === null && name !== null && namesakes > 1) {
+    const { namesakes = 0, accountsRead = "all" } = this.facts;
+    const isByName = this.of === "challenge" && given === null && name !== null;
+    if (isByName && namesakes <= 1 && accountsRead !== "all") {
+      const message = `Not all accounts could be read: another one may be called ${quote(name)}, too.`;
+      this.warn("ACCOUNTS_UNREADABLE", false, "account", message);
+    }
+    if (isByName && namesakes > 1) {
       const message = `${namesakes} accounts of this network are called ${quote(name)}: the challenge does not say which one pays.`;
       this.warn("AMBIGUOUS_ACCOUNT", true, "account", message);
     }

@@ -402,6 +402,26 @@ describe("similar requests", () => {
     expect((await draft(PAY, workspace(like(sent(HOSTING, "700001"))))).similar).toEqual([]);
   });
 
+  test.each([
+    ["could not be read", { "requests.list": undefined }, "none"],
+    [
+      "go on beyond what is read",
+      {
+        "requests.list": {
+          ...page(Array.from({ length: 30 }, () => ({ ...open, ...sent("other", "1") }))),
+          total: 301,
+        },
+      },
+      "some",
+    ],
+    ["were all read", like(sent("other", "1")), "all"],
+  ] as const)("M13 an empty list says whether requests %s", async (_, answers, similarRead) => {
+    const found = await draft(PAY, workspace(answers));
+    expect([found.similar, found.similarRead]).toEqual([[], similarRead]);
+    const warned = found.summary.warnings.map(({ code }) => code).includes("SIMILAR_UNREADABLE");
+    expect(warned).toBe(similarRead !== "all");
+  });
+
   test("M13 on V1 they are transactions of the last seven days, from any account", async () => {
     const row = (id: number, created_on: string) => ({
       ...{

@@ -372,6 +372,21 @@ test("M33 a challenge whose account's name two accounts of the network have is g
   expect(codes(await summary(challenge(), { namesakes: 1 }))).not.toContain("AMBIGUOUS_ACCOUNT!");
 });
 
+test.each(["some", "none"] as const)(
+  "M33 of accounts of which %s were read, the name is never called the only one",
+  async (accountsRead) => {
+    const found = codes(await summary(challenge(), { namesakes: 1, accountsRead }));
+    expect(found).toContain("ACCOUNTS_UNREADABLE");
+    const all = codes(await summary(challenge(), { namesakes: 1, accountsRead: "all" }));
+    expect(all).not.toContain("ACCOUNTS_UNREADABLE");
+    const two = codes(await summary(challenge(), { namesakes: 2, accountsRead }));
+    expect([two.includes("AMBIGUOUS_ACCOUNT!"), two.includes("ACCOUNTS_UNREADABLE")]).toEqual([
+      true,
+      false,
+    ]);
+  },
+);
+
 test("M20 a transaction type of another family than the network is grave", async () => {
   const found = await summary(challenge({}, "TRON_LIKE_SEND"), { account: undefined });
   expect(codes(found)).toContain("ASSET_CONFLICT!");
