@@ -105,10 +105,12 @@ cat > release.pem <<'END'
 ${lines}
 -----END PUBLIC KEY-----
 END
-openssl dgst -sha256 -verify release.pem -signature ${SIGNATURE} ${SUMS}    # must say: Verified OK
+openssl dgst -sha256 -verify release.pem -signature ${SIGNATURE} ${SUMS}
 grep ${asset}$ ${SUMS}
-openssl dgst -sha256 -r ${asset}              # must be the same
+openssl dgst -sha256 -r ${asset}
 \`\`\`
+
+The first openssl says \`Verified OK\`. The last two lines show the same digest.
 
 The build is attested, too. GitHub's \`gh\` must name this repository, this workflow and the version's
 tag:

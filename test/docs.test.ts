@@ -21,10 +21,13 @@ const sources = [...new Glob("{src,scripts,helpers,test}/**/*.{ts,sh,cjs,mjs}").
 );
 const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
 
+function shellBlocks(text: string): string[] {
+  return [...text.matchAll(/^ *```sh\n([\s\S]*?)^ *```/gm)].map(([, block = ""]) => block);
+}
+
 /** Command lines of a page's shell blocks; a line that ends in a backslash goes on. */
 function commandLines(text: string): string[] {
-  const blocks = [...text.matchAll(/^ *```sh\n([\s\S]*?)^ *```/gm)].map(([, block = ""]) => block);
-  return blocks
+  return shellBlocks(text)
     .flatMap((block) => block.replace(/\\\n\s*/g, "").split("\n"))
     .map((line) =>
       line
@@ -46,6 +49,12 @@ test.each(lines)("%s: %s", (_name, line = "") => {
   const [program, ...argv] = splitCommand(plain, new Map());
   expect(program).toBe(PROGRAM);
   expect(parse(argv, commands).target.kind).toBe("command");
+});
+
+test("a block to paste has no comment and no backquote: zsh takes the one for a command, runs the other", () => {
+  const spoilt = (text: string) => shellBlocks(text).filter((block) => /(^|\s)#|`/m.test(block));
+  expect(spoilt("```sh\nls # all\n```\n```sh\necho `id`\n```\n```sh\nls\n```")).toHaveLength(2);
+  expect(pages.flatMap(({ name, text }) => spoilt(text).map((block) => [name, block]))).toEqual([]);
 });
 
 const everything = pages.map(({ text }) => text).join("\n");

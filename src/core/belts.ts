@@ -318,6 +318,10 @@ function likenessOfIntent(intent: Intent): string | undefined {
   return likenessOf(placeOf(intent.session), intent.body);
 }
 
+/** Nothing is left to find out: its id is known. */
+const GO_ON =
+  "Do not repeat: the request in error.details.id exists, go on with that one. Only if a second request is meant, add --again with the key in error.details.key.";
+
 /** Both notes are shown, so that two invoices of one amount can be told apart. */
 async function duplicate(
   { books, uid }: BeltsHost,
@@ -336,6 +340,7 @@ async function duplicate(
   return new CliError("DUPLICATE_SUSPECTED", {
     message: `A request like this one ${what}; nothing was sent.`,
     ...(isOwn ? {} : { hint: "The record belongs to another client; a person decides." }),
+    ...(isOwn && record.requestId !== undefined ? { hint: GO_ON } : {}),
     details: {
       ...(isOwn ? { key: record.key, id: record.requestId ?? null } : {}),
       state: record.state,

@@ -211,10 +211,15 @@ test("B6 a definite refusal, and ten minutes after a success, make --again needl
   const { acts } = open({ now: () => now });
   const refused = () => Promise.reject(new CliError("BAD_REQUEST", { message: "No." }));
   await failureOf(acts.perform(create(payment("1")), refused));
-  await acts.perform(create(payment("1")), async () => "R1");
-  expect((await failureOf(acts.perform(create(payment("1")), async () => "R2"))).code).toBe(
-    "DUPLICATE_SUSPECTED",
+  await acts.perform(
+    create(payment("1")),
+    async () => "R1",
+    (id) => id,
   );
+  const { code, facts } = await failureOf(acts.perform(create(payment("1")), async () => "R2"));
+  expect(code).toBe("DUPLICATE_SUSPECTED");
+  expect(facts.details).toMatchObject({ id: "R1", state: "done" });
+  expect(facts.hint).toContain("the request in error.details.id exists");
   now += 10 * 60 * 1000;
   expect(await acts.perform(create(payment("1")), async () => "R2")).toBe("R2");
 });
