@@ -339,10 +339,7 @@ export const ERRORS = {
   CONFIRMATION_UNAVAILABLE: fail(2, "Have a person run the command in a terminal."),
   CONFIRMATION_EXPIRED: fail(2, "Nothing was sent. Call the tool again without requestState."),
   RESULT_TOO_LARGE: fail(2, "Ask for less: name fields, a smaller pageSize, or one object."),
-  FILE_EXISTS: fail(
-    2,
-    "Nothing was overwritten; choose another path, or use --force where offered.",
-  ),
+  FILE_EXISTS: fail(2, "Nothing was overwritten. Name another file, or remove this one first."),
   IO_ERROR: fail(1, "Check that the path can be read or written and has space."),
   RUNTIME_UNSUPPORTED: fail(
     1,

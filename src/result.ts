@@ -24,6 +24,18 @@ export class Serving {
 }
 
 /**
+ * A document whose file is written when it is settled what is printed: `--fields` with a wrong name
+ * leaves none behind.
+ */
+export class WithFile {
+  constructor(
+    readonly document: unknown,
+    /** Throws FILE_EXISTS, INVALID_PATH, IO_ERROR. */
+    readonly write: () => Promise<void>,
+  ) {}
+}
+
+/**
  * Text in place of a document, for the few commands whose result is a script or a guide
  * (specification §1).
  */

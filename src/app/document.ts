@@ -4,7 +4,7 @@ import { declaredFields, Projection } from "../cli/fields.ts";
 import { CliError, ERRORS } from "../errors.ts";
 import { Exact, encode } from "../io/json.ts";
 import type { Output } from "../io/stdout.ts";
-import { List, Text } from "../result.ts";
+import { List, Text, WithFile } from "../result.ts";
 
 /** The projection that `--fields` asks for; undefined for all fields. Throws INVALID_ARGUMENT. */
 export function projectionOf(command: Command, fields: unknown): Projection | undefined {
@@ -33,8 +33,12 @@ export async function print(
     return failure && toCliError(failure.cause);
   }
   if (result instanceof Text) await output.emitText(result.content);
-  else
-    await output.emit(projection === undefined ? result : projectWhole(result, projection, target));
+  else {
+    const whole = result instanceof WithFile ? result.document : result;
+    const shown = projection === undefined ? whole : projectWhole(whole, projection, target);
+    if (result instanceof WithFile) await result.write();
+    await output.emit(shown);
+  }
   return undefined;
 }
 

@@ -4,6 +4,7 @@
  * all refused, with the nearest right spelling.
  */
 import { CliError } from "../errors.ts";
+import { wordOf } from "../io/word.ts";
 import type { Argument, ArgumentMap, InputReader } from "./argument.ts";
 import type { Command, Group } from "./command.ts";
 import { GLOBALS, type Globals, SHORT } from "./globals.ts";
@@ -98,10 +99,13 @@ function surplus(
     : target?.kind === "command"
       ? placeOfValue(token, target, raw)
       : undefined;
+  const word = wordOf(token);
   return new CliError("UNEXPECTED_ARGUMENT", {
     message: dash
       ? "An argument begins with a dash that is not '-'."
-      : "There is an argument that belongs to no option.",
+      : word === undefined
+        ? "There is an argument that belongs to no option."
+        : `The argument ${word} belongs to no option.`,
     details: { argument: shorten(token) },
     ...(hint === undefined ? {} : { hint }),
   });
@@ -155,14 +159,29 @@ function descend(
   const names = [...group.members.keys()];
   const guess = nearest(token, names);
   throw new CliError("UNKNOWN_COMMAND", {
-    message: `There is no such command${words.length > 0 ? ` in '${words.join(" ")}'` : ""}.`,
+    message: `${lacking("command", token)}${words.length > 0 ? ` in '${words.join(" ")}'` : ""}.`,
     details: {
       given: shorten(token),
       ...(guess === undefined ? {} : { nearest: [...words, guess].join(" ") }),
       commands: names,
     },
-    hint: hintOf(words, guess, names),
+    hint: otherForm(token, words, names) ?? hintOf(words, guess, names),
   });
+}
+
+/** `There is no option '--x'`, or without its name. */
+function lacking(what: "command" | "option", given: string): string {
+  const word = wordOf(given);
+  return word === undefined ? `There is no such ${what}` : `There is no ${what} ${word}`;
+}
+
+/** What to write for words that are right in another place: `help x`, or all of them in quotes. */
+function otherForm(token: string, words: readonly string[], names: readonly string[]) {
+  if (token === "help") return "Write --help after the command, as in 'accounts list --help'.";
+  const parts = token.split(" ");
+  const isWords = parts.every((part) => /^[A-Za-z-]{1,40}$/.test(part));
+  if (parts.length < 2 || !isWords || !names.includes(parts[0] ?? "")) return undefined;
+  return `Write the words without quotes around them: ${[...words, ...parts].join(" ")}`;
 }
 
 /** The nearest name, and all that there are. */
@@ -241,7 +260,7 @@ function findOption(spelled: string, options: ArgumentMap, target: Command | Gro
   const guess = nearest(word, names);
   const hint = guess === undefined ? placeOf(target) : `Did you mean '--${guess}'?`;
   throw new CliError("UNKNOWN_OPTION", {
-    message: `There is no such option${target.kind === "group" ? " before the command" : ""}.`,
+    message: `${lacking("option", spelled)}${target.kind === "group" ? " before the command" : ""}.`,
     field: shorten(spelled),
     ...(hint === undefined ? {} : { hint }),
     details: { options: names.map((name) => `--${name}`) },

@@ -11,17 +11,20 @@ const Description = () =>
   v.looseObject({
     baseUrls: v.looseObject({ v1: v.string(), v2: v.string() }),
     workspace: v.string(),
-    operator: v.looseObject({
-      userId: v.string(),
-      apiKeyId: v.string(),
-      apiKeySecret: v.string(),
-      privateKey: v.string(),
-      publicKey: v.string(),
-    }),
+    operator: v.optional(
+      v.looseObject({
+        userId: v.string(),
+        apiKeyId: v.string(),
+        apiKeySecret: v.string(),
+        privateKey: v.string(),
+        publicKey: v.string(),
+      }),
+    ),
     reportingKey: v.optional(v.string()),
-    environment: v.array(v.string()),
+    environment: v.optional(v.array(v.string())),
     control: v.string(),
     page: v.string(),
+    envFile: v.optional(v.string()),
   });
 
 /** Writes the lines to source. The sandbox does not serve when they cannot be written. */
@@ -39,16 +42,27 @@ async function keep(
   }
 }
 
+/** The description without credentials. */
+function addressesOf({
+  baseUrls,
+  workspace,
+  control,
+  page,
+}: Awaited<ReturnType<Capabilities["sandbox"]>>["description"]) {
+  return { baseUrls, workspace, control, page };
+}
+
 export const sandbox = group(
   "A Ledger Enterprise workspace on this machine, in memory, for trials.",
   {
     start: command({
       summary:
-        "Serve a sandbox workspace until stopped; prints addresses, credentials and what to export.",
+        "Serve a sandbox workspace until stopped; prints addresses, and credentials or their file.",
       notes: [
         "Listens on loopback only. Everything in it is made up and gone when it stops.",
         "`page` is an address for a browser: requests, accounts, calls, and a button for each reviewer.",
-        "`environment` contains lines for a shell. `control` is the root of the control path (faults, clock, reviews by others), which docs/sandbox.md in the repository describes.",
+        "Without --envFile it prints the made-up credentials, and `environment`, lines for a shell. With it they are in that file alone.",
+        "`control` is the root of the control path (faults, clock, reviews by others), which docs/sandbox.md in the repository describes.",
       ],
       effect: "local",
       needs: ["sandbox", "clock", "files"],
@@ -79,12 +93,16 @@ export const sandbox = group(
           ...(autoApprove === undefined ? {} : { autoApproveSeconds: autoApprove }),
         });
         if (envFile !== undefined) await keep(files, envFile, running);
+        const document =
+          envFile === undefined
+            ? running.description
+            : { ...addressesOf(running.description), envFile };
         const ended = new Promise<void>((resolve) => {
           if (clock.stop.aborted) resolve();
           clock.stop.addEventListener("abort", () => resolve(), { once: true });
         });
         return new Serving(
-          running.description,
+          document,
           ended.then(() => running.close()),
         );
       },

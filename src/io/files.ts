@@ -22,6 +22,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { CliError, type ErrorCode } from "../errors.ts";
 import { errnoOf, ioError } from "./ioerror.ts";
 import { randomName } from "./random.ts";
+import { wordOf } from "./word.ts";
 
 const DAY_MS = 24 * 3600 * 1000;
 /** Absent on Windows, where links need a privilege to be made. */
@@ -187,17 +188,21 @@ export async function writeNewFile(
     const errno = errnoOf(cause);
     const named = option === undefined ? {} : { field: option };
     const details = { reason: errno, path };
+    const word = wordOf(path);
+    const at = word === undefined ? "" : `, ${word}`;
     if (errno === "EEXIST") {
       throw new CliError("FILE_EXISTS", {
-        message: `${option === undefined ? "There is a file already" : `${option} names a file that exists`}; it was left as it is.`,
-        ...(option === undefined ? {} : { hint: "Name another file, or remove this one first." }),
+        message: `${option === undefined ? "There is a file already" : `${option} names a file that exists${at}`}; it was left as it is.`,
         ...named,
         details,
         cause,
       });
     }
     const code = NOT_A_PLACE.has(errno) ? "INVALID_PATH" : "IO_ERROR";
-    throw new CliError(code, { message: "The file could not be made.", ...named, details, cause });
+    throw new CliError(code, {
+      message: `The file${at} could not be made.`,
+      ...{ ...named, details, cause },
+    });
   }
   syncDirectory(dirname(path));
 }

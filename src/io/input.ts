@@ -6,6 +6,7 @@ import { constants, type Stats } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { CliError } from "../errors.ts";
 import { errnoOf, ioError } from "./ioerror.ts";
+import { wordOf } from "./word.ts";
 
 const NO_WAIT = constants.O_NONBLOCK ?? 0;
 /** Loaded when something is read: most commands read nothing, and it takes 0.4 ms. */
@@ -69,15 +70,20 @@ export async function readInputFile(
     }
   } catch (cause) {
     const code = NO_SUCH_FILE.has(errnoOf(cause)) ? "INVALID_PATH" : "IO_ERROR";
-    throw ioError(code, "The named file could not be read.", path, cause);
+    throw ioError(code, `${fileOf(path)} could not be read.`, path, cause);
   }
   throw tooLarge(maxBytes);
+}
+
+function fileOf(path: string): string {
+  const word = wordOf(path);
+  return word === undefined ? "The named file" : `The file ${word}`;
 }
 
 function refuseOthers(path: string, stats: Stats): void {
   if (stats.isFile() || stats.isFIFO()) return;
   throw new CliError("INVALID_PATH", {
-    message: "The named path is neither a file nor a pipe.",
+    message: `${wordOf(path) ?? "The named path"} is neither a file nor a pipe.`,
     hint: "Name a file that can be read.",
     details: { path },
   });
@@ -93,8 +99,7 @@ async function refuseSecret(path: string, secret: string): Promise<void> {
   if (given === undefined || kept === undefined || given.ino !== kept.ino || given.dev !== kept.dev)
     return;
   throw new CliError("INVALID_PATH", {
-    message:
-      "The named file contains a secret that the environment configures; it is not read as input.",
+    message: `${fileOf(path)} contains a secret that the environment configures; it is not read as input.`,
     hint: "Name the file that holds the document.",
     details: { path },
   });

@@ -9,6 +9,7 @@ import { nearest } from "../cli/nearest.ts";
 import { checkValue } from "../cli/parse.ts";
 import { CliError } from "../errors.ts";
 import { type Exact, elements, members, type Node, tree } from "../io/json.ts";
+import { wordOf } from "../io/word.ts";
 import { textOf } from "./frames.ts";
 
 /** What the start line may allow beside reading. */
@@ -291,8 +292,9 @@ function invalid(name: string, reason: string): CliError {
 
 function unknown(name: string, names: readonly string[]): CliError {
   const guess = nearest(name, names);
+  const word = wordOf(name);
   return new CliError("UNKNOWN_OPTION", {
-    message: "There is no such argument.",
+    message: word === undefined ? "There is no such argument." : `There is no argument ${word}.`,
     hint: guess === undefined ? "See the tool's inputSchema." : `Did you mean '${guess}'?`,
     details: { arguments: names },
   });

@@ -108,8 +108,13 @@ for (const form of await builtForms()) {
       const file = join(work, "sandbox.env");
       const child = program.start(["sandbox", "start", "--envFile", file]);
       const { value } = await child.stdout.getReader().read();
-      const { environment } = JSON.parse(new TextDecoder().decode(value));
-      expect(readFileSync(file, "utf8")).toBe(`${environment.join("\n")}\n`);
+      const printed = JSON.parse(new TextDecoder().decode(value));
+      expect(Object.keys(printed)).toEqual(["baseUrls", "workspace", "control", "page", "envFile"]);
+      expect(printed.envFile).toBe(file);
+      const lines = readFileSync(file, "utf8").split("\n");
+      expect(lines.pop()).toBe("");
+      expect(lines).toContain(`export LEDGER_ENTERPRISE_API_URL='${printed.baseUrls.v2}'`);
+      for (const line of lines) expect(line).toMatch(/^export LEDGER_ENTERPRISE_\w+='[^']+'$/);
       expect(statSync(file).mode & 0o777).toBe(0o600);
       const { exit, stdout } = await program.shell(
         `unset LEDGER_ENTERPRISE_API_KEY_SECRET_FILE; . '${file}'; "$@" login api`,

@@ -18,7 +18,7 @@ const ALLOWED: readonly (readonly [file: RegExp, values: RegExp, types: RegExp])
   ],
   [/^app\//, /^(app\/|cli\/|commands\/registry|core\/|result|errors|version|io\/)/, /./],
   [/^world\.ts$/, /^$/, /^(?!commands\/|app\/|main)/],
-  [/^cli\//, /^(cli\/|io\/json|errors|version)/, /^(cli\/|io\/|errors|version)/],
+  [/^cli\//, /^(cli\/|io\/(json|word)|errors|version)/, /^(cli\/|io\/|errors|version)/],
   [
     /^guard\//,
     /^(guard\/|app\/(invoke|capabilities|gate|occasion|makers\/(acts|books))|core\/|io\/|result|errors|version)/,

@@ -2,6 +2,7 @@
 
 import { CliError } from "../../errors.ts";
 import { Exact } from "../../io/json.ts";
+import { wordOf } from "../../io/word.ts";
 import type { Run } from "../occasion.ts";
 
 /** Asks the files in force, or a candidate in their place. */
@@ -25,7 +26,12 @@ function asked(
     if (file === undefined) return loadPolicies(named, uid);
     const bytes = readPolicyFile(file, undefined);
     if (bytes !== undefined) return [parsePolicy(bytes, file)];
-    throw new CliError("INVALID_PATH", { message: "There is no such file.", field: "--file" });
+    const word = wordOf(file);
+    throw new CliError("INVALID_PATH", {
+      message: word === undefined ? "There is no such file." : `There is no file ${word}.`,
+      field: "--file",
+      details: { path: file },
+    });
   };
   return {
     show: (file: string | undefined) => {

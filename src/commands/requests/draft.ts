@@ -1,6 +1,7 @@
 /** `requests draft`: from what a person wants to the exact request, and what it means. */
 import * as v from "valibot";
 import { id, oneOf, path, text } from "../../cli/argument.ts";
+import { WithFile } from "../../result.ts";
 import { command } from "../parts/command.ts";
 import { Similar, Summary } from "../parts/schemas.ts";
 
@@ -62,7 +63,8 @@ export const draft = command({
   run: async ({ reader, payments, clock, files }, { out, ...intent }) => {
     const drafted = await payments.draftPayment(reader, intent, clock.now());
     if (out === undefined) return drafted;
-    await files.writeNew(out, new TextEncoder().encode(drafted.request.text), 0o600);
-    return { ...drafted, file: out };
+    const bytes = new TextEncoder().encode(drafted.request.text);
+    const write = () => files.writeNew(out, bytes, 0o600, "--out");
+    return new WithFile({ ...drafted, file: out }, write);
   },
 });
