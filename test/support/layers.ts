@@ -101,7 +101,7 @@ const LADDER = [
 
 /** Lines of the parts that grow; more needs a look at what could go, and then a new number here. */
 const BUDGETS: Readonly<Record<string, number>> = {
-  "app/": 1_950,
+  "app/": 2_000,
   "cli/": 1_900,
   "commands/": 3_200,
   "core/": 23_000,
