@@ -152,18 +152,28 @@ function isSameAddress(currency: string, one: string, other: string): boolean {
   return one.toLowerCase() === other.toLowerCase();
 }
 
-/** What an act takes out of windows. */
-export function debitOf({ payment, account }: Act): Debit {
-  const { amount, fee, recipient, tag } = payment;
+/**
+ * What an act takes out of windows: the most that one of its documents lets leave. A challenge does
+ * not say what a custom strategy may spend; its request does.
+ */
+export function debitOf(...acts: readonly [Act, ...Act[]]): Debit {
+  const [first, ...others] = acts;
+  const { payment, account } = others.at(-1) ?? first;
+  const { recipient, tag } = payment;
+  const fees = acts.flatMap(({ payment: { fee } }) => fee ?? []);
   return {
     account: account.id,
     currency: currencyOf(account.currency),
     contract: account.contract ?? undefined,
-    amount: String(amount),
-    fee: fee === undefined ? undefined : String(fee),
+    amount: String(acts.map((one) => one.payment.amount).reduce(largest)),
+    fee: fees.length === 0 ? undefined : String(fees.reduce(largest)),
     recipient,
     tag: payment.memo ?? tag,
   };
+}
+
+function largest(one: bigint, other: bigint): bigint {
+  return one > other ? one : other;
 }
 
 type Relation = "asset" | "fees" | "none";

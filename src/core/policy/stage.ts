@@ -69,10 +69,8 @@ export function createPolicy(host: PolicyHost): PolicyStage {
         acts.flatMap((act) => requireAllowed(policy, act)),
       );
       const clock = host.clock.time();
-      const last = acts.at(-1);
+      const debit = debitOf(...acts);
       const reserve = (now: Journal): Debit | undefined => {
-        if (last === undefined) return undefined;
-        const debit = debitOf(last);
         for (const policy of policies) requireOpen(policy, debit, now.closures);
         return isDebited(intent, now) ? undefined : reserved(policies, debit, now, clock);
       };
@@ -136,7 +134,7 @@ async function actsOf(
   decision: PolicyDecision,
   own: Entry | undefined,
   policies: readonly Policy[],
-): Promise<Act[]> {
+): Promise<readonly [Act, ...Act[]]> {
   const [first] = policies;
   const read = (document: Exact | undefined): Payment => {
     const payment = document === undefined ? { unreadable: "payload" } : readPayment(document);
@@ -146,23 +144,24 @@ async function actsOf(
   const request =
     intent.kind === "create" ? intent.body : await requestOf(host, intent.requestId, own);
   const asked = read(request);
-  const payments = [asked];
+  const decided: Payment[] = [];
   if (intent.kind !== "create") {
     const signed = read(intent.content?.document);
     // A challenge never says how the fee is chosen, nor the note; the request does.
     const { accountId, noteLength } = asked;
-    payments.push({
+    decided.push({
       ...signed,
       accountId,
       noteLength,
       strategy: signed.strategy ?? asked.strategy,
     });
   }
-  const id = payments[0]?.accountId;
+  const id = asked.accountId;
   const account = id === undefined ? undefined : await readAccount(host.reader, id);
   if (account === undefined || account.id !== id) throw denied(first, "account");
   const decimals = await decimalsOf(host.reader, account, policies);
-  return payments.map((payment) => ({ decision, payment, account, decimals }));
+  const actOf = (payment: Payment): Act => ({ decision, payment, account, decimals });
+  return [actOf(asked), ...decided.map(actOf)];
 }
 
 /** What was sent from here, else the server's copy of the request. */

@@ -7,7 +7,7 @@ import { ApiClock } from "../../../src/core/api/clock.ts";
 import type { Policy } from "../../../src/core/policy/load.ts";
 import { createPolicy } from "../../../src/core/policy/stage.ts";
 import { Exact } from "../../../src/io/json.ts";
-import { createIntent, failing, openActs } from "../../support/acts.ts";
+import { createIntent, failing, openActs, SESSION } from "../../support/acts.ts";
 import { ACCOUNT, DAY, FILE, HOSTING, policyOf, sent } from "../../support/policy.ts";
 
 const MINUTE = 60_000;
@@ -30,7 +30,14 @@ const UNITS = {
 };
 
 /** Acts under a policy; the API's clock and the local one are the test's. */
-function open(options: { readonly isReadOnly?: boolean; readonly directory?: string } = {}) {
+function open(
+  options: {
+    readonly isReadOnly?: boolean;
+    readonly directory?: string;
+    /** What the server says of any request. */
+    readonly request?: Exact;
+  } = {},
+) {
   const time = { local: NOON, api: NOON, elapsed: 0 };
   const files: { now: readonly Policy[] } = { now: [policyOf(UNITS)] };
   const clock = new ApiClock(
@@ -41,6 +48,7 @@ function open(options: { readonly isReadOnly?: boolean; readonly directory?: str
   const answer = new Exact(JSON.stringify({ ...account, contractAddress: ACCOUNT.contract }));
   const reader = {
     async read(name: string) {
+      if (name === "requests.get" && options.request !== undefined) return options.request;
       if (name !== "accounts.get") throw new Error(`asked for ${name}`);
       clock.saw(new Date(time.api).toUTCString());
       return answer;
@@ -197,4 +205,32 @@ test("A11 windows deny for their whole time after a journal was begun anew", asy
   expect(await fieldOf(pay("1"))).toBe("journal");
   pass(2000);
   expect(await pay("1")).toBe("R2");
+});
+
+test("A14 A7 of a request that was not created here, the most that can leave is debited", async () => {
+  // The challenge says the ceiling only; price and limit of gas allow twice as much.
+  const maxFees = "4000000000000000";
+  const feesStrategy = { type: "CUSTOM", data: { gasLimit: "21000", gasPrice: "380952380952" } };
+  const request = sent({ maxFees });
+  const shown = { ...request, id: "R1", data: { ...request.data, feesStrategy } };
+  const here = open({ request: new Exact(JSON.stringify(shown)) });
+  const rule = { ...HOSTING, asset: USDC_UNITS, perRequest: "3000000000" };
+  const fees = { strategies: ["CUSTOM"], max: "9000000000000000" };
+  here.files.now = [policyOf({ ...UNITS, onlyOwn: false, allow: [{ ...rule, fees }] })];
+  const { accountName, amount, currency, contractAddress, recipient } =
+    request.data.transactionData;
+  const data = {
+    transaction_type: "ETHEREUM_LIKE_SEND",
+    transaction_data: {
+      ...{ account_name: accountName, amount, currency, recipient, max_fees: maxFees },
+      contract_address: contractAddress,
+    },
+  };
+  const challenge = { antireplay: "ab".repeat(32), data, type: "APPROVE_TRANSACTION" };
+  const document = new Exact(JSON.stringify(challenge));
+  const content = { bytes: new Uint8Array(1), payloadSha256: "ab".repeat(32), document };
+  const about = { session: SESSION, requestId: "R1", content, command: "requests approve api" };
+  await here.acts.perform({ kind: "sign", purpose: "approve", ...about }, async () => "jws");
+  const intent = (await here.lines("journal")).find(({ event }) => event === "intent");
+  expect(intent?.debit).toMatchObject({ amount: "1000000", fee: "7999999999992000" });
 });
