@@ -1,11 +1,37 @@
 /**
- * Unpacks the body of an HTTP answer within a limit. No runtime unpacks by itself: it would do so
+ * Reads and unpacks the body of an HTTP answer within a limit. No runtime unpacks by itself: it would do so
  * without a limit, and speak about failures on stderr (NET-4).
  */
 import { CliError } from "../errors.ts";
 
 /** The value of `Accept-Encoding`: what every supported runtime can unpack. */
 export const ACCEPTED_ENCODINGS = "gzip, deflate, br";
+
+/**
+ * The body as it came, or undefined when it has more than `maxBytes`: the rest is not read.
+ * `onBytes` is called whenever bytes arrive.
+ */
+export async function readAtMost(
+  response: Response,
+  maxBytes: number,
+  onBytes: () => void = () => undefined,
+): Promise<Uint8Array | undefined> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  const reader = response.body?.getReader();
+  for (;;) {
+    const { done, value } = (await reader?.read()) ?? { done: true, value: undefined };
+    if (done || value === undefined) break;
+    onBytes();
+    size += value.length;
+    if (size > maxBytes) {
+      void reader?.cancel().catch(() => undefined);
+      return undefined;
+    }
+    chunks.push(value);
+  }
+  return chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
+}
 
 /**
  * The body as it was before `encoding` (the value of `Content-Encoding`, or null). Throws

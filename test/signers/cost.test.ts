@@ -3,45 +3,22 @@
  * package: Node tells a hook about every module.
  */
 import { afterAll, expect, test } from "bun:test";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { findArtifacts } from "../support/artifacts.ts";
+import { rmSync } from "node:fs";
+import { loadedBy } from "../support/loaded.ts";
 import { NOTHING_PUBLISHED } from "../support/releases.ts";
 import { openSandbox } from "../support/sandbox.ts";
 import { trustedFolder } from "./place.ts";
 import { orderFor } from "./signed.ts";
 
-const { installed, nodes } = await findArtifacts();
 const folder = trustedFolder();
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const [PRELOAD, SEEN] = [join(folder, "preload.cjs"), join(folder, "seen")];
-writeFileSync(
-  PRELOAD,
-  `const seen = [];
-require("node:module").registerHooks({
-  resolve(specifier, context, next) {
-    const found = next(specifier, context);
-    seen.push(found.url);
-    return found;
-  },
-});
-process.on("exit", () => require("node:fs").writeFileSync(${JSON.stringify(SEEN)}, seen.join("\\n")));
-`,
-);
-
 /** What a command loads: built-in modules by name, and chunks of ours by their text. */
-async function loadedBy(argv: readonly string[], env: Readonly<Record<string, string>>) {
-  const command = [nodes["22"], "--require", PRELOAD, installed, ...argv];
-  const child = Bun.spawn(command, { env: { HOME: folder, ...env }, stdout: "pipe" });
-  const stdout = await new Response(child.stdout).text();
-  await child.exited;
-  const urls = readFileSync(SEEN, "utf8").split("\n");
-  const files = urls.filter((url) => url.startsWith("file:")).map((url) => new URL(url).pathname);
-  const texts = files.map((path) => readFileSync(path, "utf8"));
+async function loads(argv: readonly string[], env: Readonly<Record<string, string>>) {
+  const { stdout, texts, builtIns } = await loadedBy(folder, argv, env);
   return {
     stdout,
-    startsPrograms: urls.includes("node:child_process"),
+    startsPrograms: builtIns.includes("node:child_process"),
     knowsSigners: texts.some((text) => text.includes("ledger-enterprise-signer")),
     knowsSecretCommands: texts.some((text) => text.includes("did not print one line of text")),
   };
@@ -57,8 +34,8 @@ test.each([
   ["keys public", ["keys", "public"]],
 ])("%s loads nothing that starts a program", async (_name, argv) => {
   await using sandbox = await openSandbox();
-  await loadedBy(["login", "api"], sandbox.environment);
-  const { stdout, ...loaded } = await loadedBy(argv, sandbox.environment);
+  await loads(["login", "api"], sandbox.environment);
+  const { stdout, ...loaded } = await loads(argv, sandbox.environment);
   expect([stdout.includes('"error"'), loaded]).toEqual([false, NOTHING]);
 });
 
@@ -70,10 +47,10 @@ test("the hook sees what an external signer and a secret command load", async ()
     LEDGER_ENTERPRISE_API_PUBLIC_KEY: orderFor(key).publicKey,
     LEDGER_ENTERPRISE_SIGNER: "/absent",
   };
-  const signing = await loadedBy(["requests", "sign", "--challenge", CHALLENGE], signer);
+  const signing = await loads(["requests", "sign", "--challenge", CHALLENGE], signer);
   expect(signing).toMatchObject({ startsPrograms: true, knowsSigners: true });
   const { LEDGER_ENTERPRISE_API_KEY_SECRET: _secret, ...rest } = sandbox.environment;
   const command = { LEDGER_ENTERPRISE_API_KEY_SECRET_COMMAND: "/absent" };
-  const login = await loadedBy(["login", "api"], { ...rest, ...command });
+  const login = await loads(["login", "api"], { ...rest, ...command });
   expect(login).toMatchObject({ knowsSigners: false, knowsSecretCommands: true });
 });

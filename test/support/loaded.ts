@@ -8,6 +8,8 @@ export interface Loaded {
   readonly stdout: string;
   /** The text of each file that was loaded. */
   readonly texts: readonly string[];
+  /** Names of Node's own modules, such as `node:child_process`. */
+  readonly builtIns: readonly string[];
 }
 
 /** Runs the installed package in `home`, which the caller makes and removes. */
@@ -38,8 +40,10 @@ process.on("exit", () => require("node:fs").writeFileSync(${JSON.stringify(seen)
     const stdout = await new Response(child.stdout).text();
     await child.exited;
     const urls = readFileSync(seen, "utf8").split("\n");
-    const files = urls.filter((url) => url.startsWith("file:"));
-    return { stdout, texts: files.map((url) => readFileSync(new URL(url), "utf8")) };
+    const texts = urls
+      .filter((url) => url.startsWith("file:"))
+      .map((url) => readFileSync(new URL(url), "utf8"));
+    return { stdout, texts, builtIns: urls.filter((url) => url.startsWith("node:")) };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -2,13 +2,12 @@
  * One workspace, seen and moved through both API versions: the same objects, the same governance,
  * one request's life from end to end.
  */
+
 import { describe, expect, test } from "bun:test";
 import { createPublicKey, verify } from "node:crypto";
 import type { Program } from "../hostile/program.ts";
+import type { Answer } from "../support/answer.ts";
 import { openWorkspace, type Workspace } from "./workspace.ts";
-
-// biome-ignore lint/suspicious/noExplicitAny: answers are looked into member by member.
-type Answer = any;
 
 const ALICE = "b7c1d2e3-0000-4000-8000-000000000004";
 const FIRST = "ClientA COL TBTC 1";

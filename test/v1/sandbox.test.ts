@@ -2,11 +2,13 @@
  * The sandbox's V1 against the vendor's document, both ways: every answer validates; input that the
  * document refuses is refused.
  */
+
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import Ajv from "ajv";
 import addFormats from "ajv-formats";
 import { type Sandbox, startSandbox } from "../../src/sandbox/index.ts";
 import { V1 } from "../../src/sandbox/v1.ts";
+import type { Answer } from "../support/answer.ts";
 import { bare, DOCUMENT, operationAt, operationsOf, WITHOUT_DOCUMENT } from "./document.ts";
 
 /**
@@ -54,8 +56,7 @@ if (DOCUMENT === undefined) {
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-    // biome-ignore lint/suspicious/noExplicitAny: answers are looked into member by member.
-    return { status: answer.status, body: (await answer.json()) as any };
+    return { status: answer.status, body: (await answer.json()) as Answer };
   };
 
   const faultsOf = (method: string, path: string, status: number, body: unknown): unknown[] => {

@@ -1,7 +1,7 @@
 /** The body of an answer: read, unpacked, and one JSON document (NET-4, NET-8). */
 import { CliError } from "../../errors.ts";
 import { decodeUtf8, type Exact, exact, JsonError } from "../../io/json.ts";
-import { requireKnownEncoding, tooLarge, unpack } from "../../io/unpack.ts";
+import { readAtMost, requireKnownEncoding, tooLarge, unpack } from "../../io/unpack.ts";
 import type { ExchangeTimer } from "./exchangetimer.ts";
 
 /** Of a failure's body, packed and unpacked: a longer one is not read, and the status decides. */
@@ -26,33 +26,10 @@ export async function readBody(
   // One runtime joins two lengths that are the same, the other refuses them.
   if (headers.get("content-length")?.includes(",")) throw invalid("The answer is not proper HTTP.");
   const maxBytes = ok ? answerMaxBytes : FAILURE_MAX_BYTES;
-  const bytes = await readPacked(response, timer, maxBytes);
+  const bytes = await readAtMost(response, maxBytes, () => timer.touch());
   const unpacked = bytes === undefined ? undefined : unpack(bytes, encoding, maxBytes);
   if (ok) return (await unpacked) ?? Promise.reject(tooLarge(maxBytes));
   return (await unpacked?.catch(() => undefined)) ?? new Uint8Array();
-}
-
-/** The body as it came; undefined when it has more than `maxBytes`. */
-async function readPacked(
-  response: Response,
-  timer: ExchangeTimer,
-  maxBytes: number,
-): Promise<Uint8Array | undefined> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  const reader = response.body?.getReader();
-  for (;;) {
-    const { done, value } = (await reader?.read()) ?? { done: true, value: undefined };
-    if (done || value === undefined) break;
-    timer.touch();
-    size += value.length;
-    if (size > maxBytes) {
-      void reader?.cancel().catch(() => undefined);
-      return undefined;
-    }
-    chunks.push(value);
-  }
-  return chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
 }
 
 function sizeOf(headers: Headers): number {

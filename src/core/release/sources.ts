@@ -6,7 +6,7 @@
 import { decodeUtf8 } from "../../io/json.ts";
 import type { Log } from "../../io/log.ts";
 import type { Runtime } from "../../io/runtime.ts";
-import { ACCEPTED_ENCODINGS, tooLarge, unpack } from "../../io/unpack.ts";
+import { ACCEPTED_ENCODINGS, readAtMost, tooLarge, unpack } from "../../io/unpack.ts";
 import { PACKAGE } from "./names.ts";
 import { parseVersion, stableVersion } from "./verdict.ts";
 
@@ -166,21 +166,8 @@ function toPublished(text: string, etag: string | undefined): Published | undefi
 
 /** Throws above 64 KiB, before and after unpacking (NET-4). */
 async function readText(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  const reader = response.body?.getReader();
-  for (;;) {
-    const { done, value } = (await reader?.read()) ?? { done: true, value: undefined };
-    if (done || value === undefined) break;
-    size += value.length;
-    if (size > ANSWER_MAX_BYTES) {
-      drop(response);
-      throw tooLarge(ANSWER_MAX_BYTES);
-    }
-    chunks.push(value);
-  }
+  const bytes = await readAtMost(response, ANSWER_MAX_BYTES);
+  if (bytes === undefined) throw tooLarge(ANSWER_MAX_BYTES);
   const encoding = response.headers.get("content-encoding");
-  return decodeUtf8(await unpack(Buffer.concat(chunks), encoding, ANSWER_MAX_BYTES), {
-    bom: "strip",
-  });
+  return decodeUtf8(await unpack(bytes, encoding, ANSWER_MAX_BYTES), { bom: "strip" });
 }

@@ -1,12 +1,12 @@
 /** What the API's public sources tell, held against the client: each test names its fact. */
+
 import { describe, expect, test } from "bun:test";
 import { defaultSeed } from "../../../src/sandbox/fixtures.ts";
 import { ACCOUNT, payment, USDC } from "../../sandbox/bench.ts";
+import type { Answer } from "../../support/answer.ts";
 import { openWorkspace, type Workspace } from "../../v1/workspace.ts";
 
 type Program = Awaited<ReturnType<Workspace["client"]>>;
-// biome-ignore lint/suspicious/noExplicitAny: answers are looked into member by member.
-type Answer = any;
 
 const ask = async (program: Program, ...argv: string[]): Promise<Answer> => program.succeed(argv);
 

@@ -3,10 +3,8 @@ import { readLimits, readMarks } from "../../../scripts/limits.ts";
 import { shapeOf } from "../../../src/core/doctor/assumptions.ts";
 import { exact, tree } from "../../../src/io/json.ts";
 import { ACCOUNT, payment } from "../../sandbox/bench.ts";
+import type { Answer } from "../../support/answer.ts";
 import { openWorkspace } from "../../v1/workspace.ts";
-
-// biome-ignore lint/suspicious/noExplicitAny: answers are looked into member by member.
-type Answer = any;
 
 describe("U1 doctor --report collects what settles an assumption", () => {
   test("U1 U8 U9 the shapes of refusals, with data.path or without", async () => {
