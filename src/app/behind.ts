@@ -5,7 +5,10 @@ import { notThroughGuard, Remote, type Standing } from "../guard/remote.ts";
 import type { Run } from "./occasion.ts";
 import { overseenBehind } from "./oversight.ts";
 
-/** The guard that the environment names. Throws GUARD_BYPASS beside credentials of any kind. */
+/**
+ * What the guard does for this process, by the capability's name; each is made when it is asked
+ * for. Making one throws GUARD_BYPASS beside credentials of any kind.
+ */
 export async function openBehind(run: Run): Promise<Record<string, () => unknown>> {
   const remote = remoteOf(run);
   const made = { ...overseenBehind(remote, run), reviews: remote.reviews };

@@ -10,7 +10,7 @@ export interface InputReader {
   /** Whether a part of `text` may be quoted back: no secret is in it. */
   mayQuote(text: string): boolean;
   file(path: string, maxBytes: number): Promise<Uint8Array>;
-  /** Throws INVALID_JSON-worthy errors itself when standard input is a terminal. */
+  /** Throws INVALID_JSON when standard input is a terminal, TIMEOUT when it is silent too long. */
   stdin(maxBytes: number): Promise<Uint8Array>;
 }
 
@@ -314,7 +314,7 @@ export function material(description: string): Argument<string | undefined> {
 }
 
 /**
- * Bytes exactly as they lie in a file or come through standard input: `@file` or `-`. At most 1
+ * Bytes exactly as they are in a file or come through standard input: `@file` or `-`. At most 1
  * MiB.
  */
 export function bytes(description: string): Argument<Uint8Array | undefined> {

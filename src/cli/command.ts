@@ -33,7 +33,7 @@ export interface DryRun {
 }
 
 /**
- * A command as every reader sees it; commands/command.ts makes it, with its types tied together.
+ * A command as every reader sees it; commands/parts/command.ts makes it, with its types tied.
  */
 export interface Command {
   readonly kind: "command";

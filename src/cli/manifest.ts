@@ -8,6 +8,7 @@ import { type Command, type Example, type Group, walk } from "./command.ts";
 import { changes, type Effect } from "./effect.ts";
 import { GLOBALS } from "./globals.ts";
 
+/** One option, as schema and references describe it. */
 export interface OptionFacts {
   readonly name: string;
   readonly type: string;
@@ -23,6 +24,7 @@ export interface OptionFacts {
   readonly maxBytes?: number;
 }
 
+/** One command, as schema and references describe it. */
 export interface CommandFacts {
   readonly name: string;
   readonly summary: string;
@@ -45,6 +47,7 @@ export interface CommandFacts {
   readonly examples: readonly Example[];
 }
 
+/** Every command, and the options that all of them take. */
 export interface Manifest {
   readonly commands: readonly CommandFacts[];
   readonly globalOptions: readonly OptionFacts[];

@@ -1,7 +1,7 @@
 /**
- * Strict argv → one command and its raw values, or a usage error (specification §3, catalogue A).
- * Nothing is guessed and nothing is ignored: unknown, repeated, missing and surplus arguments are
- * all refused, with the nearest right spelling.
+ * From argv, strictly, to one command and its raw values, or to a usage error (specification §3,
+ * catalogue A). Nothing is guessed and nothing is ignored: unknown, repeated, missing and surplus
+ * arguments are all refused, with the nearest right spelling.
  */
 import { CliError } from "../errors.ts";
 import { wordOf } from "../io/word.ts";
@@ -77,7 +77,7 @@ function askedFor(argv: readonly string[]): "help" | "version" | undefined {
 }
 
 /**
- * Bytes that were no UTF-8 arrive as U+FFFD: they are refused rather than sent as something else
+ * Bytes that are not UTF-8 arrive as U+FFFD: they are refused rather than sent as something else
  * (A17).
  */
 function checkCharacters(token: string): void {

@@ -5,6 +5,7 @@ import { group } from "../cli/command.ts";
 import { base, given, maybe, times } from "./parts/fields.ts";
 import { getOf, listOf, STATUS } from "./parts/resource.ts";
 
+/** A user, as either API version has one; `whoami` shows one, too. */
 export const User = () =>
   v.looseObject({
     ...base,

@@ -1,6 +1,6 @@
 /**
- * Reads and unpacks the body of an HTTP answer within a limit. No runtime unpacks by itself: it would do so
- * without a limit, and speak about failures on stderr (NET-4).
+ * Reads and unpacks the body of an HTTP answer within a limit. No runtime unpacks by itself: it
+ * would do so without a limit, and speak about failures on stderr (NET-4).
  */
 import { CliError } from "../errors.ts";
 

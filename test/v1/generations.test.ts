@@ -2,7 +2,6 @@
  * One workspace, seen and moved through both API versions: the same objects, the same governance,
  * one request's life from end to end.
  */
-
 import { describe, expect, test } from "bun:test";
 import { createPublicKey, verify } from "node:crypto";
 import type { Program } from "../hostile/program.ts";

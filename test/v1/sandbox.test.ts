@@ -2,7 +2,6 @@
  * The sandbox's V1 against the vendor's document, both ways: every answer validates; input that the
  * document refuses is refused.
  */
-
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import Ajv from "ajv";
 import addFormats from "ajv-formats";

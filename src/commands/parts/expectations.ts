@@ -20,6 +20,7 @@ const sha256: Argument<string | undefined> = {
   },
 };
 
+/** `--expect` and `--expectPayloadSha256`. */
 export const EXPECTATIONS = {
   expect: json(
     "Values that the decoded challenge must contain, as a JSON object; confirms these fields and no others.",

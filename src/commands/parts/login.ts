@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import { oneOf, text } from "../../cli/argument.ts";
 
+/** A session as it is shown: without its tokens. */
 export const Session = () =>
   v.looseObject({
     kind: v.picklist(["api", "device", "reporting"]),
@@ -29,4 +30,5 @@ export const LOGIN_ARGS = {
   apiVersion: oneOf("Version of the API; found from the URL when absent.", ["v1", "v2"]),
 };
 
+/** What every login prints. */
 export const SessionResult = () => v.looseObject({ session: Session() });

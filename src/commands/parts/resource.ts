@@ -58,7 +58,7 @@ function pagingOf(sortBy: readonly string[] | undefined) {
   };
 }
 
-const AllOrLimit =
+const ALL_OR_LIMIT =
   'With --all or --limit the result is {"results","total","complete"}, written as it arrives.';
 
 /** The API's page of `item`, which `--all` replaces by one document. */
@@ -126,7 +126,7 @@ function listCommand<A extends ArgumentMap>(
 ): Command {
   return command({
     summary: spec.summary,
-    notes: [...(spec.notes ?? []), ...missingFrom(spec.operation), AllOrLimit],
+    notes: [...(spec.notes ?? []), ...missingFrom(spec.operation), ALL_OR_LIMIT],
     effect: "read",
     needs: ["reader"],
     args: { ...spec.filters, ...(spec.named === true ? NAME : {}), ...paging, ...WALKING },

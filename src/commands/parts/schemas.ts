@@ -4,6 +4,7 @@ import { base, given, maybe, times, whole } from "./fields.ts";
 
 const text = v.string();
 
+/** A request of the workspace, as either API version has it. */
 export const Request = () =>
   v.looseObject({
     ...base,

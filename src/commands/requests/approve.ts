@@ -1,10 +1,11 @@
 /** `requests approve …`: sending a signature, made before or in the same command. */
-import { flag, id, material, required } from "../../cli/argument.ts";
+import { flag, material } from "../../cli/argument.ts";
 import { group } from "../../cli/command.ts";
 import { CliError } from "../../errors.ts";
 import { AGAIN, decision } from "../parts/decision.ts";
 import { EXPECTATIONS } from "../parts/expectations.ts";
 import { approveDevice } from "./device.ts";
+import { REQUEST_ID } from "./id.ts";
 
 const api = decision({
   summary: "Approve a request with the API operator's signature.",
@@ -16,7 +17,7 @@ const api = decision({
   ],
   operation: "requests.approve",
   args: {
-    id: required(id("Id of the request.")),
+    id: REQUEST_ID,
     signature: material("Signature as 'requests sign' printed it."),
     sign: flag("Fetch the challenge, review it and sign it here."),
     ...EXPECTATIONS,

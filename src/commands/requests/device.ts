@@ -1,11 +1,11 @@
 /** `requests approve device`: the approval with a Ledger Stax or Flex. */
 import * as v from "valibot";
-import { id, required } from "../../cli/argument.ts";
 import { command } from "../parts/command.ts";
 import { AGAIN, ONCE } from "../parts/decision.ts";
 import { DEVICE_ARGS, PERSON } from "../parts/device.ts";
 import { NO_SUMMARY } from "../parts/meaning.ts";
 import { DryRun, Request, Summary } from "../parts/schemas.ts";
+import { REQUEST_ID } from "./id.ts";
 
 export const approveDevice = command({
   summary: "Approve a request on the Ledger Stax or Flex that logged in.",
@@ -18,7 +18,7 @@ export const approveDevice = command({
   effect: "sign",
   needs: ["api", "deviceApproval"],
   args: {
-    id: required(id("Id of the request.")),
+    id: REQUEST_ID,
     ...DEVICE_ARGS,
     noSummary: NO_SUMMARY,
     again: AGAIN,

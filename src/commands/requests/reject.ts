@@ -2,11 +2,11 @@
  * `requests reject …`: a rejection is signed like an approval, over a challenge of its own that
  * says so.
  */
-import { id, required } from "../../cli/argument.ts";
 import { group } from "../../cli/command.ts";
 import { missingFrom } from "../../core/api/dialect.ts";
 import { AGAIN, decision } from "../parts/decision.ts";
 import { EXPECTATIONS } from "../parts/expectations.ts";
+import { REQUEST_ID } from "./id.ts";
 
 const api = decision({
   summary: "Reject a request with the API operator's signature on API V1.",
@@ -16,7 +16,7 @@ const api = decision({
     ...missingFrom("requests.reject"),
   ],
   operation: "requests.reject",
-  args: { id: required(id("Id of the request.")), ...EXPECTATIONS, again: AGAIN },
+  args: { id: REQUEST_ID, ...EXPECTATIONS, again: AGAIN },
   examples: [
     {
       line: "requests reject api --id REQUEST_ID",

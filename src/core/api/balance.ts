@@ -5,6 +5,7 @@ import type { Reader } from "./api.ts";
 
 const AT_ONCE = 8;
 
+/** The live balance of one account, as the API has it: base units. */
 export interface AccountBalance {
   readonly id: string;
   readonly name: Exact | null;

@@ -8,6 +8,7 @@ const CONFIRMED_MS = 5 * 60 * 1000;
 /** Without a new confirmation the clock is not known after this time. */
 const KEPT_MS = 10 * 60 * 1000;
 
+/** Knows the time of the API once an answer told it, and for ten minutes after. */
 export class ApiClock {
   private base: { readonly time: number; readonly at: number } | undefined;
   private confirmedAt: number | undefined;

@@ -7,6 +7,7 @@
 import { Exact, encode } from "../../io/json.ts";
 import type { Operation } from "./operation.ts";
 
+/** The two calls of a login with a device. */
 export const LOGIN = {
   /** `PUB`: the device's public key as 130 upper-case hexadecimal digits. */
   challengePath: (publicKey: string): string => `/u2f/authentications/${publicKey}/challenge`,

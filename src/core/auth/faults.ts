@@ -4,6 +4,7 @@ import { CliError } from "../../errors.ts";
 /** What the name of each variable of this program begins with. */
 export const PREFIX = "LEDGER_ENTERPRISE_";
 
+/** CONFIG_CONFLICT: an option and a variable disagree; `name` is the variable without prefix. */
 export function conflict(option: string, name: string): CliError {
   return new CliError("CONFIG_CONFLICT", {
     message: `${option} and ${PREFIX}${name} name different values.`,
@@ -11,6 +12,7 @@ export function conflict(option: string, name: string): CliError {
   });
 }
 
+/** CONFIG_CONFLICT: two variables are set of which only one may be. */
 export function bothSet(one: string, other: string): CliError {
   return new CliError("CONFIG_CONFLICT", {
     message: `Both ${one} and ${other} are set.`,
@@ -33,6 +35,7 @@ export function missingPrivateKey(): CliError {
   return missing([`${PREFIX}API_PRIVATE_KEY`]);
 }
 
+/** MISSING_CREDENTIALS that names all of these variables. */
 export function missing(names: readonly string[]): CliError {
   return new CliError("MISSING_CREDENTIALS", {
     message: `Not set: ${names.join(", ")}.`,

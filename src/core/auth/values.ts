@@ -17,6 +17,7 @@ export function isQuoted(value: string): boolean {
   return value.length > 1 && /^(["'])[\s\S]*\1$/.test(value);
 }
 
+/** The failure of a value that `isQuoted`. */
 export function quoted(code: "INVALID_ARGUMENT" | "INVALID_PATH", field: string): CliError {
   return new CliError(code, {
     message: `${field} has quotation marks around its value.`,

@@ -4,9 +4,10 @@
  */
 import { CliError } from "../../errors.ts";
 import { type Exact, type Node, tree } from "../../io/json.ts";
+import type { ApiVersion } from "../api/dialect.ts";
 import { isPlain } from "./amount.ts";
 import { membersOf, textOf, unwrapped } from "./content.ts";
-import { type ApiVersion, type Member, NOTE, type Shape, shapeOf, spell } from "./requests.ts";
+import { type Member, NOTE, type Shape, shapeOf, spell } from "./requests.ts";
 
 /** How strictly a document is held to the catalogue. */
 export interface CheckOptions {

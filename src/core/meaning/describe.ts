@@ -1,8 +1,8 @@
 /** The catalogue for a reader: an index, and the JSON Schema and an example of each shape. */
 import { CliError } from "../../errors.ts";
+import type { ApiVersion } from "../api/dialect.ts";
 import { currenciesOf, type Family } from "./network.ts";
 import {
-  type ApiVersion,
   type Kind,
   type Member,
   NOTE,

@@ -4,6 +4,7 @@
  */
 import { CliError } from "../../errors.ts";
 import { Exact, encode, escapeUnsafe } from "../../io/json.ts";
+import type { ApiVersion } from "../api/dialect.ts";
 import { type AddressCheck, checkAddress } from "./address.ts";
 import { parseAmount, parseBase } from "./amount.ts";
 import { type Asset, coinOf, isSameContract, tokenOf, tokensCalled } from "./asset.ts";
@@ -11,7 +12,7 @@ import type { Account, Workspace } from "./facts.ts";
 import { lookalikesOf } from "./lookalike.ts";
 import { type Family, type Network, networkOf } from "./network.ts";
 import { type Entry, isSameNetwork } from "./recipient.ts";
-import { type ApiVersion, shapeOf, spell } from "./requests.ts";
+import { shapeOf, spell } from "./requests.ts";
 
 /** What a person wants, as the options say it. */
 export interface Intent {

@@ -12,9 +12,8 @@
  *   is a ceiling that is paid beside it, an address receives.
  * - content.ts reads a document or a challenge with this table and returns its values by kind.
  */
+import type { ApiVersion } from "../api/dialect.ts";
 import type { Family } from "./network.ts";
-
-export type ApiVersion = "v1" | "v2";
 
 /** What the value of a member means. */
 export type Kind =

@@ -16,6 +16,7 @@ import {
 } from "./load.ts";
 import type { Payment } from "./read.ts";
 
+/** What a policy decides about. */
 export type PolicyDecision = "create" | "approve" | "reject";
 
 /** The account that pays, as the API describes it. */

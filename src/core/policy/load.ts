@@ -93,6 +93,7 @@ const PolicyFile = v.strictObject({
   stopped: v.optional(v.boolean(), false),
 });
 
+/** Parts of a policy file, as docs/policy.md describes them. */
 export type AllowRule = v.InferOutput<typeof AllowRule>;
 export type DenyRule = v.InferOutput<typeof DenyRule>;
 export type Window = v.InferOutput<typeof Window>;

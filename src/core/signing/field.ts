@@ -26,6 +26,7 @@ export interface Field {
   readonly children: readonly Field[];
 }
 
+/** The place of the document itself. */
 export const ROOT: Place = { parent: undefined, step: "", name: "" };
 
 /** The path of the document itself, as it is shown. */

@@ -16,10 +16,13 @@ export interface Reviews {
   review(id: string, challenge: string | undefined, noSummary: boolean): Promise<unknown>;
 }
 
+/** What showing challenges needs. */
 export interface ReviewsHost extends ApprovalHost {
+  /** What the challenge means; undefined where it cannot be read as a JSON object. */
   summaryOf(challenge: Challenge): Promise<Summary | undefined>;
 }
 
+/** Shows challenges with this host. */
 export function createReviews(host: ReviewsHost): Reviews {
   return {
     async challenge(id, noSummary) {

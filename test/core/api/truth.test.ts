@@ -1,5 +1,4 @@
 /** What the API's public sources tell, held against the client: each test names its fact. */
-
 import { describe, expect, test } from "bun:test";
 import { defaultSeed } from "../../../src/sandbox/fixtures.ts";
 import { ACCOUNT, payment, USDC } from "../../sandbox/bench.ts";

@@ -1,8 +1,9 @@
 /** A request held to the catalogue before it is sent. */
 import { describe, expect, test } from "bun:test";
+import type { ApiVersion } from "../../../src/core/api/dialect.ts";
 import { checkRequest } from "../../../src/core/meaning/check.ts";
 import { describeRequests, exampleOf } from "../../../src/core/meaning/describe.ts";
-import { type ApiVersion, camelCase, SHAPES } from "../../../src/core/meaning/requests.ts";
+import { camelCase, SHAPES } from "../../../src/core/meaning/requests.ts";
 import { CliError } from "../../../src/errors.ts";
 import { exact } from "../../../src/io/json.ts";
 import { KINDS } from "../../v1/kinds.ts";
