@@ -11,6 +11,7 @@ import { openRegistry } from "../src/commands/registry.ts";
 import type { Dialect } from "../src/core/api/operation.ts";
 import { V1 } from "../src/core/api/v1.ts";
 import { V2 } from "../src/core/api/v2.ts";
+import { MEMBERS } from "../src/core/policy/members.ts";
 import {
   assetName,
   PACKAGE,
@@ -52,7 +53,15 @@ const GENERATED: readonly (readonly [
     "skill/SKILL.md",
     (_facts, current) => current.replace(/^ {2}version: ".*"$/m, `  version: "${VERSION}"`),
   ],
-  ["docs/policy.md", (_facts, current) => replaceBetween(current, "operations", operationText())],
+  [
+    "docs/policy.md",
+    (_facts, current) =>
+      replaceBetween(
+        replaceBetween(current, "operations", operationText()),
+        "members",
+        membersText(),
+      ),
+  ],
   ["docs/rules-tests.md", renderIndex],
   ["docs/limits.md", (_facts, current) => replaceBetween(current, "assumed", renderLimits())],
   ["install.sh", (_facts, current) => stampInstaller(current, PUBLISHED_KEY)],
@@ -76,6 +85,18 @@ function operationText(): string {
     return `- \`${name}\`${only}`;
   });
   return [...rows, "- `api`, a free path"].join("\n");
+}
+
+/** The members of a policy file, a table for each part. */
+function membersText(): string {
+  const parts = [...new Set(MEMBERS.map((one) => one.of))];
+  const tables = parts.map((part) => {
+    const rows = MEMBERS.filter((one) => one.of === part).map(({ name, isRequired, form }) => {
+      return `| \`${name}\` | ${isRequired ? "yes" : "no"} | ${form} |`;
+    });
+    return [`| ${part} | required | form |`, "|---|---|---|", ...rows].join("\n");
+  });
+  return tables.join("\n\n");
 }
 
 /** How a release is installed; without a release key (as in names.ts) there is none yet. */

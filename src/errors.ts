@@ -215,12 +215,12 @@ export const ERRORS = {
   POLICY_INVALID: {
     exit: 2,
     retryable: false,
-    hint: "The owner of the file must correct it; 'policy check --file' shows whether it is valid.",
+    hint: "The owner of the file must correct it; 'policy show --file' shows whether it is valid.",
   },
   POLICY_INSECURE: {
     exit: 2,
     retryable: false,
-    hint: "The file, and each folder and link on its path, must belong to root (or to you, for LEDGER_ENTERPRISE_POLICY_FILE) and not be writable for others.",
+    hint: "error.details.path names the file or folder at fault. The file, and each folder and link on its path, must belong to root (or to you, for LEDGER_ENTERPRISE_POLICY_FILE) and not be writable for group or others.",
   },
 
   // Journal and audit trail

@@ -40,6 +40,7 @@ const check = command({
     if ((requestData === undefined) === (challenge === undefined)) {
       throw new CliError("INVALID_ARGUMENT", {
         message: "Give exactly one of --requestData and --challenge.",
+        hint: "Whether a file is valid is shown by 'policy show --file'.",
         field: "--requestData",
       });
     }
@@ -64,7 +65,10 @@ const show = command({
     }),
   fails: ["POLICY_INVALID", "POLICY_INSECURE"],
   ungated: true,
-  examples: [{ line: "policy show", means: "What is allowed here" }],
+  examples: [
+    { line: "policy show", means: "What is allowed here" },
+    { line: "policy show --file new.json", means: "Is the file valid, and what would it allow?" },
+  ],
   run: ({ policies }, { file }) => policies.show(file),
 });
 

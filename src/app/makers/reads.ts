@@ -11,7 +11,7 @@ export async function readerOf(run: Run): Promise<Reader> {
   const named = run.config.plain("POLICY_FILE");
   if (levelOf(named) === "none") return reader;
   const { readable } = await import("../../core/policy/reads.ts");
-  return readable(reader, named, run.context.uid);
+  return readable(reader, named, run.context.uid, run.log);
 }
 
 /** What was created and received here before. */

@@ -4,14 +4,18 @@
  */
 import { createHash } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
+import { isAbsolute } from "node:path";
 import * as v from "valibot";
 import { CliError } from "../../errors.ts";
 import { errnoOf } from "../../io/ioerror.ts";
 import { decodeUtf8, exact, JsonError, value } from "../../io/json.ts";
 import { findDistrusted } from "../../io/trust.ts";
+import { wordOf } from "../../io/word.ts";
+import { checkAddress } from "../meaning/address.ts";
 import { isSameContract } from "../meaning/asset.ts";
 import { networkOf } from "../meaning/network.ts";
 import { shapeOf } from "../meaning/requests.ts";
+import { explain } from "./members.ts";
 import { isThere, SYSTEM_POLICY } from "./places.ts";
 
 const MOST_BYTES = 256 * 1024;
@@ -118,12 +122,8 @@ export function parsePolicy(bytes: Uint8Array, path: string): Policy {
   }
   const parsed = v.safeParse(PolicyFile, document);
   if (!parsed.success) {
-    const [issue] = parsed.issues;
-    throw invalid(
-      path,
-      v.getDotPath(issue) ?? "",
-      "A member is missing, unknown or has a wrong value.",
-    );
+    const { path: place, reason } = explain(parsed.issues);
+    throw invalid(path, place, reason);
   }
   const policy = parsed.output;
   checkRules(policy, path);
@@ -149,14 +149,42 @@ function checkRules(policy: v.InferOutput<typeof PolicyFile>, path: string): voi
       if (!hasFeesOf(rule, kinds.includes("fee"), hasStrategy))
         throw invalid(path, `${place}.fees`, `They are not the fees of ${type}.`);
     }
+    checkDestinations(rule, path, `${place}.destinations`);
     if (!windows.some((window) => covers(window, rule, rule.asset)))
       throw invalid(path, place, "No window covers the rule.");
     const coin = { currency: rule.asset.currency };
     if (rule.asset.contract !== undefined && !windows.some((window) => covers(window, rule, coin)))
       throw invalid(path, place, "No window of the network's coin covers the rule's fees.");
   }
-  for (const [at, { amount, asset }] of windows.entries())
-    toBase(amount, asset.decimals, path, `windows.${at}.amount`);
+  for (const [at, window] of windows.entries()) {
+    toBase(window.amount, window.asset.decimals, path, `windows.${at}.amount`);
+    checkDestinations(window, path, `windows.${at}.destinations`);
+  }
+}
+
+/** Addresses that were found valid: a file is read anew for each decision. */
+const VALID = new Set<string>();
+const MOST_VALID = 10_000;
+
+/** An address that is not one of the network can only be a mistake: it would never be paid. */
+function checkDestinations(
+  { asset, destinations }: Pick<AllowRule, "asset" | "destinations">,
+  path: string,
+  place: string,
+): void {
+  const network = networkOf(asset.currency);
+  if (network === undefined || destinations === "any") return;
+  for (const [at, { address }] of destinations.entries()) {
+    const known = `${network.id} ${address}`;
+    if (VALID.has(known)) continue;
+    const { checksum, reason } = checkAddress(address, network);
+    if (checksum !== "invalid") {
+      if (VALID.size < MOST_VALID) VALID.add(known);
+      continue;
+    }
+    const why = `An address is not valid on ${network.id}, at ${place}.${at}: ${reason}.`;
+    throw invalid(path, `${place}.${at}.address`, why);
+  }
 }
 
 /** Whether a rule bounds the fee of a type that has one, and names strategies where it has them. */
@@ -239,10 +267,10 @@ export function readPolicyFile(path: string, uid: number | undefined): Uint8Arra
   }
   try {
     const stats = fstatSync(descriptor);
-    if (!stats.isFile()) throw insecure(path, "it is not a regular file");
-    if (stats.nlink !== 1) throw insecure(path, "it has more than one name");
+    if (!stats.isFile()) throw insecure(path, "is not a regular file");
+    if (stats.nlink !== 1) throw insecure(path, "has more than one name");
     const found = uid === undefined ? undefined : findDistrusted(path, uid);
-    if (found !== undefined) throw insecure(found.path, `it ${found.reason}`);
+    if (found !== undefined) throw insecure(found.path, found.reason);
     if (stats.size > MOST_BYTES) throw invalid(path, "", "It has more than 256 KiB.");
     return readFileSync(descriptor);
   } catch (cause) {
@@ -263,20 +291,22 @@ export function loadPolicies(
 }
 
 /**
- * Those of them that are valid: a broken one takes nothing from the other. For reads only, which a
- * broken file does not stop.
+ * Those of them that are valid: a broken one takes nothing from the other, and `told` gets its
+ * fault. For reads only, which a broken file does not stop.
  */
 export function validPolicies(
   named: string | undefined,
   uid: number | undefined,
   system = SYSTEM_POLICY,
+  told: (broken: CliError) => void = () => undefined,
 ): Policy[] {
   return [() => systemPolicy(uid, system), () => namedPolicy(named, uid)].flatMap((load) => {
     try {
       return load();
     } catch (cause) {
-      if (cause instanceof CliError) return [];
-      throw cause;
+      if (!(cause instanceof CliError)) throw cause;
+      told(cause);
+      return [];
     }
   });
 }
@@ -288,21 +318,26 @@ function systemPolicy(uid: number | undefined, path: string): Policy[] {
 
 function namedPolicy(path: string | undefined, uid: number | undefined): Policy[] {
   if (path === undefined) return [];
+  if (!isAbsolute(path))
+    throw invalid(path, "", "LEDGER_ENTERPRISE_POLICY_FILE must be an absolute path.");
   const bytes = readPolicyFile(path, uid);
   if (bytes !== undefined) return [parsePolicy(bytes, path)];
   throw invalid(path, "", "The file that LEDGER_ENTERPRISE_POLICY_FILE names is missing.");
 }
 
 function invalid(path: string, place: string, reason: string): CliError {
+  const word = wordOf(path);
+  const file = word === undefined ? "The policy file" : `The policy file ${word}`;
   return new CliError("POLICY_INVALID", {
-    message: `The policy file is not valid: ${reason}`,
+    message: `${file} is not valid: ${reason}`,
     details: { file: path, ...(place === "" ? {} : { path: place }) },
   });
 }
 
+/** `path` is the file, or the folder or link on its path, that breaks the rule. */
 function insecure(path: string, why: string): CliError {
   return new CliError("POLICY_INSECURE", {
-    message: `The policy file can have been written by somebody else: ${why}.`,
+    message: `Somebody else can have written the policy file: ${wordOf(path) ?? "a part of its path"} ${why}.`,
     details: { path },
   });
 }

@@ -88,6 +88,8 @@ test("A8 A21 a rule for the coin allows no token on it, and the reverse", () => 
   expect(failureOf(() => requireAllowed(coin, unnamed)).details.field).toBe("asset");
 });
 
+const EXCHANGE = "rHb9CJAWyB4rj91VRWn96DkukG4bwdtyTh";
+
 test("A8 EVM addresses match in any case, others exactly; an extra tag is refused", () => {
   expect(requireAllowed(policyOf(FILE), actOf(sent({ recipient: SHOP.toLowerCase() })))).toEqual([
     "hosting",
@@ -114,20 +116,19 @@ test("A8 EVM addresses match in any case, others exactly; an extra tag is refuse
             amount: "5",
             currency: "ripple",
             maxFees: "10",
-            recipient: "rExchange",
+            recipient: EXCHANGE,
             ...changes,
           },
         },
       },
       { account: { ...ACCOUNT, currency: "ripple", contract: null } },
     );
-  const tagged = rules([{ address: "rExchange", tag: "17" }]);
+  const tagged = rules([{ address: EXCHANGE, tag: "17" }]);
   expect(requireAllowed(tagged, pay({ tag: 17 }))).toEqual(["hosting"]);
-  for (const changes of [{}, { tag: 18 }, { tag: 17, recipient: "rexchange" }])
+  for (const changes of [{}, { tag: 18 }, { tag: 17, recipient: EXCHANGE.toLowerCase() }])
     expect(failureOf(() => requireAllowed(tagged, pay(changes))).details.field).toBe("destination");
   expect(
-    failureOf(() => requireAllowed(rules([{ address: "rExchange" }]), pay({ tag: 17 }))).details
-      .field,
+    failureOf(() => requireAllowed(rules([{ address: EXCHANGE }]), pay({ tag: 17 }))).details.field,
   ).toBe("destination");
 });
 
@@ -275,17 +276,26 @@ test("A13 a refusal names rule and field, and neither limit nor remainder", () =
   for (const number of ["10000", "8000", "2000", "remain"]) expect(text).not.toContain(number);
 });
 
+const RECIPIENTS: Readonly<Record<string, string>> = {
+  solana: "So11111111111111111111111111111111111111112",
+  polkadot: "15oF4uVJwmo4TdGW7VfQxNLavjCXviqxT9S1MgbjMNHr6Sp5",
+};
+
 /** A payment on another chain, and a rule that allows it. */
 function elsewhere(transactionType: string, currency: string, fees: unknown, changes: object) {
   const asset = { currency };
-  const rule = { ...HOSTING, transactionTypes: [transactionType], asset, perRequest: "100", fees };
+  const recipient = RECIPIENTS[currency] ?? SHOP;
+  const rule = {
+    ...{ ...HOSTING, transactionTypes: [transactionType], asset, perRequest: "100", fees },
+    destinations: [{ address: recipient }],
+  };
   const window = { ...DAY, asset, amount: "1000" };
   const request = {
     type: "CREATE_TRANSACTION",
     data: {
       accountId: "A1",
       transactionType,
-      transactionData: { accountName: "Main", amount: "5", currency, recipient: SHOP, ...changes },
+      transactionData: { accountName: "Main", amount: "5", currency, recipient, ...changes },
     },
   };
   const file = { ...FILE, allow: [rule], windows: [window] };

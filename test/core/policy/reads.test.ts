@@ -14,6 +14,9 @@ const READER = {
   get: async () => new Exact("{}"),
 } as unknown as Reader;
 
+const warnings: string[] = [];
+const log = { warn: (code: string, text: string) => void warnings.push(`${code}: ${text}`) };
+
 test("A12 a broken or missing named file does not lift what the system's file says of reads", async () => {
   const folder = await mkdtemp(join(tmpdir(), "reads-"));
   try {
@@ -21,14 +24,19 @@ test("A12 a broken or missing named file does not lift what the system's file sa
     await writeFile(system, JSON.stringify({ ...FILE, reads: ["accounts.get"] }));
     await writeFile(broken, "{");
     for (const named of [broken, join(folder, "none.json"), undefined]) {
-      const reader = readable(READER, named, undefined, system);
+      const reader = readable(READER, named, undefined, log, system);
       expect(await codeOf(() => reader.read("accounts.list"))).toBe("POLICY_DENIED");
       expect(await codeOf(() => reader.get("/accounts", []))).toBe("POLICY_DENIED");
       expect(await codeOf(() => reader.read("accounts.get"))).toBe("none");
     }
     // A broken file alone stops no read.
-    const free = readable(READER, broken, undefined, join(folder, "none.json"));
+    warnings.length = 0;
+    const free = readable(READER, broken, undefined, log, join(folder, "none.json"));
     expect(await codeOf(() => free.read("accounts.list"))).toBe("none");
+    // It is said aloud: what reads does not protect.
+    expect(warnings).toEqual([
+      `POLICY_INVALID: The policy file '${broken}' is not valid: It is not valid JSON (syntax). Reads go on without it; writes and signatures are refused.`,
+    ]);
   } finally {
     await rm(folder, { recursive: true });
   }
