@@ -24,7 +24,7 @@ import { passGate } from "./gate.ts";
 import { openActs } from "./makers/acts.ts";
 import { openBooks } from "./makers/books.ts";
 import { openKey } from "./makers/signing.ts";
-import type { Occasion, Run } from "./occasion.ts";
+import type { Load, Occasion, Run } from "./occasion.ts";
 
 /** The settings of a run; the redactor knows each secret of the environment from here on. */
 export function openConfig(context: Context, redactor: Pick<Redactor, "learn">): Config {
@@ -47,6 +47,7 @@ export function openRun(occasion: Occasion): Run {
   const proxyOf = (url: URL) => config.proxyOf(url);
   const { service } = occasion;
   const apiClock = service?.clock ?? new ApiClock(now, () => performance.now());
+  const loads: Load[] = [];
   const runtime = {
     now,
     sleep,
@@ -58,6 +59,7 @@ export function openRun(occasion: Occasion): Run {
     stop: deadline.signal,
     patiently,
     sawDate: (date: string | null) => apiClock.saw(date),
+    waiting: () => loads.splice(0).forEach(begin),
   };
   const state = once(() => openState(context, runtime));
   const sessions = once(
@@ -88,8 +90,14 @@ export function openRun(occasion: Occasion): Run {
   };
   const key = once(() => openKey({ config, redactor, program }));
   const guard = service === undefined ? config.plain("GUARD") : undefined;
-  const made = { deadline, guard, runtime, input, program };
+  const whileWaiting = (load: Load) => void loads.push(load);
+  const made = { deadline, guard, runtime, input, program, whileWaiting };
   return { ...occasion, ...made, apiClock, state, sessions, access, books, acts, key };
+}
+
+/** A failure shows where the module is used. */
+function begin(load: Load): void {
+  load().catch(() => undefined);
 }
 
 /** Makes a value at its first use, and returns the same one afterwards. */

@@ -98,4 +98,9 @@ export interface Run extends Occasion {
   acts(): Promise<Acts>;
   /** What holds the operator's key. */
   key(): Promise<KeyHolder>;
+  /** Loads a module while the first answer is on its way, when nothing else can be done. */
+  whileWaiting(load: Load): void;
 }
+
+/** Brings a module that will be used later. */
+export type Load = () => Promise<unknown>;

@@ -15,6 +15,8 @@ export interface Runtime {
   patiently<T>(work: () => Promise<T>): Promise<T>;
   /** Told the `Date` of each answer of the API. */
   sawDate?(date: string | null): void;
+  /** Told that an answer is on its way: the time to load what will be needed then. */
+  waiting?(): void;
   readonly fetch: typeof globalThis.fetch;
   /** The proxy through which `fetch` reaches a URL, or undefined. */
   proxyOf(url: URL): ProxyName | undefined;

@@ -34,10 +34,11 @@ export async function reviewsOf(run: Run) {
   const { createReviews } = await import("../../core/signing/reviews.ts");
   const { remembering } = await import("../../core/api/remember.ts");
   const reader = remembering(await readerOf(run));
-  const { summaryOfChallenge } = await import("../../core/meaning/meaning.ts");
+  const records = await recordsOf(run);
+  const summaryOf = summaryBy(run, reader);
   return createReviews({
-    ...{ reader, records: await recordsOf(run), journalled: journalledBy(run) },
-    summaryOf: ({ document }) => summaryOfChallenge(document, reader),
+    ...{ reader, records, journalled: journalledBy(run) },
+    summaryOf: (challenge) => summaryOf(challenge, true),
   });
 }
 
@@ -73,13 +74,18 @@ async function examinedBy(run: Run, reads: Reader): Promise<ExaminationHost> {
   const reader = remembering(reads);
   const publicKey = async () => (await run.key()).publicKey();
   const records = await recordsOf(run);
-  const summaryOf: ExaminationHost["summaryOf"] = async ({ document }, mayRead) => {
-    const { summaryOfChallenge } = await import("../../core/meaning/meaning.ts");
-    return summaryOfChallenge(document, mayRead ? reader : undefined);
-  };
+  const summaryOf = summaryBy(run, reader);
   const onlyNarrows = run.service !== undefined;
   const common = { reader, records, journalled: journalledBy(run), summaryOf, onlyNarrows };
   return { ...common, sessions: run.sessions(), log: run.log, publicKey };
+}
+
+/** What challenges mean; how that is found out is loaded while the server is asked for one. */
+function summaryBy(run: Run, reader: Reader): ExaminationHost["summaryOf"] {
+  const load = () => import("../../core/meaning/meaning.ts");
+  run.whileWaiting(load);
+  return async ({ document }, mayRead) =>
+    (await load()).summaryOfChallenge(document, mayRead ? reader : undefined);
 }
 
 /** What the journal has of a request that was created here. */

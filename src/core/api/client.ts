@@ -182,6 +182,7 @@ export class Client {
     const answer = this.request(url.href, options);
     // Needed for output, and the process would only wait now.
     this.runtime.redactor.prepare();
+    this.runtime.waiting?.();
     return answer;
   }
 

@@ -53,19 +53,53 @@ export function askRequest({ reader }: Pick<ApprovalHost, "reader">, id: string)
   return { answer, end: () => stop.abort() };
 }
 
-/** The request and a new challenge of it, asked for at once. Throws what `askChallenge` throws. */
+/** A new challenge, its request, and whether the challenge is remembered. */
+export interface Asked {
+  readonly challenge: Challenge;
+  readonly request?: EarlyRequest;
+  /** Settled when it is; that comes before anything is signed or shown. */
+  readonly kept?: Promise<void>;
+}
+
+/**
+ * The request and a new challenge of it, asked for at once. The challenge is remembered as by
+ * `askChallenge`, but while what the caller asks for next is on its way.
+ */
 export async function askBoth(
   host: ApprovalHost,
   id: string,
   decision: Decision = "APPROVE",
-): Promise<{ readonly challenge: Challenge; readonly request: EarlyRequest }> {
-  const challenge = askChallenge(host, id, decision);
+): Promise<Asked> {
+  const answer = readChallenge(host, id, decision);
   const request = askRequest(host, id);
   try {
-    return { challenge: await challenge, request };
+    const challenge = await answer;
+    const kept = afterwards(() => keepChallenge(host, id, challenge, decision));
+    // Its failure counts when it is waited for.
+    kept.catch(() => undefined);
+    return { challenge, request, kept };
   } catch (cause) {
     request.end();
     throw cause;
+  }
+}
+
+/** Once everything that can go on now has been begun. */
+async function afterwards(work: () => Promise<void>): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+  await work();
+}
+
+/**
+ * What `work` makes of a challenge that was asked for; when it ends, also in a failure, the
+ * challenge is remembered, and what is not needed any more is not waited for.
+ */
+export async function withAsked<T>({ kept, request }: Asked, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } finally {
+    request?.end();
+    await kept;
   }
 }
 
@@ -73,16 +107,29 @@ export async function askBoth(
  * Asks the server for the request's challenge. That of an approval is remembered, by its digest, as
  * the newest for this request; that of a rejection (V1) never leaves the command.
  */
-export async function askChallenge(
+export async function askChallenge(host: ApprovalHost, id: string): Promise<Challenge> {
+  const challenge = await readChallenge(host, id, "APPROVE");
+  await keepChallenge(host, id, challenge, "APPROVE");
+  return challenge;
+}
+
+async function readChallenge(
+  { reader }: ApprovalHost,
+  id: string,
+  decision: Decision,
+): Promise<Challenge> {
+  const name = decision === "REJECT" ? "requests.rejectChallenge" : "requests.challenge";
+  return decodeChallenge(challengeOf(await reader.read(name, { id })));
+}
+
+async function keepChallenge(
   { reader, records }: ApprovalHost,
   id: string,
-  decision: Decision = "APPROVE",
-): Promise<Challenge> {
-  if (decision === "REJECT")
-    return decodeChallenge(challengeOf(await reader.read("requests.rejectChallenge", { id })));
-  const challenge = decodeChallenge(challengeOf(await reader.read("requests.challenge", { id })));
-  await records.keepChallenge(await reader.session(), id, challenge.payloadSha256);
-  return challenge;
+  { payloadSha256 }: Challenge,
+  decision: Decision,
+): Promise<void> {
+  if (decision === "REJECT") return;
+  await records.keepChallenge(await reader.session(), id, payloadSha256);
 }
 
 /**

@@ -12,9 +12,9 @@ import type { Summary } from "../meaning/parts.ts";
 import type { Session, SessionStore } from "../state/session.ts";
 import {
   type ApprovalHost,
+  type Asked,
   askBoth,
   confirmationOf,
-  type EarlyRequest,
   type Expectations,
   requireKind,
   requireReadable,
@@ -22,6 +22,7 @@ import {
   reviewOffline,
   reviewOnline,
   signedChallenge,
+  withAsked,
 } from "./approval.ts";
 import { type Challenge, decodeChallenge, isKnownShape, looksLikeToken } from "./challenge.ts";
 import type { Decision } from "./field.ts";
@@ -175,17 +176,7 @@ async function examineOrder(host: ExaminationHost, order: Order): Promise<Examin
   const session = await host.reader.session(DECISIONS[order.decision]);
   requireKind(session, "api");
   const asked = await challengeFor(host, order, session);
-  try {
-    return await examineChallenge(host, order, session, asked);
-  } finally {
-    asked.request?.end();
-  }
-}
-
-/** What is to be signed, and its request where that was asked for already. */
-interface Asked {
-  readonly challenge: Challenge;
-  readonly request?: EarlyRequest;
+  return withAsked(asked, () => examineChallenge(host, order, session, asked));
 }
 
 async function examineChallenge(

@@ -1,6 +1,13 @@
 /** Challenges as a person sees them: what they say, and whether that is what the request says. */
 import type { Summary } from "../meaning/parts.ts";
-import { type ApprovalHost, askBoth, askChallenge, askRequest, reviewOnline } from "./approval.ts";
+import {
+  type ApprovalHost,
+  type Asked,
+  askBoth,
+  askChallenge,
+  reviewOnline,
+  withAsked,
+} from "./approval.ts";
 import { type Challenge, decodeChallenge } from "./challenge.ts";
 import { reviewReport, shown } from "./review.ts";
 import { requireCompared } from "./verdict.ts";
@@ -31,15 +38,18 @@ export function createReviews(host: ReviewsHost): Reviews {
       return { requestId: id, summary, ...shown(challenge) };
     },
     async review(id, given, noSummary) {
-      const { challenge, request = askRequest(host, id) } =
+      const asked: Asked =
         given === undefined ? await askBoth(host, id) : { challenge: decodeChallenge(given) };
-      const [found, summary] = await Promise.all([
-        reviewOnline(host, id, challenge, "APPROVE", request),
-        noSummary ? undefined : host.summaryOf(challenge),
-      ]);
-      const report = reviewReport(id, challenge, found, summary);
-      requireCompared(found, report);
-      return report;
+      const { challenge, request } = asked;
+      return withAsked(asked, async () => {
+        const [found, summary] = await Promise.all([
+          reviewOnline(host, id, challenge, "APPROVE", request),
+          noSummary ? undefined : host.summaryOf(challenge),
+        ]);
+        const report = reviewReport(id, challenge, found, summary);
+        requireCompared(found, report);
+        return report;
+      });
     },
   };
 }
