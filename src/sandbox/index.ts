@@ -78,7 +78,9 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   let ahead = 0;
   const clock = options.clock ?? (() => Date.now() + ahead);
   const seed = checkSeed(options.seed ?? defaultSeed());
-  const workspace = new Workspace(seed, clock(), random);
+  // With randomness from outside, each start has the same numbers.
+  const start = options.random === undefined ? randomBytes(2).readUInt16BE() : 0;
+  const workspace = new Workspace(seed, clock(), random, start);
   const autoApproveMs =
     options.autoApproveSeconds === undefined ? undefined : options.autoApproveSeconds * 1000;
   const governance = new Governance(workspace, clock, autoApproveMs);

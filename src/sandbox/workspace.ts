@@ -128,7 +128,11 @@ export class Workspace {
   #legacyId = 0;
 
   /** Requests of the seed are left to the engine. */
-  constructor(seed: Seed, now: number, random: Random) {
+  /**
+   * `start` tells this start from others: a client remembers the numbers of its requests, so that
+   * those of another start must be others.
+   */
+  constructor(seed: Seed, now: number, random: Random, start: number) {
     this.#random = random;
     const rows = <S extends { id: string }, T>(
       given: readonly S[],
@@ -178,8 +182,7 @@ export class Workspace {
     this.transactions = past.flatMap((one) =>
       this.#pastTransaction(one, now - one.ageSeconds * 1000),
     );
-    // A client remembers the numbers of its requests: those of another start must be others.
-    this.#legacyId += NUMBERS_APART * Buffer.from(random(2)).readUInt16BE();
+    this.#legacyId += NUMBERS_APART * start;
   }
 
   /** A new opaque id, in the form of a UUID. */
