@@ -105,11 +105,8 @@ async function openIntent(
   const likeness = likenessOfIntent(intent);
   const { again } = intent;
   requireUndecided(host, journal, intent);
-  if (likeness !== undefined && intent.session !== undefined) {
-    const { user } = placeOf(intent.session);
-    const suspect = suspectOf(journal, { likeness, user, uid: host.uid }, again, now);
-    if (suspect !== undefined) throw await duplicate(host, suspect, intent, now);
-  }
+  const suspect = suspectOfIntent(journal, intent, host.uid, now);
+  if (suspect !== undefined) throw await duplicate(host, suspect, intent, now);
   if (again !== undefined) decision?.requireAgain();
   const debit = decision?.reserve(journal);
   const key = (intent.kind === "create" ? intent.key : undefined) ?? newKey(now);
@@ -132,6 +129,42 @@ async function openIntent(
     ...decided(decision),
   });
   return key;
+}
+
+/** The record that a new request would repeat; undefined when there is none. */
+function suspectOfIntent(
+  journal: Journal,
+  intent: Intent,
+  uid: number | undefined,
+  now: number,
+): Entry | undefined {
+  const likeness = likenessOfIntent(intent);
+  if (likeness === undefined || intent.session === undefined) return undefined;
+  const { user } = placeOf(intent.session);
+  return suspectOf(journal, { likeness, user, uid }, intent.again, now);
+}
+
+/**
+ * Says in a dry run that the real command would be refused; keeps nothing. Throws INVALID_ARGUMENT
+ * for an `--again` that names no like record.
+ */
+export function warnOfDuplicate(
+  { books, uid, log, now }: Pick<BeltsHost, "books" | "uid" | "log" | "now">,
+  intent: Intent,
+): void {
+  const suspect = suspectOfIntent(books.read(), intent, uid, now());
+  if (suspect === undefined) return;
+  const own = suspect.uid === uid ? ` (key ${suspect.key})` : "";
+  log.warn(
+    "DUPLICATE_SUSPECTED",
+    `The real command would be refused: a request like this one ${pastOf(suspect)}${own}.`,
+  );
+}
+
+function pastOf({ state }: Entry): string {
+  return state === "open"
+    ? "was sent, and its outcome is not known yet"
+    : "was created less than ten minutes ago";
 }
 
 function decided(decision: Decision | undefined): Pick<AuditFacts, "decision"> {
@@ -333,12 +366,8 @@ async function duplicate(
   const body = intent.kind === "create" ? intent.body : undefined;
   const before = isOwn ? await books.body(record.key) : undefined;
   const ago = Math.max(0, Math.round((now - record.time) / 1000));
-  const what =
-    record.state === "open"
-      ? "was sent, and its outcome is not known yet"
-      : "was created less than ten minutes ago";
   return new CliError("DUPLICATE_SUSPECTED", {
-    message: `A request like this one ${what}; nothing was sent.`,
+    message: `A request like this one ${pastOf(record)}; nothing was sent.`,
     ...(isOwn ? {} : { hint: "The record belongs to another client; a person decides." }),
     ...(isOwn && record.requestId !== undefined ? { hint: GO_ON } : {}),
     details: {

@@ -64,7 +64,7 @@ export interface DryRunHost extends Common {
   readonly reader: Reader;
   readonly sessions: Pick<SessionStore, "read">;
   readonly meaning: Pick<typeof Meaning, "summaryOf" | "summaryWithSimilar">;
-  /** Throws what the policy would throw for this act. */
+  /** Throws what the policy would throw for this act, and warns of a duplicate. */
   judge(intent: Intent): Promise<void>;
   now(): number;
 }
@@ -150,7 +150,8 @@ export function createDryRuns(host: DryRunHost): DryRuns {
       const session = await sessions.read();
       if (session !== undefined) {
         const common = { command: COMMAND, requestId: undefined, content: undefined };
-        await host.judge({ kind: "create", operation, session, body: document, ...common });
+        const { again } = order;
+        await host.judge({ kind: "create", operation, session, body: document, again, ...common });
       }
       if (coin !== undefined) return { dryRun: true, request: described };
       const version = await draft.version();

@@ -48,13 +48,20 @@ export async function creationsOf(run: Run) {
 export async function dryRunsOf(run: Run) {
   const { createDryRuns } = await import("../../core/creations.ts");
   const { createDraft } = await import("../../core/api/api.ts");
+  const { warnOfDuplicate } = await import("../../core/belts.ts");
+  const creating = await creatingOf(run);
+  const { now } = run.context;
+  const uid = run.service === undefined ? run.context.uid : run.service.agent.uid;
   return createDryRuns({
-    ...(await creatingOf(run)),
+    ...creating,
     draft: createDraft(run.access()),
     reader: await readerOf(run),
     sessions: run.sessions(),
     meaning: await import("../../core/meaning/meaning.ts"),
-    judge: async (intent: Intent) => (await run.acts()).decide(intent),
-    now: run.context.now,
+    judge: async (intent: Intent) => {
+      await (await run.acts()).decide(intent);
+      warnOfDuplicate({ ...creating, uid, now }, intent);
+    },
+    now,
   });
 }

@@ -8,6 +8,7 @@ import type { Reader } from "../api/api.ts";
 import type { OperationName } from "../api/dialect.ts";
 import type { Parameters } from "../api/operation.ts";
 import { walkPages } from "../api/pages.ts";
+import { isPlain } from "./amount.ts";
 import { type AssetLists, resultsOf } from "./asset.ts";
 import { type Content, membersOf, named, onlyValue, textOf } from "./content.ts";
 import type { Anchor } from "./lookalike.ts";
@@ -20,6 +21,8 @@ import { quote } from "./words.ts";
 /** An account as far as a summary or a draft needs it. */
 export interface Account extends AccountFacts {
   readonly status: string;
+  /** What can be spent, in base units, where the account's answer has it in digits. */
+  readonly balance?: string | undefined;
   readonly address: string | null;
 }
 
@@ -125,8 +128,19 @@ export function accountOf(account: Exact): Account {
     currency: text("currency") ?? text("network") ?? "",
     contract: text("contract_address"),
     status: text("status") ?? "",
+    balance: balanceOf(members),
     address: text("address") ?? text("address", membersOf(asset)),
   };
+}
+
+/** V1 names what is available; V2's balance is an object with a total. */
+function balanceOf(members: ReturnType<typeof membersOf>): string | undefined {
+  const one = (name: string, among = members) => named(among, name)[0]?.[1];
+  const found =
+    textOf(one("available_balance")) ??
+    textOf(one("balance")) ??
+    textOf(one("total", membersOf(one("balance"))));
+  return found !== undefined && isPlain(found) ? found : undefined;
 }
 
 function anchorOf({ address, currency, name }: Account): Anchor[] {

@@ -5,6 +5,7 @@ import { type Exact, member } from "../../io/json.ts";
 import type { Reader } from "../api/api.ts";
 import { walkPages } from "../api/pages.ts";
 import { isPlain } from "./amount.ts";
+import { type AssetLists, amountOf, coinOf, tokenOf } from "./asset.ts";
 import { readContent } from "./content.ts";
 import { decide, type Intent, type Payment, requireOne, writeRequest } from "./draft.ts";
 import { type Account, accountOf, readWorkspace, recipientsOf, type Workspace } from "./facts.ts";
@@ -52,9 +53,25 @@ export async function draftPayment(
   return {
     request,
     requestSha256: createHash("sha256").update(request.text).digest("hex"),
-    summary: warnedOf(isEstimated ? estimated(summary) : summary, found),
+    summary: warnedOf(
+      shortOf(isEstimated ? estimated(summary) : summary, payment, known.lists),
+      found,
+    ),
     ...found,
   };
+}
+
+/** Warns of an amount that the account does not have, where its balance is of the paid asset. */
+function shortOf(summary: Summary, payment: Payment, lists: AssetLists): Summary {
+  const { account, amount } = payment;
+  const { balance, contract, currency } = account;
+  const isOther = contract === null && (payment.contract ?? payment.mint) !== undefined;
+  if (balance === undefined || isOther || BigInt(amount) <= BigInt(balance)) return summary;
+  const asset = contract === null ? coinOf(currency, lists) : tokenOf(currency, contract, lists);
+  const has = amountOf(balance, asset).text ?? `${balance} base units`;
+  const message = `The account has ${has}, which is less than the amount.`;
+  const warning = { code: "INSUFFICIENT_BALANCE", grave: false, at: "account", message };
+  return { ...summary, warnings: [...summary.warnings, warning] };
 }
 
 /** Says that the fee limit was not chosen. */

@@ -385,6 +385,21 @@ describe("similar requests", () => {
     data: { transactionType: "BITCOIN_LIKE_SEND", transactionData: { recipient, amount } },
   });
 
+  test("M01 an amount that the account does not have is a warning, which is not grave", async () => {
+    const having = (balance: unknown) =>
+      workspace({ "accounts.list": page([account(1, "Bitcoin", "bitcoin_testnet", { balance })]) });
+    const warnings = async (balance: unknown) =>
+      (await draft(PAY, having(balance))).summary.warnings.filter(
+        ({ code }) => code === "INSUFFICIENT_BALANCE",
+      );
+    const message = "The account has 0.00699999 BTC, which is less than the amount.";
+    const short = [{ code: "INSUFFICIENT_BALANCE", grave: false, at: "account", message }];
+    expect(await warnings({ total: "699999", pending: "0" })).toEqual(short);
+    expect(await warnings("699999")).toEqual(short);
+    for (const balance of [{ total: "700000" }, { total: "x" }, undefined])
+      expect(await warnings(balance)).toEqual([]);
+  });
+
   test("M13 same recipient and amount, or the same note title, is named and warned of", async () => {
     const same = await draft(PAY, workspace(like(sent(HOSTING, "700000"))));
     expect(same.similar).toEqual([
