@@ -10,7 +10,7 @@ import { fingerprint, publicKeyFromHex } from "../auth/key.ts";
 import type { Records } from "../state/records.ts";
 import type { Session } from "../state/session.ts";
 import { registeredKeys } from "../state/session.ts";
-import { type Challenge, challengeOf, decodeChallenge } from "./challenge.ts";
+import { type Challenge, challengeOf, decodeChallenge, isKnownShape } from "./challenge.ts";
 import { expectLeaves } from "./expectation.ts";
 import type { Decision } from "./field.ts";
 import { parseJws, verifyJws } from "./jws.ts";
@@ -119,17 +119,54 @@ async function readChallenge(
   decision: Decision,
 ): Promise<Challenge> {
   const name = decision === "REJECT" ? "requests.rejectChallenge" : "requests.challenge";
-  return decodeChallenge(challengeOf(await reader.read(name, { id })));
+  const answer = await reader.read(name, { id });
+  // On V2 the shape of this answer is not public: its id may be the challenge's own.
+  if ((await reader.session()).apiVersion === "v1") requireIts(answer, id);
+  return decodeChallenge(challengeOf(answer));
 }
 
+/** Throws what `requireNew` throws; then nothing is kept. */
 async function keepChallenge(
   { reader, records }: ApprovalHost,
   id: string,
-  { payloadSha256 }: Challenge,
+  challenge: Challenge,
   decision: Decision,
 ): Promise<void> {
-  if (decision === "REJECT") return;
-  await records.keepChallenge(await reader.session(), id, payloadSha256);
+  const session = await reader.session();
+  await requireNew(records, challenge, session, id);
+  if (decision === "APPROVE") await records.keepChallenge(session, id, challenge.payloadSha256);
+}
+
+/** Throws INVALID_RESPONSE for an answer that names another request than the asked one. */
+function requireIts(answer: Exact, id: string): void {
+  const found = answer.text.startsWith("{") ? member(answer, "id") : undefined;
+  if (found === undefined || String(value(found)) === id) return;
+  throw new CliError("INVALID_RESPONSE", {
+    message: "The server answered with another request than the one that was asked for.",
+    field: "id",
+    details: { requestId: id, answered: found },
+  });
+}
+
+/**
+ * A challenge has a nonce: with one that was received for another request of this workspace, one
+ * signature would decide about both. Throws CHALLENGE_MISMATCH.
+ */
+async function requireNew(
+  records: Records,
+  { shape, payloadSha256 }: Challenge,
+  session: Session,
+  id: string,
+): Promise<void> {
+  if (!isKnownShape(shape)) return;
+  const owner = await records.ownerOf(payloadSha256);
+  const isOfAnother = owner?.isFor(session, owner.id) === true && owner.id !== id;
+  if (!isOfAnother) return;
+  throw new CliError("CHALLENGE_MISMATCH", {
+    message: "The server's challenge was received for another request before; nothing was signed.",
+    details: { requestId: id, receivedFor: owner.id, payloadSha256 },
+    hint: "Do not approve. Show both requests to a person.",
+  });
 }
 
 /**
@@ -159,6 +196,7 @@ async function compareOnline(
   answer: Exact,
 ): Promise<Review> {
   const { reader, records } = host;
+  requireIts(answer, id);
   const request = await withContent(reader, answer);
   const session = await reader.session();
   const kept = await records.created(session, id);
@@ -177,7 +215,9 @@ async function compareOnline(
 
 /** What the server says that a request asks for: type, data and note, without its bookkeeping. */
 export async function requestOf(reader: Reader, id: string): Promise<Exact> {
-  const request = await withContent(reader, await reader.read("requests.get", { id }));
+  const answer = await reader.read("requests.get", { id });
+  requireIts(answer, id);
+  const request = await withContent(reader, answer);
   const asked = ["type", "data", "note"].map((name) => [name, member(request, name)] as const);
   return new Exact(encode(Object.fromEntries(asked)));
 }
