@@ -8,6 +8,7 @@ export async function loadVerbs(): Promise<void> {
   await Promise.all([
     import("../core/acts.ts"),
     import("../core/api/api.ts"),
+    import("../core/api/remember.ts"),
     import("../core/api/reporting.ts"),
     import("../core/auth/program.ts"),
     import("../core/auth/secretcommand.ts"),
@@ -25,6 +26,7 @@ export async function loadVerbs(): Promise<void> {
     import("../core/reconcile.ts"),
     import("../core/release/gate.ts"),
     import("../core/release/sources.ts"),
+    import("../core/sending.ts"),
     import("../core/signing/approval.ts"),
     import("../core/signing/authorise.ts"),
     import("../core/signing/challenge.ts"),

@@ -60,7 +60,8 @@ test("the schema of 'sandbox start' names every member of what it prints", async
   await sandbox.close();
   const { document } = await run("schema", "sandbox", "start");
   const { properties } = document.result as { properties: Record<string, { properties?: object }> };
-  expect(Object.keys(properties)).toEqual(Object.keys(sandbox.description));
+  // With --envFile it prints the name of that file, too.
+  expect(Object.keys(properties)).toEqual([...Object.keys(sandbox.description), "envFile"]);
   for (const name of ["baseUrls", "operator"] as const)
     expect(Object.keys(properties[name]?.properties ?? {})).toEqual(
       Object.keys(sandbox.description[name]),
