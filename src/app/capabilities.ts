@@ -118,7 +118,7 @@ const CAPABILITIES = {
   /** What requests and challenges mean: summaries, readable amounts. */
   meaning: { behind: "own", make: () => import("../core/meaning/meaning.ts") },
   /** What kind of session a decision needs. */
-  approval: { behind: "own", make: () => import("../core/signing/approval.ts") },
+  approval: { make: () => import("../core/signing/approval.ts") },
   /** Challenges, and their review. */
   reviews: {
     behind: "remote",
@@ -256,8 +256,7 @@ const CAPABILITIES = {
   /** What settles the assumptions about the API (docs/limits.md); sends reads only. */
   assumptions: { behind: "remote", make: (run) => () => assumptionsOf(run) },
   upgrades: {
-    behind: "own",
-    codes: ["UPGRADE_FAILED", "INVALID_URL", "INSECURE_URL", "INVALID_PROXY"],
+    codes: ["UPGRADE_FAILED", "INVALID_URL", "INSECURE_URL", "INVALID_PROXY", "NOT_SUPPORTED"],
     make: (run) => ({
       check: async () => (await import("../core/release/upgrade.ts")).check(installationOf(run)),
       upgrade: async () =>
@@ -286,13 +285,18 @@ export const FACTS: Facts = {
   errors: COMMON_CODES,
 };
 
+const ALL: Readonly<Record<string, Row>> = CAPABILITIES;
+
+/** Names of those that there are behind a guard. */
+export const BEHIND_A_GUARD = Object.keys(ALL).filter((name) => ALL[name]?.behind !== undefined);
+
 /** Makes what a command needs, in that order. Throws NOT_SUPPORTED for what a guard never does. */
 export async function provide(
   needs: readonly string[],
   run: Run,
 ): Promise<Readonly<Record<string, unknown>>> {
   const made: Record<string, unknown> = {};
-  const rows: Readonly<Record<string, Row>> = CAPABILITIES;
+  const rows = ALL;
   if (run.guard === undefined) {
     for (const need of needs) made[need] = await rows[need]?.make(run);
     return made;

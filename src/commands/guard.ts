@@ -5,8 +5,11 @@ import { group } from "../cli/command.ts";
 import { CliError } from "../errors.ts";
 import { VERSION } from "../version.ts";
 import { command } from "./parts/command.ts";
+import { LOGIN_ARGS } from "./parts/login.ts";
 
 const LEVEL = v.picklist(["none", "advisory", "enforced"]);
+
+const { apiVersion } = LOGIN_ARGS;
 
 const serve = command({
   summary:
@@ -22,6 +25,7 @@ const serve = command({
   args: {
     socket: path("Socket to listen on; its folder must exist."),
     allowUid: many(integer("User that it serves, by number; may be repeated.", 0, 4_294_967_295)),
+    apiVersion,
   },
   output: () =>
     v.looseObject({
@@ -94,6 +98,7 @@ const adopt = command({
   args: {
     reason: required(text("Why, for those who read the audit trail.", "<text>", 500)),
     fromZero: flag("Begin every window at nothing, whatever the server shows."),
+    apiVersion,
   },
   output: () =>
     v.looseObject({

@@ -6,6 +6,7 @@
 import { openBooks } from "../app/makers/books.ts";
 import type { Run } from "../app/occasion.ts";
 import { createReader, type Reader } from "../core/api/api.ts";
+import type { ApiVersion } from "../core/api/dialect.ts";
 import { placeOf } from "../core/belts.ts";
 import { loginWithApiKey } from "../core/login/api.ts";
 import { readAccount } from "../core/meaning/facts.ts";
@@ -24,6 +25,8 @@ export interface AdoptOptions {
   readonly reason: string;
   /** Windows begin at nothing, whatever the server shows. */
   readonly fromZero: boolean;
+  /** Found from the URL when undefined. */
+  readonly apiVersion: ApiVersion | undefined;
 }
 
 /** What was accepted. */
@@ -56,12 +59,12 @@ export async function adopt(options: AdoptOptions, run: Run): Promise<Adopted> {
 }
 
 async function accept(
-  { reason, fromZero }: AdoptOptions,
+  { reason, fromZero, apiVersion }: AdoptOptions,
   run: Run,
   books: Books,
   longestMs: number,
 ): Promise<Adopted> {
-  const session = await loggedIn(run);
+  const session = await loggedIn(run, apiVersion);
   const scope = session === undefined ? configuredScope(run) : placeOf(session);
   const clock = run.apiClock.time() ?? run.context.now();
   const isSummed = !fromZero && session?.apiVersion === "v2";
@@ -79,10 +82,13 @@ async function accept(
 }
 
 /** A session by the credentials as they are; undefined without a network. */
-async function loggedIn(run: Run): Promise<Session | undefined> {
-  const nowhere = { baseUrl: undefined, workspace: undefined, apiVersion: undefined };
+async function loggedIn(
+  run: Run,
+  apiVersion: ApiVersion | undefined,
+): Promise<Session | undefined> {
+  const asked = { baseUrl: undefined, workspace: undefined, apiVersion };
   try {
-    return await loginWithApiKey(run.access(), nowhere);
+    return await loginWithApiKey(run.access(), asked);
   } catch (cause) {
     if (!(cause instanceof CliError) || !OFFLINE.has(cause.code)) throw cause;
     run.log.warn("GUARD_NOT_LOGGED_IN", `${cause.code}: ${cause.facts.message}`);

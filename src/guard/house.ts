@@ -5,6 +5,7 @@ import { inForce } from "../app/makers/acts.ts";
 import { openBooks } from "../app/makers/books.ts";
 import type { Occasion, Run, Service } from "../app/occasion.ts";
 import { ApiClock } from "../core/api/clock.ts";
+import type { ApiVersion } from "../core/api/dialect.ts";
 import { placeOf } from "../core/belts.ts";
 import { loginWithApiKey } from "../core/login/api.ts";
 import { loadPolicies, type Policy } from "../core/policy/load.ts";
@@ -44,6 +45,7 @@ export class House {
     /** Of the state folder. */
     readonly path: string,
     readonly elapsed: () => number,
+    private readonly apiVersion: ApiVersion | undefined,
   ) {
     this.clock = new ApiClock(context.now, elapsed);
     this.keeper = new Keeper({
@@ -57,7 +59,12 @@ export class House {
   }
 
   /** Opens it for the process of `run`; `stop` ends work that is under way. */
-  static async open(run: Run, stop: AbortSignal, elapsed: () => number): Promise<House> {
+  static async open(
+    run: Run,
+    stop: AbortSignal,
+    elapsed: () => number,
+    apiVersion: ApiVersion | undefined,
+  ): Promise<House> {
     const context: Context = Object.create(run.context, { interrupt: { value: stop } });
     const redactor = new Redactor();
     const log = new Log(optionsOf(context, redactor));
@@ -65,7 +72,7 @@ export class House {
     const { registry } = run;
     const own = openRun({ context, config, redactor, log, name: run.name, deeds: [], registry });
     const books = await openBooks({ context, config }, own.state(), () => "enforced");
-    return new House(context, books, registry, own.state().path, elapsed);
+    return new House(context, books, registry, own.state().path, elapsed, apiVersion);
   }
 
   /** A run of the guard's own, as its own user. The caller clears its deadline. */
@@ -221,8 +228,9 @@ export class House {
     const run = this.openRun("login api");
     run.deadline.limitTo(LOGIN_MS);
     try {
-      const nowhere = { baseUrl: undefined, workspace: undefined, apiVersion: undefined };
-      const session = await loginWithApiKey(run.access(), nowhere);
+      const { apiVersion } = this;
+      const asked = { baseUrl: undefined, workspace: undefined, apiVersion };
+      const session = await loginWithApiKey(run.access(), asked);
       await this.books.note({ event: "login", command: run.name, session });
       this.requireOwn(session);
       return session;

@@ -3,6 +3,7 @@
  */
 import { readFileSync } from "node:fs";
 import type { Run } from "../app/occasion.ts";
+import type { ApiVersion } from "../core/api/dialect.ts";
 import type { Config } from "../core/auth/config.ts";
 import { CliError } from "../errors.ts";
 import { Serving } from "../result.ts";
@@ -21,6 +22,8 @@ export interface ServeOptions {
   readonly socket: string | undefined;
   /** Users that it serves. */
   readonly allowUid: readonly number[];
+  /** Found from the URL when undefined. */
+  readonly apiVersion: ApiVersion | undefined;
 }
 
 /** The descriptor that service managers hand over first. */
@@ -39,7 +42,8 @@ export async function serve(options: ServeOptions, run: Run): Promise<Serving> {
   requireCredentials(run.config);
   const place = placeOf(options, run, peers);
   const hardStop = new AbortController();
-  const house = await House.open(run, hardStop.signal, () => performance.now());
+  const elapsed = (): number => performance.now();
+  const house = await House.open(run, hardStop.signal, elapsed, options.apiVersion);
   house.policies(run);
   await house.learnSecrets();
   await run.state().prepare();

@@ -58,6 +58,12 @@ export function payment(amount: string, more: object = {}): string {
 /** How this source is started by another user, or another form of the program. */
 export const SOURCE_COMMAND: readonly string[] = [process.execPath, join(ROOT, "src/main.ts")];
 
+/** The same, with a clock that the file TEST_CLOCK_FILE sets. */
+export const CLOCKED_COMMAND: readonly string[] = [
+  ...[process.execPath, "--preload", join(ROOT, "test/guard/clock.ts")],
+  join(ROOT, "src/main.ts"),
+];
+
 export interface Ran {
   readonly exit: number | null;
   readonly stdout: string;
@@ -96,6 +102,15 @@ export interface Options {
   /** Without it `guard adopt` is not run. */
   readonly adopt?: readonly string[] | undefined;
   readonly start?: boolean;
+  /** The API of version 1. */
+  readonly isV1?: boolean;
+  /** Puts the state on a disk of its own: options of a tmpfs, such as `size=96m`. */
+  readonly disk?: string;
+}
+
+function mount(...options: string[]): void {
+  const { success, stderr } = Bun.spawnSync(["mount", ...options]);
+  if (!success) throw new Error(`mount: ${stderr.toString()}`);
 }
 
 /** Opens all of it; `await using` closes it. */
@@ -107,6 +122,8 @@ export async function openTwoUsers(options: Options = {}) {
   const at = (name: string): string => join(folder, name);
   const [state, home, sockets] = [at("state"), at("home"), at("sockets")];
   await mkdir(state, { mode: 0o700 });
+  if (options.disk !== undefined) mount("-t", "tmpfs", "-o", options.disk, "none", state);
+  await chmod(state, 0o700);
   await chown(state, GUARD_UID, GUARD_UID);
   await mkdir(home, { mode: 0o700 });
   await chown(home, AGENT_UID, AGENT_UID);
@@ -135,7 +152,7 @@ export async function openTwoUsers(options: Options = {}) {
     ...{ HOME: state, PATH: process.env.PATH ?? "" },
     LEDGER_ENTERPRISE_STATE_DIR: state,
     LEDGER_ENTERPRISE_POLICY_FILE: policyPath,
-    LEDGER_ENTERPRISE_API_URL: baseUrls.v2,
+    LEDGER_ENTERPRISE_API_URL: options.isV1 === true ? baseUrls.v1 : baseUrls.v2,
     LEDGER_ENTERPRISE_WORKSPACE: workspace,
     LEDGER_ENTERPRISE_API_KEY_ID: operator.apiKeyId,
     LEDGER_ENTERPRISE_API_KEY_SECRET_FILE: await secret("api-key-secret", apiKeySecret),
@@ -163,17 +180,19 @@ export async function openTwoUsers(options: Options = {}) {
       }),
     );
   const agent = (...argv: string[]): Promise<Ran> => agentWith({}, ...argv);
+  const version = options.isV1 === true ? ["--apiVersion", "v1"] : [];
   if (options.adopt !== undefined || !("adopt" in options)) {
     const adopted = await asGuard(
       "guard",
       "adopt",
       "--reason",
       "first start",
+      ...version,
       ...(options.adopt ?? []),
     );
     if (adopted.exit !== 0) throw new Error(`adopt: ${adopted.stdout}${adopted.stderr}`);
   }
-  const guard = new GuardProcess(command, guardEnv, socket);
+  const guard = new GuardProcess(command, guardEnv, socket, version);
   if (options.start !== false) await guard.start();
   sandbox.control.clearLog();
   return {
@@ -199,6 +218,7 @@ export async function openTwoUsers(options: Options = {}) {
     async [Symbol.asyncDispose]() {
       await guard.stop();
       await sandbox.close();
+      if (options.disk !== undefined) Bun.spawnSync(["umount", state]);
       await rm(folder, { recursive: true });
     },
   };
@@ -213,12 +233,13 @@ export class GuardProcess {
     private readonly command: readonly string[],
     private readonly env: Record<string, string>,
     private readonly socket: string,
+    private readonly more: readonly string[],
   ) {}
 
   /** Returns once it serves; throws with its words when it does not. */
-  async start(more: readonly string[] = [], allowed = [AGENT_UID]): Promise<void> {
+  async start(allowed = [AGENT_UID]): Promise<void> {
     const uids = allowed.flatMap((uid) => ["--allowUid", `${uid}`]);
-    const argv = ["guard", "serve", "--socket", this.socket, ...uids, ...more];
+    const argv = ["guard", "serve", "--socket", this.socket, ...uids, ...this.more];
     const child = Bun.spawn(asUser(GUARD_UID, [...this.command, ...argv]), {
       ...{ cwd: "/", env: this.env, stdin: "ignore", stdout: "pipe", stderr: "pipe" },
     });

@@ -8,7 +8,7 @@ import type { Counterpart } from "./play.ts";
 import { NOTHING_PUBLISHED } from "./releases.ts";
 
 /** The sandbox's clock stays at this moment or the given one, but for `sandbox advance`. */
-const START = Date.parse("2026-03-02T10:00:00Z");
+export const START = Date.parse("2026-03-02T10:00:00Z");
 
 /** Bytes of SHA-256(0), SHA-256(1), … : the same keys, ids and challenges in every run. */
 export function countedBytes(): (bytes: number) => Uint8Array {
