@@ -44,7 +44,7 @@ const NOT_THROUGH: Readonly<Record<string, string>> = {
 };
 
 const NOT_APPROVED = "the approval by a signature was not played";
-/** Lines of played scripts that a guard answers otherwise, by a part of the line or of its answer, and why. */
+/** Lines that a guard answers otherwise, by a part of the line or of its answer, and why. */
 const SKIPPED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   approval: {
     "requests sign": "a guard hands out no signature",
