@@ -113,7 +113,7 @@ function linesOf({ intent, summary }: Subject): string[] {
     recipient?.memo == null ? [] : [`Memo: ${JSON.stringify(recipient.memo)}`],
   ].flat();
   return [
-    `Amount: ${measured(amount)}${amount?.contract == null ? "" : ` of token ${amount.contract}`}`,
+    `Amount: ${measured(amount)}${tokenOf(amount)}`,
     `To: ${recipient?.address}`,
     ...beside,
     ...(fee === null ? [] : [`Fee at most: ${measured(fee)}`]),
@@ -136,6 +136,12 @@ function knownAs({ whitelists, whitelistsRead }: NonNullable<Summary["recipient"
   return whitelistsRead === "all"
     ? "The recipient is not on any whitelist"
     : "The recipient is not on a whitelist that could be read";
+}
+
+/** The unit of a token is nothing but the server's word. */
+function tokenOf(amount: Summary["amount"]): string {
+  if (amount?.contract == null) return "";
+  return ` of token ${amount.contract}${amount.text === null ? "" : " (unit by the server)"}`;
 }
 
 type Amount = { readonly base: string; readonly text: string | null } | null;

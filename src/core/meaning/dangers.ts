@@ -106,7 +106,8 @@ function linesOf(call: Call, word: string): string[] {
 }
 
 function argumentText({ value, readable }: Call["arguments"][number]): string {
-  if (readable !== undefined) return plainReadable(readable);
+  if (readable !== undefined)
+    return `${plainReadable(readable)} (${String(value)} base units, unit by the server)`;
   return typeof value === "string" ? plain(value) : quote(JSON.stringify(value));
 }
 

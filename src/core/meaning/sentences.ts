@@ -8,6 +8,8 @@ import { plain, quote } from "./words.ts";
 /** What the sentences say; `means` is the catalogue's phrase for the request. */
 export interface Parts {
   readonly means: string | undefined;
+  /** Ticker of the network's coin, from the built-in table. */
+  readonly ticker: string | undefined;
   readonly account: Summary["account"];
   readonly amount: AmountPart | null;
   readonly fee: FeePart | null;
@@ -19,16 +21,16 @@ export interface Parts {
 
 /** Sentences in the order in which a person reads them. */
 export function textOfParts(parts: Parts): string[] {
-  const { means, account, amount, fee, recipient, call, message, others } = parts;
+  const { means, ticker, account, amount, fee, recipient, call, message, others } = parts;
   const from = account?.name == null ? "" : ` from account ${quote(account.name)}`;
-  const what = amount === null ? "" : `${amountText(amount)}`;
+  const what = amount === null ? "" : `${amountText(amount, ticker)}`;
   const isSend = means?.startsWith("send") === true && amount !== null;
   const doing = `${capital(means ?? "move")}${what === "" ? "" : `: ${what}`}`;
   const isSaid = means !== undefined || what !== "";
   return [
     ...(isSaid ? [`${isSend ? `Send ${what}` : doing}${from}`] : []),
     ...(recipient === null ? [] : [recipientLine(recipient)]),
-    ...(fee === null ? [] : [feeLine(fee)]),
+    ...(fee === null ? [] : [feeLine(fee, ticker)]),
     ...(call === null ? [] : callLines(call)),
     ...messageLines(message),
     ...others.map(({ name, value }) => `${capital(name.replaceAll("_", " "))} ${quote(value)}`),
@@ -39,18 +41,21 @@ function capital(text: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 }
 
-function amountText({ base, text, contract }: AmountPart): string {
-  const of = contract === null ? "" : ` of token ${plain(contract)}`;
-  return text === null
-    ? `${plain(base)} base units${of}`
-    : `${plainAmount(text)} (${base} base units)${of}`;
+/** An amount in both forms with its contract; says where the unit is only a server's word. */
+function amountText(
+  { base, decimal, unit, contract }: Measured,
+  ticker: string | undefined,
+): string {
+  const of = contract == null ? "" : ` of token ${plain(contract)}`;
+  if (decimal === null || unit === null) return `${plain(base)} base units${of}`;
+  const isKnown = contract == null && unit === ticker;
+  const whose = isKnown ? "" : ", unit by the server";
+  return `${decimal} ${plain(unit)} (${base} base units${whose})${of}`;
 }
 
-/** The unit is a server's word. */
-function plainAmount(text: string): string {
-  const [number = "", ...unit] = text.split(" ");
-  return `${number} ${plain(unit.join(" "))}`;
-}
+type Measured = Pick<AmountPart, "base" | "decimal" | "unit"> & {
+  readonly contract?: string | null;
+};
 
 function recipientLine({ address, tag, memo, whitelists, whitelistsRead }: RecipientPart): string {
   const beside = [
@@ -69,8 +74,9 @@ function recipientLine({ address, tag, memo, whitelists, whitelistsRead }: Recip
   return `To ${plain(address)}${beside}: ${named.length === 0 ? unnamed : named.join("; ")}`;
 }
 
-function feeLine({ kind, base, text, percentOfAmount }: FeePart): string {
+function feeLine(fee: FeePart, ticker: string | undefined): string {
+  const { kind, percentOfAmount } = fee;
   const what = kind === "limit" ? "Fee at most" : "Priority fee at most";
   const percent = percentOfAmount === null ? "" : `, ${percentOfAmount} % of the amount`;
-  return `${what} ${text === null ? `${plain(base)} base units` : plainAmount(text)}${percent}`;
+  return `${what} ${amountText(fee, ticker)}${percent}`;
 }

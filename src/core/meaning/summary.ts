@@ -384,14 +384,14 @@ class Making {
     ];
   }
 
-  private say(parts: Omit<Parts, "text" | "means">): void {
+  private say(parts: Omit<Parts, "text" | "means" | "ticker">): void {
     const { shape } = this.content;
     const grave = this.warnings
       .filter((one) => one.grave)
       .map(({ message }) => `WARNING: ${message}`);
     this.text.push(
       ...grave,
-      ...textOfParts({ ...parts, means: shape?.means }),
+      ...textOfParts({ ...parts, means: shape?.means, ticker: this.network?.ticker }),
       ...this.networkLine(),
     );
     if (shape === undefined) this.text.push(this.unknown());

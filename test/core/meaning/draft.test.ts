@@ -237,7 +237,9 @@ describe("M08 tickers", () => {
     expect(named.request.text).toContain(`"contractAddress":"${TWIN}"`);
     const own = await draft({ accountName: "Dollars", to: EXCHANGE, amount: "25 USDC" });
     expect(own.request.text).toContain(`"contractAddress":"${USDC}"`);
-    expect(own.summary.text[0]).toStartWith("Send 25 USDC (25000000 base units)");
+    expect(own.summary.text[0]).toStartWith(
+      "Send 25 USDC (25000000 base units, unit by the server) of token",
+    );
     expect(
       await told({ accountName: "Dollars", to: EXCHANGE, amount: "25 USDC", token: TWIN }),
     ).toEqual(["INVALID_ARGUMENT", "--token"]);

@@ -98,7 +98,7 @@ test("M16 the summary of a payment, member by member", async () => {
     text: [
       'Send 0.007 BTC (700000 base units) from account "ClientA COL TBTC 1"',
       `To ${HOSTING}: whitelist "Suppliers", entry "Hosting"`,
-      "Fee at most 0.00004018 BTC, 0.574 % of the amount",
+      "Fee at most 0.00004018 BTC (4018 base units), 0.574 % of the amount",
       "Network bitcoin_testnet: TESTNET",
     ],
     account: { name: "ClientA COL TBTC 1", id: "e5a8f6f0-0001", nameSource: "account" },
@@ -334,15 +334,27 @@ test("M06 two entries for one contract that disagree leave the decimals unknown"
   expect([found.amount?.text, codes(found).includes("DECIMALS_CONFLICT!")]).toEqual([null, true]);
 });
 
+test("M16 a coin's unit that is another coin's name is said to be the server's word", async () => {
+  const units = [{ code: "USDC", magnitude: 18, name: "USDC" }];
+  const currencies = [exact(JSON.stringify({ id: "ethereum", name: "ethereum", units }))];
+  const { contract_address: _, ...bare } = TOKEN;
+  const found = await summary(challenge(bare, "ETHEREUM_LIKE_SEND"), {
+    ...{ account: undefined, lists: { currencies, tokens: [] } },
+  });
+  expect(found.text[0]).toStartWith(
+    "Send 0.000000000025 USDC (25000000 base units, unit by the server) from account",
+  );
+});
+
 test("M16 a token and its fee are different assets", async () => {
   const found = await summary(
     challenge({ ...TOKEN, max_fees: "1000000000000000" }, "ETHEREUM_LIKE_SEND"),
     { account: undefined },
   );
   expect(found.text.slice(0, 3)).toEqual([
-    `Send 25 USDC (25000000 base units) of token ${USDC} from account "Ether Reserve USDC"`,
+    `Send 25 USDC (25000000 base units, unit by the server) of token ${USDC} from account "Ether Reserve USDC"`,
     `To ${EXCHANGE}: not on any whitelist you can read`,
-    "Fee at most 0.001 ETH",
+    "Fee at most 0.001 ETH (1000000000000000 base units)",
   ]);
   expect(found.fee?.percentReason).toBe("fee and amount are different assets");
 });
