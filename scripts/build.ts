@@ -20,11 +20,12 @@ import {
   writeFile,
 } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { REPOSITORY } from "../src/core/release/names.ts";
 import { findFormatFaults } from "./formats.ts";
 import { PROBE, tracePath, VARIABLES, writeHostileFolder } from "./hostile.ts";
 import { signAdHoc } from "./macho.ts";
+import { packModules } from "./npm/modules.ts";
 import { installRuntimes, runtimeOf } from "./runtimes.ts";
 import { hostTarget, isWindows, TARGETS, type Target } from "./targets.ts";
 
@@ -237,33 +238,53 @@ async function buildExecutable(target: Target, work: string): Promise<void> {
   await rename(made, join(DIST, "bin", executableName(target)));
 }
 
+/** Which parts of the npm package have a chunk of their own that it starts with. */
+const ENTRIES = ["src/main.ts", "scripts/npm/fetch.ts", "scripts/npm/headers.ts"];
+
+/** No package serves as a guard, so it carries nothing of what does. */
+const CLIENT_ONLY: Bun.BunPlugin = {
+  name: "client only",
+  setup: (build) => {
+    build.onResolve({ filter: /\/guard\/serve\.ts$/ }, ({ importer }) =>
+      importer.includes("/scripts/npm/") ? undefined : { path: join(ROOT, "scripts/npm/serve.ts") },
+    );
+  },
+};
+
 /** The package's folder, ready for `npm pack`. */
 async function layOutPackage(folder: string): Promise<void> {
-  await bundle({
-    target: "node",
-    outdir: join(folder, "dist"),
-    minify: true,
-    define: definitions("npm"),
-    external: ["node-hid"],
-    // ofetch then uses the runtime's own fetch instead of bringing one.
-    conditions: ["wintercg"],
-    naming: { entry: "[name].mjs", chunk: "chunk-[hash].mjs" },
-  });
-  await bundle({
-    entrypoints: ["version.ts", "fetch.ts"].map((file) => join(ROOT, "scripts/npm", file)),
-    target: "node",
-    format: "cjs",
-    splitting: false,
-    outdir: join(folder, "bin"),
-    minify: true,
-    define: definitions("npm"),
-    naming: { entry: "[name].cjs" },
-  });
+  const chunks = await mkdtemp(join(DIST, "chunks-"));
+  try {
+    await bundle({
+      entrypoints: ENTRIES.map((file) => join(ROOT, file)),
+      target: "node",
+      outdir: chunks,
+      minify: true,
+      define: definitions("npm"),
+      external: ["node-hid"],
+      // ofetch then uses the runtime's own fetch instead of bringing one.
+      conditions: ["wintercg"],
+      naming: { entry: "[name].mjs", chunk: "chunk-[hash].mjs" },
+      plugins: [CLIENT_ONLY],
+    });
+    const names = ENTRIES.map((file) => basename(file, ".ts"));
+    const { bytes, index } = await packModules(chunks, names);
+    await mkdir(join(folder, "dist"));
+    await writeFile(join(folder, "dist/program.js"), bytes);
+    await bundle({
+      entrypoints: [join(ROOT, "scripts/npm/start.ts")],
+      target: "node",
+      format: "cjs",
+      splitting: false,
+      outdir: join(folder, "bin"),
+      minify: true,
+      define: { ...definitions("npm"), __MODULES__: JSON.stringify(index) },
+      naming: { entry: "[name].cjs" },
+    });
+  } finally {
+    await rm(chunks, { recursive: true });
+  }
   await copyFile(join(ROOT, "scripts/npm/entry.cjs"), join(folder, "bin", `${PROGRAM}.cjs`));
-  const shortened = new Bun.Transpiler({ loader: "js", target: "node", minifyWhitespace: true });
-  const start = await readFile(join(ROOT, "scripts/npm/start.cjs"), "utf8");
-  const short = shortened.transformSync(start);
-  await writeFile(join(folder, "bin/start.cjs"), `"use strict";${short}`);
   for (const file of ["README.md", "LICENSE"]) await copyFile(join(ROOT, file), join(folder, file));
   // The rights of a checkout depend on the umask; a helper that its group may change is refused.
   await mkdir(join(folder, "helpers"));

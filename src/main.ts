@@ -174,6 +174,11 @@ async function main(): Promise<void> {
   for (const signal of SIGNAL_NAMES) process.removeListener(signal, onSignal);
 }
 
-const announced = await announceQuickly(process.argv.slice(2), VERSION, process.platform);
-if (announced === undefined) await main();
-else process.exitCode = announced;
+async function start(): Promise<void> {
+  const announced = await announceQuickly(process.argv.slice(2), VERSION, process.platform);
+  if (announced === undefined) await main();
+  else process.exitCode = announced;
+}
+
+/** Settled when all output is written. */
+export const done = start();

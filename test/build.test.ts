@@ -102,9 +102,9 @@ test("REL-4 the package holds what it declares, without scripts and without depe
     .trim()
     .split("\n");
   const expected =
-    /^package\/(package\.json|README\.md|LICENSE|NOTICES\.txt|bin\/[\w-]+\.cjs|dist\/[\w-]+\.mjs|helpers\/signer-[\w-]+|skill\/[\w/-]+\.md)$/;
+    /^package\/(package\.json|README\.md|LICENSE|NOTICES\.txt|bin\/[\w-]+\.cjs|dist\/program\.js|helpers\/signer-[\w-]+|skill\/[\w/-]+\.md)$/;
   expect(list.filter((path) => !expected.test(path))).toEqual([]);
-  expect(list).toContain("package/dist/main.mjs");
+  expect(list).toContain("package/dist/program.js");
   const extract = ["tar", "-xzOf", packageTarball()];
   const manifest = JSON.parse(
     Bun.spawnSync([...extract, "package/package.json"]).stdout.toString(),
@@ -114,6 +114,10 @@ test("REL-4 the package holds what it declares, without scripts and without depe
     version: VERSION,
     engines: { node: ">=22" },
   });
+  for (const file of ["bin/start.cjs", "dist/program.js"]) {
+    const text = Bun.spawnSync([...extract, `package/${file}`]).stdout.toString();
+    expect([file, text.includes(ROOT)]).toEqual([file, false]);
+  }
   expect(Object.keys(manifest)).not.toContainAnyValues([
     "scripts",
     "dependencies",

@@ -18,7 +18,7 @@ function refuse(message) {
   process.exitCode = failure.exitCode;
 }
 
-if (parseInt(process.versions.node, 10) >= MINIMUM) require("./start.cjs").start();
+if (parseInt(process.versions.node, 10) >= MINIMUM) require("./start.cjs").start(__dirname);
 else
   refuse(
     "This program needs Node.js " + MINIMUM + " or newer; this is " + process.versions.node + ".",

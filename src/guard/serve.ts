@@ -7,12 +7,13 @@ import type { ApiVersion } from "../core/api/dialect.ts";
 import type { Config } from "../core/auth/config.ts";
 import { CliError } from "../errors.ts";
 import { Serving } from "../result.ts";
-import { CHANNEL, VERSION } from "../version.ts";
+import { VERSION } from "../version.ts";
 import { Desk } from "./desk.ts";
 import { House } from "./house.ts";
 import { Allowances } from "./limits.ts";
 import { loadVerbs } from "./load.ts";
 import { openPeerReader, type PeerReader } from "./peer.ts";
+import { cannotSee, requirePlatform } from "./platform.ts";
 import { type Place, Server } from "./server.ts";
 import { Watch } from "./watch.ts";
 
@@ -124,24 +125,6 @@ async function requireScope(house: House, run: Run): Promise<void> {
   } finally {
     run.deadline.clear();
   }
-}
-
-function requirePlatform({ context }: Run): void {
-  if (context.platform === "linux" && CHANNEL !== "npm" && context.uid !== undefined) {
-    if (context.uid !== 0) return;
-    throw new CliError("GUARD_INSECURE", {
-      message: "A guard does not run as root: it would hold more than it needs.",
-      hint: "Run it as a user of its own (docs/guard.md).",
-    });
-  }
-  throw cannotSee();
-}
-
-function cannotSee(): CliError {
-  return new CliError("NOT_SUPPORTED", {
-    message: "Only the executable for Linux serves as a guard: it must see who calls.",
-    hint: "Run the executable on Linux; clients work everywhere.",
-  });
 }
 
 const OVERFLOW = "/proc/sys/kernel/overflowuid";

@@ -60,7 +60,7 @@ const LAZY =
 
 /** Reading these members is a door too, and the linter does not see members. */
 const MEMBERS: readonly (readonly [name: string, pattern: RegExp, files: RegExp])[] = [
-  ["the environment", /\benv(\.[A-Z_]+\b|\[)/, /^(main|core\/auth\/(config|stateplace))\.ts$/],
+  ["the environment", /\benv(\.[A-Z_]+\b|\[)/, /^(main|core\/auth\/(config|statelocation))\.ts$/],
   ["stdout", /\b(context|process)\.stdout\b/, /^(main|app\/run|io\/stdout)\.ts$/],
   // The others ask for what only the executable's runtime has.
   ["a global", /(?<!typeof )\bglobalThis\b/, /^(main|guard\/dial|io\/(effort|quickversion))\.ts$/],

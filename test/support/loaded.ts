@@ -1,4 +1,7 @@
-/** What a run of the npm package on Node 22 loads: Node tells a hook about every module. */
+/**
+ * What a run of the npm package on Node 22 loads: a hook sees each built-in module, and each chunk
+ * of the program as it is compiled.
+ */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,9 +9,9 @@ import { findArtifacts } from "./artifacts.ts";
 
 export interface Loaded {
   readonly stdout: string;
-  /** The text of each file that was loaded. */
+  /** The text of each chunk that was loaded. */
   readonly texts: readonly string[];
-  /** Names of Node's own modules, such as `node:child_process`. */
+  /** Names of the built-in modules, such as `node:crypto`. */
   readonly builtIns: readonly string[];
 }
 
@@ -24,26 +27,29 @@ export async function loadedBy(
     const [preload, seen] = [join(folder, "preload.cjs"), join(folder, "seen")];
     writeFileSync(
       preload,
-      `const seen = [];
+      `const builtIns = [], texts = [];
 require("node:module").registerHooks({
   resolve(specifier, context, next) {
     const found = next(specifier, context);
-    seen.push(found.url);
+    builtIns.push(found.url);
     return found;
   },
 });
-process.on("exit", () => require("node:fs").writeFileSync(${JSON.stringify(seen)}, seen.join("\\n")));
+const vm = require("node:vm");
+const { Script } = vm;
+vm.Script = function (text, options) {
+  texts.push(text);
+  return new Script(text, options);
+};
+process.on("exit", () => require("node:fs").writeFileSync(${JSON.stringify(seen)}, JSON.stringify({ builtIns, texts })));
 `,
     );
     const command = [nodes["22"], "--require", preload, installed, ...argv];
     const child = Bun.spawn(command, { env: { HOME: home, ...env }, cwd: home, stdout: "pipe" });
     const stdout = await new Response(child.stdout).text();
     await child.exited;
-    const urls = readFileSync(seen, "utf8").split("\n");
-    const texts = urls
-      .filter((url) => url.startsWith("file:"))
-      .map((url) => readFileSync(new URL(url), "utf8"));
-    return { stdout, texts, builtIns: urls.filter((url) => url.startsWith("node:")) };
+    const { builtIns, texts } = JSON.parse(readFileSync(seen, "utf8")) as Omit<Loaded, "stdout">;
+    return { stdout, texts, builtIns: builtIns.filter((url) => url.startsWith("node:")) };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

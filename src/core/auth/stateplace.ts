@@ -1,7 +1,7 @@
 /** Where the state folder is, from the environment alone. */
 import { posix, win32 } from "node:path";
 import { CliError } from "../../errors.ts";
-import { PROGRAM } from "../../version.ts";
+import { locateState } from "./statelocation.ts";
 import { type Environment, isQuoted, quoted } from "./values.ts";
 
 /**
@@ -15,26 +15,20 @@ export function stateDirectory(
   home: string | undefined,
   platform: string,
 ): string {
+  const found = locateState(env, home, platform);
+  if (found === undefined) {
+    throw new CliError("SESSION_IO", {
+      message: "There is no home folder to keep the session in.",
+      hint: "Set LEDGER_ENTERPRISE_STATE_DIR to an absolute path that this user may write to.",
+    });
+  }
+  const { path, variable } = found;
+  requireUtf8(path, variable);
   const paths = platform === "win32" ? win32 : posix;
-  const own = env.LEDGER_ENTERPRISE_STATE_DIR?.trim() ?? "";
-  if (own !== "") {
-    requireUtf8(own, "LEDGER_ENTERPRISE_STATE_DIR");
-    if (paths.isAbsolute(own)) return paths.resolve(own);
-    const message = "LEDGER_ENTERPRISE_STATE_DIR must be an absolute path.";
-    throw new CliError("INVALID_PATH", { message, field: "LEDGER_ENTERPRISE_STATE_DIR" });
-  }
-  const given = (platform === "win32" ? env.LOCALAPPDATA : env.XDG_STATE_HOME) ?? "";
-  if (paths.isAbsolute(given)) {
-    requireUtf8(given, platform === "win32" ? "LOCALAPPDATA" : "XDG_STATE_HOME");
-    return paths.join(given, PROGRAM);
-  }
-  if (home !== undefined && paths.isAbsolute(home) && paths.dirname(home) !== home) {
-    requireUtf8(home, platform === "win32" ? "USERPROFILE" : "HOME");
-    return paths.join(home, ...(STATE_BELOW_HOME[platform] ?? [".local", "state"]), PROGRAM);
-  }
-  throw new CliError("SESSION_IO", {
-    message: "There is no home folder to keep the session in.",
-    hint: "Set LEDGER_ENTERPRISE_STATE_DIR to an absolute path that this user may write to.",
+  if (paths.isAbsolute(path)) return paths.resolve(path);
+  throw new CliError("INVALID_PATH", {
+    message: `${variable} must be an absolute path.`,
+    field: variable,
   });
 }
 
@@ -48,8 +42,3 @@ function requireUtf8(path: string, variable: string): void {
     field: variable,
   });
 }
-
-const STATE_BELOW_HOME: Readonly<Record<string, readonly string[]>> = {
-  darwin: ["Library", "Application Support"],
-  win32: ["AppData", "Local"],
-};
