@@ -1,5 +1,5 @@
 /** In the place of src/guard/serve.ts: no npm package serves as a guard. */
-import type { Run } from "../../src/app/invoke.ts";
+import type { Run } from "../../src/app/occasion.ts";
 import { cannotSee, requirePlatform } from "../../src/guard/platform.ts";
 import type { ServeOptions } from "../../src/guard/serve.ts";
 

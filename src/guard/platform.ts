@@ -1,5 +1,5 @@
 /** What cannot serve as a guard at all. */
-import type { Run } from "../app/invoke.ts";
+import type { Run } from "../app/occasion.ts";
 import { CliError } from "../errors.ts";
 import { CHANNEL } from "../version.ts";
 
