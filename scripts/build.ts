@@ -389,5 +389,10 @@ if (import.meta.main) {
   const targets = process.argv.includes("--all") ? TARGETS : [hostTarget()];
   await build(targets);
   for (const target of targets) process.stdout.write(`dist/bin/${executableName(target)}\n`);
+  const own = executableName(hostTarget());
+  if (existsSync(join(ROOT, "dist/bin", own))) {
+    const suffix = own.endsWith(".exe") ? ".exe" : "";
+    process.stdout.write(`dist/${PROGRAM}${suffix} (the same as dist/bin/${own})\n`);
+  }
   process.stdout.write(`dist/npm/\ndist/${PROGRAM}-${VERSION}.tgz\n`);
 }

@@ -238,8 +238,14 @@ export const ERRORS = {
   ),
 
   // Network
-  DNS_ERROR: again(1, "The host name was not found; check base URL, network and proxy."),
-  NETWORK_ERROR: again(1, "The server could not be reached; check base URL, network and proxy."),
+  DNS_ERROR: again(
+    1,
+    "The host name was not found; check LEDGER_ENTERPRISE_API_URL, network and proxy.",
+  ),
+  NETWORK_ERROR: again(
+    1,
+    "The server could not be reached; check LEDGER_ENTERPRISE_API_URL, network and proxy.",
+  ),
   CONNECTION_RESET: again(
     1,
     "The connection broke; try again. If it always does, check proxy and base URL, and whether both sides speak https.",
@@ -254,7 +260,7 @@ export const ERRORS = {
   // Waiting
   WAIT_TIMEOUT: again(
     1,
-    "The request is still open; reviews in error.details say who has to act. Wait again if somebody will.",
+    "The request is still open. error.details.waitingFor lists users whose review is pending, where the API tells; 'users get' names them. Wait again if they will act.",
   ),
   WAIT_OTHER_STATE: fail(1, "The request ended in another state; error.details shows it."),
   REQUEST_CLOSED: fail(1, "The request is already final; nothing can be approved."),

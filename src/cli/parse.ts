@@ -223,8 +223,12 @@ function readOption(
   }
   const value = equals < 0 ? next : token.slice(equals + 1);
   if (value === undefined || (equals < 0 && value.startsWith("-") && value !== "-")) {
+    // A number with a sign, or words that begin with one.
+    const isSigned = value !== undefined && /^-[\d.]/.test(value);
     throw new CliError("MISSING_OPTION_VALUE", {
-      message: `--${name} has no value.`,
+      message: isSigned
+        ? `--${name} has no value: what follows begins with '-'.`
+        : `--${name} has no value.`,
       field: `--${name}`,
     });
   }

@@ -89,7 +89,18 @@ export const accounts = group("Accounts and their balances.", {
     operation: "accounts.list",
     agent: "tool",
     item: Account,
-    columns: ["id", "name", "currency", "status", "balance.total|balance", "createdAt|created_on"],
+    notes: [
+      "A list's balance is in base units of the account's asset: of its token where it has a contract, else of its currency. `accounts getBalance` adds the amount with its unit.",
+    ],
+    columns: [
+      "id",
+      "name",
+      "currency",
+      "contractAddress|contract_address",
+      "status",
+      "balance.total|balance",
+      "createdAt|created_on",
+    ],
     sortBy: ["name", "currency", "index", "createdAt", "updatedAt"],
     filters: {
       status: oneOf("Only accounts in this status.", ["ACTIVE", "INACTIVE"]),

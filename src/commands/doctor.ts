@@ -93,9 +93,10 @@ export const doctor = command({
       findings,
     };
     if (report.ok) return report;
+    const names = [...new Set(wrong.map(({ check }) => check))].join(", ");
     const count = wrong.length === 1 ? "One check" : `${wrong.length} checks`;
     throw new CliError("DOCTOR_PROBLEMS", {
-      message: `${count} found a problem.`,
+      message: `${count} found a problem: ${names}.`,
       details: report,
     });
   },

@@ -70,14 +70,16 @@ export const transactions = group("Transactions of an account, and fee estimates
   estimate: command({
     summary: "Estimate the fees of a transaction; creates nothing.",
     notes: [
-      "--transactionData is the request's `data`, or the whole {type,data} document; amounts as strings in the smallest unit.",
+      "--transactionData is the request's `data`, or the whole {type,data} document; amounts as strings in the smallest unit. `requests draft` writes one and estimates it, too; 'schema requestData CREATE_TRANSACTION' shows the forms.",
     ],
     effect: "read",
     needs: ["reader", "catalogue", "log"],
     args: {
       accountId,
       transactionData: required(json("The transaction.")),
-      allowUnknown: flag("Let members pass that the catalogue does not have."),
+      allowUnknown: flag(
+        "Send members that this program does not know; they are refused otherwise.",
+      ),
     },
     output: Estimate,
     fields: "object",
@@ -86,6 +88,10 @@ export const transactions = group("Transactions of an account, and fee estimates
       {
         line: "transactions estimate --accountId ACCOUNT_ID --transactionData @tx.json",
         means: "Fees of the transaction in tx.json",
+      },
+      {
+        line: `transactions estimate --accountId ACCOUNT_ID --transactionData '{"transactionType":"BITCOIN_LIKE_SEND","transactionData":{"accountName":"ACCOUNT_NAME","amount":"700000","currency":"bitcoin_testnet","maxFees":"0","recipient":"ADDRESS"},"feesStrategy":{"type":"SPEED","data":{"speed":"NORMAL"}}}'`,
+        means: "The same inline, for a bitcoin payment on V2",
       },
     ],
     fails: ["INVALID_REQUEST_DATA", "INVALID_AMOUNT"],

@@ -386,6 +386,8 @@ function noteOf(body: Exact | undefined): Exact | null {
 /** An entry as its owner sees it. */
 export interface JournalRow {
   readonly key: string;
+  /** The command, such as `requests create`. */
+  readonly command: string;
   readonly state: Entry["state"];
   readonly id: string | undefined;
   /** ISO 8601. */
@@ -395,7 +397,7 @@ export interface JournalRow {
 /** The entries that this peer may see, the oldest first. */
 export function journalRows(journal: Journal, uid: number | undefined): JournalRow[] {
   const own = [...journal.all()].filter((entry) => entry.uid === uid);
-  return own.map(({ key, state, requestId, time }) => {
-    return { key, state, id: requestId, time: new Date(time).toISOString() };
+  return own.map(({ key, command, state, requestId, time }) => {
+    return { key, command, state, id: requestId, time: new Date(time).toISOString() };
   });
 }

@@ -65,7 +65,7 @@ for (const form of (await allForms()).filter(({ hostile }) => !hostile)) {
       api.serve({ "GET /accounts": [page([ROW], null, 1)] });
       const { stdout } = await program.run(["accounts", "list", "--output", "csv"]);
       const [head, record] = stdout.split("\r\n");
-      expect(head).toBe("id,name,currency,status,balance.total,createdAt");
+      expect(head).toBe("id,name,currency,contractAddress,status,balance.total,createdAt");
       expect(record?.endsWith(",,,12345678901234567890,")).toBe(true);
     });
 

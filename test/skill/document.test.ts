@@ -268,7 +268,11 @@ class Reader {
   async step(line: string): Promise<void> {
     const command = line.slice(PROGRAM.length + 1);
     const { exit, stdout, stderr, document } = await this.world.run(this.fill(line));
-    expect({ line, exit, stderr, failure: exit === 0 ? "" : stdout }).toEqual({
+    // The real command was carried out just before; other warnings are faults.
+    const told = command.includes("--dryRun")
+      ? stderr.replace(/^warning: DUPLICATE_SUSPECTED: .*\n/, "")
+      : stderr;
+    expect({ line, exit, stderr: told, failure: exit === 0 ? "" : stdout }).toEqual({
       line,
       exit: 0,
       stderr: "",

@@ -79,7 +79,11 @@ const OUTPUT = withDefault(
 /** Names the columns of the forms that have some. */
 function columnsNote(columns: readonly string[]): string {
   const names = columns.map((column) => column.replace(/\|.*/, ""));
-  return `Columns of --output csv and table without --fields: ${names.join(", ")}.`;
+  const isCounted = names.some((name) => /balance|amount|fees/.test(name));
+  return [
+    `Columns of --output csv and table without --fields: ${names.join(", ")}.`,
+    ...(isCounted ? ["Amounts without a unit are in base units, the asset's smallest unit."] : []),
+  ].join(" ");
 }
 
 /**

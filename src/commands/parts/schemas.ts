@@ -54,6 +54,8 @@ export const Review = () => ({
   requestOnly: v.array(text),
 });
 
+const part = v.optional(v.nullable(v.looseObject({})));
+
 /** What a request or a challenge means, for a person. */
 export const Summary = () =>
   v.looseObject({
@@ -62,6 +64,14 @@ export const Summary = () =>
     complete: v.boolean(),
     action: v.nullable(text),
     text: v.array(text),
+    account: part,
+    network: part,
+    amount: v.optional(v.nullable(v.looseObject({ text: maybe, base: given }))),
+    fee: v.optional(v.nullable(v.looseObject({ text: maybe, base: given }))),
+    recipient: v.optional(v.nullable(v.looseObject({ address: given }))),
+    call: part,
+    message: part,
+    others: v.optional(v.array(v.looseObject({ name: text, value: text }))),
     warnings: v.array(v.looseObject({ code: text, grave: v.boolean(), at: text, message: text })),
     notExplained: v.optional(v.array(text)),
   });

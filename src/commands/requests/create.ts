@@ -3,14 +3,13 @@ import * as v from "valibot";
 import { flag, json, oneOf, required, text } from "../../cli/argument.ts";
 import { COINS } from "../../core/signing/creation.ts";
 import { command } from "../parts/command.ts";
-import { NO_SUMMARY } from "../parts/meaning.ts";
 import { DryRun, Request, Similar, Summary } from "../parts/schemas.ts";
 
 export const create = command({
   summary: "Create a request; it takes effect when enough people approved it.",
   notes: [
-    '--requestData is {type,data,note?}, also inside {"request":…}; it is forwarded token by token. Let `requests draft` write payments.',
-    "`schema requestData` describes the data of each type. A member that the catalogue does not have is refused, because servers drop it silently.",
+    '--requestData is {type,data,note?}, also inside {"request":…}; it is sent exactly as written. Let `requests draft` write payments.',
+    "`schema requestData` describes the data of each type. A member that is not among them is refused, because servers drop it silently.",
     "The warning NOT_AS_SENT names what the server dropped or changed, where its answer shows the data.",
     "This machine keeps what was sent, so that the challenge can be compared with it.",
     "The answer's last member, `key`, names the record in this machine's journal; errors have it in details.key.",
@@ -25,9 +24,11 @@ export const create = command({
       "Create the transaction at this coin's own address (V2): --requestData is {accountId,transaction}, which the catalogue does not have.",
       COINS,
     ),
-    allowUnknown: flag("Let members pass that the catalogue does not have."),
-    noSummary: NO_SUMMARY,
-    tag: flag("End the note with the record's key, so that 'requests reconcile' is exact."),
+    allowUnknown: flag("Send members that this program does not know; they are refused otherwise."),
+    noSummary: flag("With --dryRun: leave the summary out, and the reads that it needs."),
+    tag: flag(
+      "Mark the note with the record's key, so that 'requests reconcile' is exact. Not XRP's destination tag, which is in --requestData.",
+    ),
     again: text("Create it although it is like this record: its key.", "<key>", 26),
   },
   output: () => v.looseObject({ ...Request().entries, key: v.string() }),

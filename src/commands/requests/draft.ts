@@ -5,7 +5,7 @@ import { WithFile } from "../../result.ts";
 import { command } from "../parts/command.ts";
 import { Similar, Summary } from "../parts/schemas.ts";
 
-const unless = (what: string) => `${what}; exactly one of the two.`;
+const unless = (what: string, other: string) => `${what}; or --${other}.`;
 
 export const draft = command({
   summary: "Build the exact request of a payment; creates nothing.",
@@ -19,15 +19,19 @@ export const draft = command({
   effect: "read",
   needs: ["reader", "payments", "clock", "files"],
   args: {
-    accountId: id(unless("Account that pays, by its id")),
-    accountName: text(unless("Account that pays, by its exact name")),
-    amount: text(unless('Amount with its unit, such as "0.007 BTC"'), "<amount>", 128),
-    amountBase: text(unless("Amount in base units"), "<digits>", 128),
+    accountId: id(unless("Paying account's id", "accountName")),
+    accountName: text(unless("Paying account's exact name", "accountId")),
+    amount: text(
+      unless('Amount with its unit, such as "0.007 BTC"', "amountBase"),
+      "<amount>",
+      128,
+    ),
+    amountBase: text(unless("Amount in base units", "amount"), "<digits>", 128),
     token: text("Contract or mint of the token, for an account of a coin.", "<address>", 128),
-    to: text(unless("Address that receives"), "<address>", 256),
-    toEntry: text(unless("Exact name of a whitelist's entry that receives"), "<name>"),
+    to: text(unless("Address that receives", "toEntry"), "<address>", 256),
+    toEntry: text(unless("Exact name of a whitelist's entry", "to"), "<name>"),
     whitelist: text("Id or exact name of that whitelist, when several have the entry.", "<name>"),
-    tag: text("Destination tag (XRP).", "<number>", 32),
+    tag: text("Destination tag of the recipient (XRP).", "<number>", 32),
     memo: text("Memo (Stellar): TEXT:…, ID:…, HASH:… or RETURN:….", "<memo>", 128),
     speed: oneOf("Speed of the fee; NORMAL when absent.", ["SLOW", "NORMAL", "FAST"]),
     maxFees: text("Fee limit with its unit.", "<amount>", 128),

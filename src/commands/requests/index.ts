@@ -16,18 +16,21 @@ import { review } from "./review.ts";
 import { sign } from "./sign.ts";
 import { wait } from "./wait.ts";
 
-export const requests = group("Requests: draft, create, review, sign, approve, wait.", {
-  list,
-  get,
-  governanceStatus,
-  draft,
-  create,
-  getChallenge,
-  review,
-  sign,
-  approve,
-  reject,
-  wait,
-  journal,
-  reconcile,
-});
+export const requests = group(
+  "Requests: draft, create, review, sign, approve, wait; reject on API V1 only.",
+  {
+    list,
+    get,
+    governanceStatus,
+    draft,
+    create,
+    getChallenge,
+    review,
+    sign,
+    approve,
+    reject,
+    wait,
+    journal,
+    reconcile,
+  },
+);

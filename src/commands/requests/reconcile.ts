@@ -19,6 +19,7 @@ export const journal = command({
     Results(
       v.looseObject({
         key: v.string(),
+        command: v.string(),
         state: v.picklist(["open", "done", "refused", "absent"]),
         id: v.optional(v.string()),
         time: v.string(),
@@ -26,7 +27,7 @@ export const journal = command({
     ),
   ungated: true,
   fields: "results",
-  columns: ["key", "state", "id", "time"],
+  columns: ["key", "command", "state", "id", "time"],
   agent: "lookup",
   examples: [{ line: "requests journal", means: "Every record, the oldest first" }],
   run: async ({ journal: read }, { key: wanted }) => {

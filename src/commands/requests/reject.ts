@@ -26,4 +26,4 @@ const api = decision({
   orderOf: (order) => ({ ...order, decision: "REJECT", signature: undefined }),
 });
 
-export const reject = group("Reject a request.", { api });
+export const reject = group("Reject a request (API V1 only).", { api });

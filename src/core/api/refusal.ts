@@ -13,7 +13,7 @@ const UNFIT =
 /** What refusals mean that the API tells at best in its own words. Source: the vendor's help. */
 const REFUSED: Readonly<Record<string, string>> = {
   "FORBIDDEN requests.approve":
-    "Only the reviewers of the current step may decide: look at reviewSteps and reviews with 'requests get'.",
+    "error.api has the server's words. Either you reviewed it already, or you do not review the current step: reviewSteps and reviews of 'requests get' show both.",
   "FORBIDDEN requests.reject":
     "Only the reviewers of the current step may reject: look with 'requests governanceStatus'.",
   "FORBIDDEN requests.create": BLOCKED,

@@ -3,6 +3,7 @@ import { CliError } from "../../errors.ts";
 import { type Exact, value } from "../../io/json.ts";
 import type { Log } from "../../io/log.ts";
 import type { Runtime } from "../../io/runtime.ts";
+import { wordOf } from "../../io/word.ts";
 import type { Reader } from "./api.ts";
 import { adviceFor, arrivalsOf, isFinal, isUnsent } from "./states.ts";
 
@@ -116,8 +117,24 @@ function ended(
   const state = request === null ? "" : stateOf(request).toUpperCase();
   const hint =
     code === "WAIT_OTHER_STATE" || isUnsentIn(request, state) ? adviceFor(state) : undefined;
-  const details = { reached: false, request };
-  return new CliError(code, { message, details, ...(hint === undefined ? {} : { hint }) });
+  const waitingFor = code === "WAIT_TIMEOUT" && request !== null ? pendingIn(request) : [];
+  const details = {
+    reached: false,
+    ...(waitingFor.length === 0 ? {} : { waitingFor }),
+    request,
+  };
+  const word = wordOf(state);
+  const named = word === undefined ? message : `${message.slice(0, -1)}: it is ${word}.`;
+  return new CliError(code, { message: named, details, ...(hint === undefined ? {} : { hint }) });
+}
+
+/** Ids of the users whose review is pending, where the request names them (V2). */
+function pendingIn(request: Exact): string[] {
+  const { reviews } = (value(request) ?? {}) as { reviews?: unknown };
+  const all = Array.isArray(reviews) ? (reviews as Record<string, unknown>[]) : [];
+  return all.flatMap((one) =>
+    one?.status === "PENDING" && typeof one.userId === "string" ? [one.userId] : [],
+  );
 }
 
 function isUnsentIn(request: Exact | null, state: string): boolean {

@@ -90,13 +90,24 @@ function checkMcp({ config }: Patient): Finding[] {
     ? "--allow approve is refused while the private key is in the environment"
     : "--allow approve adds signing";
   const yes =
-    "A person types a value before each; with --confirm client only the client's own prompt asks.";
+    "A person confirms each of them by typing the amount. With --confirm client this program asks nothing, and only the client's own prompt does.";
   return [ok("mcp", `${start}. --allow create adds creating requests, ${signing}. ${yes}`)];
 }
 
 function checkState(patient: Patient): Finding[] {
   const state = patient.state();
   const exposed = state.exposed("records");
+  if (exposed.length === 0 && !state.isWritable())
+    return [
+      {
+        check: "state",
+        status: "problem",
+        code: "AUDIT_UNAVAILABLE",
+        message: "This user cannot write to the state folder: no login, write or signature works.",
+        fix: "Give yourself write access to it, or name another folder with LEDGER_ENTERPRISE_STATE_DIR.",
+        details: { path: state.path },
+      },
+    ];
   if (exposed.length === 0)
     return [
       ok("state", "Only this user can read or change the state folder.", { path: state.path }),

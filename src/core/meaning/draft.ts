@@ -185,8 +185,10 @@ function recipientOf(intent: Intent, network: Network, workspace: Workspace): Re
   const field = entry === undefined ? "--to" : "--toEntry";
   const check: AddressCheck = checkAddress(given, network);
   if (check.checksum === "invalid") {
+    const other = networkWith(given);
+    const of = other === undefined ? "" : ` It has the form of an address of ${other}.`;
     throw new CliError("INVALID_ADDRESS", {
-      message: `${JSON.stringify(given.slice(0, 100))} is not an address of ${network.id}: ${check.reason}.`,
+      message: `${JSON.stringify(given.slice(0, 100))} is not an address of ${network.id}: ${check.reason}.${of}`,
       field,
     });
   }
@@ -200,6 +202,20 @@ function recipientOf(intent: Intent, network: Network, workspace: Workspace): Re
     });
   }
   return { address, own: check.tag, tags: entry?.tags ?? [] };
+}
+
+/** One network of each form of address. */
+const FORMS = [
+  ...["bitcoin", "bitcoin_testnet", "ethereum", "solana", "tron", "ripple", "stellar", "tezos"],
+  ...["cardano", "polkadot"],
+];
+
+/** A network on which an address is valid with its checksum. */
+function networkWith(address: string): string | undefined {
+  return FORMS.find((name) => {
+    const network = networkOf(name);
+    return network !== undefined && checkAddress(address, network).checksum === "valid";
+  });
 }
 
 /** The only active entry with exactly this name on this network. */
@@ -230,6 +246,12 @@ function entryOf(
       hint: "Name the whitelist with --whitelist, or the address with --to.",
     });
   }
+  const like = entries.find(
+    ({ entry, status, currency }) =>
+      entry.toLowerCase() === toEntry?.toLowerCase() &&
+      status === "ACTIVE" &&
+      isSameNetwork(currency, id),
+  );
   const message =
     whitelistsRead === "all"
       ? `No active whitelist has an entry ${JSON.stringify(toEntry)} on ${id}.`
@@ -237,8 +259,18 @@ function entryOf(
   throw new CliError("NOT_FOUND", {
     message,
     field: "--toEntry",
-    hint: "See 'whitelists list'; names compare exactly.",
+    ...nearMiss(like?.entry, "whitelists list"),
   });
+}
+
+/** What to do about a name that nothing has; `like` is one that differs only in case. */
+export function nearMiss(like: string | undefined, list: string) {
+  const hint = `See '${list}'; names compare exactly.`;
+  if (like === undefined) return { hint };
+  return {
+    hint: `error.details.nearest differs only in case. ${hint}`,
+    details: { nearest: like },
+  };
 }
 
 const MOST_TAG = 2n ** 32n - 1n;

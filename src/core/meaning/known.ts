@@ -21,6 +21,10 @@ export async function checkNew(
   const unknown = await check(document, { ...create, ...options });
   if (unknown === undefined) return;
   const name = JSON.stringify(unknown.type.slice(0, 100));
-  const message = `The program does not know the data of ${name} requests: nothing in it was checked.`;
+  const known =
+    unknown.type === "CREATE_TRANSACTION"
+      ? " It names no transactionType: let 'requests draft' write it, or see 'schema requestData CREATE_TRANSACTION'."
+      : "";
+  const message = `The program does not know the data of ${name} requests: nothing in it was checked.${known}`;
   log.warn("UNKNOWN_TYPE", message);
 }

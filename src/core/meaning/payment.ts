@@ -7,7 +7,7 @@ import { walkPages } from "../api/pages.ts";
 import { isPlain } from "./amount.ts";
 import { type AssetLists, amountOf, coinOf, tokenOf } from "./asset.ts";
 import { readContent } from "./content.ts";
-import { decide, type Intent, type Payment, requireOne, writeRequest } from "./draft.ts";
+import { decide, type Intent, nearMiss, type Payment, requireOne, writeRequest } from "./draft.ts";
 import { type Account, accountOf, readWorkspace, recipientsOf, type Workspace } from "./facts.ts";
 import { summaryWith, warnedOf } from "./meaning.ts";
 import type { Summary } from "./parts.ts";
@@ -92,11 +92,12 @@ async function payerOf(
   const isAll = accountsRead === "all";
   const known = isAll ? accounts : await accountsCalled(reader, accountName);
   const [first, ...others] = known.filter(({ name }) => name === accountName);
+  const like = known.find(({ name }) => name.toLowerCase() === accountName.toLowerCase());
   if (first === undefined) {
     throw new CliError("NOT_FOUND", {
       message: `No account is called ${JSON.stringify(accountName)}.`,
       field: "--accountName",
-      hint: "See 'accounts list'; names compare exactly.",
+      ...nearMiss(like?.name, "accounts list"),
     });
   }
   if (others.length === 0) return first;

@@ -3,8 +3,9 @@
  * (SES-1…4, SES-6, SES-9). What is kept there is named by `/`-separated names such as
  * `records/created/ab.json`.
  */
+import { accessSync, constants } from "node:fs";
 import { join } from "node:path";
-import { sweepLeftovers } from "../../io/files.ts";
+import { nearest, sweepLeftovers } from "../../io/files.ts";
 import type { Runtime } from "../../io/runtime.ts";
 import { type Process, withLock } from "./lock.ts";
 import {
@@ -143,6 +144,16 @@ export class StateFolder {
   exposed(...below: readonly string[]): string[] {
     const paths = [this.place.path, ...below.map((name) => this.pathOf(name))];
     return paths.filter((path) => isExposed(path, this.place.uid));
+  }
+
+  /** Whether this user can write to the folder, or make it. */
+  isWritable(): boolean {
+    try {
+      accessSync(nearest(this.place.path).path, constants.W_OK | constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   private pathOf(name: string): string {

@@ -120,27 +120,35 @@ function judgeDirectory(directory: string, uid: number | undefined): void {
   judgeRights(directory, stats, uid, "700");
 }
 
+const OWN_FOLDER = "Name a folder of your own in LEDGER_ENTERPRISE_STATE_DIR.";
+
 function judgeRights(path: string, stats: Stats, uid: number | undefined, mode: string): void {
   if (uid === undefined) return;
   if (stats.uid === 0 && uid !== 0 && stats.isDirectory()) {
     // A volume that a container was given: root's, and perhaps writable for everybody.
+    const isOpen = (stats.mode & 0o003) === 0o003;
     throw new CliError("SESSION_INSECURE", {
       message: "The state folder belongs to root, not to this user.",
-      hint: `Name a folder below it, which this program then makes: LEDGER_ENTERPRISE_STATE_DIR=${quoted(join(path, "state"))}`,
+      hint: isOpen
+        ? `Name a folder below it, which this program then makes: LEDGER_ENTERPRISE_STATE_DIR=${quoted(join(path, "state"))}`
+        : OWN_FOLDER,
       details: { path },
     });
   }
-  if (stats.uid !== uid)
-    throw insecure(path, "It belongs to another user.", `chown ${uid} ${quoted(path)}`);
+  if (stats.uid !== uid) {
+    const repair = `${OWN_FOLDER} Or an administrator runs: chown ${uid} ${quoted(path)}`;
+    throw insecure(path, "It belongs to another user.", repair);
+  }
   if ((stats.mode & OTHERS) !== 0) {
-    throw insecure(path, "Others have rights on it.", `chmod ${mode} ${quoted(path)}`);
+    const repair = `Correct it, then log in again if others may have read it: chmod ${mode} ${quoted(path)}`;
+    throw insecure(path, "Others have rights on it.", repair);
   }
 }
 
-function insecure(path: string, why: string, command: string): CliError {
+function insecure(path: string, why: string, hint: string): CliError {
   return new CliError("SESSION_INSECURE", {
     message: `Other users can access the state folder, or a file in it. ${why}`,
-    hint: `Correct it, then log in again if others may have read it: ${command}`,
+    hint,
     details: { path },
   });
 }
