@@ -16,7 +16,7 @@ import {
   SIGNING,
 } from "./payment.ts";
 import { closeAll, openLoggedIn } from "./program.ts";
-import type { RawRequest } from "./raw-api.ts";
+import { http, type RawRequest } from "./raw-api.ts";
 
 test("SIG-6 a server that swaps a payment is caught by the journal, where the record was not kept", async () => {
   const { api, program } = await openLoggedIn(SOURCE);
@@ -197,6 +197,26 @@ test("B7 another operator's record is not looked for among the requests of this 
       results: [{ key, verdict: "undetermined" }],
     });
     expect(api.count("GET /requests")).toBe(0);
+  } finally {
+    await closeAll(program, api);
+  }
+});
+
+test.each([
+  ["F06", "403 Forbidden", "FORBIDDEN"],
+  ["F07", "404 Not Found", "NOT_FOUND"],
+])("%s whoami tells the session where the API answers %s for the user", async (...row) => {
+  const [, status, code] = row;
+  const { api, program } = await openLoggedIn(SOURCE);
+  try {
+    api.serve({ "GET /users/me": [http(status, '{"code":"SOME_CODE","message":"m"}')] });
+    const { exit, stdout, stderr } = await program.run(["whoami"]);
+    expect([exit, JSON.parse(stdout)]).toMatchObject([0, { user: null, session: { kind: "api" } }]);
+    expect(stderr).toContain(
+      `USER_UNKNOWN: The API did not name the user of this session (${code}).`,
+    );
+    api.serve({ "GET /users/me": [http("500 X", "{}")] });
+    await program.fail(["whoami"], 5, "SERVER_ERROR");
   } finally {
     await closeAll(program, api);
   }
