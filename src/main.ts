@@ -119,7 +119,7 @@ function silenceConsole(): void {
 
 async function main(): Promise<void> {
   await neutralise(process.env);
-  const [hostname, { descriptorSink }, { releaseAllSync }, { streamSink }, { run }] =
+  const [hostname, { descriptorSink, mayBeTerminal }, { releaseAllSync }, { streamSink }, { run }] =
     await Promise.all([
       nameOfMachine(),
       import("./io/descriptor.ts"),
@@ -139,10 +139,10 @@ async function main(): Promise<void> {
       return process.stdin;
     },
     get stdoutIsTerminal() {
-      return process.stdout.isTTY === true;
+      return (isWindows || mayBeTerminal(1)) && process.stdout.isTTY === true;
     },
     get stderrIsTerminal() {
-      return process.stderr.isTTY === true;
+      return (isWindows || mayBeTerminal(2)) && process.stderr.isTTY === true;
     },
     fetch: trustingFetch(process.env.NODE_EXTRA_CA_CERTS),
     platform: process.platform,

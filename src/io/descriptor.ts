@@ -2,10 +2,23 @@
  * Writing to what the process was given as stdout and stderr (OUT-6, OUT-7): all of it, or
  * OUTPUT_ERROR.
  */
-import { constants, fstatSync, openSync, write, writeSync } from "node:fs";
+import { constants, fstatSync, openSync, statSync, write, writeSync } from "node:fs";
 import { CliError } from "../errors.ts";
 import { isClosedAtStart } from "./closed.ts";
 import { errnoOf } from "./ioerror.ts";
+
+/**
+ * False where a descriptor is certainly no terminal: a file, a pipe, /dev/null. Asking the
+ * runtime's own stream loads everything for streams, which takes longer than a list.
+ */
+export function mayBeTerminal(descriptor: number): boolean {
+  try {
+    const stats = fstatSync(descriptor);
+    return stats.isCharacterDevice() && stats.rdev !== statSync("/dev/null").rdev;
+  } catch {
+    return false;
+  }
+}
 
 /** Where text goes. */
 export interface Sink {
