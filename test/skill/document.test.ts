@@ -163,6 +163,7 @@ const SAYS: readonly (readonly [line: string, holds: (document: unknown) => bool
   ["doctor", (document) => at(document, "ok") === true],
   ["requests reconcile", (document) => Array.isArray(at(document, "results"))],
   ["login api", (document) => at(document, "session.kind") === "api"],
+  ["policy show", (document) => at(document, "text.0") === "No policy file applies."],
   ["whoami", (document) => at(document, "session.workspace") === "sandbox"],
   [
     "accounts list",
