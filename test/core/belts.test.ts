@@ -4,6 +4,8 @@ import { chmod, readdir, readFile, rm, truncate, writeFile } from "node:fs/promi
 import { join } from "node:path";
 import type { Intent } from "../../src/core/acts.ts";
 import { likenessOf } from "../../src/core/signing/likeness.ts";
+import { hashLine } from "../../src/core/state/chain.ts";
+import { Journal } from "../../src/core/state/journal.ts";
 import type { Session } from "../../src/core/state/session.ts";
 import { CliError } from "../../src/errors.ts";
 import { Exact } from "../../src/io/json.ts";
@@ -102,6 +104,98 @@ test("C3 two processes in turn: neither keeps what the other's unsynced line cha
     expect([...books.read().all()].map(({ requestId, state }) => [requestId, state])).toEqual(
       ["R1", "R2", "R3"].map((id) => [id, "done"]),
     );
+});
+
+/** Cuts the journal before its last `count` lines, and writes a head that fits. */
+async function cutJournal({ books, directory }: ReturnType<typeof open>, count: number) {
+  const file = String(books.journal.files()[0]);
+  const path = join(directory, "journal", file);
+  const lines = (await readFile(path, "utf8")).trimEnd().split("\n").slice(0, -count);
+  const text = `${lines.join("\n")}\n`;
+  await writeFile(path, text);
+  const last = lines.at(-1) ?? "";
+  const { log, seq } = JSON.parse(last);
+  const head = { v: 1, log, file, size: text.length, seq, hash: hashLine(Buffer.from(last)) };
+  await writeFile(books.journal.headPath, `${JSON.stringify(head).padEnd(511)}\n`);
+}
+
+test("A11 C1 a journal that lost an act and got another head is found by the audit trail", async () => {
+  const here = open();
+  for (const amount of ["1", "2"])
+    await here.acts.perform(
+      create(payment(amount)),
+      async () => `R${amount}`,
+      (id) => id,
+    );
+  await cutJournal(here, 2);
+  expect(here.books.read().size).toBe(1);
+  let sent = 0;
+  const work = async () => {
+    sent += 1;
+  };
+  const again = open({ directory: here.directory });
+  const refusal = await failureOf(again.acts.perform(create(payment("3")), work));
+  expect(refusal.code).toBe("AUDIT_BROKEN");
+  expect(sent).toBe(0);
+  await again.books.alone(async (pages) => void pages.restart("It was cut.", "test"));
+  await again.acts.perform(create(payment("3")), work);
+  expect(sent).toBe(1);
+});
+
+test("A11 a line of refusals as long as many reads does not hide an act that the journal lost", async () => {
+  const here = open();
+  await here.acts.perform(
+    create(payment("1")),
+    async () => "R1",
+    (id) => id,
+  );
+  for (let at = 0; at < 300; at += 1)
+    await here.books.note({ event: "login", command: "x".repeat(400) });
+  await here.acts.perform(create(payment("2")), async () => "R2");
+  await cutJournal(here, 2);
+  expect((await failureOf(here.acts.perform(create(payment("3")), unknown))).code).toBe(
+    "AUDIT_BROKEN",
+  );
+}, 30_000);
+
+test("B3 an act that was killed between both intents, or before its end, stops nothing", async () => {
+  const here = open();
+  await here.acts.perform(create(payment("1")), async () => "R1");
+  await here.books.note({ event: "intent", key: here.books.newKey(), command: "requests create" });
+  await here.acts.perform(create(payment("2")), async () => "R2");
+  // The last outcome is gone, its intent is not.
+  await cutJournal(here, 1);
+  await here.acts.perform(create(payment("3")), async () => "R3");
+  expect([...here.books.read().all()].map(({ state }) => state)).toEqual(["done", "open", "done"]);
+});
+
+test("A11 with the audit trail off since, a journal that was removed is still missed", async () => {
+  const here = open();
+  await here.acts.perform(create(payment("1")), async () => "R1");
+  await rm(join(here.directory, "journal"), { recursive: true });
+  const off = open({ directory: here.directory, detail: "off" });
+  expect((await failureOf(off.acts.perform(create(payment("2")), unknown))).code).toBe(
+    "AUDIT_BROKEN",
+  );
+  await off.books.alone(async (pages) => void pages.restart("It was lost.", "test"));
+  await off.acts.perform(create(payment("2")), async () => "R2");
+  await open({ directory: here.directory }).acts.perform(create(payment("3")), async () => "R3");
+});
+
+test("B4 A14 a kept body that was altered is not believed, also after a checkpoint", async () => {
+  const here = open();
+  const first = await failureOf(here.acts.perform(create(payment("1", "mine")), unknown));
+  const { key } = first.facts.details as { key: string };
+  const path = join(here.directory, `bodies/${key}.json`);
+  const kept = await readFile(path, "utf8");
+  expect((await here.books.body(key))?.text).toBe(kept);
+  await writeFile(path, kept.replace("mine", "ours"));
+  expect(await here.books.body(key)).toBeUndefined();
+  const second = await failureOf(here.acts.perform(create(payment("1", "x")), unknown));
+  expect(second.facts.details).toMatchObject({ key, notes: { record: null } });
+  const copy = Journal.of(here.books.read().copy());
+  expect(copy.get(key)?.bodySha256).toBe(here.books.read().get(key)?.bodySha256);
+  expect(copy.get(key)?.bodySha256).toMatch(/^[0-9a-f]{64}$/);
 });
 
 const SPOILT: Readonly<Record<string, (directory: string) => Promise<unknown>>> = {

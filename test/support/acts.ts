@@ -7,6 +7,7 @@ import { Acts, type Intent } from "../../src/core/acts.ts";
 import { createStages } from "../../src/core/belts.ts";
 import { NO_POLICY, type PolicyStage } from "../../src/core/policy/open.ts";
 import type { SendingTime } from "../../src/core/sending.ts";
+import type { AuditDetail } from "../../src/core/state/audit.ts";
 import { Books } from "../../src/core/state/books.ts";
 import { StateFolder } from "../../src/core/state/folder.ts";
 import type { Session } from "../../src/core/state/session.ts";
@@ -55,6 +56,8 @@ export interface ActsOptions {
   readonly directory?: string;
   /** Whose acts these are; the own user's when absent. */
   readonly peer?: number;
+  /** `ids` when absent. */
+  readonly detail?: AuditDetail;
   policy?(books: Books): PolicyStage;
   sendingTime?(): SendingTime;
   apiTime?(): number | undefined;
@@ -76,7 +79,13 @@ export function openActs(options: ActsOptions = {}) {
   const process_ = { pid: process.pid, hostname: "here", isAlive: () => true };
   const state = new StateFolder({ path: directory, uid, ...process_ }, runtime);
   const books = new Books({
-    ...{ state, now, detail: "ids", version: "1.0.0", agent: { uid, pid: process.pid } },
+    ...{
+      state,
+      now,
+      detail: options.detail ?? "ids",
+      version: "1.0.0",
+      agent: { uid, pid: process.pid },
+    },
     level: () => "none",
   });
   const policy = options.policy?.(books) ?? NO_POLICY;

@@ -2,6 +2,7 @@
  * Journal and audit trail of one state folder, and the one lock that both are written under. A
  * guard serves many clients from one of these; nothing here belongs to the process.
  */
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { CliError } from "../../errors.ts";
 import { type Exact, exact } from "../../io/json.ts";
@@ -14,6 +15,7 @@ import {
 } from "./audit.ts";
 import { broken, Chain, type Head, type LineDraft } from "./chain.ts";
 import { linesBetween, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
+import { endedAfter } from "./ended.ts";
 import type { StateFolder } from "./folder.ts";
 import {
   type Adoption,
@@ -156,9 +158,12 @@ export class Books {
     return this.journal.files().map((file) => join(this.host.state.path, "journal", file));
   }
 
-  /** A journal that is not there must never have been: the audit trail has none of its acts. */
+  /**
+   * A journal that is not there must never have been: the audit trail has none of its acts, whether
+   * it is still written or was switched off since.
+   */
   requireUnused(): void {
-    if (this.host.detail === "off" || this.audit.head() === undefined) return;
+    if (this.audit.head() === undefined) return;
     verifyLog({
       files: this.audit.files().map((file) => join(this.host.state.path, "audit", file)),
       onLine: (_, { event }) => {
@@ -181,6 +186,21 @@ export class Books {
     throw broken("audit", undefined, "The audit trail is older than the journal.");
   }
 
+  /**
+   * No act whose end is in the audit trail may be missing in the journal: one that was cut and got
+   * another head looks whole by itself. Expects that the lock is held.
+   */
+  requireUncut(journal: Journal): void {
+    const head = this.host.detail === "off" ? undefined : this.audit.head();
+    if (head === undefined) return;
+    const [log, seq] = journal.audit?.split(" ") ?? [];
+    const after = log === head.log ? Number(seq) : 0;
+    const files = this.audit.files().map((file) => join(this.host.state.path, "audit", file));
+    for (const key of endedAfter(files, after))
+      if (journal.get(key) === undefined)
+        throw broken("journal", undefined, "The audit trail has an act that the journal lacks.");
+  }
+
   /** Takes over what was just appended, so that the next act need not read it again. */
   remember(end: Head, journal: Journal): void {
     this.known = { end, journal, checkpoint: this.known?.checkpoint ?? 0 };
@@ -198,10 +218,15 @@ export class Books {
     this.known = { end: next, journal, checkpoint: end.seq };
   }
 
-  /** The body of a create, as it was sent; undefined when it is not kept any more. */
+  /**
+   * The body of a create, as it was sent; undefined when it is not kept any more, or is not the one
+   * whose digest the journal has.
+   */
   async body(key: string): Promise<Exact | undefined> {
     const bytes = await this.host.state.read(bodyOf(key), BODY_MAX_BYTES);
     if (bytes === undefined) return undefined;
+    const sha256 = createHash("sha256").update(bytes).digest("hex");
+    if (this.read().get(key)?.bodySha256 !== sha256) return undefined;
     return exact(new TextDecoder("utf-8", { fatal: true }).decode(bytes), {
       loneSurrogates: "allow",
     });
@@ -252,6 +277,7 @@ export class Pages {
   /** Appends the intent of an act to both, synced. Nothing may be done when it throws. */
   open(facts: IntentFacts, audited: AuditFacts): void {
     const journal = this.books.read();
+    this.books.requireUncut(journal);
     // First: an audit trail with acts and without a journal is one whose journal was removed.
     this.books.journal.ensure(this.host.level());
     const head = this.audit(audited);
@@ -321,20 +347,27 @@ export class Pages {
       if (isAuditWhole && this.books.journal.head() === undefined) this.books.requireUnused();
     });
     const isOlder = isAuditWhole && isJournalWhole && !isWhole(() => this.books.read());
-    if (isAuditWhole && isJournalWhole && !isOlder) {
+    const isCut =
+      isAuditWhole &&
+      isJournalWhole &&
+      !isOlder &&
+      !isWhole(() => this.books.requireUncut(this.books.read()));
+    if (isAuditWhole && isJournalWhole && !isOlder && !isCut) {
       throw new CliError("INVALID_ARGUMENT", {
         message: "Journal and audit trail are whole; nothing is restarted.",
         field: "--reason",
       });
     }
     if (!isAuditWhole || isOlder) this.books.audit.restart(reason, level);
-    if (!isJournalWhole) this.books.journal.restart(reason, level);
+    if (!isJournalWhole || isCut) this.books.journal.restart(reason, level);
     const restarted = [
       ...(isAuditWhole && !isOlder ? [] : ["audit"]),
-      ...(isJournalWhole ? [] : ["journal"]),
+      ...(isJournalWhole && !isCut ? [] : ["journal"]),
     ];
     const head = this.audit({ event: "restarted", command, data: { logs: restarted, reason } });
-    const audit = head === undefined ? undefined : anchorOf(head);
+    // A trail that was switched off has acts that the new journal need not have.
+    const end = head ?? this.books.audit.head();
+    const audit = end === undefined ? undefined : anchorOf(end);
     const noted = this.books.journal.append([{ event: "noted", members: { audit }, level }]);
     return head ?? noted;
   }

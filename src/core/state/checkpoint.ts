@@ -33,7 +33,7 @@ export function writeCheckpoint(
   head: Head,
   journal: Journal,
 ): string | undefined {
-  const bytes = Buffer.from(JSON.stringify({ v: 1, head, journal: journal.copy() }));
+  const bytes = Buffer.from(JSON.stringify({ v: 2, head, journal: journal.copy() }));
   const made = join(directory, `${NAME}.${randomName(8)}.tmp`);
   try {
     // Not synced: a copy that was cut is not the one that the line names.
@@ -59,9 +59,11 @@ export function readCheckpoint(directory: string): Checkpoint | undefined {
     }
     if (bytes.length > MOST_BYTES) return undefined;
     const document = JSON.parse(bytes.toString("utf8")) as {
+      readonly v: number;
       readonly head: Head;
       readonly journal: ReturnType<Journal["copy"]>;
     };
+    if (document.v !== 2) return undefined;
     return { head: document.head, journal: Journal.of(document.journal), sha256: hashOf(bytes) };
   } catch {
     return undefined;

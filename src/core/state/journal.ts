@@ -154,7 +154,7 @@ export class Journal {
     const scope = this.scope && scopeOf(this.scope);
     const places = new Map<string, number>();
     const entries = Array.from(this.entries.values(), (entry) => {
-      const { origin, basePath, workspace, user, bodySha256: _, audit: __, ...rest } = entry;
+      const { origin, basePath, workspace, user, audit: _, ...rest } = entry;
       const place = JSON.stringify([origin, basePath, workspace, user]);
       const at = places.get(place) ?? places.size;
       places.set(place, at);
@@ -164,7 +164,7 @@ export class Journal {
     return { ...facts, places: [...places.keys()], entries };
   }
 
-  /** The journal that `copy` was made of, without the digests of bodies. */
+  /** The journal that `copy` was made of. */
   static of({ places, entries, ...facts }: JournalCopy): Journal {
     const journal = new Journal();
     Object.assign(journal, facts);
