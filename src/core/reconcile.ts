@@ -7,7 +7,7 @@ import type { Reader } from "./api/api.ts";
 import type { ApiClock } from "./api/clock.ts";
 import { walkPages } from "./api/pages.ts";
 import { placeOf } from "./belts.ts";
-import { reviewedOf } from "./reviewed.ts";
+import { reviewedOf, usedOf } from "./reviewed.ts";
 import { compareMembers, type Findings } from "./signing/comparison.ts";
 import { leavesOf, membersOf, rootOf } from "./signing/field.ts";
 import { bareRequest } from "./signing/likeness.ts";
@@ -68,7 +68,9 @@ export async function reconcile(host: ReconcileHost, key: string | undefined): P
     verdicts.push(...found);
     for (const { id } of found) if (id !== undefined) claimed.add(id);
   }
-  const decisions = open.filter(({ kind }) => kind !== "create");
+  for (const entry of open.filter(({ kind }) => kind === "sign"))
+    verdicts.push(await signatureOf(host, session, entry));
+  const decisions = open.filter(({ kind }) => kind !== "create" && kind !== "sign");
   for (const entries of Map.groupBy(decisions, decisionOf).values())
     verdicts.push(...(await decisionsOf(host, session, journal, entries)));
   for (const verdict of verdicts) await settle(host, session, verdict);
@@ -76,11 +78,34 @@ export async function reconcile(host: ReconcileHost, key: string | undefined): P
   return verdicts.sort((one, other) => order.indexOf(one.key) - order.indexOf(other.key));
 }
 
+/** Open, or found to be absent too early to give its room back. */
+function isUnsettled({ state, isDebited }: Entry): boolean {
+  return state === "open" || (state === "absent" && isDebited);
+}
+
 /**
- * Open, or found to be absent too early to give its room back. A signature alone changes nothing.
+ * A signature whose end was not written may have been handed out: it is absent only once its
+ * request cannot be decided any more, and shows no decision of this user.
  */
-function isUnsettled({ kind, state, isDebited }: Entry): boolean {
-  return kind !== "sign" && (state === "open" || (state === "absent" && isDebited));
+async function signatureOf(
+  host: ReconcileHost,
+  session: Session,
+  { key, requestId }: Entry,
+): Promise<Verdict> {
+  try {
+    const user = await ownId(host, session);
+    const used = await usedOf(host.reader, session, user, requestId);
+    if (used === "given" && requestId !== undefined)
+      return { key, verdict: "found", id: requestId };
+    return { key, verdict: used === "notGiven" ? "absent" : "undetermined" };
+  } catch {
+    return { key, verdict: "undetermined" };
+  }
+}
+
+/** Who reviews, as the server names this user. */
+async function ownId({ reader, books }: ReconcileHost, session: Session) {
+  return session.apiVersion === "v2" ? session.user?.id : ownNumber(reader, books, session);
 }
 
 /** Records of one request that the same reviews could be. */
@@ -104,10 +129,7 @@ async function decisionsOf(
     );
   const look = async () => {
     try {
-      const user =
-        session.apiVersion === "v2"
-          ? session.user?.id
-          : await ownNumber(host.reader, host.books, session);
+      const user = await ownId(host, session);
       return await reviewedOf(host.reader, session, user, entries, done.length);
     } catch {
       return undefined;

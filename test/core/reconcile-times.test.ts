@@ -34,6 +34,8 @@ async function open(
     /** From when on lists were asked for. */
     since: number[];
     isLost: boolean;
+    /** What one request is, in place of those of the list. */
+    shown?: object;
     onList?: () => void;
   } = { requests: [], calls: [], since: [], isLost: false };
   const clock = new ApiClock(
@@ -64,6 +66,7 @@ async function open(
         if (pageSize !== 1) server.onList?.();
         return new Exact(JSON.stringify({ page: 1, next: null, total: results.length, results }));
       }
+      if (server.shown !== undefined) return new Exact(JSON.stringify(server.shown));
       return new Exact(JSON.stringify(results.find((one) => one.id === id) ?? {}));
     },
   } as unknown as Reader;
@@ -271,6 +274,45 @@ test.each(["approve", "reject"] as const)(
     expect(await again.look()).toMatchObject({ verdict: "found", id: "R1" });
     expect(again.record()?.state).toBe("done");
     expect(again.server.calls.every((name) => /^requests\.(get|list)$/.test(name))).toBe(true);
+  },
+);
+
+const SIGNED = { bytes: new Uint8Array([1]), payloadSha256: "ab".repeat(32), document: undefined };
+
+test.each([
+  ["is still open", { state: "PENDING_APPROVAL", reviews: [] }, "undetermined", "open"],
+  [
+    "shows a decision of this user",
+    { state: "PENDING_APPROVAL", reviews: [{ userId: "operator", status: "APPROVED" }] },
+    "found",
+    "done",
+  ],
+  [
+    "was approved by others only",
+    { state: "APPROVED", reviews: [{ userId: "other", status: "APPROVED" }] },
+    "undetermined",
+    "open",
+  ],
+  ["has expired without one", { state: "EXPIRED", reviews: [] }, "absent", "absent"],
+  ["does not tell its reviews", { state: "EXPIRED" }, "undetermined", "open"],
+] as const)(
+  "B3 B7 a signature whose process was killed: its request %s",
+  async (_, shown, verdict, state) => {
+    const { acts, look, server, books, pass } = await open("create");
+    // The create of the frame is out of the way.
+    server.requests = [{ id: "R7", amount: "1" }];
+    expect(await look()).toMatchObject({ verdict: "found" });
+    const started = Promise.withResolvers<string>();
+    const about = { command: "requests sign", session: SESSION, requestId: "R1", content: SIGNED };
+    void acts.perform({ kind: "sign", purpose: "approve", ...about }, async (key) => {
+      started.resolve(String(key));
+      return new Promise<never>(() => undefined);
+    });
+    const key = await started.promise;
+    pass(MINUTE);
+    server.shown = shown;
+    expect(await look()).toMatchObject({ key, verdict });
+    expect(books.read().get(key)?.state).toBe(state);
   },
 );
 

@@ -1,7 +1,7 @@
 /**
  * What became of a create whose answer was lost, found by looking at the server and nothing else.
  */
-import { afterAll, expect, test } from "bun:test";
+import { afterAll, afterEach, describe, expect, setSystemTime, test } from "bun:test";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -29,6 +29,7 @@ async function open(version: "v1" | "v2" = "v2", there?: Sandbox) {
     LEDGER_ENTERPRISE_WORKSPACE: workspace,
     LEDGER_ENTERPRISE_API_KEY_ID: operator.apiKeyId,
     LEDGER_ENTERPRISE_API_KEY_SECRET: operator.apiKeySecret,
+    LEDGER_ENTERPRISE_API_PRIVATE_KEY: operator.privateKey,
     ...NOTHING_PUBLISHED,
   };
   const run = async (...argv: string[]) => {
@@ -186,6 +187,83 @@ test("B7 B8 V1: the tag alone finds a record, before there is a request of one's
   const [search] = here.sandbox.control.log.filter(({ path }) => path.endsWith("/transactions"));
   expect(decodeURIComponent(search?.query ?? "")).toContain(`title=[lec:${key}.`);
   expect(writesOf(here)).toBe(0);
+});
+
+/** What moves `Date` for the program and the sandbox alike. */
+function later(ms: number): void {
+  setSystemTime(Date.now() + ms);
+}
+afterEach(() => void setSystemTime());
+
+const DECISIONS = [
+  ["v2", "approve"],
+  ["v1", "approve"],
+  ["v1", "reject"],
+] as const;
+
+describe.each(DECISIONS)("%s %s", (version, verb) => {
+  const pay = (amount: string) => (version === "v1" ? paymentOnV1(amount) : payment(amount));
+  const decide = (id: unknown) => [
+    ...["requests", verb, "api", "--id", String(id)],
+    ...(verb === "approve" ? ["--sign"] : []),
+  ];
+  const lost = { match: { method: "POST", path: "/requests/*" }, reset: true } as const;
+
+  /** A request whose decision was sent, and its answer lost. */
+  async function decided(here: Awaited<ReturnType<typeof open>>, isDone: boolean) {
+    const made = await here.run("requests", "create", "--requestData", pay("700000"));
+    expect(made.exit).toBe(0);
+    const { id } = made.document;
+    here.sandbox.control.addFault({ ...lost, execute: isDone });
+    const { document } = await here.run(...decide(id));
+    const error = document.error as { code: string; hint: string; details: { key: string } };
+    expect(error).toMatchObject({ code: "OUTCOME_UNKNOWN" });
+    expect(error.hint).toContain(`requests reconcile --key ${error.details.key}`);
+    here.sandbox.control.clearLog();
+    return { id: String(id), key: error.details.key };
+  }
+
+  test("B7 one that arrived is found by what the server tells of its reviews, and closed", async () => {
+    await using here = await open(version);
+    const { id, key } = await decided(here, true);
+    expect(results(await here.run("requests", "reconcile"))).toMatchObject([
+      { key, verdict: "found", id },
+    ]);
+    expect(writesOf(here)).toBe(0);
+    expect(results(await here.run("requests", "journal")).map(({ state }) => state)).toEqual([
+      ...["done", "done", "done"],
+    ]);
+  });
+
+  test("B7 one that did not arrive is undetermined at first, then absent, and can be repeated", async () => {
+    await using here = await open(version);
+    const { id, key } = await decided(here, false);
+    expect(results(await here.run("requests", "reconcile"))).toMatchObject([
+      { key, verdict: "undetermined" },
+    ]);
+    later(61_000);
+    expect(results(await here.run("requests", "reconcile"))).toMatchObject([
+      { key, verdict: "absent" },
+    ]);
+    expect(writesOf(here)).toBe(0);
+    expect((await here.run(...decide(id))).exit).toBe(0);
+    expect(results(await here.run("requests", "reconcile"))).toEqual([]);
+  });
+
+  test("B7 a server that does not tell its reviews: undetermined", async () => {
+    await using here = await open(version);
+    const { key } = await decided(here, true);
+    later(3_600_000);
+    const body = JSON.stringify({ id: "x" });
+    here.sandbox.control.addFault({
+      match: { method: "GET", path: "/requests/*", times: 0 },
+      status: 200,
+      body,
+    });
+    expect(results(await here.run("requests", "reconcile"))).toMatchObject([
+      { key, verdict: "undetermined" },
+    ]);
+  });
 });
 
 test("B7 a list that fails: undetermined", async () => {
