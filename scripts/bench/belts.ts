@@ -1,8 +1,8 @@
 /**
- * Times of policy, journal and audit trail (A20, C7), alone: `node scripts/bun.mjs
+ * Times of policy, journal and audit trail (A20, B4, C3, C7), alone: `node scripts/bun.mjs
  * scripts/bench/belts.ts`. Medians; a synced line depends on the disk.
  */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { debitOf, requireAllowed, requireRoom } from "../../src/core/policy/decide.ts";
@@ -61,6 +61,37 @@ async function verified(folder: string): Promise<number> {
   return Math.round(200_000 / ((await medianMs(3, () => verifyLog({ files: [path] }))) / 1000));
 }
 
+/** A process of the acts' worker: `count` acts, or one whose answer is lost. */
+function worker(folder: string, count: number, body: string) {
+  const script = join(import.meta.dir, "../../test/support/acts-worker.ts");
+  const argv = [join(folder, "state"), join(folder, "server"), String(count), body];
+  return Bun.spawn([process.execPath, script, ...argv], { stdout: "pipe" });
+}
+
+const CROWD = 24;
+
+/** B4: ms until the slowest of 23 refusals, of 24 equal creates at once whose first is lost. */
+async function refused(folder: string): Promise<number> {
+  await mkdir(folder, { mode: 0o700 });
+  const workers = Array.from({ length: CROWD }, () => worker(folder, 1, "lost-1"));
+  const texts = await Promise.all(workers.map(({ stdout }) => new Response(stdout).text()));
+  const refusals = texts.filter((text) => text.startsWith("DUPLICATE_SUSPECTED"));
+  if (refusals.length !== CROWD - 1) throw new Error(`${refusals.length} refusals: ${texts}`);
+  return Math.max(...refusals.map((text) => Number(text.split(" ")[1])));
+}
+
+/** C3: ms of one act, intents and outcomes in both logs, among 24 processes with 5 acts each. */
+async function crowded(folder: string): Promise<number> {
+  await mkdir(folder, { mode: 0o700 });
+  const start = performance.now();
+  const workers = Array.from({ length: CROWD }, () => worker(folder, 5, ""));
+  const texts = await Promise.all(workers.map(({ stdout }) => new Response(stdout).text()));
+  const took = performance.now() - start;
+  const done = texts.join("").match(/^DONE/gm)?.length ?? 0;
+  if (done !== CROWD * 5) throw new Error(`${done} of ${CROWD * 5} acts were carried out.`);
+  return took / done;
+}
+
 /** Ms of an act in a process that begins anew, in a journal with this number of records. */
 async function act(records: number): Promise<number> {
   const { acts, directory } = openActs();
@@ -80,6 +111,8 @@ export async function measureBelts(records = 10_000): Promise<Record<string, num
       "A20 decision, 200 rules and 10,000 entries, ms": await decision(),
       "C7 synced line, ms": await line(),
       "C7 audit verify, lines a second": await verified(folder),
+      "B4 slowest refusal among 24 equal creates, ms": await refused(join(folder, "equal")),
+      "C3 act among 24 processes, ms": await crowded(join(folder, "crowd")),
       "act in a journal of 1 record, ms": await act(1),
       [`act in a journal of ${records} records, ms`]: await act(records),
     };

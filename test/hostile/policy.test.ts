@@ -115,7 +115,7 @@ describe.each(await builtForms())("$name", (form) => {
 const PROCESSES = process.env.CI === undefined ? 50 : 20;
 
 describe.each(await twoForms())("$name", (form) => {
-  test(`A9 ${PROCESSES} processes at once and room for 7: exactly 7 are sent, and none is left reserved`, async () => {
+  test(`A9 ${PROCESSES} processes at once and room for 7: never more than 7 are sent, exactly 7 where none is lost, and none is left reserved`, async () => {
     await using here = await open(form, POLICY);
     const { program, sandbox } = here;
     // What the API refuses gives its room back.
@@ -132,11 +132,25 @@ describe.each(await twoForms())("$name", (form) => {
       exit === 0 ? "created" : (JSON.parse(stdout) as { error: { code: string } }).error.code,
     );
     const counts = Map.groupBy(codes, (code) => code);
-    expect(Object.fromEntries([...counts].map(([code, all]) => [code, all.length]))).toEqual({
-      created: 7,
-      POLICY_DENIED: PROCESSES - 7,
-    });
-    expect(created(sandbox)).toBe(7);
+    const count = (code: string): number => counts.get(code)?.length ?? 0;
+    const found = Object.fromEntries([...counts].map(([code, all]) => [code, all.length]));
+    // On a slow machine an answer can come too late, and the lock be held too long by others.
+    const [unknown, late] = [count("OUTCOME_UNKNOWN"), count("LOCK_TIMEOUT") + count("TIMEOUT")];
+    const taken = count("created") + unknown;
+    const rest = count("POLICY_DENIED") + late;
+    expect({ found, all: taken + rest }).toEqual({ found, all: PROCESSES });
+    expect({ found, isWithin: taken <= 7 }).toEqual({ found, isWithin: true });
+    // Only a full window denies; room that a time-out gave back may have been what was missing.
+    expect({ found, isFull: taken + count("TIMEOUT") >= 7 }).toEqual({ found, isFull: true });
+    expect(created(sandbox)).toBeLessThanOrEqual(7);
+    expect(created(sandbox)).toBeGreaterThanOrEqual(count("created"));
+    if (unknown + late === 0) expect([count("created"), created(sandbox)]).toEqual([7, 7]);
+    const { results } = (await program.succeed(["requests", "journal"])) as {
+      results: { state: string }[];
+    };
+    const states = (state: string) => results.filter((one) => one.state === state).length;
+    expect([states("done"), states("open")]).toEqual([count("created"), unknown]);
+    console.error(`${form.name}: ${JSON.stringify(found)}`);
     await program.succeed(["audit", "verify"]);
   }, 240_000);
 });

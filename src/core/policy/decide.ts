@@ -185,37 +185,86 @@ function relationOf(window: Window, debit: Debit): Relation {
   return isSameAsset(window.asset, { currency: debit.currency }) ? "fees" : "none";
 }
 
-/** The same, once for each asset: journals are long. */
-function relations(window: Window): (debit: Debit) => Relation {
-  const known = new Map<string, Map<string | undefined, Relation>>();
+/** Whether a window is about a debit of an asset that it is about. */
+function isIn({ accounts, destinations }: Window, debit: Debit): boolean {
+  if (accounts !== "any" && !accounts.includes(debit.account)) return false;
+  if (destinations === "any") return true;
+  const { currency, recipient, tag } = debit;
+  return destinations.some(
+    (entry) =>
+      isSameAddress(currency, entry.address, recipient) &&
+      (entry.tag ?? (entry.memo && JSON.stringify(entry.memo))) === tag,
+  );
+}
+
+/** Most digits that are added as a number, and the sum from which on such numbers are put aside. */
+const SMALL_DIGITS = 15;
+const SMALL_SUM = 8e15;
+
+/** What one window holds. Exact: journals are long, and few amounts need a BigInt. */
+class Taken {
+  count = 0;
+  private large = 0n;
+  private small = 0;
+
+  /** Base units as digits. */
+  add(digits: string): void {
+    if (digits.length > SMALL_DIGITS) this.large += BigInt(digits);
+    else this.small += Number(digits);
+    if (this.small < SMALL_SUM) return;
+    this.large += BigInt(this.small);
+    this.small = 0;
+  }
+
+  /** Adds what a debit takes, which the window is about. */
+  take(debit: Debit, relation: Exclude<Relation, "none">): void {
+    const { amount, contract, fee } = debit;
+    if (fee !== undefined && (relation === "fees" || contract === undefined)) this.add(fee);
+    if (relation === "fees") return;
+    this.add(amount);
+    this.count += 1;
+  }
+
+  get amount(): bigint {
+    return this.large + BigInt(this.small);
+  }
+}
+
+/** A window that a debit needs, and what is taken out of it. */
+interface Room {
+  readonly window: Window;
+  readonly since: number;
+  readonly taken: Taken;
+}
+
+interface Share {
+  readonly room: Room;
+  readonly relation: Exclude<Relation, "none">;
+}
+
+/**
+ * The rooms that debits of one asset are about, found once for each asset; neighbours in a journal
+ * often have the same.
+ */
+function sharesIn(rooms: readonly Room[]): (debit: Debit) => readonly Share[] {
+  const known = new Map<string, readonly Share[]>();
+  let last: Pick<Debit, "currency" | "contract"> | undefined;
+  let shares: readonly Share[] = [];
   return (debit) => {
-    const ofCurrency = known.get(debit.currency) ?? new Map<string | undefined, Relation>();
-    const found = ofCurrency.get(debit.contract) ?? relationOf(window, debit);
-    known.set(debit.currency, ofCurrency.set(debit.contract, found));
+    const { currency, contract } = debit;
+    if (last?.currency === currency && last.contract === contract) return shares;
+    last = debit;
+    const asset = `${currency} ${contract ?? ""}`;
+    const found = known.get(asset) ?? rooms.flatMap((room) => shareOf(room, debit));
+    known.set(asset, found);
+    shares = found;
     return found;
   };
 }
 
-/** What a debit takes out of one window; undefined when the window is not about it. */
-function takenFrom(
-  window: Window,
-  debit: Debit,
-  relation: Relation,
-): { amount: bigint; count: number } | undefined {
-  if (relation === "none") return undefined;
-  if (window.accounts !== "any" && !window.accounts.includes(debit.account)) return undefined;
-  if (window.destinations !== "any") {
-    const { currency, recipient, tag } = debit;
-    const isNamed = window.destinations.some(
-      (entry) =>
-        isSameAddress(currency, entry.address, recipient) &&
-        (entry.tag ?? (entry.memo && JSON.stringify(entry.memo))) === tag,
-    );
-    if (!isNamed) return undefined;
-  }
-  if (relation === "fees") return { amount: BigInt(debit.fee ?? 0), count: 0 };
-  const fee = debit.contract === undefined ? BigInt(debit.fee ?? 0) : 0n;
-  return { amount: BigInt(debit.amount) + fee, count: 1 };
+function shareOf(room: Room, debit: Debit): Share[] {
+  const relation = relationOf(room.window, debit);
+  return relation === "none" ? [] : [{ room, relation }];
 }
 
 /** What windows are checked against. */
@@ -230,7 +279,7 @@ export interface Ledger {
 /** Throws POLICY_DENIED when a person must look before windows that the debit needs open again. */
 export function requireOpen(policy: Policy, debit: Debit, closures: readonly Closure[]): void {
   for (const window of policy.windows) {
-    if (takenFrom(window, debit, relationOf(window, debit)) === undefined) continue;
+    if (relationOf(window, debit) === "none" || !isIn(window, debit)) continue;
     const closure = closures.find(
       ({ assets }) =>
         assets === undefined || assets.some((asset) => isSameAsset(window.asset, asset)),
@@ -244,30 +293,29 @@ export function requireOpen(policy: Policy, debit: Debit, closures: readonly Clo
 export function requireRoom(policy: Policy, debit: Debit, ledger: Ledger): void {
   const { now, restartedAt } = ledger;
   if (policy.windows.length > 0 && now === undefined) throw denied(policy, "clock");
-  const own = policy.windows.flatMap((window) => {
-    const relation = relations(window);
-    const taken = takenFrom(window, debit, relation(debit));
-    const since = (now ?? 0) - perMs(window.per);
-    return taken === undefined ? [] : [{ window, relation, since, ...taken }];
+  const rooms = policy.windows.flatMap((window): Room[] => {
+    const relation = relationOf(window, debit);
+    if (relation === "none" || !isIn(window, debit)) return [];
+    const taken = new Taken();
+    taken.take(debit, relation);
+    return [{ window, since: (now ?? 0) - perMs(window.per), taken }];
   });
-  for (const { window, since } of own) {
+  for (const { window, since } of rooms) {
     if (restartedAt !== undefined && restartedAt > since)
       throw denied(policy, "journal", [{ id: window.id, verdict: "denied", field: "journal" }]);
   }
-  for (const entry of ledger.entries) {
-    if (!entry.isDebited || entry.debit === undefined) continue;
-    for (const room of own) {
-      if ((entry.clock ?? entry.time) <= room.since) continue;
-      const taken = takenFrom(room.window, entry.debit, room.relation(entry.debit));
-      room.amount += taken?.amount ?? 0n;
-      room.count += taken?.count ?? 0;
-    }
+  const sharesOf = sharesIn(rooms);
+  for (const { isDebited, debit: other, clock, time } of ledger.entries) {
+    if (!isDebited || other === undefined) continue;
+    for (const { room, relation } of sharesOf(other))
+      if ((clock ?? time) > room.since && isIn(room.window, other))
+        room.taken.take(other, relation);
   }
-  for (const { window, amount, count } of own) {
+  for (const { window, taken } of rooms) {
     const field =
-      amount > toBase(window.amount, window.asset.decimals)
+      taken.amount > toBase(window.amount, window.asset.decimals)
         ? "amount"
-        : count > window.count
+        : taken.count > window.count
           ? "count"
           : undefined;
     if (field !== undefined)
