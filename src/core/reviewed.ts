@@ -57,7 +57,7 @@ const REJECTED: ReadonlySet<string> = new Set(["REJECTED", "ABORT"]);
 interface Governance {
   /** The words of this user's reviews; undefined when the answer does not have them. */
   readonly words: readonly string[] | undefined;
-  /** True when nobody can decide about it any more. */
+  /** True when no decision about it is possible any more. */
   readonly isOver: boolean;
   /** True when the user's first approval, as its creator, may be one that is not shown (V1). */
   readonly hidesFirst: boolean;
