@@ -1,6 +1,6 @@
 /** `audit …`: the trail of what was sent and signed from here. */
 import * as v from "valibot";
-import { integer, many, oneOf, path, required, text } from "../cli/argument.ts";
+import { flag, integer, many, oneOf, path, required, text } from "../cli/argument.ts";
 import { group } from "../cli/command.ts";
 import type { Exact } from "../io/json.ts";
 import { List, TextParts } from "../result.ts";
@@ -20,12 +20,20 @@ const Line = () =>
     level: v.string(),
   });
 
+const DEFAULT_LINES = 1000;
+/** Most lines of the newest that are kept while the others are read. */
+const MOST_KEPT = 10_000;
+
 const list = command({
   summary: "Show the lines of the audit trail.",
-  notes: ["Every write, signature, refusal, reconciliation and restart is a line."],
+  notes: [
+    "Every write, signature, refusal, reconciliation and restart is a line.",
+    `Without --all and --limit these are the newest ${DEFAULT_LINES}, the oldest of them first; complete says whether there are more.`,
+  ],
   effect: "local",
   needs: ["trail"],
   args: {
+    all: flag("Every line, written as it is read."),
     limit: integer("Only this many lines, the newest.", 1, 1_000_000_000),
     key: text("Only lines with this key.", "<key>", 26),
   },
@@ -36,27 +44,52 @@ const list = command({
   columns: ["seq", "time", "event", "command", "request.id", "result.code", "key"],
   examples: [
     { line: "audit list --limit 20", means: "The newest twenty lines" },
-    { line: "audit list --output table", means: "All of it for a person" },
+    { line: "audit list --all --output table", means: "All of it for a person" },
   ],
-  run: ({ trail }, { limit, key }) => new List(linesOf(trail.lines(), limit, key)),
+  run: ({ trail }, { all, limit, key }) => {
+    const pages = () => withKey(trail.lines(), key);
+    const wanted = limit ?? (all ? undefined : DEFAULT_LINES);
+    return new List(wanted === undefined ? every(pages()) : newest(pages, wanted));
+  },
 });
 
-/** The lines with that key, all of them or the newest; as they are read, where all are wanted. */
-async function* linesOf(
-  pages: AsyncIterable<readonly Exact[]>,
-  limit: number | undefined,
-  key: string | undefined,
-): List["items"] {
-  let newest: Exact[] = [];
+type Pages = AsyncIterable<readonly Exact[]>;
+
+async function* withKey(pages: Pages, key: string | undefined): AsyncGenerator<readonly Exact[]> {
+  for await (const page of pages)
+    yield key === undefined ? page : page.filter(({ text }) => text.includes(`"key":"${key}"`));
+}
+
+async function* every(pages: Pages): List["items"] {
   let total = 0;
   for await (const page of pages) {
-    const found = page.filter((line) => key === undefined || line.text.includes(`"key":"${key}"`));
-    total += found.length;
-    if (limit === undefined) yield found;
-    else newest = [...newest, ...found].slice(-limit);
+    total += page.length;
+    yield page;
   }
-  if (limit !== undefined) yield newest;
-  return { total, complete: limit === undefined || total <= limit };
+  return { total, complete: true };
+}
+
+/** The last `limit` lines. More than fit into memory are counted first, and then read again. */
+async function* newest(pages: () => Pages, limit: number): List["items"] {
+  let kept: Exact[] = [];
+  let total = 0;
+  for await (const page of pages()) {
+    total += page.length;
+    if (limit <= MOST_KEPT) kept = [...kept, ...page].slice(-limit);
+  }
+  if (limit <= MOST_KEPT) yield kept;
+  else yield* between(pages(), Math.max(0, total - limit), total);
+  return { total, complete: total <= limit };
+}
+
+/** The lines with these numbers, counted from 0; others may have been added since. */
+async function* between(pages: Pages, from: number, to: number): AsyncGenerator<readonly Exact[]> {
+  let at = 0;
+  for await (const page of pages) {
+    yield page.slice(Math.max(0, from - at), Math.max(0, to - at));
+    at += page.length;
+    if (at >= to) return;
+  }
 }
 
 const verify = command({
