@@ -39,6 +39,7 @@ export interface Verdict {
 
 /** The list lags behind the write, and clocks differ. */
 const WIDER_MS = 120_000;
+const DAY_MS = 24 * 3600 * 1000;
 const TOO_EARLY_MS = 60_000;
 /** A record that does not say when it left at the latest, as those of older versions. */
 const UNSAID_SENDING_MS = 180_000;
@@ -193,12 +194,42 @@ async function verdictsOf(
   if (!verdicts.some(({ verdict }) => verdict === "absent")) return verdicts;
   const second = await candidatesOf(host, session, type, entries, claimed);
   if (second === undefined || second.length > 0) return undetermined;
+  const doubted = await doubtedOf(host, session, { type, entries, claimed });
   return verdicts.map((verdict, index) => {
     const entry = entries[index];
-    return verdict.verdict === "absent" && (entry === undefined || isEarly(host, entry))
-      ? { key: verdict.key, verdict: "undetermined" }
-      : verdict;
+    if (verdict.verdict !== "absent" || entry === undefined) return verdict;
+    const { key } = entry;
+    return isEarly(host, entry) || doubted.has(key) ? { key, verdict: "undetermined" } : verdict;
   });
+}
+
+/**
+ * Records that only the local clock dates, and that a request of the day before could be: the clock
+ * may have been ahead then, and right since.
+ */
+async function doubtedOf(
+  host: ReconcileHost,
+  session: Session,
+  {
+    type,
+    entries,
+    claimed,
+  }: {
+    readonly type: string;
+    readonly entries: readonly Entry[];
+    readonly claimed: ReadonlySet<string>;
+  },
+): Promise<ReadonlySet<string>> {
+  const undated = entries.filter((entry) => apiTimeOf(entry) === undefined);
+  if (undated.length === 0) return new Set();
+  const found = await candidatesOf(host, session, type, undated, claimed, DAY_MS);
+  const doubted = new Set<string>();
+  for (const { key } of undated) {
+    const body = await host.books.body(key);
+    const couldBe = ({ content }: Candidate) => content === undefined || isEqual(body, content);
+    if (found === undefined || found.some(couldBe)) doubted.add(key);
+  }
+  return doubted;
 }
 
 function isEarly(host: ReconcileHost, entry: Entry): boolean {
@@ -230,6 +261,7 @@ async function candidatesOf(
   type: string,
   entries: readonly Entry[],
   claimed: ReadonlySet<string>,
+  widerMs = WIDER_MS,
 ): Promise<Candidate[] | undefined> {
   try {
     const createdBy = session.apiVersion === "v2" ? "me" : await ownNumber(reader, books, session);
@@ -240,7 +272,7 @@ async function candidatesOf(
     if (ahead === undefined) return undefined;
     // Without the API's own time the local clock may have been right then, or is right now.
     const times = entries.map((one) => apiTimeOf(one) ?? one.time + Math.min(0, ahead));
-    const fromDate = new Date(Math.min(...times) - WIDER_MS).toISOString();
+    const fromDate = new Date(Math.min(...times) - widerMs).toISOString();
     const parameters = { type: [type], createdBy, fromDate, pageSize: 30 };
     const walk = walkPages(
       (position) => reader.read("requests.list", { ...parameters, ...position }),

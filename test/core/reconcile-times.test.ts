@@ -18,6 +18,8 @@ const NOON = Date.UTC(2026, 10, 28, 12);
 interface Shown {
   readonly id: string;
   readonly amount: string;
+  /** When it was created, by the API's clock; always shown without it. */
+  readonly at?: number;
   readonly reviews?: readonly object[];
 }
 
@@ -25,9 +27,13 @@ interface Shown {
 async function open(
   kind: "create" | "approve" | "reject" = "create",
   debited = false,
-  killed: { readonly leftMs: number | undefined } | undefined = undefined,
+  killed:
+    | { readonly leftMs: number | undefined; readonly aheadMs?: number }
+    | undefined = undefined,
 ) {
-  const time = { local: NOON, elapsed: 0, off: 0 };
+  // A local clock that is ahead belongs to a process that asked the API nothing.
+  const isBlind = killed?.aheadMs !== undefined;
+  const time = { local: NOON + (killed?.aheadMs ?? 0), elapsed: 0, off: 0 };
   const server: {
     requests: Shown[];
     calls: string[];
@@ -60,7 +66,8 @@ async function open(
       server.calls.push(name);
       clock.saw(new Date(NOON + time.elapsed + time.off).toUTCString());
       if (server.isLost) throw new CliError("SERVER_ERROR", { message: "No." });
-      const results = server.requests.map(show);
+      const since = fromDate === undefined ? 0 : Date.parse(fromDate);
+      const results = server.requests.filter(({ at = since }) => at >= since).map(show);
       if (name === "requests.list") {
         // A list of one is only asked for its Date.
         if (pageSize !== 1) server.onList?.();
@@ -72,7 +79,7 @@ async function open(
   } as unknown as Reader;
   const debit = { account: "a", currency: "c", amount: "1", recipient: "r" };
   // The API's clock is known when the act is decided.
-  clock.saw(new Date(NOON).toUTCString());
+  if (!isBlind) clock.saw(new Date(NOON).toUTCString());
   const here = openActs({
     now: () => time.local,
     sendingTime: () =>
@@ -185,6 +192,19 @@ test("B7 the list is asked from the API's own time on, whatever became of the lo
   pass(3 * 60 * MINUTE);
   expect(await look()).toMatchObject({ verdict: "absent" });
   expect(server.since).toEqual([NOON - 2 * MINUTE, NOON - 2 * MINUTE]);
+});
+
+test("B7 a local clock that was an hour ahead of a create that asked the API nothing makes none absent", async () => {
+  const lost = { leftMs: 30 * SECOND, aheadMs: 60 * MINUTE };
+  const { look, pass, server, time, record } = await open("create", false, lost);
+  expect(record()?.apiTime).toBeUndefined();
+  server.requests = [{ id: "R1", amount: "1", at: NOON + SECOND }];
+  time.local -= 60 * MINUTE;
+  pass(3 * 60 * MINUTE);
+  expect(await look()).toMatchObject({ verdict: "undetermined" });
+  // Another payment of that day, as from a person's browser, is none of it.
+  server.requests = [{ id: "R2", amount: "2", at: NOON + SECOND }];
+  expect(await look()).toMatchObject({ verdict: "absent" });
 });
 
 test("B7 absent only when a second look agrees", async () => {
@@ -317,8 +337,8 @@ test.each([
 );
 
 test("B7 an approval that another record accounts for is not this one's", async () => {
-  const { acts, look, pass, server } = await open("approve");
-  await acts.perform(decision("approve"), async () => "R1");
+  const { acts, look, pass, server, key } = await open("approve");
+  await acts.perform({ ...decision("approve"), again: key }, async () => "R1");
   server.requests = [
     { id: "R1", amount: "1", reviews: [{ userId: "operator", status: "APPROVED" }] },
   ];
