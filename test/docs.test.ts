@@ -3,7 +3,8 @@
  * lead somewhere, and npm scripts exist.
  */
 import { expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { Glob } from "bun";
 import { ROOT } from "../scripts/build.ts";
@@ -56,6 +57,27 @@ test("a block to paste has no comment and no backquote: zsh takes the one for a 
   expect(spoilt("```sh\nls # all\n```\n```sh\necho `id`\n```\n```sh\nls\n```")).toHaveLength(2);
   expect(pages.flatMap(({ name, text }) => spoilt(text).map((block) => [name, block]))).toEqual([]);
 });
+
+test("the line of docs/mcp.md that talks to the server by hand gets both answers", () => {
+  const page = pages.find(({ name }) => name === "docs/mcp.md")?.text ?? "";
+  const [, line = ""] = /^(\(echo .*\| ledger-enterprise-cli mcp)$/m.exec(page) ?? [];
+  const program = `'${process.execPath}' '${join(ROOT, "src/main.ts")}'`;
+  const home = mkdtempSync(join(tmpdir(), "mcp-"));
+  const { stdout } = Bun.spawnSync(["sh", "-c", line.replace(`${PROGRAM} mcp`, `${program} mcp`)], {
+    env: { PATH: process.env.PATH ?? "", HOME: home },
+    stderr: "ignore",
+  });
+  rmSync(home, { recursive: true });
+  const answers = stdout
+    .toString()
+    .trimEnd()
+    .split("\n")
+    .map((text) => JSON.parse(text));
+  expect(answers.map(({ id, result }) => [id, result.isError ?? false])).toEqual([
+    [1, false],
+    [2, false],
+  ]);
+}, 20_000);
 
 const everything = pages.map(({ text }) => text).join("\n");
 const variables = [...new Set(everything.match(/\bLEDGER_ENTERPRISE_[A-Z_]*[A-Z]\b/g))];

@@ -2,7 +2,8 @@
 import { afterAll, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { codeOf } from "../../support/failure.ts";
+import { StateFolder } from "../../../src/core/state/folder.ts";
+import { codeOf, failureLater } from "../../support/failure.ts";
 import { makeFolder, removeFolders } from "../../support/io.ts";
 import { runtimeWith, stateAt } from "../../support/runtime.ts";
 
@@ -87,3 +88,31 @@ test("sweeping takes old leftovers, and everything old only when told so", async
   await state.sweep({ everything: true });
   expect(await state.read("kept.json", 8)).toBeUndefined();
 });
+
+test("whether this user can write to the folder, or make it, is known before a command needs it", () => {
+  const folder = makeFolder();
+  expect(open(join(folder, "new", "state")).isWritable()).toBe(true);
+  writeFileSync(join(folder, "file"), "");
+  expect(open(join(folder, "file", "state")).isWritable()).toBe(false);
+  if (process.getuid?.() === 0) return;
+  chmodSync(folder, 0o500);
+  expect(open(join(folder, "state")).isWritable()).toBe(false);
+  chmodSync(folder, 0o700);
+});
+
+test.skipIf(process.getuid?.() !== 0)(
+  "SES-3 the hint for a folder of root's or of another user is one that this user can follow",
+  async () => {
+    const hintOf = async (mode: number, uid: number) => {
+      const folder = makeFolder();
+      chmodSync(folder, mode);
+      const place = { uid, pid: 1, hostname: "h", isAlive: () => true, path: folder };
+      const state = new StateFolder(place, runtimeWith());
+      return (await failureLater(() => state.prepare())).facts.hint;
+    };
+    expect(await hintOf(0o755, 1000)).toBe(
+      "Name a folder of your own in LEDGER_ENTERPRISE_STATE_DIR.",
+    );
+    expect(await hintOf(0o1777, 1000)).toContain("Name a folder below it");
+  },
+);
