@@ -5,22 +5,25 @@
  *
  *   --rounds N      pairs of runs for each row (25)
  *   --quick         5 pairs, shorter lists, no peers: some three minutes
- *   --only TEXT,…   parts (startup, relay, lists, crowd, peers, services), or rows whose name has
+ *   --only TEXT,…   parts (startup, relay, lists, crowd, peers, services,
+ *                   belts, memory), or rows whose name has
  *                   the text
  *   --out FILE      where the result goes (dist/bench.json)
  *   --plot          also draws docs/images/performance.svg
  *   --from FILE     draws that of an earlier result, and measures nothing
  */
 import { existsSync } from "node:fs";
-import { copyFile, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { cpus, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type SandboxDescription, startSandbox } from "../src/sandbox/index.ts";
+import { OBSTACLE } from "../test/guard/twousers.ts";
 import { NOTHING_PUBLISHED } from "../test/support/releases.ts";
 import { countedBytes } from "../test/support/sandbox.ts";
 import { measureBelts } from "./bench/belts.ts";
 import { LIST_MEMORY_MB } from "./bench/goals.ts";
 import { compare, once, type Row, rowOf, type Settings, type Subject } from "./bench/measure.ts";
+import { MEMORY, measureMemory } from "./bench/memory.ts";
 import { plot } from "./bench/plot.ts";
 import { guard, logs, mcp } from "./bench/services.ts";
 import { DIST, hostExecutable, packageTarball, ROOT } from "./build.ts";
@@ -446,7 +449,7 @@ async function prepare(
   return { env, ids: { request: id, evm: evm.id, challenge }, stop: () => stopped(sandbox) };
 }
 
-const PARTS = ["startup", "relay", "lists", "crowd", "peers", "services", "belts"];
+const PARTS = ["startup", "relay", "lists", "crowd", "peers", "services", "belts", "memory"];
 
 /** The parts to run, and which of their rows: `--only` names parts, or texts of rows. */
 function asked(): { readonly parts: readonly string[]; isWanted(row: string): boolean } {
@@ -484,6 +487,10 @@ async function measureAll(
       facts.absentPeers = others.absent;
     }
     if (part === "belts") facts.belts = await measureBelts();
+    if (part === "memory" && settings.isWanted(MEMORY) && OBSTACLE === undefined) {
+      for (const path of [bench.folder, bench.binary]) await chmod(path, 0o755);
+      facts.guardMemory = await measureMemory(bench.binary);
+    }
     if (part === "services") {
       const found = await services(bench);
       rows.push(...found.rows);

@@ -95,7 +95,11 @@ async function crowded(folder: string): Promise<number> {
 /** Ms of an act in a process that begins anew, in a journal with this number of records. */
 async function act(records: number): Promise<number> {
   const { acts, directory } = openActs();
-  const work = async () => "R1";
+  let last = 0;
+  const work = async (): Promise<string> => {
+    last += 1;
+    return `R${last}`;
+  };
   for (let at = 0; at < records; at += 1)
     await acts.perform(createIntent(payment(`${at}`)), work, (id) => id);
   return medianMs(15, (at) =>

@@ -19,6 +19,8 @@ export const GOALS: Readonly<Record<string, Goal>> = {
   "guard: accounts list": { id: "PERF-10", goal: 2.4 },
   "guard: requests approve": { id: "PERF-11", goal: 2.6 },
   "200 processes, one refresh": { id: "PERF-13", goal: 1.4 },
+  "guard or direct: accounts list": { id: "PERF-14" },
+  "guard or direct over 40 ms: accounts list": { id: "PERF-15", goal: 0.4 },
 };
 
 /** PERF-12: anonymous memory of `accounts list`, in MB. */

@@ -3,6 +3,7 @@ import { chmod } from "node:fs/promises";
 import { AGENT_UID, asUser, OBSTACLE, openTwoUsers, payment } from "../../test/guard/twousers.ts";
 import { start } from "../../test/mcp/child.ts";
 import { MODERN, Speaker } from "../../test/mcp/peer.ts";
+import { BESIDE, LINK, link } from "./link.ts";
 import {
   compare,
   type Figures,
@@ -87,7 +88,8 @@ export async function guard(
   empty: Subject,
   settings: Settings,
 ): Promise<{ readonly rows: Row[]; readonly absent: readonly string[] }> {
-  if (!THROUGH.some((row) => settings.isWanted(row))) return { rows: [], absent: [] };
+  if (![...THROUGH, BESIDE, LINK].some((row) => settings.isWanted(row)))
+    return { rows: [], absent: [] };
   if (OBSTACLE !== undefined) return { rows: [], absent: [`guard (${OBSTACLE})`] };
   // The other users must be able to start it.
   for (const path of [folder, binary]) await chmod(path, 0o755);
@@ -104,5 +106,6 @@ export async function guard(
   // Both begin with the program that changes the user.
   const base = { ...empty, command: asUser(AGENT_UID, empty.command) };
   const subjects = [subject(THROUGH[0], ["accounts", "list"]), subject(THROUGH[1], approve)];
-  return { rows: await compare(base, subjects, settings), absent: [] };
+  const rows = await compare(base, subjects, settings);
+  return { rows: [...rows, ...(await link(binary, folder, settings))], absent: [] };
 }

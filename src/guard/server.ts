@@ -5,6 +5,7 @@
 import { chmodSync, lstatSync, unlinkSync } from "node:fs";
 import { createConnection, createServer, type Server as Listener, type Socket } from "node:net";
 import { CliError } from "../errors.ts";
+import { tidyMemory } from "../io/effort.ts";
 import { errnoOf } from "../io/ioerror.ts";
 import type { Answered, Caller } from "./desk.ts";
 import { type Allowance, type Allowances, MOST_CONNECTIONS } from "./limits.ts";
@@ -26,6 +27,8 @@ const ANSWER_MS = 30_000;
 /** How long a refused client may take to read why. */
 const REFUSAL_MS = 500;
 const MOST_REFUSED = 256;
+/** Answers after which unused memory is returned. */
+const TIDY_EVERY = 100;
 /** How long writes under way are awaited. */
 const END_MS = 30_000;
 
@@ -49,6 +52,7 @@ export class Server {
   private readonly busy = new Set<Promise<void>>();
   private listener: Listener | undefined;
   private isStopping = false;
+  private answered = 0;
 
   constructor(private readonly host: ServerHost) {}
 
@@ -173,6 +177,8 @@ export class Server {
       .finally(() => {
         working.delete(socket);
         this.busy.delete(done);
+        this.answered += 1;
+        if (this.answered % TIDY_EVERY === 0) tidyMemory();
       });
     this.busy.add(done);
   }
