@@ -90,7 +90,7 @@ export const transactions = group("Transactions of an account, and fee estimates
         means: "Fees of the transaction in tx.json",
       },
       {
-        line: `transactions estimate --accountId ACCOUNT_ID --transactionData '{"transactionType":"BITCOIN_LIKE_SEND","transactionData":{"accountName":"ACCOUNT_NAME","amount":"700000","currency":"bitcoin_testnet","maxFees":"0","recipient":"ADDRESS"},"feesStrategy":{"type":"SPEED","data":{"speed":"NORMAL"}}}'`,
+        line: `transactions estimate --accountId ACCOUNT_ID --transactionData '{"transactionType":"BITCOIN_LIKE_SEND","transactionData":{"accountName":"ClientA COL TBTC 1","amount":"700000","currency":"bitcoin_testnet","maxFees":"0","recipient":"tb1q5tsjcyz7xmet07yxtumakt739y53hcttmntajq"},"feesStrategy":{"type":"SPEED","data":{"speed":"NORMAL"}}}'`,
         means: "The same inline, for a bitcoin payment on V2",
       },
     ],

@@ -41,6 +41,7 @@ async function prepare(world: World): Promise<Record<string, string>> {
       typeof content === "string" ? content : JSON.stringify(content),
     );
   await file("tx.json", PAYOUT);
+  await file("new.json", { version: 1, id: "reader", reads: "all", allow: [], windows: [] });
   await file("payout.json", { type: "CREATE_TRANSACTION", data: PAYOUT });
   // An example raises the payment itself: what is there before asks for another one.
   const transactionData = { ...PAYOUT.transactionData, amount: "2400000" };
