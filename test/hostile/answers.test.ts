@@ -133,7 +133,7 @@ const READS: readonly Row[] = [
 
 const WRITES: readonly Row[] = [
   ["100 Continue first", after("HTTP/1.1 100 Continue\r\n\r\n", http("201 Created", '{"id":"1"}'))],
-  ["201 with a place", http("201 Created", '{"id":"1"}', { location: "/requests/1" })],
+  ["201 with a place", http("201 Created", '{"id":"2"}', { location: "/requests/2" })],
   ["421 is not sent again", http("421 Misdirected Request", "{}"), "OUTCOME_UNKNOWN"],
   ["407 from the server itself", http("407 X", "{}"), "OUTCOME_UNKNOWN"],
 ];

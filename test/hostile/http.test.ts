@@ -225,7 +225,7 @@ const STATUSES: readonly Row[] = [
   },
   ...["201 X", "202 X"].map((status) => ({
     name: `F30 ${status}`,
-    answers: [http(status, '{"id":"1"}')],
+    answers: [http(status, `{"id":"${status.slice(0, 3)}"}`)],
     creates: true,
     exit: 0,
     calls: 1,
