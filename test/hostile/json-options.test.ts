@@ -9,7 +9,8 @@ import lossless from "../vectors/lossless_json.json";
 import { builtForms, closeAll, type Failure, openLoggedIn, type Program } from "./program.ts";
 import { http, type RawApi } from "./raw-api.ts";
 
-const CREATED = http("200 OK", '{"id":"r1","state":"PENDING_APPROVAL"}');
+/** An answer to a create; each has an id of its own, as the API's do. */
+const created = () => http("200 OK", `{"id":"${crypto.randomUUID()}","state":"PENDING_APPROVAL"}`);
 
 /** A document of `data` as `requests create` takes it. */
 const request = (data: string): string => `{"type":"CREATE_TRANSACTION","data":${data}}`;
@@ -142,7 +143,7 @@ for (const form of await builtForms()) {
       // The second is the same request once more, which has to be said.
       const again: string[] = [];
       for (const source of ["-", `@${join(program.home, "data.json")}`]) {
-        api.serve({ "POST /requests": [CREATED] });
+        api.serve({ "POST /requests": [created()] });
         const argv = ["requests", "create", "--requestData", source, ...again];
         const answer = await program.succeed(argv, { stdin: request(data) });
         expect(api.requests.map(({ body }) => body)).toEqual([`{"request":${request(data)}}`]);

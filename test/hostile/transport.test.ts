@@ -378,7 +378,7 @@ for (const form of await builtForms()) {
       const [server] = servers();
       server.serve({
         "GET /accounts": [OK],
-        "POST /requests": [http("201 Created", '{"id":"7"}')],
+        "POST /requests": [http("201 Created", '{"id":"8"}')],
       });
       await program.succeed(LIST);
       await program.succeed(create());
