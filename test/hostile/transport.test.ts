@@ -243,7 +243,7 @@ for (const form of await builtForms()) {
       await using fresh = await Program.at(form, { LEDGER_ENTERPRISE_API_URL: closed.url });
       const failure = await fresh.fail(["login", "api"], 1, "NETWORK_ERROR");
       expect(failure.details).toEqual({ host: new URL(closed.url).host, reason: "ECONNREFUSED" });
-      expect(failure.hint).toContain("base URL");
+      expect(failure.hint).toContain("LEDGER_ENTERPRISE_API_URL");
     });
 
     test("H02 NET-6 a write that cannot have been sent does not have an unknown outcome", async () => {
