@@ -6,7 +6,7 @@ set -eu
 
 # names:begin (written by `npm run generate` from src/core/release/names.ts)
 PROGRAM=ledger-enterprise-cli
-VERSION=0.3.0
+VERSION=0.4.0
 RELEASES_URL=https://github.com/ledger-enterprise-cli/ledger-enterprise-cli/releases
 SUMS=SHA256SUMS
 SIGNATURE=SHA256SUMS.sig
