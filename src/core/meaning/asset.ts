@@ -123,11 +123,16 @@ export function tokenOf(network: string, contract: string, { tokens }: AssetList
   return { ...own, ...measured(main, conflict), units: merge(units, []), source: "assets.tokens" };
 }
 
-/** Every token of the workspace that calls itself or a unit of it `code`. */
-export function tokensCalled(code: string, { tokens }: AssetLists): TokenCandidate[] {
+/** Every token of the network that calls itself or a unit of it `code`. */
+export function tokensCalled(
+  code: string,
+  network: string,
+  { tokens }: AssetLists,
+): TokenCandidate[] {
   return (tokens ?? []).map(readEntry).flatMap(({ ids, contract, name, units }) => {
     const isCalled = units.some((unit) => unit.code === code) || name === code;
-    return isCalled && contract !== undefined ? [{ contract, network: ids[0] ?? "", name }] : [];
+    const isMeant = isCalled && ids.some(isSame(network));
+    return isMeant && contract !== undefined ? [{ contract, network: ids[0] ?? "", name }] : [];
   });
 }
 

@@ -90,7 +90,7 @@ export function decide(intent: Intent, account: Account, workspace: Workspace): 
   return {
     transactionType,
     account,
-    amount: amountOf(intent, asset, workspace),
+    amount: amountOf(intent, account, asset, workspace),
     recipient: recipient.address,
     contract: network.family === "evm" ? (asset.contract ?? undefined) : undefined,
     mint: isMint ? (asset.contract ?? undefined) : undefined,
@@ -144,7 +144,12 @@ function wrongToken(message: string): CliError {
   return new CliError("INVALID_ARGUMENT", { message, field: "--token" });
 }
 
-function amountOf({ amount, amountBase }: Intent, asset: Asset, { lists }: Workspace): string {
+function amountOf(
+  { amount, amountBase }: Intent,
+  { currency }: Account,
+  asset: Asset,
+  { lists }: Workspace,
+): string {
   if (amountBase !== undefined) return parseBase(amountBase, "--amountBase");
   const text = amount ?? "";
   if (asset.decimals === undefined && /^[0-9.]+ \S+$/.test(text) && asset.units.length === 0) {
@@ -160,7 +165,7 @@ function amountOf({ amount, amountBase }: Intent, asset: Asset, { lists }: Works
   } catch (cause) {
     if (!(cause instanceof CliError) || cause.code !== "UNKNOWN_UNIT") throw cause;
     const code = text.slice(text.indexOf(" ") + 1);
-    const candidates = tokensCalled(code, lists);
+    const candidates = tokensCalled(code, currency, lists);
     if (candidates.length === 0) throw cause;
     throw new CliError("AMBIGUOUS_ASSET", {
       message: `${JSON.stringify(code)} is not a unit of this account's asset; a ticker does not choose a contract.`,

@@ -223,13 +223,26 @@ test("M07 a token without decimals takes base units only", async () => {
 describe("M08 tickers", () => {
   const pay = { accountName: "Ether", to: EXCHANGE };
 
-  test("M08 one that two contracts have is refused, with both, and so is one that one has", async () => {
-    const { code, facts } = await refusal({ ...pay, amount: "25 USDC" });
-    const { candidates } = facts.details as { candidates: { contract: string }[] };
-    expect([code, candidates.map(({ contract }) => contract)]).toEqual([
+  /** Code and contracts of a refused amount. */
+  async function candidates(intent: Partial<Intent>): Promise<[string, string[]]> {
+    const { code, facts } = await refusal(intent);
+    const { candidates: found } = facts.details as { candidates: { contract: string }[] };
+    return [code, found.map(({ contract }) => contract)];
+  }
+
+  test("M08 one that two contracts of the network have is refused, with both, and so is one that one has", async () => {
+    expect(await candidates({ ...pay, amount: "25 USDC" })).toEqual([
       "AMBIGUOUS_ASSET",
-      [USDC, TWIN, MINT],
+      [USDC, TWIN],
     ]);
+    expect(await candidates({ accountName: "Solana", to: SOL, amount: "25 USDC" })).toEqual([
+      "AMBIGUOUS_ASSET",
+      [MINT],
+    ]);
+  });
+
+  test("M08 tokens of other networks are no candidates: the unit is unknown", async () => {
+    expect(await told({ ...PAY, amount: "25 USDC" })).toEqual(["UNKNOWN_UNIT", "--amount"]);
   });
 
   test("M08 the contract, or the token's own account, says which", async () => {
