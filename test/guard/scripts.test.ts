@@ -1,6 +1,6 @@
 /** Command scripts through a guard: what reads, reads the same. */
 import { expect, test } from "bun:test";
-import { chmod, mkdtemp, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Glob } from "bun";
 import { ROOT } from "../../scripts/build.ts";
@@ -85,7 +85,7 @@ test.skipIf(OBSTACLE !== undefined).each(THROUGH)(
   async (name) => {
     const steps = parseScript(await Bun.file(join(FOLDER, `${name}.txt`)).text());
     await using counterpart = await openSandbox();
-    const clock = await openClock();
+    await using clock = await openClock();
     await using two = await openTwoUsers({
       ...{ command: CLOCKED_COMMAND, agentCommand: SOURCE_COMMAND },
       ...{ environment: counterpart.environment, guardEnv: { TEST_CLOCK_FILE: clock.file } },
@@ -161,5 +161,6 @@ async function openClock() {
       now += seconds * 1000;
       await set();
     },
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true }),
   };
 }

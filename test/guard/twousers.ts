@@ -113,16 +113,23 @@ function mount(...options: string[]): void {
   if (!success) throw new Error(`mount: ${stderr.toString()}`);
 }
 
-/** Opens all of it; `await using` closes it. */
+/** Opens all of it; `await using` closes it. What was opened is closed when the rest fails, too. */
 export async function openTwoUsers(options: Options = {}) {
+  await using opened = new AsyncDisposableStack();
   const { command = SOURCE_COMMAND, agentCommand = command } = options;
   // Every folder on the way belongs to root, as a policy and a socket must have it.
   const folder = await mkdtemp("/run/lec-guard-");
+  opened.defer(() => rm(folder, { recursive: true }));
   await chmod(folder, 0o755);
   const at = (name: string): string => join(folder, name);
   const [state, home, sockets] = [at("state"), at("home"), at("sockets")];
   await mkdir(state, { mode: 0o700 });
-  if (options.disk !== undefined) mount("-t", "tmpfs", "-o", options.disk, "none", state);
+  if (options.disk !== undefined) {
+    mount("-t", "tmpfs", "-o", options.disk, "none", state);
+    opened.defer(() => {
+      Bun.spawnSync(["umount", state]);
+    });
+  }
   await chmod(state, 0o700);
   await chown(state, GUARD_UID, GUARD_UID);
   await mkdir(home, { mode: 0o700 });
@@ -137,6 +144,7 @@ export async function openTwoUsers(options: Options = {}) {
   };
   await setPolicy(options.policy ?? POLICY);
   const sandbox = await startSandbox({});
+  opened.defer(() => sandbox.close());
   const { baseUrls, workspace, operator } = sandbox.description;
   const {
     LEDGER_ENTERPRISE_API_KEY_SECRET: apiKeySecret = operator.apiKeySecret,
@@ -193,8 +201,12 @@ export async function openTwoUsers(options: Options = {}) {
     if (adopted.exit !== 0) throw new Error(`adopt: ${adopted.stdout}${adopted.stderr}`);
   }
   const guard = new GuardProcess(command, guardEnv, socket, version);
+  opened.defer(async () => {
+    await guard.stop();
+  });
   if (options.start !== false) await guard.start();
   sandbox.control.clearLog();
+  const everything = opened.move();
   return {
     ...{ folder, state, home, sockets, socket, policyPath, setPolicy, sandbox, guardEnv, agentEnv },
     ...{ asGuard, agent, agentWith, agentCommand, guard, operator },
@@ -215,12 +227,7 @@ export async function openTwoUsers(options: Options = {}) {
         .filter((line) => line !== "")
         .map((line) => JSON.parse(line) as Json);
     },
-    async [Symbol.asyncDispose]() {
-      await guard.stop();
-      await sandbox.close();
-      if (options.disk !== undefined) Bun.spawnSync(["umount", state]);
-      await rm(folder, { recursive: true });
-    },
+    [Symbol.asyncDispose]: () => everything.disposeAsync(),
   };
 }
 
