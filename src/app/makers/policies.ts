@@ -12,16 +12,19 @@ export async function policiesOf({ config, context }: Run) {
     import("../../core/policy/words.ts"),
     import("../../core/signing/challenge.ts"),
   ]);
-  return asked(load, words, decodeChallenge, config.plain("POLICY_FILE"), context.uid);
+  return asked(load, words, decodeChallenge, config, context.uid);
 }
 
 function asked(
   { loadPolicies, parsePolicy, readPolicyFile }: typeof import("../../core/policy/load.ts"),
-  { check, inWords }: typeof import("../../core/policy/words.ts"),
+  { READ_ONLY, check, inWords }: typeof import("../../core/policy/words.ts"),
   decode: (text: string) => { readonly document: Exact | undefined },
-  named: string | undefined,
+  config: Run["config"],
   uid: number | undefined,
 ) {
+  const named = config.plain("POLICY_FILE");
+  // Comes before every file in force. A candidate is shown for itself.
+  const isReadOnly = (file: string | undefined): boolean => file === undefined && config.readOnly;
   const filesOf = (file: string | undefined) => {
     if (file === undefined) return loadPolicies(named, uid);
     const bytes = readPolicyFile(file, undefined);
@@ -38,9 +41,10 @@ function asked(
       const told = filesOf(file).map((one) => {
         return { id: one.id, sha256: one.sha256, text: inWords(one) };
       });
-      const [first, second] = told;
-      if (first === undefined) return { id: null, sha256: null, text: ["No policy file applies."] };
-      return second === undefined ? first : { ...first, also: second };
+      const nothing = { id: null, sha256: null, text: ["No policy file applies."] };
+      const [{ text, ...first } = nothing, second] = told;
+      const shown = { ...first, text: [...(isReadOnly(file) ? [READ_ONLY.text] : []), ...text] };
+      return second === undefined ? shown : { ...shown, also: second };
     },
     check(
       given: { readonly requestData: Exact | undefined; readonly challenge: string | undefined },
@@ -51,6 +55,7 @@ function asked(
       const verdicts = filesOf(file).map((one) =>
         check(one, document ?? new Exact("{}"), isCreate ? "create" : "approve"),
       );
+      if (isReadOnly(file)) verdicts.unshift(READ_ONLY.verdict);
       const isDenied = verdicts.some(({ allowed }) => allowed === false);
       const isOpen = verdicts.some(({ allowed }) => allowed === null);
       const rules = verdicts.flatMap((verdict) => verdict.rules);

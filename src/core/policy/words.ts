@@ -14,6 +14,14 @@ export interface Verdict {
   }[];
 }
 
+const SWITCH = "LEDGER_ENTERPRISE_READ_ONLY";
+
+/** The rule before every policy in force, while the switch is set. */
+export const READ_ONLY: { readonly text: string; readonly verdict: Verdict } = {
+  text: `${SWITCH} is set: every write and signature is refused.`,
+  verdict: { allowed: false, rules: [{ id: SWITCH, verdict: "denied" }] },
+};
+
 /**
  * Decides without the API: the account's name and asset, decimals, windows and whose request it is
  * are not checked. `false` is certain; what is not `false` is null.
