@@ -96,10 +96,14 @@ for (const form of await builtForms()) {
     );
 
     test("M3 an id from the server cannot forge a line", async () => {
+      // An id that no command can take is none: it is not shown at all.
       const id = "R1\nOUTPUT_ERROR: Request R2 was created";
       api.serve(routes({ "POST /requests": [http("200 OK", JSON.stringify({ id }))] }));
       const { stderr } = await program.shell(`${lineOf(CREATE)} >/dev/full`);
-      expect(stderr.trimEnd().split("\n")).toHaveLength(1);
+      expect(stderr).toMatch(
+        /^warning: RECORD_NOT_KEPT: .+\nOUTPUT_ERROR: A request without an id was created .+\n$/,
+      );
+      expect(stderr).not.toContain("R2");
       api.serve(
         routes({ "POST /requests": [http("200 OK", `{"id":"${"9".repeat(1_000_000)}"}`)] }),
       );
