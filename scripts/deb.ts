@@ -153,7 +153,8 @@ async function writeControl({ version, architecture }: DebSource, root: string):
     `Architecture: ${architecture}`,
     `Maintainer: ${MAINTAINER}`,
     `Installed-Size: ${Math.ceil((await sizeOf(root)) / 1024)}`,
-    "Depends: libc6 (>= 2.17), libgcc-s1 | libgcc1, libstdc++6",
+    // The last makes the guard's user. A machine without systemd takes the small package.
+    "Depends: libc6 (>= 2.17), libgcc-s1 | libgcc1, libstdc++6, systemd-standalone-sysusers | systemd",
     "Recommends: ca-certificates",
     "Suggests: libudev1, libusb-1.0-0, opensc, tpm2-tools, awscli",
     "Section: utils",

@@ -74,6 +74,15 @@ describe.skipIf(lacks("dpkg-deb"))("the Debian package", () => {
     expect(run("dpkg-deb", "--field", file, "Version").text).toBe(`${VERSION}\n`);
   });
 
+  test("what makes the guard's user is depended on, and asked without condition", async () => {
+    const file = await packSmall("depending");
+    expect(run("dpkg-deb", "--field", file, "Depends").text).toContain(
+      ", systemd-standalone-sysusers | systemd\n",
+    );
+    const script = readFileSync(join(ROOT, "packaging/deb/postinst"), "utf8");
+    expect(script).toMatch(/^ {2}systemd-sysusers ledger-enterprise-cli\.conf$/m);
+  });
+
   test.skipIf(lacks("lintian"))(
     "lintian is silent about the real executable",
     async () => {
@@ -97,6 +106,18 @@ describe.skipIf(lacks("dpkg-deb"))("the Debian package", () => {
 });
 
 const UNIT = "ledger-enterprise-guard@.service";
+
+test("step 8 of docs/guard.md gives 'guard adopt' every variable that the unit sets", () => {
+  const unit = readFileSync(join(ROOT, "packaging/deb", UNIT), "utf8");
+  const document = readFileSync(join(ROOT, "docs/guard.md"), "utf8");
+  const [, step = ""] = /^8\. (.*?)^9\. /ms.exec(document) ?? [];
+  const variables = (text: string): string[] =>
+    [...text.matchAll(/^(?:Environment=| +)(LEDGER_ENTERPRISE_\w+)=/gm)].map(
+      ([, name]) => `${name}`,
+    );
+  expect(variables(unit).length).toBeGreaterThan(0);
+  expect(variables(step).toSorted()).toEqual(variables(unit).toSorted());
+});
 
 test.skipIf(lacks("systemd-analyze"))(
   "the guard's units are valid, and their exposure is at most 2.0",

@@ -84,7 +84,7 @@ test("INS-3 install.sh calls nothing that it must not", () => {
   expect(installer).toContain("\nset -eu\n");
 });
 
-(lacks("shellcheck") ? test.skip : test).each(["sign.sh", "publish.sh"])(
+(lacks("shellcheck") ? test.skip : test).each(["sign.sh", "publish.sh", "try-deb.sh"])(
   "shellcheck has nothing to say about %s",
   (name) => {
     const { exitCode, stdout } = Bun.spawnSync([
