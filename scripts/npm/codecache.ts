@@ -15,6 +15,7 @@ import {
   readSync,
   renameSync,
   type Stats,
+  statfsSync,
   statSync,
   unlinkSync,
   writeSync,
@@ -28,6 +29,8 @@ const FOLDER = "code";
 const MAGIC = "ledger-enterprise-cli code 1";
 const OTHERS = 0o077;
 const MAX_BYTES = 32 * 1024 * 1024;
+/** What has to be free on the disk: a session must never lack the room that this takes. */
+const ROOM_BYTES = 64 * 1024 * 1024;
 const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK } = constants;
 
 interface CodeCache {
@@ -61,6 +64,7 @@ export function openCodeCache(id: string, env: Environment): CodeCache | undefin
     codeOf: (chunk) => code?.get(chunk),
     keep(scripts) {
       try {
+        if (!hasRoom(state)) return;
         const all = new Map(code);
         writeCode(folder, name, id, uid, () => {
           for (const [chunk, script] of scripts) all.set(chunk, script.createCachedData());
@@ -80,6 +84,11 @@ function folderAt(path: string, look: (path: string) => Stats): Stats | undefine
   } catch {
     return undefined;
   }
+}
+
+function hasRoom(path: string): boolean {
+  const { bavail, bsize } = statfsSync(path);
+  return bavail * bsize >= ROOM_BYTES;
 }
 
 function isOwn(stats: Stats | undefined, uid: number): boolean {

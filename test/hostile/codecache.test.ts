@@ -211,18 +211,36 @@ describe.each(Object.entries(nodes))("npm package on Node %s", (_major, node) =>
     expect(String(written.stdout)).toBe("");
   });
 
-  test.skipIf(!isRoot)("SES-1 a disk that is full or cannot be written changes nothing", () => {
-    const script = `mount -t tmpfs -o size=64k,mode=0700 none "$1" && "$2" "$3" schema requests sign && ls -A "$1/code" >&2 && mount -o remount,ro "$1" && "$2" "$3" schema requests sign`;
+  test.skipIf(!isRoot).each([
+    ["has little room", "size=32m,mode=0700", ""],
+    ["cannot be written", "size=128m,mode=0700", `mount -o remount,ro "$1" &&`],
+  ])("SES-1 on a disk that %s nothing is made, and nothing is said", (_name, options, before) => {
+    const script = `mount -t tmpfs -o ${options} none "$1" && ${before} "$2" "$3" schema requests sign && ls -A "$1" >&2`;
     fresh();
     const argv = ["unshare", "--mount", "sh", "-c", script, "sh", state, node, installed];
     const child = spawnSync("/usr/bin/env", argv, {
       env: { HOME: home, PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
     });
-    expect([child.status, String(child.stdout), String(child.stderr)]).toEqual([
-      0,
-      expected + expected,
-      "",
-    ]);
+    const { status, stdout, stderr } = child;
+    expect([status, String(stdout), String(stderr)]).toEqual([0, expected, ""]);
+  });
+
+  test("SES-1 where the disk becomes full meanwhile, nothing is left over", () => {
+    fresh();
+    const preload = join(home, "full.cjs");
+    const full = `throw Object.assign(new Error("full"), { code: "ENOSPC" });`;
+    writeFileSync(
+      preload,
+      `const fs = require("node:fs"); const { writeSync } = fs;
+fs.writeSync = (file, bytes, ...rest) => {
+  if (bytes.length < 100_000 || typeof bytes === "string") return writeSync(file, bytes, ...rest);
+  writeSync(file, bytes, 0, 5000);
+  fs.writeFileSync(${JSON.stringify(join(home, "tried"))}, "");
+  ${full}
+};`,
+    );
+    answers({ NODE_OPTIONS: `--require ${preload}` });
+    expect([existsSync(join(home, "tried")), names()]).toEqual([true, []]);
   });
 
   test("SES-1 many processes at once do not disturb each other", async () => {

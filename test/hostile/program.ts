@@ -77,10 +77,11 @@ export class Program implements AsyncDisposable {
   }
 
   /**
-   * What is in the state folder, except what the version gate and the logs of writes keep there.
+   * What is in the state folder, except what the version gate, the logs of writes and the npm
+   * package's start keep there.
    */
   get stateFiles(): string[] {
-    const kept = ["versions.json", "audit", "journal", "bodies"];
+    const kept = ["versions.json", "audit", "journal", "bodies", "code"];
     return readdirSync(this.stateDirectory).filter((name) => !kept.includes(name));
   }
 
