@@ -63,13 +63,17 @@ test("the line of docs/mcp.md that talks to the server by hand gets both answers
   const [, line = ""] = /^(\(echo .*\| ledger-enterprise-cli mcp)$/m.exec(page) ?? [];
   const program = `'${process.execPath}' '${join(ROOT, "src/main.ts")}'`;
   const home = mkdtempSync(join(tmpdir(), "mcp-"));
-  const { stdout } = Bun.spawnSync(["sh", "-c", line.replace(`${PROGRAM} mcp`, `${program} mcp`)], {
+  // A loaded machine takes longer than the page's 3 s: the input ends once both answers are there.
+  const waiting = `n=0; until [ "$(wc -l <'${home}/said')" -ge 2 ] || [ $n -ge 150 ]; do n=$((n + 1)); sleep 0.1; done`;
+  expect(line).toContain("; sleep 3) |");
+  const played = line.replace("sleep 3", waiting).replace(`${PROGRAM} mcp`, `${program} mcp`);
+  Bun.spawnSync(["sh", "-c", `: >'${home}/said'; ${played} >'${home}/said'`], {
     env: { PATH: process.env.PATH ?? "", HOME: home },
     stderr: "ignore",
   });
+  const stdout = readFileSync(join(home, "said"), "utf8");
   rmSync(home, { recursive: true });
   const answers = stdout
-    .toString()
     .trimEnd()
     .split("\n")
     .map((text) => JSON.parse(text));
