@@ -35,8 +35,11 @@ test.each([
   expect([time.leftMs(), time.isOver]).toEqual([left, left === 0]);
 });
 
-/** A create whose connection is there only after `delay` ms of both clocks, at a real server. */
-async function send(delay: number): Promise<{ outcome: unknown; bodies: string[] }> {
+/**
+ * A create at a real server, held up for `before` ms of both clocks before it begins; its
+ * connection is there only after `delay` ms more.
+ */
+async function send(delay: number, before = 0) {
   const bodies: string[] = [];
   const server = Bun.serve({
     port: 0,
@@ -48,9 +51,15 @@ async function send(delay: number): Promise<{ outcome: unknown; bodies: string[]
   });
   const { at, ...own } = clocks();
   const time = new SendingTime(30_000, own);
+  at.local += before;
+  at.elapsed += before;
+  let calls = 0;
   const slow = async (...given: Parameters<typeof fetch>) => {
+    calls += 1;
     at.local += delay;
     at.elapsed += delay;
+    // Timers of 0 ms fire first.
+    await Bun.sleep(20);
     return fetch(...given);
   };
   const runtime = runtimeWith({ fetch: slow as typeof fetch });
@@ -60,7 +69,7 @@ async function send(delay: number): Promise<{ outcome: unknown; bodies: string[]
     const outcome = await client
       .send({ method: "POST", path: "/requests", writes: "create", body, time })
       .catch((cause: unknown) => cause);
-    return { outcome, bodies };
+    return { outcome, bodies, calls };
   } finally {
     await server.stop(true);
   }
@@ -71,6 +80,13 @@ test("B7 a write whose time is over when there is a connection is not sent, and 
   const { outcome, bodies } = await send(30_000);
   expect(bodies.filter((text) => text !== "")).toEqual([]);
   expect(outcome).toBeInstanceOf(CliError);
+  expect(outcome).toMatchObject({ code: "TIMEOUT" });
+  expect((outcome as CliError).facts.message).toContain("nothing was sent");
+});
+
+test("B7 a write whose time is over before it begins connects to nothing, and says that nothing was sent", async () => {
+  const { outcome, bodies, calls } = await send(0, 30_000);
+  expect([bodies, calls]).toEqual([[], 0]);
   expect(outcome).toMatchObject({ code: "TIMEOUT" });
   expect((outcome as CliError).facts.message).toContain("nothing was sent");
 });

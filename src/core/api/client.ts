@@ -139,6 +139,8 @@ export class Client {
     const message = messageOf(request.body, request.time);
     let response: Response | undefined;
     try {
+      // Else the timer of 0 ms could speak first, and of an answer.
+      if (request.time?.isOver === true) throw tooLate();
       response = await this.exchange(request, url, message, timer);
       this.runtime.sawDate?.(response.headers.get("date"));
       const bytes = await readBody(response, timer, request.maxBytes ?? ANSWER_MAX_BYTES);
