@@ -123,15 +123,25 @@ if (missing !== undefined || document === undefined) {
     return JSON.parse(stdout);
   };
 
+  let lastId = 1000;
+  /** Prism answers each create with the id of its example; the API gives each its own. */
+  const nameNext = (): void => {
+    lastId += 1;
+    const named = { ...(JSON.parse(REQUEST) as object), id: lastId };
+    counterpart.replies.set("POST /requests", JSON.stringify(named));
+  };
+
   /** Creates a request, also one that is like an earlier one: then a second one is meant. */
   const create = async (document: string, extra: { stdin?: string } = {}): Promise<void> => {
     const argv = ["requests", "create", "--requestData", document];
     const from = counterpart.requests.length;
+    nameNext();
     const { exit, stdout } = await program.run(argv, extra);
     expect(refusals(counterpart.requests.slice(from))).toEqual([]);
     if (exit === 0) return;
     const { error } = JSON.parse(stdout);
     expect([exit, error.code]).toEqual([2, "DUPLICATE_SUSPECTED"]);
+    nameNext();
     await accept([...argv, "--again", error.details.key], extra);
   };
 
