@@ -58,6 +58,11 @@ test.each([
   expect(stderr).toContain("RECORD_NOT_KEPT");
   const listed = (await program.succeed(["requests", "journal"])) as { results: object[] };
   expect(listed.results).toEqual([
-    { key: expect.any(String), state: "done", time: expect.any(String) },
+    {
+      key: expect.any(String),
+      state: "done",
+      time: expect.any(String),
+      command: "requests create",
+    },
   ]);
 });
