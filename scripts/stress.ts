@@ -11,6 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type Sandbox, startSandbox } from "../src/sandbox/index.ts";
+import { accessSettings } from "../src/sandbox/settings.ts";
 import { findArtifacts } from "../test/support/artifacts.ts";
 import { Random } from "../test/support/random.ts";
 
@@ -47,15 +48,11 @@ export class Stage implements AsyncDisposable {
 
   /** Runs a command to its end; `killAfterMs` sends SIGKILL then. */
   async run(argv: readonly string[], killAfterMs?: number): Promise<Ending> {
-    const { baseUrls, workspace, operator } = this.sandbox.description;
     const child = Bun.spawn([...this.command, ...argv], {
       cwd: this.home,
       env: {
         HOME: this.home,
-        LEDGER_ENTERPRISE_API_URL: baseUrls.v2,
-        LEDGER_ENTERPRISE_WORKSPACE: workspace,
-        LEDGER_ENTERPRISE_API_KEY_ID: operator.apiKeyId,
-        LEDGER_ENTERPRISE_API_KEY_SECRET: operator.apiKeySecret,
+        ...accessSettings(this.sandbox.description),
         LEDGER_ENTERPRISE_NPM_REGISTRY: "http://127.0.0.1:9",
         LEDGER_ENTERPRISE_RELEASES_URL: "http://127.0.0.1:9",
       },

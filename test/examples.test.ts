@@ -5,6 +5,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { ROOT } from "../scripts/build.ts";
 import { startSandbox } from "../src/sandbox/index.ts";
+import { accessSettings } from "../src/sandbox/settings.ts";
 import { SOURCE } from "./support/forms.ts";
 import { PAYOUT } from "./support/payout.ts";
 import { NOTHING_PUBLISHED } from "./support/releases.ts";
@@ -34,17 +35,14 @@ async function open(policy: string | undefined) {
   const home = join(root, String(homes));
   await mkdir(home);
   const sandbox = await startSandbox({});
-  const { baseUrls, workspace, operator, control } = sandbox.description;
+  const { control } = sandbox.description;
   const path = join(home, "policy.json");
   if (policy !== undefined) await writeFile(path, policy);
   await writeFile(join(home, "payment.json"), JSON.stringify(payment("2500000")));
   await writeFile(join(home, "large.json"), JSON.stringify(payment("3000001")));
   const own = {
     HOME: home,
-    LEDGER_ENTERPRISE_API_URL: baseUrls.v2,
-    LEDGER_ENTERPRISE_WORKSPACE: workspace,
-    LEDGER_ENTERPRISE_API_KEY_ID: operator.apiKeyId,
-    LEDGER_ENTERPRISE_API_KEY_SECRET: operator.apiKeySecret,
+    ...accessSettings(sandbox.description),
     ...(policy === undefined ? {} : { LEDGER_ENTERPRISE_POLICY_FILE: path }),
     ...NOTHING_PUBLISHED,
   };

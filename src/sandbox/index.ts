@@ -15,6 +15,7 @@ import type { World } from "./routes.ts";
 import { checkSeed, InvalidSeed, type Seed } from "./seed.ts";
 import { listen } from "./server.ts";
 import { Sessions } from "./sessions.ts";
+import { operatorSettings } from "./settings.ts";
 import { V1 } from "./v1.ts";
 import { V2 } from "./v2.ts";
 import { type Random, Workspace } from "./workspace.ts";
@@ -122,29 +123,24 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const reporting = workspace.credentials.find(
     (one) => workspace.users.get(one.userId)?.role === "READ_ONLY_API_KEY",
   );
-  const description: SandboxDescription = {
+  const described = {
     baseUrls: { v1: `${root}${V1.base}`, v2: `${root}${V2.base}` },
     workspace: workspace.name,
     operator: { userId, apiKeyId, apiKeySecret, ...pair },
+  };
+  const description: SandboxDescription = {
+    ...described,
     ...(reporting === undefined ? {} : { reportingKey: reporting.apiKeySecret }),
-    environment: environmentOf({
-      API_URL: `${root}${V2.base}`,
-      WORKSPACE: workspace.name,
-      API_KEY_ID: apiKeyId,
-      API_KEY_SECRET: apiKeySecret,
-      API_PRIVATE_KEY: pair.privateKey,
-    }),
+    environment: linesOf(operatorSettings(described)),
     control: `${root}/_sandbox`,
     page: `${root}${page.path}`,
   };
   return { description, control: controls, close };
 }
 
-function environmentOf(values: Readonly<Record<string, string>>): string[] {
+function linesOf(settings: Readonly<Record<string, string>>): string[] {
   const quote = (value: string) => `'${value.replaceAll("'", "'\\''")}'`;
-  return Object.entries(values).map(
-    ([name, value]) => `export LEDGER_ENTERPRISE_${name}=${quote(value)}`,
-  );
+  return Object.entries(settings).map(([name, value]) => `export ${name}=${quote(value)}`);
 }
 
 /**

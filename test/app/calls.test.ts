@@ -4,6 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startSandbox } from "../../src/sandbox/index.ts";
+import { operatorSettings } from "../../src/sandbox/settings.ts";
 import { SOURCE } from "../support/forms.ts";
 import { NOTHING_PUBLISHED } from "../support/releases.ts";
 
@@ -14,14 +15,10 @@ afterAll(async () => {
   await rm(home, { recursive: true });
 });
 
-const { baseUrls, workspace, operator } = sandbox.description;
+const { baseUrls } = sandbox.description;
 const env = {
   HOME: home,
-  LEDGER_ENTERPRISE_API_URL: baseUrls.v2,
-  LEDGER_ENTERPRISE_WORKSPACE: workspace,
-  LEDGER_ENTERPRISE_API_KEY_ID: operator.apiKeyId,
-  LEDGER_ENTERPRISE_API_KEY_SECRET: operator.apiKeySecret,
-  LEDGER_ENTERPRISE_API_PRIVATE_KEY: operator.privateKey,
+  ...operatorSettings(sandbox.description),
   ...NOTHING_PUBLISHED,
 };
 

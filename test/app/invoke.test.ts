@@ -11,6 +11,7 @@ import { command } from "../../src/commands/parts/command.ts";
 import { Exact, encode, value } from "../../src/io/json.ts";
 import { Redactor } from "../../src/io/redact.ts";
 import { startSandbox } from "../../src/sandbox/index.ts";
+import { operatorSettings } from "../../src/sandbox/settings.ts";
 import { codeOf } from "../support/failure.ts";
 import { Collector, testContext } from "../support/forms.ts";
 import { PAYOUT } from "../support/payout.ts";
@@ -68,15 +69,11 @@ async function call(
 /** A workspace of its own, and the environment of its operator. */
 async function openWorkspace(name: string) {
   const sandbox = await startSandbox();
-  const { baseUrls, workspace, operator } = sandbox.description;
+  const { baseUrls } = sandbox.description;
   const env: Environment = {
     HOME: join(folder, name),
     LEDGER_ENTERPRISE_STATE_DIR: join(folder, name, "state"),
-    LEDGER_ENTERPRISE_API_URL: baseUrls.v2,
-    LEDGER_ENTERPRISE_WORKSPACE: workspace,
-    LEDGER_ENTERPRISE_API_KEY_ID: operator.apiKeyId,
-    LEDGER_ENTERPRISE_API_KEY_SECRET: operator.apiKeySecret,
-    LEDGER_ENTERPRISE_API_PRIVATE_KEY: operator.privateKey,
+    ...operatorSettings(sandbox.description),
     ...NOTHING_PUBLISHED,
   };
   return { env, origin: new URL(baseUrls.v2).origin, [Symbol.asyncDispose]: sandbox.close };

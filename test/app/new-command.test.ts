@@ -13,6 +13,7 @@ import { CliError } from "../../src/errors.ts";
 import { Exact } from "../../src/io/json.ts";
 import { Redactor } from "../../src/io/redact.ts";
 import { startSandbox } from "../../src/sandbox/index.ts";
+import { accessSettings } from "../../src/sandbox/settings.ts";
 import { Collector, SOURCE, testContext } from "../support/forms.ts";
 import { FILE } from "../support/policy.ts";
 import { NOTHING_PUBLISHED } from "../support/releases.ts";
@@ -42,15 +43,11 @@ async function open(name: string, policy?: unknown) {
   const home = join(root, name);
   await mkdir(home);
   const sandbox = await startSandbox({});
-  const { baseUrls, workspace, operator } = sandbox.description;
   const path = join(home, "policy.json");
   if (policy !== undefined) await writeFile(path, JSON.stringify(policy));
   const env: Record<string, string> = {
     HOME: home,
-    LEDGER_ENTERPRISE_API_URL: baseUrls.v2,
-    LEDGER_ENTERPRISE_WORKSPACE: workspace,
-    LEDGER_ENTERPRISE_API_KEY_ID: operator.apiKeyId,
-    LEDGER_ENTERPRISE_API_KEY_SECRET: operator.apiKeySecret,
+    ...accessSettings(sandbox.description),
     ...NOTHING_PUBLISHED,
     ...(policy === undefined ? {} : { LEDGER_ENTERPRISE_POLICY_FILE: path }),
   };

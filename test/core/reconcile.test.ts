@@ -6,6 +6,7 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Sandbox, startSandbox } from "../../src/sandbox/index.ts";
+import { operatorSettings } from "../../src/sandbox/settings.ts";
 import { SOURCE } from "../support/forms.ts";
 import { PAYOUT } from "../support/payout.ts";
 import { NOTHING_PUBLISHED } from "../support/releases.ts";
@@ -22,14 +23,9 @@ async function open(version: "v1" | "v2" = "v2", there?: Sandbox) {
   const home = join(root, String(homes));
   await mkdir(home);
   const sandbox = there ?? (await startSandbox({}));
-  const { baseUrls, workspace, operator } = sandbox.description;
   const env = {
     HOME: home,
-    LEDGER_ENTERPRISE_API_URL: baseUrls[version],
-    LEDGER_ENTERPRISE_WORKSPACE: workspace,
-    LEDGER_ENTERPRISE_API_KEY_ID: operator.apiKeyId,
-    LEDGER_ENTERPRISE_API_KEY_SECRET: operator.apiKeySecret,
-    LEDGER_ENTERPRISE_API_PRIVATE_KEY: operator.privateKey,
+    ...operatorSettings(sandbox.description, version),
     ...NOTHING_PUBLISHED,
   };
   const run = async (...argv: string[]) => {

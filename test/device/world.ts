@@ -6,6 +6,7 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { defaultSeed, type Sandbox, startSandbox } from "../../src/sandbox/index.ts";
+import { operatorSettings } from "../../src/sandbox/settings.ts";
 import { Canaries } from "../support/canaries.ts";
 import { PAYOUT } from "../support/payout.ts";
 import vectors from "../vectors/device.json";
@@ -72,17 +73,12 @@ export class World implements AsyncDisposable {
   }
 
   get env(): Record<string, string> {
-    const { baseUrls, workspace, operator } = this.sandbox.description;
     const nothingPublished = `http://127.0.0.1:${this.releases.port}`;
     return {
       HOME: join(this.folder, "home"),
       TMPDIR: join(this.folder, "tmp"),
       PATH: process.env.PATH ?? "",
-      LEDGER_ENTERPRISE_API_URL: baseUrls.v2,
-      LEDGER_ENTERPRISE_WORKSPACE: workspace,
-      LEDGER_ENTERPRISE_API_KEY_ID: operator.apiKeyId,
-      LEDGER_ENTERPRISE_API_KEY_SECRET: operator.apiKeySecret,
-      LEDGER_ENTERPRISE_API_PRIVATE_KEY: operator.privateKey,
+      ...operatorSettings(this.sandbox.description),
       LEDGER_ENTERPRISE_NPM_REGISTRY: nothingPublished,
       LEDGER_ENTERPRISE_RELEASES_URL: nothingPublished,
     };

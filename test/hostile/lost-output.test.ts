@@ -1,6 +1,7 @@
 /** M3 A write that was carried out is told to a person when its answer cannot be printed. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { startSandbox } from "../../src/sandbox/index.ts";
+import { operatorSettings } from "../../src/sandbox/settings.ts";
 import { APPROVE, CREATE, POSTED, routes, SIGNING } from "./payment.ts";
 import { builtForms, closeAll, openLoggedIn, Program } from "./program.ts";
 import { http, type RawApi } from "./raw-api.ts";
@@ -126,14 +127,9 @@ for (const form of await builtForms()) {
 /** A sandbox by its V1 address. */
 async function rejecting(): Promise<AsyncDisposable & { readonly env: Record<string, string> }> {
   const { description, close } = await startSandbox();
-  const { operator } = description;
   return {
     env: {
-      LEDGER_ENTERPRISE_API_URL: description.baseUrls.v1,
-      LEDGER_ENTERPRISE_WORKSPACE: description.workspace,
-      LEDGER_ENTERPRISE_API_KEY_ID: operator.apiKeyId,
-      LEDGER_ENTERPRISE_API_KEY_SECRET: operator.apiKeySecret,
-      LEDGER_ENTERPRISE_API_PRIVATE_KEY: operator.privateKey,
+      ...operatorSettings(description, "v1"),
     },
     [Symbol.asyncDispose]: close,
   };

@@ -9,6 +9,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Sandbox } from "../../src/sandbox/index.ts";
+import { accessSettings } from "../../src/sandbox/settings.ts";
 import { Canaries } from "../support/canaries.ts";
 import { allForms, type Form, type Outcome } from "../support/forms.ts";
 import { NOTHING_PUBLISHED } from "../support/releases.ts";
@@ -237,11 +238,7 @@ export async function closeAll(...resources: readonly AsyncDisposable[]): Promis
 
 /** What an operator of the sandbox sets who need not sign. */
 export function settingsOf({ description }: Sandbox): Record<string, string> {
-  const { baseUrls, workspace, operator } = description;
   return {
-    LEDGER_ENTERPRISE_API_URL: baseUrls.v2,
-    LEDGER_ENTERPRISE_WORKSPACE: workspace,
-    LEDGER_ENTERPRISE_API_KEY_ID: operator.apiKeyId,
-    LEDGER_ENTERPRISE_API_KEY_SECRET: operator.apiKeySecret,
+    ...accessSettings(description),
   };
 }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { run } from "../../src/app/run.ts";
 import { type Sandbox, startSandbox } from "../../src/sandbox/index.ts";
+import { accessSettings } from "../../src/sandbox/settings.ts";
 import type { Context } from "../../src/world.ts";
 import { Collector, testContext } from "../support/forms.ts";
 import { NOTHING_PUBLISHED } from "../support/releases.ts";
@@ -238,15 +239,12 @@ export class Workspace implements AsyncDisposable {
     readonly sandbox: Sandbox,
     readonly home: string,
   ) {
-    const { baseUrls, workspace, operator } = sandbox.description;
+    const { operator } = sandbox.description;
     const key = join(home, "key.hex");
     writeFileSync(key, operator.privateKey, { mode: 0o600 });
     this.env = {
       HOME: home,
-      LEDGER_ENTERPRISE_API_URL: baseUrls.v2,
-      LEDGER_ENTERPRISE_WORKSPACE: workspace,
-      LEDGER_ENTERPRISE_API_KEY_ID: operator.apiKeyId,
-      LEDGER_ENTERPRISE_API_KEY_SECRET: operator.apiKeySecret,
+      ...accessSettings(sandbox.description),
       LEDGER_ENTERPRISE_API_PRIVATE_KEY_FILE: key,
       ...NOTHING_PUBLISHED,
     };

@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { type Sandbox, startSandbox } from "../../src/sandbox/index.ts";
+import { operatorSettings } from "../../src/sandbox/settings.ts";
 import type { Counterpart } from "./play.ts";
 import { NOTHING_PUBLISHED } from "./releases.ts";
 
@@ -33,13 +34,9 @@ export async function openSandbox(start = START): Promise<Counterpart> {
     clock: () => start + aheadSeconds * 1000,
     random: countedBytes(),
   });
-  const { baseUrls, workspace, operator } = sandbox.description;
+  const { baseUrls } = sandbox.description;
   const environment = {
-    LEDGER_ENTERPRISE_API_URL: baseUrls.v2,
-    LEDGER_ENTERPRISE_WORKSPACE: workspace,
-    LEDGER_ENTERPRISE_API_KEY_ID: operator.apiKeyId,
-    LEDGER_ENTERPRISE_API_KEY_SECRET: operator.apiKeySecret,
-    LEDGER_ENTERPRISE_API_PRIVATE_KEY: operator.privateKey,
+    ...operatorSettings(sandbox.description),
     ...NOTHING_PUBLISHED,
   };
   const verbs = verbsOf(sandbox, (seconds) => {

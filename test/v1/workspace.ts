@@ -1,5 +1,6 @@
 /** One sandbox workspace, and as many clients of it, of either API version, as a test wants. */
 import { type Sandbox, type SandboxOptions, startSandbox } from "../../src/sandbox/index.ts";
+import { operatorSettings } from "../../src/sandbox/settings.ts";
 import { Program } from "../hostile/program.ts";
 import { SOURCE } from "../support/forms.ts";
 
@@ -14,16 +15,11 @@ export interface Workspace extends AsyncDisposable {
 export async function openWorkspace(options: SandboxOptions = {}): Promise<Workspace> {
   const sandbox = await startSandbox(options);
   const programs: Program[] = [];
-  const { baseUrls, operator, workspace } = sandbox.description;
   return {
     sandbox,
     async client(version, env = {}, login = true) {
       const program = await Program.at(SOURCE, {
-        LEDGER_ENTERPRISE_API_URL: baseUrls[version],
-        LEDGER_ENTERPRISE_WORKSPACE: workspace,
-        LEDGER_ENTERPRISE_API_KEY_ID: operator.apiKeyId,
-        LEDGER_ENTERPRISE_API_KEY_SECRET: operator.apiKeySecret,
-        LEDGER_ENTERPRISE_API_PRIVATE_KEY: operator.privateKey,
+        ...operatorSettings(sandbox.description, version),
         ...env,
       });
       programs.push(program);

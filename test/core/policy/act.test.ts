@@ -4,6 +4,7 @@ import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises"
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { startSandbox } from "../../../src/sandbox/index.ts";
+import { operatorSettings } from "../../../src/sandbox/settings.ts";
 import { SOURCE } from "../../support/forms.ts";
 import { PAYOUT } from "../../support/payout.ts";
 import { NOTHING_PUBLISHED } from "../../support/releases.ts";
@@ -41,14 +42,9 @@ async function open(file: unknown) {
   const path = join(home, "policy.json");
   await writeFile(path, typeof file === "string" ? file : JSON.stringify(file));
   const sandbox = await startSandbox({});
-  const { baseUrls, workspace, operator } = sandbox.description;
   const env = {
     HOME: home,
-    LEDGER_ENTERPRISE_API_URL: baseUrls.v2,
-    LEDGER_ENTERPRISE_WORKSPACE: workspace,
-    LEDGER_ENTERPRISE_API_KEY_ID: operator.apiKeyId,
-    LEDGER_ENTERPRISE_API_KEY_SECRET: operator.apiKeySecret,
-    LEDGER_ENTERPRISE_API_PRIVATE_KEY: operator.privateKey,
+    ...operatorSettings(sandbox.description),
     LEDGER_ENTERPRISE_POLICY_FILE: path,
     ...NOTHING_PUBLISHED,
   };
