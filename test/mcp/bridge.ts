@@ -16,7 +16,8 @@ export function startBridge(
   env: Readonly<Record<string, string>>,
 ): Bridge {
   const child = Bun.spawn([...command], {
-    env: { ...env },
+    // Else Bun makes a home that is not there, for what it compiled of the source.
+    env: { ...env, BUN_RUNTIME_TRANSPILER_CACHE_PATH: "0" },
     stdin: "pipe",
     stdout: "pipe",
     stderr: "ignore",

@@ -11,7 +11,8 @@ export interface Child extends AsyncDisposable {
 /** Starts it; its input and output are the peer's. */
 export function start(command: readonly string[], env: Readonly<Record<string, string>>): Child {
   const child = Bun.spawn([...command], {
-    env: { ...env },
+    // Else Bun makes a home that is not there, for what it compiled of the source.
+    env: { ...env, BUN_RUNTIME_TRANSPILER_CACHE_PATH: "0" },
     stdin: "pipe",
     stdout: "pipe",
     stderr: "pipe",

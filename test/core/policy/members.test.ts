@@ -1,9 +1,12 @@
 /** The members of a policy file: a refusal names the member at fault and the form it must have. */
 import { expect, test } from "bun:test";
+import { join } from "node:path";
 import { loadPolicies, parsePolicy } from "../../../src/core/policy/load.ts";
 import { MEMBERS } from "../../../src/core/policy/members.ts";
 import { failureOf } from "../../support/failure.ts";
 
+/** Where the system's policy would be. */
+const NO_FILE = join(import.meta.dir, "no-policy.json");
 const ASSET = { currency: "ripple", contract: "c", decimals: 8 };
 const DESTINATION = { address: "rHb9CJAWyB4rj91VRWn96DkukG4bwdtyTh", tag: "1", memo: {} };
 
@@ -108,7 +111,7 @@ test("A4 a misspelled member is named, and so is the one that is missing", () =>
 });
 
 test("A2 a file that the variable names has an absolute path", () => {
-  const { code, facts } = failureOf(() => loadPolicies("p.json", undefined, "/nonexistent"));
+  const { code, facts } = failureOf(() => loadPolicies("p.json", undefined, NO_FILE));
   expect(code).toBe("POLICY_INVALID");
   expect(facts.message).toContain("LEDGER_ENTERPRISE_POLICY_FILE must be an absolute path.");
 });
