@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { chmod, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Intent } from "../../src/core/acts.ts";
+import { NO_POLICY } from "../../src/core/policy/open.ts";
 import { likenessOf } from "../../src/core/signing/likeness.ts";
 import { hashLine } from "../../src/core/state/chain.ts";
 import { Journal } from "../../src/core/state/journal.ts";
@@ -404,6 +405,35 @@ test("B4 E23 while it is unknown whether a decision was given, it is not signed 
   expect(done).toBe(0);
   await acts.perform(decided("approve", { again: key }), work);
   expect(done).toBe(1);
+});
+
+test("B4 E23 a dry run, and a device, are told before anything is prepared", async () => {
+  const { acts } = open();
+  await failureOf(acts.perform(decided("approve"), unknown));
+  for (const intent of [decided("deviceApprove"), signed("approve")])
+    expect((await failureOf(acts.decide(intent))).code).toBe("DUPLICATE_SUSPECTED");
+});
+
+test("B4 E23 a decision that another process gave meanwhile is found under the lock", async () => {
+  const first = open();
+  let isGiven = false;
+  const second = open({
+    directory: first.directory,
+    policy: () => ({
+      async decide(...asked) {
+        // The journal that this one was given has nothing of it.
+        if (!isGiven) await failureOf(first.acts.perform(decided("approve"), unknown));
+        isGiven = true;
+        return NO_POLICY.decide(...asked);
+      },
+    }),
+  });
+  let done = 0;
+  const work = async () => {
+    done += 1;
+  };
+  const { code } = await failureOf(second.acts.perform(decided("approve"), work));
+  expect([code, done]).toEqual(["DUPLICATE_SUSPECTED", 0]);
 });
 
 test("B4 another decision, request, workspace or operator is not the one that is unknown", async () => {
