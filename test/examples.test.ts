@@ -1,7 +1,6 @@
 /** The examples of docs/sandbox.md and the refusal of docs/policy.md, as the program answers. */
-import { afterAll, expect, test } from "bun:test";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { homedir } from "node:os";
+import { expect, test } from "bun:test";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ROOT } from "../scripts/build.ts";
 import { startSandbox } from "../src/sandbox/index.ts";
@@ -10,10 +9,9 @@ import { SOURCE } from "./support/forms.ts";
 import { PAYOUT } from "./support/payout.ts";
 import { NOTHING_PUBLISHED } from "./support/releases.ts";
 import { PROGRAM, splitCommand } from "./support/script.ts";
+import { trustedFolder } from "./support/trusted.ts";
 
-// A policy's folder must be this user's alone, up to the root: /tmp is everybody's.
-const root = await mkdtemp(join(homedir(), ".examples-"));
-afterAll(() => rm(root, { recursive: true }));
+const root = trustedFolder();
 let homes = 0;
 
 const page = (name: string) => readFile(join(ROOT, "docs", name), "utf8");

@@ -4,13 +4,13 @@
  * (tasks/<name>.txt, and tasks/<name>.wrong.txt, which must be judged wrong), trial.ts hands the
  * same tasks to a live agent.
  */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { homedir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { defaultSeed } from "../../src/sandbox/fixtures.ts";
 import { type LogEntry, type Sandbox, startSandbox } from "../../src/sandbox/index.ts";
 import type { Seed } from "../../src/sandbox/seed.ts";
 import { operatorSettings } from "../../src/sandbox/settings.ts";
+import { trustedFolder } from "../support/trusted.ts";
 
 export interface Task {
   readonly name: string;
@@ -356,10 +356,7 @@ export async function openTask(task: Task, clock?: () => number): Promise<OpenTa
     ...(clock === undefined ? {} : { clock }),
   });
   task.prepare?.(sandbox);
-  // Not below a folder that everybody can write, where a policy file is refused.
-  const folder =
-    task.policy === undefined ? undefined : await mkdtemp(join(homedir(), ".agent-task-"));
-  const policy = folder === undefined ? undefined : join(folder, "policy.json");
+  const policy = task.policy === undefined ? undefined : join(trustedFolder(), "policy.json");
   if (policy !== undefined) await writeFile(policy, JSON.stringify(task.policy), { mode: 0o600 });
   // Where newer versions would be published, none is.
   const releases = Bun.serve({
@@ -382,7 +379,6 @@ export async function openTask(task: Task, clock?: () => number): Promise<OpenTa
     env: Object.fromEntries(set),
     async [Symbol.asyncDispose]() {
       await Promise.all([sandbox.close(), releases.stop(true)]);
-      if (folder !== undefined) await rm(folder, { recursive: true });
     },
   };
 }

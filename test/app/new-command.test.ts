@@ -2,9 +2,8 @@
  * A command and a request type that do not exist yet: the program was told nothing about them, and
  * they are denied, journalled and audited all the same.
  */
-import { afterAll, expect, test } from "bun:test";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { homedir } from "node:os";
+import { expect, test } from "bun:test";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { invoke, openConfig, openRun } from "../../src/app/invoke.ts";
 import { command } from "../../src/commands/parts/command.ts";
@@ -18,10 +17,9 @@ import { Collector, SOURCE, testContext } from "../support/forms.ts";
 import { FILE } from "../support/policy.ts";
 import { NOTHING_PUBLISHED } from "../support/releases.ts";
 import { runtimeWith } from "../support/runtime.ts";
+import { trustedFolder } from "../support/trusted.ts";
 
-// A folder that only this user can write to, up to the root: a policy file must be in one.
-const root = await mkdtemp(join(homedir(), ".new-command-"));
-afterAll(() => rm(root, { recursive: true }));
+const root = trustedFolder();
 
 const TELEPORT = new Exact('{"type":"CREATE_TELEPORT","data":{"to":"moon"}}');
 

@@ -1,16 +1,14 @@
 /** The policy in force in the built program, and among many processes at once. */
-import { afterAll, describe, expect, test } from "bun:test";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { homedir } from "node:os";
+import { describe, expect, test } from "bun:test";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Sandbox, startSandbox } from "../../src/sandbox/index.ts";
 import type { Form } from "../support/forms.ts";
 import { PAYOUT } from "../support/payout.ts";
+import { trustedFolder } from "../support/trusted.ts";
 import { builtForms, Program, settingsOf, twoForms } from "./program.ts";
 
-// A folder that only this user can write to, up to the root: /tmp is everybody's.
-const root = await mkdtemp(join(homedir(), ".policy-forms-"));
-afterAll(() => rm(root, { recursive: true }));
+const root = trustedFolder();
 let files = 0;
 
 const ASSET = { currency: "bitcoin_testnet", decimals: 8 };

@@ -1,12 +1,12 @@
 /** The checks between a tool call and something that is created or signed. */
 import { describe, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "../../src/app/run.ts";
 import { POLICY } from "../guard/twousers.ts";
 import { Collector, testContext } from "../support/forms.ts";
 import { PAYOUT } from "../support/payout.ts";
+import { trustedFolder } from "../support/trusted.ts";
 import {
   codeOf,
   documentOf,
@@ -527,16 +527,9 @@ test("R16 the question names the whitelists' entries of the recipient, cut", asy
   );
 });
 
-/** A folder that only this user can write to, up to the root: /tmp is everybody's. */
-function ownFolder(): Disposable & { readonly path: string } {
-  const path = mkdtempSync(join(homedir(), ".mcp-test-"));
-  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true }) };
-}
-
 test("R14 a policy that changes while a person decides is asked again", async () => {
   await using workspace = await Workspace.open();
-  using place = ownFolder();
-  const path = join(place.path, "policy.json");
+  const path = join(trustedFolder(), "policy.json");
   writeFileSync(path, JSON.stringify(POLICY), { mode: 0o600 });
   await using server = workspace.serve(ALL, { LEDGER_ENTERPRISE_POLICY_FILE: path });
   const speaker = await Speaker.open(server.peer, MODERN, FORMS);
@@ -551,8 +544,7 @@ test("R14 a policy that changes while a person decides is asked again", async ()
 
 test("R14 what the policy denies is not asked of a person", async () => {
   await using workspace = await Workspace.open();
-  using place = ownFolder();
-  const path = join(place.path, "policy.json");
+  const path = join(trustedFolder(), "policy.json");
   writeFileSync(path, JSON.stringify({ ...POLICY, stopped: true }), { mode: 0o600 });
   await using server = workspace.serve(ALL, { LEDGER_ENTERPRISE_POLICY_FILE: path });
   const speaker = await Speaker.open(server.peer, MODERN, FORMS);

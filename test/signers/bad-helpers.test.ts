@@ -19,7 +19,7 @@ import { join } from "node:path";
 import { allForms, type Form } from "../support/forms.ts";
 import { NOTHING_PUBLISHED } from "../support/releases.ts";
 import { survivorsOf } from "../support/survivors.ts";
-import { trustedFolder } from "./place.ts";
+import { trustedFolder } from "../support/trusted.ts";
 import { derOf, isHigh, openOrder, rawSignature } from "./signed.ts";
 
 const folder = trustedFolder();

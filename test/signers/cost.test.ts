@@ -7,7 +7,7 @@ import { rmSync } from "node:fs";
 import { loadedBy } from "../support/loaded.ts";
 import { NOTHING_PUBLISHED } from "../support/releases.ts";
 import { openSandbox } from "../support/sandbox.ts";
-import { trustedFolder } from "./place.ts";
+import { trustedFolder } from "../support/trusted.ts";
 import { orderFor } from "./signed.ts";
 
 const folder = trustedFolder();

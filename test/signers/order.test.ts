@@ -10,7 +10,7 @@ import { allForms, type Form } from "../support/forms.ts";
 import { PAYOUT } from "../support/payout.ts";
 import { lacks } from "../support/programs.ts";
 import { survivorsOf } from "../support/survivors.ts";
-import { trustedFolder } from "./place.ts";
+import { trustedFolder } from "../support/trusted.ts";
 import { orderFor } from "./signed.ts";
 
 const folder = trustedFolder();

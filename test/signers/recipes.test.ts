@@ -10,7 +10,7 @@ import { ROOT } from "../../scripts/build.ts";
 import { findArtifacts } from "../support/artifacts.ts";
 import { lacks } from "../support/programs.ts";
 import { NOTHING_PUBLISHED } from "../support/releases.ts";
-import { trustedFolder } from "./place.ts";
+import { trustedFolder } from "../support/trusted.ts";
 import { openKms, startTpm } from "./stores.ts";
 
 const text = await Bun.file(join(ROOT, "docs/operator-keys.md")).text();

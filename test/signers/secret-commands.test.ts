@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { at, openWorld, type World } from "../agent/world.ts";
 import { allForms, type Form, SOURCE } from "../support/forms.ts";
 import { survivorsOf } from "../support/survivors.ts";
-import { trustedFolder } from "./place.ts";
+import { trustedFolder } from "../support/trusted.ts";
 
 const folder = trustedFolder();
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -5,7 +5,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { at, openWorld, type World } from "../agent/world.ts";
 import { PAYOUT } from "../support/payout.ts";
-import { trustedFolder } from "./place.ts";
+import { trustedFolder } from "../support/trusted.ts";
 import { orderFor } from "./signed.ts";
 
 const folder = trustedFolder();

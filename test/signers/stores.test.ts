@@ -19,7 +19,7 @@ import { at, openWorld, type World } from "../agent/world.ts";
 import { allForms, type Form, SOURCE } from "../support/forms.ts";
 import { PAYOUT } from "../support/payout.ts";
 import { lacks } from "../support/programs.ts";
-import { trustedFolder } from "./place.ts";
+import { trustedFolder } from "../support/trusted.ts";
 import { orderFor } from "./signed.ts";
 import {
   type KmsDouble,

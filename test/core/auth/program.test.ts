@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { findObstacle, parseProgram, withEnvironment } from "../../../src/core/auth/program.ts";
 import { CliError } from "../../../src/errors.ts";
 import { findDistrusted } from "../../../src/io/trust.ts";
-import { trustedFolder } from "../../signers/place.ts";
 import { failureOf } from "../../support/failure.ts";
+import { trustedFolder } from "../../support/trusted.ts";
 
 const folder = trustedFolder();
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

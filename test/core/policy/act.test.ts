@@ -1,17 +1,15 @@
 /** The policy around real commands against the sandbox, by a file of this user. */
-import { afterAll, expect, test } from "bun:test";
-import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
-import { homedir } from "node:os";
+import { expect, test } from "bun:test";
+import { chmod, mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { startSandbox } from "../../../src/sandbox/index.ts";
 import { operatorSettings } from "../../../src/sandbox/settings.ts";
 import { SOURCE } from "../../support/forms.ts";
 import { PAYOUT } from "../../support/payout.ts";
 import { NOTHING_PUBLISHED } from "../../support/releases.ts";
+import { trustedFolder } from "../../support/trusted.ts";
 
-// A folder that only this user can write to, up to the root: /tmp is everybody's.
-const root = await mkdtemp(join(homedir(), ".policy-test-"));
-afterAll(() => rm(root, { recursive: true }));
+const root = trustedFolder();
 let homes = 0;
 
 type Json = Record<string, unknown>;

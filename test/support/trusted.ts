@@ -1,19 +1,19 @@
-/** Folders in which a helper may be: only root and this user can change them. */
+/** Folders for what must be trusted, a policy or a helper: only root and this user can change them. */
 import { mkdtempSync, rmSync } from "node:fs";
-import { homedir } from "node:os";
+import { homedir, userInfo } from "node:os";
 import { join } from "node:path";
 import { ROOT } from "../../scripts/build.ts";
 import { findDistrusted } from "../../src/io/trust.ts";
 
 /**
  * A new folder below the home folder, the project or /var/lib. The temporary folder will not do:
- * everybody may write to it. Throws when there is none.
+ * everybody may write to it, and HOME may be below it. Throws when there is none.
  */
 export function trustedFolder(): string {
   const uid = process.getuid?.() ?? -1;
-  for (const parent of [homedir(), ROOT, "/var/lib"]) {
+  for (const parent of [homedir(), userInfo().homedir, ROOT, "/var/lib"]) {
     if (findDistrusted(parent, uid) !== undefined) continue;
-    const folder = mkdtempSync(join(parent, ".signers-"));
+    const folder = mkdtempSync(join(parent, ".lec-test-"));
     // Hooks of a file do not run when a filter leaves none of its tests.
     process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
     return folder;
