@@ -204,12 +204,10 @@ export class Acts {
       throw withKey(cause, key);
     }
     const requestId = requestIdOf(result);
-    const { deeds } = this.host;
-    if (intent.kind !== "sign") deeds.push({ kind: intent.kind, requestId, key });
     const doubt = await stages.close(intent, key, { state: "done", requestId });
-    if (doubt === undefined) return result;
-    deeds.pop();
-    throw withKey(doubt, key);
+    if (doubt !== undefined) throw withKey(doubt, key);
+    if (intent.kind !== "sign") this.host.deeds.push({ kind: intent.kind, requestId, key });
+    return result;
   }
 }
 

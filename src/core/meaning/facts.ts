@@ -163,14 +163,13 @@ function hasTokens(currency: string | undefined): boolean {
  * the addresses that are known, where there is a recipient; accounts by name where no id says which
  * one is meant.
  */
-function wantedFor(content: Content, isCall: boolean): Wanted {
+function wantedFor(content: Content): Wanted {
   const has = (kind: Kind): boolean => onlyValue(content, kind)?.text !== undefined;
   const hasRecipient = has("address");
   const hasAmount = has("amount") || has("signedAmount");
-  const mayBeToken = hasTokens(onlyValue(content, "currency")?.text);
   return {
     currencies: hasAmount || has("fee"),
-    tokens: mayBeToken && (hasAmount || isCall),
+    tokens: hasTokens(onlyValue(content, "currency")?.text),
     whitelists: hasRecipient,
     accounts: hasRecipient || (has("accountName") && !has("accountId")),
   };
@@ -178,15 +177,10 @@ function wantedFor(content: Content, isCall: boolean): Wanted {
 
 /**
  * What is known around a content: everything that a summary of it may say beside its own values.
- * `isCall`: it has a call or a message, whose decoding names tokens.
  */
-export async function factsFor(
-  reader: Reader,
-  content: Content,
-  isCall: boolean,
-): Promise<SummaryFacts> {
+export async function factsFor(reader: Reader, content: Content): Promise<SummaryFacts> {
   const currency = onlyValue(content, "currency")?.text;
-  const wanted = wantedFor(content, isCall);
+  const wanted = wantedFor(content);
   const workspace = await withNamesakes(reader, content, await readWorkspace(reader, wanted));
   const account = await accountFor(reader, content, workspace);
   const hasAnchors = account !== undefined && wanted.whitelists;

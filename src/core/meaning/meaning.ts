@@ -32,8 +32,7 @@ export async function summaryOf(
   reader: Reader | undefined,
 ): Promise<Summary> {
   const content = readContent(document);
-  const facts =
-    reader === undefined ? NO_FACTS : await factsFor(reader, content, needsEvm(content));
+  const facts = reader === undefined ? NO_FACTS : await factsFor(reader, content);
   return summaryWith(content, of, facts);
 }
 
@@ -53,7 +52,7 @@ export async function summaryWithSimilar(
 ): Promise<{ readonly summary: Summary } & SimilarRead> {
   const content = readContent(document);
   const [facts, found] = await Promise.all([
-    factsFor(reader, content, needsEvm(content)),
+    factsFor(reader, content),
     similarTo(reader, content, now),
   ]);
   return { summary: warnedOf(await summaryWith(content, "request", facts), found), ...found };
