@@ -58,6 +58,8 @@ interface Row {
   readonly exit: number;
   readonly code?: string;
   readonly calls: number;
+  /** Also right, where a race of the two sides decides. */
+  readonly orCalls?: number;
 }
 
 const FIRST_OF_TWO = page(1, 2);
@@ -122,7 +124,9 @@ const READS: readonly Row[] = [
     answers: [keptAlive(FIRST_OF_TWO, (socket) => socket.end()), http("200 OK", page(2, null))],
     argv: ALL,
     exit: 0,
+    // The second request may be on its way before the end of the connection has arrived.
     calls: 2,
+    orCalls: 3,
   },
   {
     name: "H19 a kept connection is closed by the server at the second request",
@@ -222,7 +226,7 @@ for (const form of await builtForms()) {
       const argv = row.argv ?? LIST;
       if (row.code === undefined) await program.succeed(argv);
       else await program.fail(argv, row.exit, row.code);
-      expect(server.count("GET /accounts")).toBe(row.calls);
+      expect([row.calls, row.orCalls ?? row.calls]).toContain(server.count("GET /accounts"));
     });
 
     test.each(WRITES.map((row) => [row.name, row] as const))(

@@ -146,18 +146,23 @@ describe("INS-4 what is there already", () => {
     expect(readFileSync(machine.program)).toEqual(Buffer.from(good[ASSET] ?? []));
   });
 
-  test.each(["0.3.1", "0.10.0", "1.0.0", "10.0.0", "0.4.0-rc.1"])(
-    "version %s is newer, and stays unless asked",
-    async (version) => {
-      occupy(version);
-      expect(machine.expectRefused(await install(from(good)), [NAME])).toBe(
-        `version ${version} is installed, which is newer than ${VERSION}; --downgrade installs ${VERSION} all the same.`,
-      );
-      expect(machine.version()).toBe(version);
-      expect((await install(from(good, "--downgrade"))).exit).toBe(0);
-      expect(machine.version()).toBe(VERSION);
-    },
-  );
+  // Each is larger in another part; the second is smaller when compared as text.
+  const [major = 0, minor = 0, patch = 0] = VERSION.split(".").map(Number);
+  test.each([
+    `${major}.${minor}.${patch + 1}`,
+    `${major}.${minor + 10}.0`,
+    `${major + 1}.0.0`,
+    `${major + 10}.0.0`,
+    `${major}.${minor + 1}.0-rc.1`,
+  ])("version %s is newer, and stays unless asked", async (version) => {
+    occupy(version);
+    expect(machine.expectRefused(await install(from(good)), [NAME])).toBe(
+      `version ${version} is installed, which is newer than ${VERSION}; --downgrade installs ${VERSION} all the same.`,
+    );
+    expect(machine.version()).toBe(version);
+    expect((await install(from(good, "--downgrade"))).exit).toBe(0);
+    expect(machine.version()).toBe(VERSION);
+  });
 
   test("another program, a link and a folder stay", async () => {
     machine.store(".local/bin", {});

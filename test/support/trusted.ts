@@ -1,4 +1,4 @@
-/** Folders for what must be trusted, a policy or a helper: only root and this user can change them. */
+/** Folders for a policy or a helper: only root and this user can change what is in them. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { homedir, userInfo } from "node:os";
 import { join } from "node:path";
