@@ -10,6 +10,13 @@ import { AGENT_UID, asUser, type Json, OBSTACLE, openTwoUsers, payment } from ".
 const read = (name: string): Json =>
   Bun.YAML.parse(readFileSync(join(ROOT, "containers", name), "utf8")) as Json;
 
+/** The agent's only settings: what the image sets for a guard is taken back. */
+const AGENT_SETTINGS = {
+  LEDGER_ENTERPRISE_GUARD: "/run/guard/payments.sock",
+  LEDGER_ENTERPRISE_API_KEY_SECRET_FILE: "",
+  LEDGER_ENTERPRISE_STATE_DIR: "/run/agent",
+};
+
 interface Service {
   readonly user: string;
   readonly command: string[];
@@ -44,7 +51,7 @@ test("the compose file: two users, one shared socket that the agent cannot repla
     undefined,
     undefined,
   ]);
-  expect(Object.keys(agent.environment as Json)).toEqual(["LEDGER_ENTERPRISE_GUARD"]);
+  expect(agent.environment).toEqual(AGENT_SETTINGS);
   expect(Number.parseInt(String(guard.stop_grace_period), 10)).toBeGreaterThanOrEqual(40);
   for (const one of [guard, agent])
     expect([one.read_only, one.cap_drop, one.security_opt]).toEqual([
@@ -60,7 +67,7 @@ interface Container {
   readonly restartPolicy?: string;
   readonly securityContext: Json;
   readonly volumeMounts: { name: string; subPath?: string; readOnly?: boolean }[];
-  readonly env: { name: string }[];
+  readonly env: { name: string; value: string }[];
 }
 
 test("the manifest: a sidecar of another user, no shared processes, and the agent mounts the socket alone", () => {
@@ -81,7 +88,9 @@ test("the manifest: a sidecar of another user, no shared processes, and the agen
   expect(guard.securityContext.runAsUser).not.toBe(agentUid);
   expect(allowed(guard.args)).toEqual([String(agentUid)]);
   expect(agent.volumeMounts).toMatchObject([{ name: "socket", subPath: "guard", readOnly: true }]);
-  expect(agent.env.map(({ name }) => name)).toEqual(["LEDGER_ENTERPRISE_GUARD"]);
+  expect(Object.fromEntries(agent.env.map(({ name, value }) => [name, value]))).toEqual(
+    AGENT_SETTINGS,
+  );
   for (const { securityContext } of containers)
     expect(securityContext).toMatchObject({
       allowPrivilegeEscalation: false,

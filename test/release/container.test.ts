@@ -3,32 +3,15 @@
  * unprivileged user, a read-only root.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { chownSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chownSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ROOT, VERSION } from "../../scripts/build.ts";
-import { stampInstaller } from "../../scripts/generate.ts";
-import { hostTarget } from "../../scripts/targets.ts";
 import { SECRET } from "../hostile/program.ts";
 import { http, RawApi } from "../hostile/raw-api.ts";
-import { findArtifacts } from "../support/artifacts.ts";
 import type { Outcome } from "../support/forms.ts";
 import { NOTHING_PUBLISHED } from "../support/releases.ts";
-import { RELEASE_KEY, signRelease } from "./releases.ts";
-
-const containerfile = readFileSync(join(ROOT, "containers/Containerfile"), "utf8");
-const USER = /^USER (\d+:\d+)$/m.exec(containerfile)?.[1] ?? "";
-const [ENTRYPOINT = ""] = JSON.parse(
-  /^ENTRYPOINT (.*)$/m.exec(containerfile)?.[1] ?? "[]",
-) as string[];
-/** What the image sets. */
-const ENV = Object.fromEntries(
-  [...containerfile.matchAll(/\b([A-Z_]+)=(\/\S+)/g)].map(([, name = "", value]) => [
-    name,
-    value ?? "",
-  ]),
-);
+import { CONTAINERFILE, ENTRYPOINT, ENV, layOut, USER } from "./image.ts";
 
 let folder: string;
 let root: string;
@@ -36,25 +19,9 @@ let secrets: string;
 let api: RawApi;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "image-"));
-  root = join(folder, "root");
+  root = await layOut(folder);
   secrets = join(folder, "secrets");
-  const release = join(folder, "release");
-  for (const path of [release, secrets]) mkdirSync(path);
-  const { executable } = await findArtifacts();
-  const assets = {
-    [`ledger-enterprise-cli-${VERSION}-${hostTarget().name}`]: readFileSync(executable),
-  };
-  for (const [name, bytes] of Object.entries(signRelease(assets)))
-    writeFileSync(join(release, name), bytes);
-  const installer = readFileSync(join(ROOT, "install.sh"), "utf8");
-  writeFileSync(join(release, "install.sh"), stampInstaller(installer, RELEASE_KEY));
-  const { exitCode, stderr } = Bun.spawnSync([
-    "sh",
-    join(ROOT, "containers/layout.sh"),
-    release,
-    root,
-  ]);
-  expect({ exitCode, stderr: stderr.toString() }).toEqual({ exitCode: 0, stderr: "" });
+  mkdirSync(secrets);
   writeFileSync(join(secrets, "api-key-secret"), `${SECRET}\n`, { mode: 0o400 });
   chownSync(join(secrets, "api-key-secret"), 65_532, 65_532);
   api = await RawApi.start();
@@ -183,8 +150,8 @@ test("its process has no rights, and of the places only the state can be written
 
 test("the image's secrets are files: none is in its layers or its settings", () => {
   expect(Object.values(ENV).filter((value) => !value.startsWith("/"))).toEqual([]);
-  expect(containerfile).not.toMatch(/^(ENV|ARG).*(SECRET|KEY)=/m);
-  expect(containerfile).toMatch(/^FROM scratch$/m);
+  expect(CONTAINERFILE).not.toMatch(/^(ENV|ARG).*(SECRET|KEY)=/m);
+  expect(CONTAINERFILE).toMatch(/^FROM scratch$/m);
 });
 
 test("without /proc the runtime ends before our code, and leaves nothing", async () => {
