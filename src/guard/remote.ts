@@ -143,7 +143,8 @@ export class Remote {
     if (session === undefined)
       throw new CliError("NOT_LOGGED_IN", { message: "The guard has no session." });
     checkSession(session, this.host.config);
-    return session;
+    const subject = member(status, "subject");
+    return subject === undefined ? session : { ...session, subject: String(value(subject)) };
   }
 
   private create(order: CreationOrder, dryRun: boolean, noSummary: boolean): Promise<Exact> {

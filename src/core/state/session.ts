@@ -49,8 +49,8 @@ const SessionFile = v.strictObject({
   tokens: v.optional(Tokens),
 });
 
-/** What session.json holds. */
-export type Session = v.InferOutput<typeof SessionFile>;
+/** What session.json holds. A guard tells whose its session is in place of the tokens. */
+export type Session = v.InferOutput<typeof SessionFile> & { readonly subject?: string };
 /** A token pair with its lives in seconds and the time of its receipt. */
 export type TokenSet = v.InferOutput<typeof Tokens>;
 
@@ -270,10 +270,9 @@ export function endpointOf(session: Session): Endpoint {
 }
 
 /** The holder that a V1 session's token names; undefined on V2, where the API itself tells. */
-export function subjectOf({ apiVersion, tokens }: Session): string | undefined {
-  return apiVersion === "v1" && tokens !== undefined
-    ? readClaims(tokens.access).subject
-    : undefined;
+export function subjectOf({ apiVersion, tokens, subject }: Session): string | undefined {
+  if (apiVersion !== "v1") return undefined;
+  return tokens === undefined ? subject : readClaims(tokens.access).subject;
 }
 
 /**
