@@ -203,7 +203,7 @@ export const ERRORS = {
   RESPONSE_TOO_LARGE: fail(5, "Ask for less: use pages or filters."),
   OUTCOME_UNKNOWN: fail(
     1,
-    "Do not repeat. It may have been carried out: look first, with 'requests get --id', or 'requests list --createdBy me --sortOrder desc --pageSize 10' (API V1: 'transactions list --accountId'), and compare account, recipient, amount and note.",
+    "Do not repeat. It may have been carried out: run 'requests reconcile', or look with 'requests get --id' or 'requests list --createdBy me --sortOrder desc --pageSize 10' (API V1: 'transactions list --accountId'), and compare account, recipient, amount and note.",
   ),
 
   // Policy
@@ -234,7 +234,7 @@ export const ERRORS = {
   ),
   DUPLICATE_SUSPECTED: fail(
     2,
-    "Do not repeat. Run 'requests reconcile' with the key in error.details.key; only if a second request is meant, add --again with that key.",
+    "Do not repeat. Go on with the request in error.details.id; without one, run 'requests reconcile' with the key in error.details.key. Only if a second request is meant, add --again with that key.",
   ),
 
   // Network

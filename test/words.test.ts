@@ -168,6 +168,13 @@ const OFFLINE: readonly Refusal[] = [
     code: "INVALID_ARGUMENT",
     hint: "Run 'requests review' first, show a person what it decoded, then run this again with --sign.",
   },
+  {
+    what: "a missing operand says where it goes",
+    argv: ["completion"],
+    code: "MISSING_OPTION",
+    message: "Missing: <shell>.",
+    hint: "Add it after the command's name; --help shows how.",
+  },
 ];
 
 const ONLINE: readonly Refusal[] = [

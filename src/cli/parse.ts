@@ -303,7 +303,10 @@ export async function interpret(
   const { operands } = command;
   if (operands !== undefined) {
     if (operands.required && invocation.operands.length === 0) {
-      throw new CliError("MISSING_OPTION", { message: `Missing: ${operands.placeholder}.` });
+      throw new CliError("MISSING_OPTION", {
+        message: `Missing: ${operands.placeholder}.`,
+        hint: "Add it after the command's name; --help shows how.",
+      });
     }
     values.operands = invocation.operands.map((raw) =>
       operands.parse(raw, operands.placeholder, reader),

@@ -353,7 +353,7 @@ function likenessOfIntent(intent: Intent): string | undefined {
 
 /** Nothing is left to find out: its id is known. */
 const GO_ON =
-  "Do not repeat: the request in error.details.id exists, go on with that one. Only if a second request is meant, add --again with the key in error.details.key.";
+  "Do not repeat: the request in error.details.id was created. Look at it with 'requests get', and go on with it. Only if a second request is meant, add --again with the key in error.details.key.";
 
 /** Both notes are shown, so that two invoices of one amount can be told apart. */
 async function duplicate(

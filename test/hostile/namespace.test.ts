@@ -212,7 +212,7 @@ test.skipIf(hasNoNetwork)(
         await using program = await Program.at(form, { LEDGER_ENTERPRISE_API_URL: api.url });
         await program.succeed(LOGIN);
         const failure = await program.fail(
-          ["requests", "wait", "--id=7", "--timeout=1", "--interval=0.1"],
+          ["requests", "wait", "--id=7", "--timeout=3", "--interval=0.1"],
           1,
           code,
         );

@@ -22,6 +22,21 @@ async function openReport() {
   return { run, program, [Symbol.asyncDispose]: () => workspace[Symbol.asyncDispose]() };
 }
 
+test("doctor asks for no API key and no signing key beside a reporting session", async () => {
+  await using report = await openReport();
+  const { exit, stdout } = await report.run(`${PROGRAM} doctor`);
+  const findings = JSON.parse(stdout).findings as { check: string; status: string }[];
+  const about = findings.filter(({ check }) => ["session", "credentials", "key"].includes(check));
+  expect({ exit, about: about.map(({ check, status }) => [check, status]) }).toEqual({
+    exit: 0,
+    about: [
+      ["session", "ok"],
+      ["credentials", "ok"],
+      ["key", "ok"],
+    ],
+  });
+});
+
 /** Records of a CSV file without quoted cells, by their columns. */
 function readCsv(text: string): Record<string, string>[] {
   expect(text.endsWith("\r\n")).toBe(true);

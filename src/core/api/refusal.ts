@@ -10,6 +10,9 @@ const BLOCKED =
 const UNFIT =
   "error.api contains the reason. Funds and fees, an edit of the account, group or whitelist that waits, or a sanctioned address can refuse a creation.";
 
+const FINAL =
+  "error.api has the server's words. A final request takes no more reviews: state of 'requests get' shows whether it is one.";
+
 /** What refusals mean that the API tells at best in its own words. Source: the vendor's help. */
 const REFUSED: Readonly<Record<string, string>> = {
   "FORBIDDEN requests.approve":
@@ -18,6 +21,10 @@ const REFUSED: Readonly<Record<string, string>> = {
     "Only the reviewers of the current step may reject: look with 'requests governanceStatus'.",
   "FORBIDDEN requests.create": BLOCKED,
   "FORBIDDEN requests.createSui": BLOCKED,
+  "BAD_REQUEST requests.approve": FINAL,
+  "BAD_REQUEST requests.reject": FINAL,
+  "BAD_REQUEST requests.challenge": FINAL,
+  "BAD_REQUEST requests.rejectChallenge": FINAL,
   "BAD_REQUEST requests.create": UNFIT,
   "BAD_REQUEST requests.createSui": UNFIT,
 };

@@ -143,6 +143,8 @@ async function checkCredentials(patient: Patient): Promise<Finding[]> {
   } catch (cause) {
     const found = problem("credentials", cause);
     const session = await sessionOf(patient);
+    if (session?.kind === "reporting" && found.code === "MISSING_CREDENTIALS")
+      return [ok("credentials", "A reporting session needs no API key.")];
     return [
       session === undefined || found.code !== "MISSING_CREDENTIALS"
         ? found
@@ -169,6 +171,8 @@ async function checkSecretFiles({ config }: Patient): Promise<Finding[]> {
 async function checkKey(patient: Patient): Promise<Finding[]> {
   const key = await patient.publicKey();
   if (key === undefined) {
+    if ((await sessionOf(patient))?.kind === "reporting")
+      return [ok("key", "A reporting session only reads: it needs no key.")];
     const fix =
       "To sign, set LEDGER_ENTERPRISE_API_PRIVATE_KEY, its _FILE form, or LEDGER_ENTERPRISE_SIGNER.";
     return [warn("key", "No key is configured: nothing can be signed.", fix)];

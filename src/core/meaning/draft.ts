@@ -264,7 +264,7 @@ function entryOf(
   throw new CliError("NOT_FOUND", {
     message,
     field: "--toEntry",
-    ...nearMiss(like?.entry, "whitelists list"),
+    ...nearMiss(like?.entry, "whitelists list --fields name,addresses"),
   });
 }
 
