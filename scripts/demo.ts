@@ -326,7 +326,10 @@ async function demo(isOpen: boolean): Promise<void> {
       const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
       const end = isOpen ? "the sandbox goes on" : "nothing is left behind";
       say(`\nDemo complete: ${stage.count} commands in ${seconds} s, ${outcome}; ${end}.`);
-      if (!isOpen) return;
+      if (!isOpen) {
+        say("Next: the steps of README.md, 'First approval', by your own hand.");
+        return;
+      }
       const over = interruption();
       say(`Open its page in a browser: ${description.page}`);
       say("Ctrl-C ends the sandbox and leaves nothing behind.");

@@ -158,7 +158,7 @@ test("the sandbox's control path is as docs/sandbox.md says: its lines are taken
   const sandbox = await startSandbox();
   try {
     const sent = [...sandboxPage.matchAll(/^curl .* \$control(\/\w+) -d '(.*)'$/gm)];
-    expect(sent.length).toBe(2);
+    expect(sent.length).toBe(3);
     for (const [line, path = "", body = ""] of sent)
       expect([line, (await control(sandbox, "POST", path, body)).status]).toEqual([line, 200]);
     const calls = [
