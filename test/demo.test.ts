@@ -49,7 +49,7 @@ test("F3 the demo walks through a whole approval, shows no secret and leaves not
     expect(line).toMatch(/^# [A-Z][^\n]+[.?]\n/);
   expect(text).toContain("The normal way is one command: requests approve api --id ID --sign.");
   expect(text).toMatch(
-    /\nDemo complete: 11 commands in \d+\.\d s, request \S+ is APPROVED; nothing is left behind\.\n$/,
+    /\nDemo complete: 11 commands in \d+\.\d s, request \S+ is APPROVED; nothing is left behind\.\nNext: .*README.*\n$/,
   );
   // What a person reads before each yes.
   const meaning =
