@@ -91,7 +91,10 @@ export const ERRORS = {
   ),
 
   // Configuration
-  MISSING_CREDENTIALS: fail(2, "Set the named environment variables, then run again."),
+  MISSING_CREDENTIALS: fail(
+    2,
+    "Have a person set the named environment variables; docs/configuration.md says where the values come from.",
+  ),
   CONFIG_CONFLICT: fail(
     2,
     "Keep one of the two sources of this setting: drop the option, or unset one of the variables.",

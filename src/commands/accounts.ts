@@ -104,7 +104,7 @@ export const accounts = group("Accounts and their balances.", {
     sortBy: ["name", "currency", "index", "createdAt", "updatedAt"],
     filters: {
       status: oneOf("Only accounts in this status.", ["ACTIVE", "INACTIVE"]),
-      name: text("Only accounts whose name matches."),
+      name: text("Only accounts of this name; the server decides whether a part of it is enough."),
       governanceType: oneOf("Only accounts of this governance type (V2).", [
         "CLASSIC",
         "TRADELINK",
