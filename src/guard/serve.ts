@@ -62,6 +62,8 @@ export async function serve(options: ServeOptions, run: Run): Promise<Serving> {
       await untilAborted(ended);
       watch.stop();
       await server.close(() => hardStop.abort());
+      // The rounds are over: those since the last one would never be told.
+      await watch.tellRefusals().catch(() => undefined);
     };
     const done = held.catch((cause: unknown) => {
       reject(explained(cause));

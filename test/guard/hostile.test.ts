@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import { chmod, chown, cp, mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { lacks } from "../support/programs.ts";
 import { talk } from "./socket.ts";
 import {
   AGENT_UID,
@@ -73,6 +74,8 @@ attack(
       ["x".repeat(70_000), "GUARD_INCOMPATIBLE"],
       [`{"v":1,"verb":"journal","length":${1024 * 1024 + 1}}\n`, "PAYLOAD_TOO_LARGE"],
       [frame(CREATE, "not json"), "INVALID_JSON"],
+      [frame(CREATE, "[".repeat(1024 * 1024)), "INVALID_JSON"],
+      [`{"v":1,"verb":${"[".repeat(60_000)}\n`, "GUARD_INCOMPATIBLE"],
       [frame({ verb: "read", operation: "requests.create", parameters: {} }), "NOT_SUPPORTED"],
       [frame({ verb: "read", operation: "__proto__", parameters: {} }), "NOT_SUPPORTED"],
       [
@@ -161,9 +164,11 @@ attack(
     await two.agent("accounts", "list");
     const { pid } = two.guard;
     const tries = [
-      ...["environ", "mem", "maps", "cwd", "fd", "root", "auxv"].map(
-        (file) => `ls -la /proc/${pid}/${file}/ 2>&1; cat /proc/${pid}/${file}`,
-      ),
+      ...["environ", "mem", "maps", "cwd", "fd", "root", "auxv"].flatMap((file) => [
+        `ls -la /proc/${pid}/${file}/ 2>&1; cat /proc/${pid}/${file}`,
+        `ls -la /proc/${pid}/task/${pid}/${file}/ 2>&1; cat /proc/${pid}/task/${pid}/${file}`,
+      ]),
+      ...[0, 1, 2, 3, 10].map((at) => `cat /proc/${pid}/fd/${at} </dev/null`),
       `cat ${two.state}/session.json`,
       `ls ${two.state}`,
       `cat ${two.folder}/private-key ${two.folder}/api-key-secret`,
@@ -176,6 +181,10 @@ attack(
       `strace -p ${pid} -o ${two.home}/trace`,
     ];
     const secrets = await secretsOf(two);
+    // What everybody may read of a process.
+    const open = await shell(two, `cat /proc/${pid}/cmdline /proc/${pid}/status /proc/net/unix`);
+    expect(open).toContain("--allowUid");
+    for (const secret of secrets) expect(open).not.toContain(secret);
     for (const script of tries) {
       const said = await shell(two, script);
       expect({ script, said }).toEqual({
@@ -395,7 +404,7 @@ attack(
 );
 
 attack(
-  "six writes a minute, 120 calls a minute, refusals beyond 20 are only counted",
+  "six writes a minute, 120 calls a minute",
   async () => {
     await using two = await openTwoUsers({
       policy: undefined,
@@ -413,6 +422,37 @@ attack(
     for (let round = 0; round < 18; round += 1)
       said.push(await talk(AGENT_UID, two.socket, STATUS, { count: 7 }));
     expect(said.join("")).toContain("calls a minute");
+  },
+  LONG_MS,
+);
+
+attack(
+  "a flood of refusals: some lines for each user, the others in one that counts them",
+  async () => {
+    await using two = await openTwoUsers();
+    await talk(OTHER_UID, two.socket, STATUS, { gid: AGENT_UID, count: 45 });
+    for (let round = 0; round < 7; round += 1) {
+      const bytes = frame(CREATE, payment("3000001"));
+      // Six at once would be as many as may be written.
+      const said = await talk(AGENT_UID, two.socket, bytes, { count: 5 });
+      expect(said.match(/"code":"POLICY_DENIED"/g)?.length).toBe(5);
+    }
+    expect((await two.agent("requests", "create", "--requestData", payment("1000"))).exit).toBe(0);
+    await two.guard.stop();
+    const trail = await two.trail();
+    for (const [uid, total] of [
+      [OTHER_UID, 45],
+      [AGENT_UID, 35],
+    ]) {
+      const own = trail.filter(({ agent }) => (agent as Json | undefined)?.uid === uid);
+      const lines = own.filter(({ event }) => event === "denied").length;
+      const counted = own
+        .filter(({ event }) => event === "refusals")
+        .map(({ data }) => Number((data as Json).count));
+      expect([uid, lines + counted.reduce((sum, one) => sum + one, 0)]).toEqual([uid, total]);
+      expect(lines).toBeLessThan(30);
+    }
+    expect(two.writes().length).toBe(1);
   },
   LONG_MS,
 );
@@ -470,7 +510,7 @@ async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
 }
 
 attack(
-  "BUN_OPTIONS, preloads and LD_PRELOAD of the agent reach its own process alone",
+  "BUN_OPTIONS and preloads of the agent reach its own process alone",
   async () => {
     await using two = await openTwoUsers();
     const script = join(two.home, "preload.js");
@@ -484,6 +524,29 @@ attack(
     expect(loot.match(/EACCES/g)?.length).toBe(3);
     for (const secret of await secretsOf(two)) expect(loot).not.toContain(secret);
     expect(loot).not.toContain(`,${two.guard.pid}]`);
+  },
+  LONG_MS,
+);
+
+test.skipIf(OBSTACLE !== undefined || lacks("faketime"))(
+  "A10 LD_PRELOAD of the agent, with a clock of its own: a window is as full as before",
+  async () => {
+    await using two = await openTwoUsers();
+    for (const amount of ["2900000", "2900001"])
+      expect((await two.agent("requests", "create", "--requestData", payment(amount))).exit).toBe(
+        0,
+      );
+    for (const ahead of ["+2d", "-2d"]) {
+      const line = two.agentCommand.map((word) => `'${word}'`).join(" ");
+      const said = await shell(
+        two,
+        `faketime -f ${ahead} date +%s; faketime -f ${ahead} ${line} requests create --requestData '${payment("300000")}'`,
+      );
+      const [clock] = said.split("\n");
+      expect(Math.abs(Number(clock) - Date.now() / 1000)).toBeGreaterThan(86_400);
+      expect(said).toMatch(/"code":"POLICY_DENIED".*"field":"window"/);
+    }
+    expect(two.writes().length).toBe(2);
   },
   LONG_MS,
 );
