@@ -60,10 +60,11 @@ export class Projection {
   }
 
   /**
-   * Projects the items of the result's `results` member. A result without one is passed on (the
-   * answer's shape is the API's).
+   * Projects the items of the result's `results` member, or of a result that is an array. Any other
+   * is passed on (the answer's shape is the API's).
    */
   results(document: Exact): Exact {
+    if (document.text.startsWith("[")) return new Exact(encode(this.items(elements(document))));
     const list = member(document, "results");
     if (list === undefined || !list.text.startsWith("[")) return document;
     const projected = this.items(elements(list));
@@ -151,7 +152,7 @@ export function declaredFields(
 ): ReadonlySet<string> {
   const root = unwrap(schema as SchemaNode | undefined);
   const item = target === "results" ? unwrap(unwrap(root?.entries?.results)?.item) : root;
-  return new Set(namesOf(item, ""));
+  return new Set((item?.options ?? [item]).flatMap((shape) => [...namesOf(shape, "")]));
 }
 
 function unwrap(node: SchemaNode | undefined): SchemaNode | undefined {

@@ -13,6 +13,7 @@ export const assets = group("Currencies and tokens that the workspace knows.", {
     needs: ["reader"],
     args: {},
     output: LooseList,
+    fields: "results",
     agent: "lookup",
     examples: [
       { line: "assets currencies", means: "What `currency` and `network` of an account refer to" },
@@ -25,6 +26,7 @@ export const assets = group("Currencies and tokens that the workspace knows.", {
     needs: ["reader"],
     args: {},
     output: LooseList,
+    fields: "results",
     agent: "lookup",
     examples: [{ line: "assets tokens", means: "Tokens with their contract addresses" }],
     run: ({ reader }) => reader.read("assets.tokens"),

@@ -68,6 +68,7 @@ export const doctor = command({
     ),
   },
   output: () => v.union([Report(), Assumptions()]),
+  fields: "object",
   fails: ["DOCTOR_PROBLEMS"],
   ungated: true,
   examples: [

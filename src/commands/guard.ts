@@ -66,6 +66,7 @@ const status = command({
         v.looseObject({ point: v.string(), holds: v.boolean(), fix: v.optional(v.string()) }),
       ),
     }),
+  fields: "object",
   ungated: true,
   examples: [{ line: "guard status", means: "Is the policy enforced?" }],
   run: async ({ protection }) => {

@@ -33,6 +33,7 @@ export const login = group("Log in to a workspace.", {
     needs: ["deviceLogin"],
     args: { ...LOGIN_ARGS, ...DEVICE_ARGS },
     output: SessionResult,
+    fields: "object",
     examples: [
       {
         line: "login device",

@@ -38,6 +38,7 @@ const verify = command({
       ageSeconds: v.number(),
       payload: v.unknown(),
     }),
+  fields: "object",
   fails: ["INVALID_SIGNATURE", "MISSING_CREDENTIALS", "CONFIG_CONFLICT"],
   ungated: true,
   examples: [

@@ -32,6 +32,7 @@ const check = command({
         }),
       ),
     }),
+  fields: "object",
   fails: ["POLICY_INVALID", "POLICY_INSECURE", "INVALID_CHALLENGE"],
   ungated: true,
   examples: [
@@ -64,6 +65,7 @@ const show = command({
       text: v.array(v.string()),
       also: v.optional(v.looseObject({ id: v.string() })),
     }),
+  fields: "object",
   fails: ["POLICY_INVALID", "POLICY_INSECURE"],
   ungated: true,
   examples: [

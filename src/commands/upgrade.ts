@@ -31,6 +31,7 @@ export const upgrade = command({
   needs: ["upgrades"],
   args: { check: flag("Only say which version is the newest; change nothing.") },
   output: () => v.union([Check, Upgraded]),
+  fields: "object",
   ungated: true,
   needsConfirmation: true,
   examples: [

@@ -102,6 +102,16 @@ test("--offline sends nothing", async () => {
   await world.control("calls", "none");
 });
 
+test("--fields chooses among the members of the report, and of that of --report", async () => {
+  await using world = await openWorld();
+  const { document } = await world.run("doctor --offline --fields ok,findings");
+  expect(Object.keys(document as object)).toEqual(["ok", "findings"]);
+  const about = await world.run("doctor --report --fields apiVersion,looks");
+  expect(Object.keys(about.document as object)).toEqual(["apiVersion", "looks"]);
+  const wrong = await world.run("doctor --offline --fields oke");
+  expect([wrong.exit, at(wrong.document, "error.field")]).toEqual([2, "--fields"]);
+});
+
 test("where settings come from is said, what they are is not", async () => {
   await using world = await openWorld();
   world.env.LEDGER_ENTERPRISE_API_KEY_ID = "key-id-that-must-not-be-seen";
@@ -158,6 +168,14 @@ const BROKEN: readonly (readonly [
     "a state folder that others can read",
     (world) => chmod(stateOf(world), 0o755),
     "state SESSION_INSECURE",
+  ],
+  [
+    "a state folder that cannot be written",
+    async ({ cwd, env }) => {
+      await writeFile(join(cwd, "file"), "");
+      env.LEDGER_ENTERPRISE_STATE_DIR = join(cwd, "file", "state");
+    },
+    "state AUDIT_UNAVAILABLE",
   ],
   [
     "a session that others can read",

@@ -40,6 +40,18 @@ const COMMANDS = [...walk(commands)].map(([words, command]) => ({
   command,
 }));
 
+/** Commands with a result that is no object to choose from, or whose whole result is needed. */
+const WHOLE = [
+  ...["logout", "api", "keys generate", "mcp", "sandbox start", "schema", "completion"],
+  ...["skill show", "skill install", "skill list", "skill doctor"],
+  ...["audit export", "audit restart", "guard serve", "guard adopt"],
+];
+
+test("every list, and every command that returns one object, takes --fields", () => {
+  const without = COMMANDS.filter(({ command }) => command.fields === undefined);
+  expect(without.map(({ name }) => name).sort()).toEqual([...WHOLE].sort());
+});
+
 function* groups(
   group: Group,
   words: readonly string[] = [],

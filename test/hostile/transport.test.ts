@@ -258,6 +258,9 @@ for (const form of await builtForms()) {
       await gone[Symbol.asyncDispose]();
       const failure = await fresh.fail(create(), 1, "NETWORK_ERROR");
       expect(failure.retryable).toBe(true);
+      expect(failure.message).toEndWith(" could not be reached; nothing was sent.");
+      const { message } = await fresh.fail(LIST, 1, "NETWORK_ERROR");
+      expect(message).toEndWith(" could not be reached.");
     });
 
     test("H21 the network goes away between two pages: what was read is told, and that it is not all", async () => {

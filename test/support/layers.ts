@@ -90,6 +90,7 @@ const LADDER = [
     "policy",
     "signing",
     "belts",
+    "decided",
     "reviewed",
     "reconcile",
     "creations",
@@ -101,12 +102,12 @@ const LADDER = [
 
 /** Lines of the parts that grow; more needs a look at what could go, and then a new number here. */
 const BUDGETS: Readonly<Record<string, number>> = {
-  "app/": 2_000,
+  "app/": 2_020,
   "cli/": 1_900,
   "commands/": 3_250,
-  "core/": 23_300,
+  "core/": 23_400,
   "core/api/": 3_300,
-  "core/signing/": 2_950,
+  "core/signing/": 2_970,
   "core/state/": 4_200,
   "core/device/": 1_600,
   "core/meaning/": 5_200,

@@ -32,7 +32,7 @@ export async function openBooks(
 }
 
 /** Whose journal entries these are: the own user's, or those of a guard's client. */
-function whoseOf({ service, context }: Run): number | undefined {
+export function whoseOf({ service, context }: Run): number | undefined {
   return service === undefined ? context.uid : service.agent.uid;
 }
 

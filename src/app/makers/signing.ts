@@ -4,6 +4,7 @@ import { missingSigner } from "../../core/auth/faults.ts";
 import type { ExaminationHost } from "../../core/signing/authorise.ts";
 import type { KeyHolder, Keyring } from "../../core/signing/keyring.ts";
 import type { Run } from "../occasion.ts";
+import { whoseOf } from "./books.ts";
 import { readerOf, recordsOf } from "./reads.ts";
 
 /** What holds the operator's key: the configuration itself, or a program that it names. */
@@ -76,7 +77,8 @@ async function examinedBy(run: Run, reads: Reader): Promise<ExaminationHost> {
   const records = await recordsOf(run);
   const summaryOf = summaryBy(run, reader);
   const onlyNarrows = run.service !== undefined;
-  const common = { reader, records, journalled: journalledBy(run), summaryOf, onlyNarrows };
+  const kept = { records, journalled: journalledBy(run), told: toldBy(run, reader) };
+  const common = { reader, ...kept, summaryOf, onlyNarrows };
   return { ...common, sessions: run.sessions(), log: run.log, publicKey };
 }
 
@@ -94,6 +96,18 @@ function journalledBy(run: Run): NonNullable<ExaminationHost["journalled"]> {
     const { journalled } = await import("../../core/creations.ts");
     const books = await run.books().catch(() => undefined);
     return books && journalled(books, scope, id);
+  };
+}
+
+/** What the journal says of a decision that the API refused. */
+function toldBy(run: Run, reader: Reader): NonNullable<ExaminationHost["told"]> {
+  return async (cause, id) => {
+    const { isRefusal, tellDecision } = await import("../../core/decided.ts");
+    if (!isRefusal(cause)) return cause;
+    const books = await run.books().catch(() => undefined);
+    const session = await reader.session().catch(() => undefined);
+    if (books === undefined || session === undefined) return cause;
+    return tellDecision(cause, books, session, { requestId: id, uid: whoseOf(run) });
   };
 }
 

@@ -323,7 +323,8 @@ export class Client {
         waitMs: undefined,
       };
     }
-    const error = cause instanceof CliError ? cause : this.lost(failure, cause);
+    const told = request.writes === undefined ? failure : sayingUnsent(failure);
+    const error = cause instanceof CliError ? cause : this.lost(told, cause);
     const isPassing = REPEATABLE.includes(code);
     return { error, waitMs: isPassing ? backoffMs(attempt) : undefined };
   }
@@ -343,6 +344,13 @@ const REPEATABLE: readonly string[] = ["CONNECTION_RESET", "NETWORK_ERROR", "DNS
 
 function known(error: CliError): Pick<TransportFailure, "code" | "message"> {
   return { code: error.code, message: error.message };
+}
+
+/** Of a write: the caller need not look what became of it. */
+function sayingUnsent(failure: TransportFailure): TransportFailure {
+  const { message, hint } = failure;
+  const isSaid = /nothing was sent/i.test(`${message} ${hint ?? ""}`);
+  return isSaid ? failure : { ...failure, message: message.replace(/\.$/, "; nothing was sent.") };
 }
 
 /** 250 ms, 500 ms, … with jitter, so that a fleet does not return in step. */

@@ -13,12 +13,15 @@ const UNFIT =
 const FINAL =
   "error.api has the server's words. A final request takes no more reviews: state of 'requests get' shows whether it is one.";
 
+const NOT_YOURS =
+  "error.api has the server's words. Either you reviewed it already, or you do not review the current step: look at reviewSteps and reviews of 'requests get' (API V1: 'requests governanceStatus').";
+
 /** What refusals mean that the API tells at best in its own words. Source: the vendor's help. */
 const REFUSED: Readonly<Record<string, string>> = {
-  "FORBIDDEN requests.approve":
-    "error.api has the server's words. Either you reviewed it already, or you do not review the current step: reviewSteps and reviews of 'requests get' show both.",
-  "FORBIDDEN requests.reject":
-    "Only the reviewers of the current step may reject: look with 'requests governanceStatus'.",
+  "FORBIDDEN requests.challenge": NOT_YOURS,
+  "FORBIDDEN requests.rejectChallenge": NOT_YOURS,
+  "FORBIDDEN requests.approve": NOT_YOURS,
+  "FORBIDDEN requests.reject": NOT_YOURS,
   "FORBIDDEN requests.create": BLOCKED,
   "FORBIDDEN requests.createSui": BLOCKED,
   "BAD_REQUEST requests.approve": FINAL,

@@ -39,19 +39,21 @@ export interface ParsedAmount {
  */
 export function parseAmount(text: string, units: readonly Unit[], option: string): ParsedAmount {
   const match = /^((?:0|[1-9][0-9]*)(?:\.[0-9]+)?) (\S+)$/.exec(text);
-  if (match === null) throw invalid(text, option, mistakeOf(text));
+  const form = `Write ${option} as a number, one space and a unit: ${codesOf(units)}; or give base units with ${option}Base.`;
+  if (match === null) throw invalid(text, option, mistakeOf(text, option), form);
   const [, number = "", code = ""] = match;
   const unit = units.find((one) => one.code === code || typed(one.code) === code);
   if (unit === undefined) throw unknownUnit(code, units, option);
   const [whole = "", fraction = ""] = number.split(".");
   if (fraction.length > unit.magnitude) {
     const most = `${unit.code} has at most ${unit.magnitude} decimals; nothing is rounded.`;
-    throw invalid(text, option, most);
+    throw invalid(text, option, most, form);
   }
   const digits = `${whole}${fraction.padEnd(unit.magnitude, "0")}`.replace(/^0+(?=.)/, "");
   if (digits.length > MOST_DIGITS)
-    throw invalid(text, option, `it has more than ${MOST_DIGITS} digits.`);
-  if (digits === "0") throw invalid(text, option, "a payment of zero moves nothing.");
+    throw invalid(text, option, `it has more than ${MOST_DIGITS} digits.`, form);
+  if (digits === "0")
+    throw invalid(text, option, ZERO, `Write ${option} as a number above zero, with its unit.`);
   return { base: digits, unit };
 }
 
@@ -60,8 +62,14 @@ export function parseAmount(text: string, units: readonly Unit[], option: string
  */
 export function parseBase(text: string, option: string): string {
   if (!isPlain(text) || text.length > MOST_DIGITS)
-    throw invalid(text, option, "base units are digits only, without a unit, sign or point.");
-  if (text === "0") throw invalid(text, option, "a payment of zero moves nothing.");
+    throw invalid(
+      text,
+      option,
+      "base units are digits only, without a unit, sign or point.",
+      `Write ${option} as at most ${MOST_DIGITS} digits.`,
+    );
+  if (text === "0")
+    throw invalid(text, option, ZERO, `Write ${option} as digits, the first of them not 0.`);
   return text;
 }
 
@@ -109,10 +117,7 @@ function typed(code: string): string {
 /** What is wrong with a text that is not an amount; the first row that fits. */
 const MISTAKES: readonly (readonly [form: RegExp, message: string])[] = [
   [/^$/, "it is empty."],
-  [
-    /^[0-9]+(\.[0-9]+)?$/,
-    "it has no unit. Write the unit after one space, or give whole base units to --amountBase.",
-  ],
+  [/^[0-9]+(\.[0-9]+)?$/, "it has no unit; whole base units go to {option}Base."],
   [/^ *(all|max|everything)( |$)/i, "a number is needed, not a word."],
   [/%/, "a percentage is not an amount."],
   [/^[-+\u2212]/, "it has a sign."],
@@ -130,15 +135,22 @@ const MISTAKES: readonly (readonly [form: RegExp, message: string])[] = [
   [/^[\p{Nd}.]+/u, "its digits or its space are not plain ASCII, or there is more than one space."],
 ];
 
-function mistakeOf(text: string): string {
+function mistakeOf(text: string, option: string): string {
   const known = MISTAKES.find(([form]) => form.test(text));
-  return known?.[1] ?? "it is not a number, one space and a unit.";
+  return known?.[1].replace("{option}", option) ?? "it is not a number, one space and a unit.";
 }
 
-function invalid(text: string, option: string, why: string): CliError {
+const ZERO = "it is zero.";
+
+function codesOf(units: readonly Unit[]): string {
+  return units.length === 0 ? "the asset's" : units.map(({ code }) => code).join(", ");
+}
+
+function invalid(text: string, option: string, why: string, hint: string): CliError {
   return new CliError("INVALID_AMOUNT", {
     message: `${option} ${JSON.stringify(cut(text))} is not accepted: ${why}`,
     field: option,
+    hint,
   });
 }
 

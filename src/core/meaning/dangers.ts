@@ -2,6 +2,7 @@
 import type { Call, Danger } from "./evm/call.ts";
 import type { Message, MessageDanger } from "./evm/message.ts";
 import type { Warning } from "./parts.ts";
+import type { Listing } from "./recipient.ts";
 import { plain, quote } from "./words.ts";
 
 type Sentence = readonly [code: string, grave: boolean, sentence: (call: Call) => string];
@@ -105,7 +106,25 @@ function linesOf(call: Call, word: string): string[] {
   ];
 }
 
-function argumentText({ value, readable }: Call["arguments"][number]): string {
+/** The entry of a whitelist that names an address. */
+export function listingText({ name, entry, status }: Listing): string {
+  const state = status === undefined ? "" : ` (${plain(status)}, so it vouches for nothing)`;
+  return `whitelist ${quote(name)}, entry ${quote(entry)}${state}`;
+}
+
+/** Every whitelist's entry that an argument of a call, or of one in it, is named by. */
+export function listingsIn(call: Call): Listing[] {
+  const own = call.arguments.flatMap(({ whitelists = [] }) => whitelists);
+  return [...own, ...call.calls.flatMap(listingsIn)];
+}
+
+function argumentText(argument: Call["arguments"][number]): string {
+  const { whitelists = [] } = argument;
+  const named = whitelists.map(listingText).join("; ");
+  return `${valueText(argument)}${named === "" ? "" : ` (${named})`}`;
+}
+
+function valueText({ value, readable }: Call["arguments"][number]): string {
   if (readable !== undefined)
     return `${plainReadable(readable)} (${String(value)} base units, unit by the server)`;
   return typeof value === "string" ? plain(value) : quote(JSON.stringify(value));

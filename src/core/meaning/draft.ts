@@ -9,7 +9,7 @@ import { type AddressCheck, checkAddress } from "./address.ts";
 import { parseAmount, parseBase } from "./amount.ts";
 import { type Asset, coinOf, isSameContract, tokenOf, tokensCalled } from "./asset.ts";
 import type { Account, Workspace } from "./facts.ts";
-import { lookalikesOf } from "./lookalike.ts";
+import { characterOf, lookalikesOf } from "./lookalike.ts";
 import { type Family, type Network, networkOf } from "./network.ts";
 import { type Entry, isSameNetwork } from "./recipient.ts";
 import { shapeOf, spell } from "./requests.ts";
@@ -199,9 +199,10 @@ function recipientOf(intent: Intent, network: Network, workspace: Workspace): Re
   }
   const address = check.plain ?? given;
   const resembles = lookalikesOf(address, network.family, workspace.anchors);
-  if (resembles.length > 0) {
+  const [known] = resembles;
+  if (known !== undefined) {
     throw new CliError("LOOKALIKE_ADDRESS", {
-      message: "The address begins and ends like one that the workspace knows, but is another.",
+      message: `The address begins and ends like one that the workspace knows, but its ${characterOf(known)} is another.`,
       field,
       details: { address, resembles },
     });
@@ -245,7 +246,8 @@ function entryOf(
       field: "--toEntry",
       details: {
         candidates: fitting.map((one) => {
-          return { id: one.whitelistId, whitelist: one.whitelist, address: one.address };
+          const { whitelistId: id, whitelist, address, tags } = one;
+          return { id, whitelist, address, ...(tags.length === 0 ? {} : { tags }) };
         }),
       },
       hint: "Name the whitelist with --whitelist, or the address with --to.",

@@ -187,11 +187,19 @@ export async function factsFor(reader: Reader, content: Content): Promise<Summar
   const sent = hasAnchors ? await recipientsOf(reader, account) : [];
   const { lists, entries, whitelistsRead, accountsRead, anchors } = workspace;
   const name = onlyValue(content, "accountName")?.text;
-  const namesakes = workspace.accounts.filter(
-    (one) => one.name === name && (currency === undefined || isSameNetwork(one.currency, currency)),
-  ).length;
+  const namesakes = namesakesOf({ name, currency }, workspace.accounts);
   const read = { lists, entries, whitelistsRead, accountsRead };
   return { account, namesakes, ...read, anchors: [...anchors, ...sent] };
+}
+
+/** How many of the accounts have a name on a network; on any, where none is said. */
+export function namesakesOf(
+  { name, currency }: { readonly name: string | undefined; readonly currency?: string | undefined },
+  accounts: readonly Account[],
+): number {
+  return accounts.filter(
+    (one) => one.name === name && (currency === undefined || isSameNetwork(one.currency, currency)),
+  ).length;
 }
 
 /**

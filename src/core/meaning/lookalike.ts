@@ -16,7 +16,7 @@ export interface Anchor {
 export interface Lookalike {
   readonly address: string;
   readonly of: string;
-  /** Index of the first character that differs. */
+  /** Index of the first character that differs, from 0. */
   readonly firstDifference: number;
 }
 
@@ -66,6 +66,11 @@ export function lookalikesOf(
     const firstDifference = equalAtStart(fold(address), fold(anchor.address));
     return [{ address: anchor.address, of: anchor.of, firstDifference }];
   });
+}
+
+/** Where they differ first, as people count: `character 7`. */
+export function characterOf({ firstDifference }: Lookalike): string {
+  return `character ${firstDifference + 1}`;
 }
 
 function equalAtStart(one: string, other: string): number {

@@ -8,7 +8,14 @@ import { isPlain } from "./amount.ts";
 import { type AssetLists, amountOf, coinOf, tokenOf } from "./asset.ts";
 import { readContent } from "./content.ts";
 import { decide, type Intent, nearMiss, type Payment, requireOne, writeRequest } from "./draft.ts";
-import { type Account, accountOf, readWorkspace, recipientsOf, type Workspace } from "./facts.ts";
+import {
+  type Account,
+  accountOf,
+  namesakesOf,
+  readWorkspace,
+  recipientsOf,
+  type Workspace,
+} from "./facts.ts";
 import { summaryWith, warnedOf } from "./meaning.ts";
 import type { Summary } from "./parts.ts";
 import { type SimilarRead, similarTo } from "./similar.ts";
@@ -44,7 +51,8 @@ export async function draftPayment(
   const payment = { ...decided, feeLimit: decided.feeLimit ?? estimate };
   const request = writeRequest(payment, apiVersion);
   const content = readContent(request);
-  const facts = { ...known, account, ...(estimate === undefined ? {} : { estimate }) };
+  const namesakes = namesakesOf(account, known.accounts);
+  const facts = { ...known, account, namesakes, ...(estimate === undefined ? {} : { estimate }) };
   const [summary, found] = [
     await summaryWith(content, "draft", facts),
     await similarTo(reader, content, now),
@@ -104,7 +112,12 @@ async function payerOf(
   throw new CliError("AMBIGUOUS_NAME", {
     message: `Several accounts are called ${JSON.stringify(accountName)}.`,
     field: "--accountName",
-    details: { candidates: [first, ...others].map(({ id, currency }) => ({ id, currency })) },
+    hint: "Give --accountId instead, with the id of one of error.details.candidates.",
+    details: {
+      candidates: [first, ...others].map(({ id, currency, contract, balance, address, status }) => {
+        return { id, currency, contract, balance, address, status };
+      }),
+    },
   });
 }
 

@@ -1,5 +1,5 @@
 /** The parts of a summary as sentences; words of others are JSON strings in them. */
-import { callLines, messageLines } from "./dangers.ts";
+import { callLines, listingText, messageLines } from "./dangers.ts";
 import type { Call } from "./evm/call.ts";
 import type { Message } from "./evm/message.ts";
 import type { AmountPart, FeePart, RecipientPart, Summary } from "./parts.ts";
@@ -11,6 +11,8 @@ export interface Parts {
   /** Ticker of the network's coin, from the built-in table. */
   readonly ticker: string | undefined;
   readonly account: Summary["account"];
+  /** False where another account of its network has, or may have, the same name. */
+  readonly isAccountUnique: boolean;
   readonly amount: AmountPart | null;
   readonly fee: FeePart | null;
   readonly recipient: RecipientPart | null;
@@ -21,8 +23,8 @@ export interface Parts {
 
 /** Sentences in the order in which a person reads them. */
 export function textOfParts(parts: Parts): string[] {
-  const { means, ticker, account, amount, fee, recipient, call, message, others } = parts;
-  const from = account?.name == null ? "" : ` from account ${quote(account.name)}`;
+  const { means, ticker, amount, fee, recipient, call, message, others } = parts;
+  const from = fromText(parts);
   const what = amount === null ? "" : `${amountText(amount, ticker)}`;
   const isSend = means?.startsWith("send") === true && amount !== null;
   const doing = `${capital(means ?? "move")}${what === "" ? "" : `: ${what}`}`;
@@ -35,6 +37,13 @@ export function textOfParts(parts: Parts): string[] {
     ...messageLines(message),
     ...others.map(({ name, value }) => `${capital(name.replaceAll("_", " "))} ${quote(value)}`),
   ];
+}
+
+/** The account by its name, and by its id where the name does not say which one it is. */
+function fromText({ account, isAccountUnique }: Parts): string {
+  if (account?.name == null) return "";
+  const id = isAccountUnique || account.id === null ? "" : ` (id ${plain(account.id)})`;
+  return ` from account ${quote(account.name)}${id}`;
 }
 
 function capital(text: string): string {
@@ -62,10 +71,7 @@ function recipientLine({ address, tag, memo, whitelists, whitelistsRead }: Recip
     tag === null ? "" : ` with tag ${plain(tag)}`,
     memo === null ? "" : ` with memo ${quote(memo)}`,
   ].join("");
-  const named = whitelists.map(({ name, entry, status }) => {
-    const state = status === undefined ? "" : ` (${plain(status)}, so it vouches for nothing)`;
-    return `whitelist ${quote(name)}, entry ${quote(entry)}${state}`;
-  });
+  const named = whitelists.map(listingText);
   const unnamed = {
     all: "not on any whitelist you can read",
     some: "not on the whitelists that could be read; others could not",

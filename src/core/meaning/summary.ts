@@ -12,10 +12,10 @@ import { checkAddress } from "./address.ts";
 import { type Amount, isPlain, isTenthOrMore, percentOf } from "./amount.ts";
 import { type Asset, amountOf, coinOf, isSameContract, tokenOf } from "./asset.ts";
 import { type Content, leavesOf, membersOf, onlyValue, textOf, type Value } from "./content.ts";
-import { callWarnings, messageWarnings } from "./dangers.ts";
+import { callWarnings, listingsIn, messageWarnings } from "./dangers.ts";
 import type { Call, CallFacts } from "./evm/call.ts";
 import type { Message } from "./evm/message.ts";
-import { type Lookalike, lookalikesOf } from "./lookalike.ts";
+import { characterOf, type Lookalike, lookalikesOf } from "./lookalike.ts";
 import { type Network, networkOf } from "./network.ts";
 import type {
   AmountPart,
@@ -116,7 +116,16 @@ class Making {
     this.testnet();
     const others = this.others();
     const notExplained = this.leftOver();
-    this.say({ account, amount, fee, recipient, call, message: message.content, others });
+    this.say({
+      account,
+      isAccountUnique: this.isAccountUnique(),
+      amount,
+      fee,
+      recipient,
+      call,
+      message: message.content,
+      others,
+    });
     const isComplete = notExplained.length === 0 && shape !== undefined;
     return {
       version: 1,
@@ -170,6 +179,12 @@ class Making {
     if (name === null && given === null && known === undefined) return null;
     const nameSource = isKnown ? "account" : this.of === "challenge" ? "challenge" : "request";
     return { name: name ?? known?.name ?? null, id: given ?? known?.id ?? null, nameSource };
+  }
+
+  /** Whether no other account of the network can have the name. */
+  private isAccountUnique(): boolean {
+    const { namesakes = 0, accountsRead = "all" } = this.facts;
+    return namesakes <= 1 && accountsRead === "all";
   }
 
   private networkPart(): Summary["network"] {
@@ -286,8 +301,8 @@ class Making {
 
   private checkRecipient(listings: readonly Listing[], lookalikes: readonly Lookalike[]): void {
     const { whitelistsRead } = this.facts;
-    for (const { address, of, firstDifference } of lookalikes) {
-      const message = `The address looks like ${address} (${of}) but differs from character ${firstDifference + 1} on.`;
+    for (const one of lookalikes) {
+      const message = `The address looks like ${one.address} (${one.of}) but differs from ${characterOf(one)} on.`;
       this.warn("LOOKALIKE_ADDRESS", true, "recipient.lookalikeOf", message);
     }
     for (const { name, entry } of listings) {
@@ -314,6 +329,7 @@ class Making {
     };
     return {
       tokenAt: (address) => token(address),
+      listingsOf: (address) => listingsOf(this.facts.entries, this.currency ?? "", address, null),
       readable: (base, { unit, decimals }) => {
         const asset = { network: "", contract: null, name: undefined, unit, decimals };
         return (
@@ -342,6 +358,10 @@ class Making {
       if (value.kind === "call" || value.name === "encoded_contract_data") this.shown.add(value);
     const call = this.evm.callOf(this.content, this.callFacts());
     this.warnings.push(...callWarnings(call, "call"));
+    for (const { name, entry } of listingsIn(call)) {
+      this.checkName(name, "call");
+      this.checkName(entry, "call");
+    }
     return call;
   }
 

@@ -173,8 +173,8 @@ async function requestOf(
   const body = own === undefined ? undefined : await books.body(own.key);
   if (body !== undefined || id === undefined) return body;
   const request = await reader.read("requests.get", { id });
-  const [type, data] = [member(request, "type"), member(request, "data")];
-  return type && data && new Exact(encode({ type, data }));
+  const [type, data, note] = ["type", "data", "note"].map((name) => member(request, name));
+  return type && data && new Exact(encode({ type, data, note }));
 }
 
 /** Asked only where a rule says decimals. */

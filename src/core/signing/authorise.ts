@@ -114,6 +114,8 @@ export interface ExaminationHost extends ApprovalHost {
   readonly onlyNarrows?: boolean;
   /** 65 bytes; undefined when no key is configured. */
   publicKey(): Promise<Uint8Array | undefined>;
+  /** The failure of a decision, with what the journal has of an earlier one. */
+  told?(cause: unknown, id: string): Promise<unknown>;
   /** What a challenge means; undefined for one that is not a JSON object. Offline without reads. */
   summaryOf(challenge: Challenge, mayRead: boolean): Promise<Summary | undefined>;
 }
@@ -123,7 +125,7 @@ export function createExamination(
   host: ExaminationHost,
 ): Omit<Examination, "order"> & { order(order: Order): Promise<Examined> } {
   return {
-    order: (order) => examineOrder(host, order),
+    order: (order) => told(host, order, () => examineOrder(host, order)),
     async signing({ noSummary, ...order }) {
       const examined = await examineSigning(host, order);
       const isWanted = !noSummary;
@@ -142,15 +144,29 @@ export function createAuthority(
 ): Authority {
   const { api, keyring } = host;
   return {
-    async authorise(order) {
-      const { id, decision, again } = order;
-      const { session, challenge: content, unverified } = await examineOrder(host, order);
-      const purpose = decision === "APPROVE" ? "approve" : "reject";
-      const signing = { purpose, session, requestId: id, content, unverified, again } as const;
-      const signature = order.signature ?? (await keyring.sign(signing));
-      return api.write(DECISIONS[decision], { id, signature }, undefined, content, { again });
-    },
+    authorise: (order) =>
+      told(host, order, async () => {
+        const { id, decision, again } = order;
+        const { session, challenge: content, unverified } = await examineOrder(host, order);
+        const purpose = decision === "APPROVE" ? "approve" : "reject";
+        const signing = { purpose, session, requestId: id, content, unverified, again } as const;
+        const signature = order.signature ?? (await keyring.sign(signing));
+        return api.write(DECISIONS[decision], { id, signature }, undefined, content, { again });
+      }),
   };
+}
+
+/** What deciding returns; a refusal of it says what this operator decided before. */
+async function told<T>(
+  { told }: ExaminationHost,
+  { id }: Order,
+  decide: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await decide();
+  } catch (cause) {
+    throw (await told?.(cause, id)) ?? cause;
+  }
 }
 
 /** Signs and cannot send; what was confirmed for a signature is remembered. */

@@ -344,6 +344,24 @@ export function suspectedDecision(
   return newest?.key === again ? undefined : newest;
 }
 
+/**
+ * The newest approval or rejection of this request that this user gave from here; undefined when
+ * there is none. A later step may ask the same user again, so that it forbids nothing.
+ */
+export function givenDecision(
+  journal: Journal,
+  { requestId, uid, ...place }: Omit<Decided, "isRejection">,
+): { readonly record: Entry; readonly isRejection: boolean } | undefined {
+  const given = journal.of(place, requestId).flatMap((record) => {
+    const isRejection = DECISIONS[record.kind];
+    const isOwn = record.uid === uid && record.user !== "" && record.user === place.user;
+    return record.state === "done" && isOwn && isRejection !== undefined
+      ? [{ record, isRejection }]
+      : [];
+  });
+  return given.at(-1);
+}
+
 /** Whether it rejects; undefined for what decides nothing. */
 const DECISIONS: Readonly<Record<Entry["kind"], boolean | undefined>> = {
   ...{ approve: false, deviceApprove: false, reject: true },

@@ -428,6 +428,35 @@ describe("N24 N25 R15 what a refusal means", () => {
     const refused = await v2.fail(["requests", "create", "--requestData", data], 3, "FORBIDDEN");
     expect(refused.hint).toContain("an edit that waits");
   });
+
+  test("N24 a decision given twice is told when it was given; another user's is not", async () => {
+    await using workspace = await openWorkspace();
+    const v2 = await workspace.client("v2");
+    const id = await create(v2);
+    const argv = ["requests", "approve", "api", "--id", id, "--sign"];
+    const forbid = () =>
+      workspace.sandbox.control.addFault({
+        match: { path: `/requests/${id}/challenge` },
+        status: 403,
+      });
+    forbid();
+    const first = await v2.fail(argv, 3, "FORBIDDEN");
+    expect(first.details).toBeUndefined();
+    expect(first.hint).toContain("you reviewed it already");
+    await ask(v2, ...argv);
+    const { results } = await ask(v2, "requests", "journal");
+    const { key } = results.at(-1);
+    forbid();
+    const again = await v2.fail(argv, 3, "FORBIDDEN");
+    expect(again.details).toEqual({
+      earlier: { decision: "APPROVE", time: expect.any(String), key },
+    });
+    const { time } = (again.details as { earlier: { time: string } }).earlier;
+    expect(again.hint).toContain(
+      `This operator approved the request on ${time} (journal key ${key})`,
+    );
+    expect(again.hint).toContain(`'requests get --id ${id}'`);
+  });
 });
 
 test("N13 R7 a refresh sends workspace and refresh token", async () => {

@@ -123,6 +123,21 @@ test("M03 a number without a unit is refused, and the message names --amountBase
     expect(refusal(() => parse(text)).message).toContain("--amountBase");
 });
 
+test("M01 M03 the hint names the option at fault, and what it takes", () => {
+  const hintOf = (make: () => unknown) => refusal(make).facts.hint;
+  expect(hintOf(() => parse("0 BTC"))).toBe(
+    "Write --amount as a number above zero, with its unit.",
+  );
+  expect(hintOf(() => parseBase("0", "--amountBase"))).toBe(
+    "Write --amountBase as digits, the first of them not 0.",
+  );
+  const fee = refusal(() => parseAmount("15000", [{ code: "BTC", magnitude: 8 }], "--maxFees"));
+  expect([fee.message, fee.facts.hint]).toEqual([
+    '--maxFees "15000" is not accepted: it has no unit; whole base units go to --maxFeesBase.',
+    "Write --maxFees as a number, one space and a unit: BTC; or give base units with --maxFeesBase.",
+  ]);
+});
+
 test("M03 --amountBase takes plain digits only", () => {
   expect(parseBase("700000", "--amountBase")).toBe("700000");
   for (const text of ["0", "007", "1.0", "1e3", "-1", "700000 sat", "", " 1", "1".repeat(79)])

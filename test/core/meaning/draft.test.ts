@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import type { Reader } from "../../../src/core/api/api.ts";
+import { summaryOf } from "../../../src/core/meaning/meaning.ts";
 import { draftPayment } from "../../../src/core/meaning/payment.ts";
 import type { Session } from "../../../src/core/state/session.ts";
 import { CliError } from "../../../src/errors.ts";
@@ -171,6 +172,19 @@ test("M11 nothing but reads is asked for", async () => {
   expect([...new Set(opened.asked)].sort()).toEqual(reads);
 });
 
+test("M28 a summary reads only the lists that it can say something of", async () => {
+  const message = {
+    type: "CREATE_MESSAGE_SIGNING",
+    data: { accountId: "2", messageType: "EIP-191", messageData: { rawMessage: "Hello" } },
+  };
+  const opened = workspace({ "accounts.get": ACCOUNTS[1] });
+  await summaryOf(exact(JSON.stringify(message)), "request", opened.reader);
+  expect(opened.asked).not.toContain("whitelists.list");
+  const paying = workspace();
+  await summaryOf((await draft(PAY)).request, "request", paying.reader);
+  expect(paying.asked).toContain("whitelists.list");
+});
+
 test.each([
   ["no account", { amount: "1 BTC", to: HOSTING }, ["INVALID_ARGUMENT", "--accountId"]],
   ["two accounts", { ...PAY, accountId: "1" }, ["INVALID_ARGUMENT", "--accountId"]],
@@ -278,8 +292,36 @@ describe("M09 names", () => {
     const { code, facts } = await refusal({ ...PAY, accountName: "Twice" });
     const { candidates } = facts.details as { candidates: { id: string }[] };
     expect([code, candidates.map(({ id }) => id)]).toEqual(["AMBIGUOUS_NAME", ["8", "9"]]);
+    expect(facts.hint).toContain("--accountId");
     for (const accountName of ["bitcoin", "Bitcoin ", "Bit\u0441oin"])
       expect((await refusal({ ...PAY, accountName })).code).toBe("NOT_FOUND");
+  });
+
+  test("M09 the candidates show what tells two accounts of one name apart", async () => {
+    const twins = [
+      account(8, "Twice", "ethereum", { balance: { total: "5" }, asset: { address: EXCHANGE } }),
+      account(9, "Twice", "ethereum", { balance: { total: "7" }, contractAddress: USDC }),
+    ];
+    const opened = workspace({ "accounts.list": page(twins) });
+    const { facts } = await refusal({ ...PAY, accountName: "Twice" }, opened);
+    const common = { currency: "ethereum", status: "ACTIVE" };
+    expect(facts.details).toEqual({
+      candidates: [
+        { id: "8", ...common, contract: null, balance: "5", address: EXCHANGE },
+        { id: "9", ...common, contract: USDC, balance: "7", address: null },
+      ],
+    });
+  });
+
+  test("M09 M16 of two accounts of one name on one network, the text names the id", async () => {
+    const twin = account(12, "Ether", "ethereum");
+    const opened = workspace({ "accounts.list": page([...ACCOUNTS, twin]) });
+    const intent = { accountId: "12", amount: "1 ETH", to: EXCHANGE };
+    expect((await draft(intent, opened)).summary.text[0]).toEndWith(
+      ' from account "Ether" (id 12)',
+    );
+    const other = { ...intent, accountId: "9" };
+    expect((await draft(other, opened)).summary.text[0]).toEndWith(' from account "Twice"');
   });
 
   test("M09 an entry counts on the account's network and on active whitelists only", async () => {
@@ -324,6 +366,8 @@ test("M19 a look-alike of a whitelist's entry, or of an own account, is refused 
     "LOOKALIKE_ADDRESS",
     { address: near, resembles: [{ address: EXCHANGE, firstDifference: 6 }] },
   ]);
+  // The index counts from 0, the sentence as people do.
+  expect(facts.message).toContain("but its character 7 is another");
 });
 
 test("M19 on V1 the recipients of own confirmed transactions are anchors, incoming ones never", async () => {

@@ -382,6 +382,10 @@ test("M20 an account of another network than the content names is grave, and no 
 test("M33 a challenge whose account's name two accounts of the network have is grave", async () => {
   expect(codes(await summary(challenge(), { namesakes: 2 }))).toContain("AMBIGUOUS_ACCOUNT!");
   expect(codes(await summary(challenge(), { namesakes: 1 }))).not.toContain("AMBIGUOUS_ACCOUNT!");
+  const named = async (namesakes: number) =>
+    (await summary(challenge(), { namesakes })).text.at(-4);
+  expect(await named(2)).toEndWith('"ClientA COL TBTC 1" (id e5a8f6f0-0001)');
+  expect(await named(1)).toEndWith('"ClientA COL TBTC 1"');
 });
 
 test.each(["some", "none"] as const)(
@@ -534,6 +538,32 @@ test("M25 an unlimited approval is grave, and the text says what it is", async (
   ]);
   expect(found.text[0]).toStartWith("WARNING: An approval without a limit");
   expect(found.call?.contract).toEqual({ known: "workspace token", name: "USD Coin" });
+});
+
+test("M25 a spender or recipient inside a call is named by its whitelist", async () => {
+  const entry = {
+    ...{ whitelistId: "w1", whitelist: "Suppliers", status: "ACTIVE", entry: "Exchange" },
+    ...{ currency: "ethereum", address: EXCHANGE.toLowerCase(), tags: [] },
+  };
+  const contract_data = abi.encodeFunctionData("approve", [EXCHANGE, 5n]);
+  const of = (entries: readonly (typeof entry)[]) =>
+    summary(challenge({ ...CALL, contract_data }, "ETHEREUM_LIKE_EXECUTE_CONTRACT"), {
+      ...{ account: undefined, entries },
+    });
+  const line = ({ text }: Summary) => text.find((one) => one.startsWith("Call approve"));
+  const named = await of([entry]);
+  expect(line(named)).toContain('(whitelist "Suppliers", entry "Exchange"), amount');
+  expect(named.call?.arguments.map(({ whitelists }) => whitelists)).toEqual([
+    [{ id: "w1", name: "Suppliers", entry: "Exchange" }],
+    undefined,
+  ]);
+  // The unit of an amount inside a call is the server's word, and the line says so.
+  expect(line(named)).toEndWith("amount 0.000005 USDC (5 base units, unit by the server)");
+  const pending = await of([{ ...entry, status: "PENDING" }]);
+  expect(line(pending)).toContain('entry "Exchange" (PENDING, so it vouches for nothing)');
+  expect(line(await of([{ ...entry, currency: "polygon" }]))).not.toContain("whitelist");
+  const odd = await of([{ ...entry, entry: "Ex\u0441hange" }]);
+  expect(codes(odd)).toContain("NAME_NOT_ASCII");
 });
 
 test("M22 the ABI form is encoded, so that selector and digest are those of the bytes", async () => {

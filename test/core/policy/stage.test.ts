@@ -207,6 +207,31 @@ test("A11 windows deny for their whole time after a journal was begun anew", asy
   expect(await pay("1")).toBe("R2");
 });
 
+test("A14 the note of a request that was not created here counts, too", async () => {
+  const { transactionData } = sent({}).data;
+  const { accountName, amount, currency, contractAddress, recipient, maxFees } = transactionData;
+  const data = {
+    transaction_type: "ETHEREUM_LIKE_SEND",
+    transaction_data: {
+      ...{ account_name: accountName, amount, currency, recipient, max_fees: maxFees },
+      contract_address: contractAddress,
+    },
+  };
+  const challenge = { antireplay: "ab".repeat(32), data, type: "APPROVE_TRANSACTION" };
+  const document = new Exact(JSON.stringify(challenge));
+  const content = { bytes: new Uint8Array(1), payloadSha256: "ab".repeat(32), document };
+  const about = { session: SESSION, requestId: "R1", content, command: "requests approve api" };
+  const sign = async (note: unknown) => {
+    const here = open({ request: new Exact(JSON.stringify({ ...sent({}), id: "R1", note })) });
+    const [rule] = UNITS.allow;
+    here.files.now = [policyOf({ ...UNITS, onlyOwn: false, allow: [{ ...rule, note: "none" }] })];
+    return here.acts.perform({ kind: "sign", purpose: "approve", ...about }, async () => "jws");
+  };
+  expect(await sign({ title: "", content: "" })).toBe("jws");
+  expect(await sign(null)).toBe("jws");
+  expect(await fieldOf(sign({ title: "Pay twice", content: "" }))).toBe("note");
+});
+
 test("A14 A7 of a request that was not created here, the most that can leave is debited", async () => {
   // The challenge says the ceiling only; price and limit of gas allow twice as much.
   const maxFees = "4000000000000000";

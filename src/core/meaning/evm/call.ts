@@ -3,6 +3,7 @@
  * selectors: unless the target is a token of the workspace they are a guess, and say so.
  */
 import { keccak_256 } from "@noble/hashes/sha3.js";
+import type { Listing } from "../recipient.ts";
 import {
   bytesOf,
   type Decoded,
@@ -39,6 +40,8 @@ export interface Argument {
   readonly value: Decoded;
   /** The amount in the token's own unit, when the workspace knows it. */
   readonly readable?: string;
+  /** The whitelists' entries that name an address; absent where none does. */
+  readonly whitelists?: readonly Listing[];
 }
 
 /** One call, with the calls inside it. */
@@ -71,6 +74,8 @@ export interface CallFacts {
   tokenAt(address: string): KnownToken | undefined;
   /** The amount as text, when the token's decimals are known. */
   readable(base: string, token: KnownToken): string | undefined;
+  /** The entries of whitelists that name an address; absent: they are not known. */
+  listingsOf?(address: string): readonly Listing[];
 }
 
 interface Target {
@@ -199,7 +204,12 @@ class Reading {
           ? this.facts.readable(value, token)
           : undefined;
       const type = showParameter({ ...parameter, name: "" });
-      return { name, type, value, ...(readable === undefined ? {} : { readable }) };
+      const whitelists = type === "address" ? this.facts.listingsOf?.(`${value}`) : undefined;
+      return {
+        ...{ name, type, value },
+        ...(readable === undefined ? {} : { readable }),
+        ...(whitelists === undefined || whitelists.length === 0 ? {} : { whitelists }),
+      };
     });
   }
 
