@@ -59,8 +59,8 @@ export const ERRORS = {
     "Give one JSON object inline, as @file, or as - for standard input; quote it for your shell.",
   ),
   JSON_DUPLICATE_KEY: fail(2, "Write each key once in an object."),
-  INVALID_REQUEST_DATA: fail(2, 'The request needs a "type" (a non-empty string) and its "data".'),
-  PAYLOAD_TOO_LARGE: fail(2, "Send less: a document may have 1 MiB."),
+  INVALID_REQUEST_DATA: fail(2, 'Give the request a "type" (a non-empty string) and its "data".'),
+  PAYLOAD_TOO_LARGE: fail(2, "Send less: a document may have at most 1 MiB."),
 
   // What a payment means
   INVALID_AMOUNT: fail(
@@ -109,12 +109,15 @@ export const ERRORS = {
     2,
     "LEDGER_ENTERPRISE_READ_ONLY is set: commands that write or sign are switched off. Ask the person who set it.",
   ),
-  NOT_SUPPORTED: fail(2, "This API version does not offer the operation."),
+  NOT_SUPPORTED: fail(
+    2,
+    "Do without it: this API version, or this way to run it, does not offer it.",
+  ),
 
   // Keys, challenges, signatures
   INVALID_PRIVATE_KEY: fail(
     2,
-    "Expected: the hexadecimal form of an unencrypted P-256 PEM. Make it with: xxd -p -c 0 key.pem",
+    "Give the hexadecimal form of an unencrypted P-256 PEM, made with: xxd -p -c 0 key.pem",
   ),
   UNSUPPORTED_KEY: fail(
     2,
@@ -162,7 +165,10 @@ export const ERRORS = {
   ),
 
   // Session
-  NOT_LOGGED_IN: fail(3, "Log in first: 'login api' or 'login device'."),
+  NOT_LOGGED_IN: fail(
+    3,
+    "Log in first: 'login api', 'login device', or 'login reporting' to read only.",
+  ),
   SESSION_EXPIRED: fail(3, "Log in again: 'login api' or 'login device'."),
   SESSION_MISMATCH: fail(
     3,
@@ -189,10 +195,10 @@ export const ERRORS = {
   ),
   NOT_FOUND: fail(
     4,
-    "Check the id, the matching list command shows what exists; where none was given, check base URL and path.",
+    "Check the id: the matching list command shows what exists. Where no id was given, check base URL and path.",
   ),
   CONFLICT: fail(1, "The object's state changed; read it again before going on."),
-  HTTP_ERROR: fail(1, "The API gave an unexpected status; error.httpStatus shows it."),
+  HTTP_ERROR: fail(1, "Look at error.httpStatus and error.api; check base URL and proxy."),
   RATE_LIMITED: again(
     1,
     "Wait, then repeat; error.retryAfterSeconds says how long when it is known.",
@@ -265,8 +271,14 @@ export const ERRORS = {
     1,
     "The request is still open. error.details.waitingFor lists users whose review is pending, where the API tells; 'users get' names them. Wait again if they will act.",
   ),
-  WAIT_OTHER_STATE: fail(1, "The request ended in another state; error.details shows it."),
-  REQUEST_CLOSED: fail(1, "The request is already final; nothing can be approved."),
+  WAIT_OTHER_STATE: fail(
+    1,
+    "Do not wait again: the request ended in another state, which error.details shows.",
+  ),
+  REQUEST_CLOSED: fail(
+    1,
+    "Look at its state with 'requests get': the request is final, and nothing can be approved.",
+  ),
 
   // Device
   DEVICE_NOT_FOUND: again(1, "Connect the Ledger Stax or Flex by USB and unlock it."),
@@ -277,7 +289,10 @@ export const ERRORS = {
   DEVICE_LOCKED: again(1, "Unlock the device and run the command again."),
   DEVICE_WRONG_APP: again(1, "Open the Vault application on the device."),
   DEVICE_APP_MISSING: fail(1, "Install the Vault application on the device."),
-  DEVICE_REFUSED: fail(1, "It was declined on the device; nothing was sent."),
+  DEVICE_REFUSED: fail(
+    1,
+    "It was declined on the device; nothing was sent. Ask the person before you try again.",
+  ),
   DEVICE_TIMEOUT: again(1, "Decline what the device still shows, then run the command again."),
   DEVICE_DISCONNECTED: again(1, "Reconnect the device and run the command again."),
   DEVICE_AMBIGUOUS: fail(2, "Name one device with --device, or disconnect the others."),
@@ -305,10 +320,16 @@ export const ERRORS = {
   ),
   DEVICE_BAD_DATA: fail(
     1,
-    "The device refused the server's data; is it a device of another workspace?",
+    "Check that the device belongs to this workspace: it refused the server's data.",
   ),
-  DEVICE_NOT_REGISTERED: fail(3, "This device belongs to no user of the workspace."),
-  DEVICE_NOT_A_REVIEWER: fail(3, "The user of this device may not approve the request now."),
+  DEVICE_NOT_REGISTERED: fail(
+    3,
+    "Connect a device that belongs to a user of the workspace; an administrator registers it.",
+  ),
+  DEVICE_NOT_A_REVIEWER: fail(
+    3,
+    "Look at reviewSteps and reviews of 'requests get': the user of this device does not review the current step, or did already.",
+  ),
   DEVICE_LOGIN_UNSUPPORTED: fail(1, "This server offers no device login; use 'login api'."),
 
   // Guard
@@ -354,7 +375,7 @@ export const ERRORS = {
     1,
     "Install a newer Node.js, or use the standalone executable, which needs none.",
   ),
-  OUTPUT_ERROR: fail(1, "Standard output could not be written."),
+  OUTPUT_ERROR: fail(1, "Check what takes the standard output: it is closed, or its disk is full."),
   UPGRADE_FAILED: again(1, "Nothing was changed; the installed version still works."),
   DOCTOR_PROBLEMS: fail(1, "error.details.findings lists each problem with its fix."),
   INTERNAL: fail(1, "This is a defect of the program; run with --debug and report it."),

@@ -10,7 +10,7 @@ export const REQUIREMENTS = {
   },
   privateKey: {
     thing: "the operator's key",
-    how: ", in the environment or behind LEDGER_ENTERPRISE_SIGNER",
+    how: ": LEDGER_ENTERPRISE_API_PRIVATE_KEY, its _FILE form, or LEDGER_ENTERPRISE_SIGNER",
   },
   device: { thing: "a Ledger device", how: "" },
 };

@@ -9,7 +9,7 @@ import { command } from "./parts/command.ts";
 export const api = command({
   summary: "Any GET of the configured API, relayed as it comes.",
   notes: [
-    `API V1 has ${Object.keys(V1_READS).length} of them, among them balance history, addresses, NFTs, staking, compliance: 'schema api' lists all with their queries.`,
+    `API V1 has ${Object.keys(V1_READS).length} paths to read, among them balance history, addresses, NFTs, staking, compliance. 'schema api' lists them with their queries.`,
     "Pages: --query page=2, as the API itself counts them.",
   ],
   reference: { v1: V1_READS },

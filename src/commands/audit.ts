@@ -28,7 +28,7 @@ const list = command({
   summary: "Show the lines of the audit trail.",
   notes: [
     "Every write, signature, refusal, reconciliation and restart is a line.",
-    `Without --all and --limit these are the newest ${DEFAULT_LINES}, the oldest of them first; complete says whether there are more.`,
+    `Without --all and --limit these are the newest ${DEFAULT_LINES}, the oldest of them first; \`complete\` is false when there are more.`,
   ],
   effect: "local",
   needs: ["trail"],
@@ -95,9 +95,9 @@ async function* between(pages: Pages, from: number, to: number): AsyncGenerator<
 const verify = command({
   summary: "Check that the audit trail is as it was written.",
   notes: [
-    "complete is `anchored` when the trail contains the line that --against names, else `unproven`: a chain cannot show by itself that its end was not cut off.",
+    "`complete` is `anchored` when the trail contains the line that --against names, else `unproven`: a chain cannot show by itself that its end was not cut off.",
     "Without a guard, the owner of the trail could have written all of it anew.",
-    "missing lists lines that are in none of the files; gaps counts tails that a killed process left.",
+    "`missing` lists lines that are in none of the files; `gaps` counts tails that a killed process left.",
   ],
   effect: "local",
   needs: ["trail"],
@@ -124,7 +124,7 @@ const verify = command({
 });
 
 const anchor = command({
-  summary: "Print where the audit trail is, to be kept elsewhere.",
+  summary: "Print the newest line's number and hash, to be kept elsewhere.",
   notes: ["Keep it in a ticket or another system, and pass it to 'audit verify --against' later."],
   effect: "local",
   needs: ["trail"],

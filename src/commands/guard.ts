@@ -24,7 +24,7 @@ const serve = command({
   needs: ["guard"],
   args: {
     socket: path("Socket to listen on; its folder must exist."),
-    allowUid: many(integer("User that it serves, by number; may be repeated.", 0, 4_294_967_295)),
+    allowUid: many(integer("User that it serves, by number.", 0, 4_294_967_295)),
     apiVersion,
   },
   output: () =>
@@ -47,9 +47,9 @@ const serve = command({
 });
 
 const status = command({
-  summary: "How well this process is bound: level of protection, policy, and each point of it.",
+  summary: "Show the level of protection, the policy, and each point that the level depends on.",
   notes: [
-    "enforced only if every point holds; `fix` says what a person does about one that does not.",
+    "`level` is `enforced` only if every point holds; `fix` says what a person does about one that does not.",
     "Fails when the guard that LEDGER_ENTERPRISE_GUARD names cannot be asked.",
   ],
   effect: "local",
@@ -88,7 +88,7 @@ const status = command({
 });
 
 const adopt = command({
-  summary: "Accept the state that is there as this guard's; a person decides.",
+  summary: "Accept the present state as this guard's; a person decides.",
   notes: [
     "Run as the guard's user, with its environment, while the guard is stopped.",
     "Needed for a first start, another workspace or user, a restored state folder, and requests that the guard did not create.",

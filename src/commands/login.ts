@@ -9,7 +9,7 @@ export const login = group("Log in to a workspace.", {
   api: command({
     summary: "Log in with API-operator credentials from the environment.",
     notes: [
-      "Reads LEDGER_ENTERPRISE_API_KEY_ID and LEDGER_ENTERPRISE_API_KEY_SECRET (or its _FILE form); secrets are never options.",
+      "Reads LEDGER_ENTERPRISE_API_KEY_ID and LEDGER_ENTERPRISE_API_KEY_SECRET (or its _FILE or _COMMAND form); secrets are never options.",
       "The new session replaces the old one only when the login succeeded.",
     ],
     effect: "session",
@@ -47,7 +47,7 @@ export const login = group("Log in to a workspace.", {
   reporting: command({
     summary: "Log in with a reporting key, which only reads, on API V1.",
     notes: [
-      "Reads LEDGER_ENTERPRISE_REPORTING_API_KEY or its _FILE form, now and at each later command; only its fingerprint is stored.",
+      "Reads LEDGER_ENTERPRISE_REPORTING_API_KEY, or its _FILE or _COMMAND form, now and at each later command; only its fingerprint is stored.",
       "Commands that write or sign answer WRONG_SESSION_KIND in such a session.",
     ],
     effect: "session",

@@ -14,7 +14,9 @@ export const mcp = command({
   needs: ["mcp"],
   args: {
     allow: many(oneOf("Acts that tools may do beside reading.", ["create", "approve"])),
-    confirm: oneOf("Leave the person's yes to the client's own prompt.", ["client"]),
+    confirm: oneOf("client: this program asks nothing, and only the client's own prompt does.", [
+      "client",
+    ]),
   },
   fails: [
     ...(["CONFIRMATION_DECLINED", "CONFIRMATION_MISMATCH", "CONFIRMATION_UNAVAILABLE"] as const),

@@ -21,7 +21,7 @@ function payloadOf(body: Uint8Array): Exact | null {
 const verify = command({
   summary: "Check the signature and age of a webhook notification; offline.",
   notes: [
-    "The secret that was given at registration comes from LEDGER_ENTERPRISE_WEBHOOK_SECRET or its _FILE form.",
+    "The secret that was given at registration comes from LEDGER_ENTERPRISE_WEBHOOK_SECRET, or its _FILE or _COMMAND form.",
     "--body must be the bytes as they were received. Older than five minutes is refused: it may be a replay.",
     "`payload` names an object; fetch that object from the API, since the notification itself proves nothing about it.",
   ],

@@ -21,7 +21,7 @@ const Policy = () =>
     ...times,
   });
 
-export const policies = group("Policies: who must approve what.", {
+export const policies = group("Policies of the workspace: who must approve what.", {
   list: listOf({
     summary: "List policies.",
     operation: "policies.list",

@@ -75,4 +75,4 @@ const show = command({
   run: ({ policies }, { file }) => policies.show(file),
 });
 
-export const policy = group("What the policy of this machine allows.", { check, show });
+export const policy = group("The policy file of this machine: what it allows.", { check, show });

@@ -223,7 +223,7 @@ function requireUndecided({ uid }: BeltsHost, journal: Journal, intent: Intent):
     message: `The ${what} of this request was sent, and its outcome is not known yet; nothing was signed or sent.`,
     hint: isOwn
       ? `Do not repeat. Run 'requests reconcile --key ${key}'. Only if the ${what} was not given, add --again with that key.`
-      : "The record belongs to another client; a person decides.",
+      : "Have a person decide: the record belongs to another client of the guard.",
     details: { ...(isOwn ? { key } : {}), requestId, state },
   });
 }
@@ -368,7 +368,9 @@ async function duplicate(
   const ago = Math.max(0, Math.round((now - record.time) / 1000));
   return new CliError("DUPLICATE_SUSPECTED", {
     message: `A request like this one ${pastOf(record)}; nothing was sent.`,
-    ...(isOwn ? {} : { hint: "The record belongs to another client; a person decides." }),
+    ...(isOwn
+      ? {}
+      : { hint: "Have a person decide: the record belongs to another client of the guard." }),
     ...(isOwn && record.requestId !== undefined ? { hint: GO_ON } : {}),
     details: {
       ...(isOwn ? { key: record.key, id: record.requestId ?? null } : {}),

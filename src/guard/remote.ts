@@ -197,6 +197,6 @@ export interface Standing {
 export function notThroughGuard(what: string): CliError {
   return new CliError("NOT_SUPPORTED", {
     message: `'${what}' is not possible through a guard.`,
-    hint: "A person uses a shell without LEDGER_ENTERPRISE_GUARD.",
+    hint: "Have a person run it in a shell without LEDGER_ENTERPRISE_GUARD.",
   });
 }

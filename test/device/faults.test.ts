@@ -182,7 +182,7 @@ test.each(["log in", "approve", "open application"] as const)(
       world.run(title === "log in" ? "login device" : line),
       "DEVICE_REFUSED",
     );
-    expect(String(message)).toBe("It was declined on the device; nothing was sent.");
+    expect(String(message)).toBe("It was declined on the device; nothing was sent. Ask the person before you try again.");
     expect(world.calls().filter((path) => !path.startsWith("/auth/"))).toEqual([]);
     expectNothingPosted(world);
   },

@@ -11,7 +11,7 @@ import { DryRun, Request } from "./schemas.ts";
 
 /** `--again` of everything that decides about a request. */
 export const AGAIN = text(
-  "Decide although the outcome of this record is not known: its key.",
+  "Key of a record whose outcome is not known: decide all the same.",
   "<key>",
   26,
 );

@@ -12,7 +12,7 @@ const api = decision({
   notes: [
     "--signature: one made by 'requests sign'; it must be over the newest challenge received for this request, which is reviewed again.",
     "--sign: fetch, review, sign and approve at once.",
-    "Both are refused unless every field of the challenge is verified or confirmed: --expect confirms the fields that it names, --expectPayloadSha256 all of them. What was confirmed to the 'requests sign' that made the signature counts.",
+    "Both are refused unless every field of the challenge is verified or confirmed: --expect confirms the fields that it names, --expectPayloadSha256 all of them, and grave warnings. What was confirmed to the 'requests sign' that made the signature counts.",
     "A difference always refuses, whether this review finds it or an earlier one found it.",
   ],
   operation: "requests.approve",

@@ -21,7 +21,7 @@ export const create = command({
   args: {
     requestData: required(json("The request.")),
     coin: oneOf(
-      "Create the transaction at this coin's own address (V2): --requestData is {accountId,transaction}, which the catalogue does not have.",
+      "Send the transaction to this coin's own path of the API (V2); --requestData is then {accountId,transaction}, which the catalogue does not have.",
       COINS,
     ),
     allowUnknown: flag("Send members that this program does not know; they are refused otherwise."),
@@ -29,7 +29,7 @@ export const create = command({
     tag: flag(
       "Mark the note with the record's key, so that 'requests reconcile' is exact. Not XRP's destination tag, which is in --requestData.",
     ),
-    again: text("Create it although it is like this record: its key.", "<key>", 26),
+    again: text("Key of a like record: create the request all the same.", "<key>", 26),
   },
   output: () => v.looseObject({ ...Request().entries, key: v.string() }),
   fails: ["INVALID_REQUEST_DATA", "INVALID_AMOUNT", "DUPLICATE_SUSPECTED"],

@@ -39,9 +39,9 @@ export const journal = command({
 export const reconcile = command({
   summary: "Find the outcome of writes whose answer was lost; sends no write.",
   notes: [
-    "found: it was carried out; of a new request `certainty` tag is exact, content may also be an equal request of another user.",
+    "found: it was carried out. For a new request `certainty` says how it was recognised: tag is exact, content may also be an equal request of another user.",
     "absent: it was not carried out, and may be repeated. ambiguous: `candidates` lists what it could be; a person decides.",
-    "undetermined: too early (less than a minute after it can have left at the latest), or not everything could be seen; run it again later.",
+    "undetermined: it is too early (within a minute of the last moment at which it can have left), or not everything could be seen; run it again later.",
   ],
   effect: "read",
   needs: ["reconciliation"],

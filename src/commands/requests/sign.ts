@@ -31,7 +31,6 @@ export const sign = command({
     "Offline, and without a session, unless --id is given. With --id, or when the challenge was fetched here for a request created here, it is reviewed first.",
     "`review` is the result: matched (everything was compared), partial (`unverified` lists the rest) or none.",
     "A challenge whose review was refused here is signed with --expectPayloadSha256 only, and 'requests approve' refuses it all the same.",
-    "The key comes from LEDGER_ENTERPRISE_API_PRIVATE_KEY, or a program signs: LEDGER_ENTERPRISE_SIGNER.",
   ],
   effect: "sign",
   needs: ["signing"],
