@@ -289,10 +289,7 @@ export const ERRORS = {
   DEVICE_LOCKED: again(1, "Unlock the device and run the command again."),
   DEVICE_WRONG_APP: again(1, "Open the Vault application on the device."),
   DEVICE_APP_MISSING: fail(1, "Install the Vault application on the device."),
-  DEVICE_REFUSED: fail(
-    1,
-    "It was declined on the device; nothing was sent. Ask the person before you try again.",
-  ),
+  DEVICE_REFUSED: fail(1, "Nothing was sent. Ask the person before you try again."),
   DEVICE_TIMEOUT: again(1, "Decline what the device still shows, then run the command again."),
   DEVICE_DISCONNECTED: again(1, "Reconnect the device and run the command again."),
   DEVICE_AMBIGUOUS: fail(2, "Name one device with --device, or disconnect the others."),

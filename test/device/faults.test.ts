@@ -182,7 +182,7 @@ test.each(["log in", "approve", "open application"] as const)(
       world.run(title === "log in" ? "login device" : line),
       "DEVICE_REFUSED",
     );
-    expect(String(message)).toBe("It was declined on the device; nothing was sent. Ask the person before you try again.");
+    expect(String(message)).toBe("It was declined on the device; nothing was sent.");
     expect(world.calls().filter((path) => !path.startsWith("/auth/"))).toEqual([]);
     expectNothingPosted(world);
   },
@@ -519,7 +519,7 @@ test("M24 the device refuses the server's data", async () => {
   other.behaviour.statuses.set("authenticate", 0x6a80);
   await world.machine.plug(other);
   const { hint } = await expectFailure(world.run("login device"), "DEVICE_BAD_DATA");
-  expect(String(hint)).toContain("another workspace");
+  expect(String(hint)).toContain("belongs to this workspace");
   expect(world.calls()).toEqual([]);
 });
 
