@@ -12,12 +12,13 @@ for my $n (1 .. $count) {
 }
 if ($hold < 0) { sleep(-$hold); exit 0 }
 for my $s (@all) { my $r = ""; $SIG{ALRM} = sub { die "late" }; alarm($hold);
-  eval { while (sysread($s, my $part, 65536)) { $r .= $part } }; print $r; }
+  eval { while (sysread($s, my $part, 65536)) { $r .= $part } }; print $r, $@; }
 `;
 
 /**
  * Connects `count` times as `uid`, sends the bytes each time, and returns everything that came
- * back. A negative `seconds` closes without reading after so long.
+ * back, with "late" for each connection that did not end within `seconds`. A negative `seconds`
+ * closes without reading after so long.
  */
 export async function talk(
   uid: number,
