@@ -7,12 +7,13 @@ import { decodeChallenge } from "../../src/core/signing/challenge.ts";
 import { parseJws, signJws, verifyJws } from "../../src/core/signing/jws.ts";
 import { reviewChallenge } from "../../src/core/signing/review.ts";
 import { verifySignature } from "../../src/core/signing/signer.ts";
-import { softwareSigner } from "../../src/core/signing/software.ts";
+import { loadNoble, softwareSigner } from "../../src/core/signing/software.ts";
 import { CliError } from "../../src/errors.ts";
 import { exact } from "../../src/io/json.ts";
 import challenges from "../vectors/challenge_forms.json" with { type: "json" };
 import signVectors from "../vectors/es256_sign_vectors.json" with { type: "json" };
 import keys from "../vectors/private_key_forms.json" with { type: "json" };
+import rfc6979 from "../vectors/rfc6979_a25_p256_sha256.json" with { type: "json" };
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 
@@ -39,6 +40,27 @@ const pemHex = (der: string): string =>
   Buffer.from(
     `-----BEGIN EC PRIVATE KEY-----\n${Buffer.from(der, "hex").toString("base64")}\n-----END EC PRIVATE KEY-----\n`,
   ).toString("hex");
+
+/** Nonces at the edges of 1…n−1, where multiplications go wrong. */
+export const NONCES: readonly bigint[] = [
+  ...[1n, 2n, 3n, 255n, 1n << 128n, 1n << 255n],
+  ...[BigInt(`0x${rfc6979.order_n}`) - 2n, BigInt(`0x${rfc6979.order_n}`) - 1n],
+];
+
+/** 32 bytes, big-endian. */
+export function bytesOfScalar(scalar: bigint): Uint8Array {
+  return Buffer.from(scalar.toString(16).padStart(64, "0"), "hex");
+}
+
+/** A signature of RFC 6979's key over "sample" with that nonce, whatever the RFC says. */
+export async function signedWith(nonce: bigint): Promise<string> {
+  const key = signVectors.keys.rfc6979;
+  const publicKey = Buffer.from(key.public_key_uncompressed, "hex");
+  const scalar = Buffer.from(key.private_scalar_hex, "hex");
+  const load = () => loadNoble({ hmac: () => Uint8Array.from(bytesOfScalar(nonce)) });
+  const signer = await softwareSigner({ scalar, publicKey, wipe: () => undefined }, load);
+  return hex(await signer.sign(Buffer.from("sample")));
+}
 
 /** One line for each vector. */
 export async function outcomes(): Promise<Record<string, string>> {
@@ -72,6 +94,7 @@ export async function outcomes(): Promise<Record<string, string>> {
       verifySignature(parseJws(high).signingInput, flipped, publicKey),
     );
   }
+  for (const nonce of NONCES) found[`nonce ${nonce}`] = await signedWith(nonce);
   found["off curve"] = String(publicKeyFromHex(`04${"11".repeat(64)}`));
   found.review = JSON.stringify(reviewSample());
   return found;

@@ -185,6 +185,14 @@ function publicKeyOf(scalar: Uint8Array): Uint8Array {
   if (scalar.length !== 32 || scalar.every((byte) => byte === 0) || ORDER.compare(scalar) <= 0) {
     throw invalid("The private key's number is out of range for P-256.");
   }
+  return baseMultiple(scalar);
+}
+
+/**
+ * `scalar` (32 bytes, big-endian, in 1…n−1) times P-256's base point: 65 bytes, 04 ‖ x ‖ y. Throws
+ * when the runtime has not got the curve.
+ */
+export function baseMultiple(scalar: Uint8Array): Uint8Array {
   const pair = createECDH(CURVE);
   pair.setPrivateKey(scalar);
   return Uint8Array.from(pair.getPublicKey());

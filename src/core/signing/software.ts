@@ -4,7 +4,8 @@
  */
 import { createHash, createHmac } from "node:crypto";
 import { CliError } from "../../errors.ts";
-import type { PrivateKey } from "../auth/key.ts";
+import { baseMultiple, type PrivateKey } from "../auth/key.ts";
+import type { Primitives } from "./noble.ts";
 import { type Signer, verifySignature } from "./signer.ts";
 
 /** 64 bytes r‖s over SHA-256(message) with a 32-byte scalar. */
@@ -18,27 +19,27 @@ export type Ecdsa = (message: Uint8Array, scalar: Uint8Array) => Uint8Array;
  */
 export async function softwareSigner(
   key: PrivateKey,
-  load: () => Promise<Ecdsa> = loadNoble,
+  load: () => Promise<Ecdsa> = () => loadNoble(),
 ): Promise<Signer> {
   const ecdsa = await load();
   return {
     publicKey: key.publicKey,
     async sign(message) {
       const signature = attempt(() => ecdsa(message, key.scalar));
-      if (signature !== undefined && verifySignature(message, signature, key.publicKey))
-        return signature;
-      throw new CliError("INTERNAL", {
-        message: "The signature just made does not verify; nothing was signed.",
-      });
+      if (signature === undefined) throw failed("No signature could be made; nothing was signed.");
+      if (verifySignature(message, signature, key.publicKey)) return signature;
+      throw failed("The signature just made does not verify; nothing was signed.");
     },
   };
 }
 
-async function loadNoble(): Promise<Ecdsa> {
-  const { p256With } = await import("./noble.ts");
-  // The arithmetic is noble's; the hashes are the runtime's, which need not be compiled first. RFC
-  // 6979 leaves nothing open, so the signature is the same.
-  const curve = p256With(runtimeHmac);
+/**
+ * RFC 6979 leaves nothing open, so the signature is the same whoever hashes and multiplies. `by`
+ * computes in place of the runtime, which is how a test injects a fault.
+ */
+export async function loadNoble(by: Partial<Primitives> = {}): Promise<Ecdsa> {
+  const { p256By } = await import("./noble.ts");
+  const curve = p256By({ hmac: runtimeHmac, multiple: baseMultiple, ...by });
   return (message, scalar) => {
     const digest = createHash("sha256").update(message).digest();
     return curve.sign(digest, scalar, { lowS: true, prehash: false });
@@ -55,4 +56,8 @@ function attempt<T>(make: () => T): T | undefined {
   } catch {
     return undefined;
   }
+}
+
+function failed(message: string): CliError {
+  return new CliError("INTERNAL", { message });
 }

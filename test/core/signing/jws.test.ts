@@ -1,18 +1,22 @@
 import { describe, expect, test } from "bun:test";
 import { createPrivateKey, sign as cryptoSign } from "node:crypto";
+import { p256 } from "@noble/curves/nist.js";
 import { compactVerify, importJWK } from "jose";
 import {
+  baseMultiple,
   generateKeyPair,
   type PrivateKey,
   parsePrivateKey,
   publicKeyFromHex,
 } from "../../../src/core/auth/key.ts";
 import { parseJws, signJws, verifyJws } from "../../../src/core/signing/jws.ts";
+import { p256By } from "../../../src/core/signing/noble.ts";
 import { type Signer, verifySignature } from "../../../src/core/signing/signer.ts";
-import { softwareSigner } from "../../../src/core/signing/software.ts";
+import { loadNoble, softwareSigner } from "../../../src/core/signing/software.ts";
 import { CliError } from "../../../src/errors.ts";
 import { failureOf } from "../../support/failure.ts";
 import { notRun, textOf } from "../../support/given.ts";
+import { bytesOfScalar, NONCES, signedWith } from "../../support/signing-outcomes.ts";
 import signVectors from "../../vectors/es256_sign_vectors.json" with { type: "json" };
 import rfc6979 from "../../vectors/rfc6979_a25_p256_sha256.json" with { type: "json" };
 import rfc7515 from "../../vectors/rfc7515_a3_es256.json" with { type: "json" };
@@ -74,6 +78,35 @@ describe("SIG-2 SIG-3 signing", () => {
     });
   }
 
+  test("the runtime's multiples of the base point are noble's, at the edges and by chance", async () => {
+    const chance = Array.from({ length: 40 }, () => p256.utils.randomSecretKey());
+    for (const scalar of [...NONCES.map(bytesOfScalar), ...chance])
+      expect(hex(baseMultiple(scalar))).toBe(hex(p256.getPublicKey(scalar, false)));
+  });
+
+  test.each(NONCES.map((nonce) => [nonce]))(
+    "a signature with the nonce %d: r is its x",
+    async (nonce) => {
+      const { x } = p256.Point.BASE.multiply(nonce).toAffine();
+      const signature = bytesOf(await signedWith(nonce));
+      expect(hex(signature.subarray(0, 32))).toBe(hex(bytesOfScalar(x % p256.Point.Fn.ORDER)));
+      expect(verifySignature(Buffer.from("sample"), signature, KEYS.rfc6979.publicKey)).toBe(true);
+    },
+  );
+
+  test("no nonce outside 1…n−1 is multiplied", async () => {
+    const asked: string[] = [];
+    const multiple = (scalar: Uint8Array) => {
+      asked.push(hex(scalar));
+      return baseMultiple(scalar);
+    };
+    const { Point } = p256By({ hmac: () => new Uint8Array(32), multiple });
+    const { ORDER } = Point.Fn;
+    for (const scalar of [0n, -1n, ORDER, ORDER + 1n, 1n << 256n])
+      expect(() => Point.BASE.multiply(scalar)).toThrow();
+    expect(asked).toEqual([]);
+  });
+
   test("RFC 7515 A.3 verifies although its s is high", () => {
     expect(
       BigInt(`0x${hex(parseJws(rfc7515.compact_jws).signature.subarray(32))}`) > HALF_ORDER,
@@ -108,6 +141,12 @@ describe("SIG-2 SIG-3 signing", () => {
   });
 });
 
+/** The point behind this one: the same on the curve, with another x. */
+function nextOf(point: Uint8Array): Uint8Array {
+  const { Point } = p256;
+  return Point.fromBytes(point).add(Point.BASE).toBytes(false);
+}
+
 describe("SIG-4 the self-check", () => {
   const faults: readonly (readonly [string, (signature: Uint8Array) => Uint8Array])[] = [
     ["one bit of r flipped", (signature) => signature.with(5, (signature[5] ?? 0) ^ 1)],
@@ -119,7 +158,6 @@ describe("SIG-4 the self-check", () => {
   ];
   for (const [name, spoil] of faults) {
     test(`E25 ${name}: INTERNAL, nothing returned`, async () => {
-      const { p256 } = await import("@noble/curves/nist.js");
       const signer = await softwareSigner(
         KEYS.rfc6979,
         async () => (message, scalar) => spoil(p256.sign(message, scalar)),
@@ -130,7 +168,6 @@ describe("SIG-4 the self-check", () => {
   }
 
   test("E25 a signature with another key, or over another message, is not returned", async () => {
-    const { p256 } = await import("@noble/curves/nist.js");
     const otherKey = await softwareSigner(
       KEYS.rfc6979,
       async () => (message) => p256.sign(message, KEYS.rfc7515.scalar),
@@ -141,6 +178,41 @@ describe("SIG-4 the self-check", () => {
       async () => (_, scalar) => p256.sign(Buffer.from("n"), scalar),
     );
     expect((await rejectionOf(otherMessage.sign(Buffer.from("m")))).code).toBe("INTERNAL");
+  });
+
+  const multiples: readonly (readonly [string, (point: Uint8Array) => Uint8Array])[] = [
+    ["of the next nonce", (point) => nextOf(point)],
+    ["with a bit of x flipped", (point) => point.with(32, (point[32] ?? 0) ^ 1)],
+    ["with a bit of y flipped", (point) => point.with(64, (point[64] ?? 0) ^ 1)],
+    ["at infinity", () => Uint8Array.of(0)],
+    ["of another form", (point) => Uint8Array.from([2, ...point.subarray(1)])],
+    ["of nothing", () => new Uint8Array(65)],
+  ];
+  for (const [name, spoil] of multiples) {
+    test(`E25 a multiple ${name}: INTERNAL, nothing returned`, async () => {
+      const multiple = (scalar: Uint8Array) => spoil(baseMultiple(scalar));
+      const signer = await softwareSigner(KEYS.rfc6979, () => loadNoble({ multiple }));
+      const failure = await rejectionOf(signer.sign(Buffer.from("m")));
+      expect([failure.code, failure.exit]).toEqual(["INTERNAL", 1]);
+      expect(failure.message).toEndWith("nothing was signed.");
+    });
+  }
+
+  test("SIG-9 a runtime without the curve signs nothing, and its error is not passed on", async () => {
+    let nonce = "";
+    const seen: Uint8Array[] = [];
+    const multiple = (scalar: Uint8Array): Uint8Array => {
+      nonce = hex(scalar);
+      seen.push(scalar);
+      throw new Error(`Invalid EC curve name for ${nonce}`);
+    };
+    const signer = await softwareSigner(KEYS.rfc6979, () => loadNoble({ multiple }));
+    const failure = await rejectionOf(signer.sign(Buffer.from("m")));
+    expect(failure.message).toBe("No signature could be made; nothing was signed.");
+    expect(nonce).toMatch(/^[0-9a-f]{64}$/);
+    expect(Bun.inspect(failure)).not.toContain(nonce.slice(0, 8));
+    // The bytes of the nonce are overwritten.
+    expect(seen.map(hex)).toEqual(["00".repeat(32)]);
   });
 
   test("SIG-9 an error of the arithmetic that quotes the scalar is not passed on", async () => {
