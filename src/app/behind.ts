@@ -21,7 +21,7 @@ export async function openBehind(run: Run): Promise<Record<string, () => unknown
     ...Object.fromEntries(plain),
     async draft() {
       requireNoBypass(run);
-      const { createDraft } = await import("../core/api/api.ts");
+      const { createDraft } = await import("../core/api/draft.ts");
       const sessions = { read: () => remote.reader.session() };
       return createDraft({ runtime: run.runtime, config: run.config, sessions });
     },

@@ -70,7 +70,7 @@ const CAPABILITIES = {
     behind: "remote",
     common: ["state", "settings", "session"],
     codes: ["WRONG_SESSION_KIND"],
-    make: async ({ access }) => (await import("../core/api/api.ts")).createDraft(access()),
+    make: async ({ access }) => (await import("../core/api/draft.ts")).createDraft(access()),
   },
   /** The stored session; a command that looks for it itself can do without. */
   sessions: {

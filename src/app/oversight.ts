@@ -73,6 +73,7 @@ export async function loadActs(): Promise<void> {
     import("../core/policy/stage.ts"),
     import("../core/policy/load.ts"),
     import("../core/api/api.ts"),
+    import("../core/api/draft.ts"),
     import("../core/meaning/meaning.ts"),
     import("../core/meaning/check.ts"),
     import("../core/meaning/evm/content.ts"),

@@ -72,7 +72,7 @@ async function execute(argv: readonly string[], context: Context, parts: Parts):
   }
   // Before anything of the command line can be quoted back.
   const config = openConfig(context, parts.redactor);
-  const invocation = parse(argv, await openRegistry(argv[0]));
+  const invocation = parse(argv, await openRegistry(argv[0], argv[1]));
   const { target, words } = invocation;
   if (invocation.asks === "version") return text(parts.output, `${VERSION}\n`);
   if (invocation.asks === "help" || argv.length === 0) {

@@ -5,7 +5,8 @@
  */
 import { type Command, type Group, group } from "../cli/command.ts";
 
-type Loader = () => Promise<Command | Group>;
+/** Loads one part; `word` is the second one of the command line. */
+type Loader = (word?: string) => Promise<Command | Group>;
 
 const LOADERS: Readonly<Record<string, Loader>> = {
   login: async () => (await import("./login.ts")).login,
@@ -13,7 +14,7 @@ const LOADERS: Readonly<Record<string, Loader>> = {
   whoami: async () => (await import("./whoami.ts")).whoami,
   accounts: async () => (await import("./accounts.ts")).accounts,
   transactions: async () => (await import("./transactions.ts")).transactions,
-  requests: async () => (await import("./requests/index.ts")).requests,
+  requests: async (word) => (await import("./requests/index.ts")).openRequests(word),
   users: async () => (await import("./users.ts")).users,
   groups: async () => (await import("./groups.ts")).groups,
   policies: async () => (await import("./policies.ts")).policies,
@@ -37,12 +38,12 @@ const LOADERS: Readonly<Record<string, Loader>> = {
 };
 
 /**
- * The part of the registry that a command line beginning with `word` can mean; all of it when that
- * is not the name of a part.
+ * The part of the registry that a command line beginning with `word` can mean, and with `second`
+ * after it; all of it when that is not the name of a part.
  */
-export async function openRegistry(word?: string): Promise<Group> {
+export async function openRegistry(word?: string, second?: string): Promise<Group> {
   const names = word !== undefined && Object.hasOwn(LOADERS, word) ? [word] : Object.keys(LOADERS);
-  const members = names.map(async (name) => [name, await LOADERS[name]?.()] as const);
+  const members = names.map(async (name) => [name, await LOADERS[name]?.(second)] as const);
   return group(
     "Ledger Enterprise from a terminal: read accounts, raise requests, review, sign and approve.",
     Object.fromEntries(await Promise.all(members)) as Record<string, Command | Group>,

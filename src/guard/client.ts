@@ -7,9 +7,9 @@ import { Exact } from "../io/json.ts";
 import type { Log } from "../io/log.ts";
 import { VERSION } from "../version.ts";
 import { dial, type Heard } from "./dial.ts";
+import type { Asked } from "./request.ts";
 import {
   type Answer,
-  type Asked,
   decodeFailure,
   encodeFrame,
   FrameReader,

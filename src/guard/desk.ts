@@ -24,7 +24,8 @@ import type { House } from "./house.ts";
 import type { Status } from "./level.ts";
 import type { Allowance } from "./limits.ts";
 import type { Peer } from "./peer.ts";
-import { encodeFailure, isWrite, type Request, readDocument } from "./wire.ts";
+import type { Request } from "./request.ts";
+import { encodeFailure, isWrite, readDocument } from "./wire.ts";
 
 /** The client that asks. */
 export interface Caller {

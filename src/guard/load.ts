@@ -8,6 +8,7 @@ export async function loadVerbs(): Promise<void> {
   await Promise.all([
     import("../core/acts.ts"),
     import("../core/api/api.ts"),
+    import("../core/api/draft.ts"),
     import("../core/api/remember.ts"),
     import("../core/api/reporting.ts"),
     import("../core/auth/program.ts"),

@@ -16,7 +16,7 @@ import { CliError } from "../errors.ts";
 import { type Exact, elements, member, members, value } from "../io/json.ts";
 import { ask, type Link } from "./client.ts";
 import { type Client, levelOfPoints, type Point, pointsOf, type Status } from "./level.ts";
-import type { Asked } from "./wire.ts";
+import type { Asked } from "./request.ts";
 
 const LONGEST_WAIT_SECONDS = 30;
 const REPEATS = 2;

@@ -10,15 +10,8 @@ import { errnoOf } from "../io/ioerror.ts";
 import type { Answered, Caller } from "./desk.ts";
 import { type Allowance, type Allowances, MOST_CONNECTIONS } from "./limits.ts";
 import type { Peer } from "./peer.ts";
-import {
-  encodeFailure,
-  encodeFrame,
-  encodeKey,
-  FrameReader,
-  incompatible,
-  parseRequest,
-  type Request,
-} from "./wire.ts";
+import { parseRequest, type Request } from "./request.ts";
+import { encodeFailure, encodeFrame, encodeKey, FrameReader, incompatible } from "./wire.ts";
 
 /** How long a client may take to send its request. */
 const REQUEST_MS = 5_000;

@@ -16,99 +16,12 @@ export const ANSWER_MAX_BYTES = 32 * 1024 * 1024;
 /** Of a header line, its newline included. */
 export const HEADER_MAX_BYTES = 64 * 1024;
 
-const Id = v.pipe(v.string(), v.minLength(1), v.maxLength(128));
-const Key = v.pipe(v.string(), v.regex(/^[0-9A-HJKMNP-TV-Z]{26}$/));
-const Digest = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
-const Parameter = v.union([v.string(), v.number(), v.boolean(), v.array(v.string())]);
-const Pair = v.strictTuple([v.string(), v.string()]);
-const frame = {
-  v: v.literal(WIRE_VERSION),
-  length: v.pipe(v.number(), v.integer(), v.minValue(0)),
-};
-const decided = {
-  ...frame,
-  id: Id,
-  dryRun: v.boolean(),
-  sha256: v.optional(Digest),
-  again: v.optional(Key),
-};
-
-/** The first line of a request, by its verb. */
-const Request = v.variant("verb", [
-  v.strictObject({
-    ...frame,
-    verb: v.literal("status"),
-    session: v.boolean(),
-    needs: v.optional(v.string()),
-  }),
-  v.strictObject({
-    ...frame,
-    verb: v.literal("read"),
-    operation: v.string(),
-    parameters: v.record(v.string(), Parameter),
-  }),
-  v.strictObject({
-    ...frame,
-    verb: v.literal("read"),
-    path: v.string(),
-    query: v.array(Pair),
-  }),
-  v.strictObject({
-    ...frame,
-    verb: v.literal("review"),
-    id: Id,
-    ask: v.picklist(["challenge", "review"]),
-    noSummary: v.boolean(),
-  }),
-  v.strictObject({
-    ...frame,
-    verb: v.literal("create"),
-    coin: v.optional(v.literal("sui")),
-    tag: v.boolean(),
-    again: v.optional(Key),
-    dryRun: v.boolean(),
-    noSummary: v.boolean(),
-  }),
-  v.strictObject({ ...decided, verb: v.literal("approve") }),
-  v.strictObject({ ...decided, verb: v.literal("reject") }),
-  v.strictObject({ ...frame, verb: v.literal("reconcile"), key: v.optional(Key) }),
-  v.strictObject({ ...frame, verb: v.literal("journal") }),
-  v.strictObject({
-    ...frame,
-    verb: v.literal("policy"),
-    ask: v.picklist(["show", "request", "challenge"]),
-  }),
-  v.strictObject({
-    ...frame,
-    verb: v.literal("audit"),
-    ask: v.picklist(["lines", "verify", "anchor"]),
-    against: v.optional(v.string()),
-  }),
-]);
-
-/** A request's first line. */
-export type Request = v.InferOutput<typeof Request>;
-/** What a client can ask for. */
-export type Verb = Request["verb"];
-/** A request before its length is known. */
-export type Asked = Request extends infer R
-  ? R extends Request
-    ? Omit<R, "v" | "length">
-    : never
-  : never;
+/** Key of a record of the journal. */
+export const Key = v.pipe(v.string(), v.regex(/^[0-9A-HJKMNP-TV-Z]{26}$/));
 
 /** The verbs whose answer begins with the record's key. */
-export function isWrite({ verb }: Pick<Request, "verb">): boolean {
+export function isWrite({ verb }: { readonly verb: string }): boolean {
   return verb === "create" || verb === "approve" || verb === "reject";
-}
-
-/** Reads a request's first line. Throws GUARD_INCOMPATIBLE, PAYLOAD_TOO_LARGE. */
-export function parseRequest(line: Uint8Array): Request {
-  const parsed = v.safeParse(Request, plain(line));
-  if (!parsed.success) throw incompatible();
-  if (parsed.output.length > REQUEST_MAX_BYTES)
-    throw new CliError("PAYLOAD_TOO_LARGE", { message: "The document has more than 1 MiB." });
-  return parsed.output;
 }
 
 /** The failure of a guard that does not know what it was asked. */
@@ -132,7 +45,7 @@ export type Answer = v.InferOutput<typeof Answer>;
 
 /** A line of an answer: the record's key, or what the document is. Undefined for anything else. */
 export function parseAnswer(line: Uint8Array): Answer | v.InferOutput<typeof Kept> | undefined {
-  const parsed = v.safeParse(v.union([Answer, Kept]), plain(line));
+  const parsed = v.safeParse(v.union([Answer, Kept]), readLine(line));
   return parsed.success ? parsed.output : undefined;
 }
 
@@ -169,20 +82,21 @@ export function encodeFailure({ code, facts }: CliError): string {
   return encode({ code, message, hint, details, api, ...rest });
 }
 
-const Failure = v.object({
-  code: v.string(),
-  message: v.string(),
-  hint: v.optional(v.string()),
-  field: v.optional(v.string()),
-  httpStatus: v.optional(v.number()),
-  retryAfterSeconds: v.optional(v.number()),
-  requestId: v.optional(v.string()),
-  retryable: v.optional(v.boolean()),
-});
+const Failure = () =>
+  v.object({
+    code: v.string(),
+    message: v.string(),
+    hint: v.optional(v.string()),
+    field: v.optional(v.string()),
+    httpStatus: v.optional(v.number()),
+    retryAfterSeconds: v.optional(v.number()),
+    requestId: v.optional(v.string()),
+    retryable: v.optional(v.boolean()),
+  });
 
 /** The failure that a document tells. */
 export function decodeFailure(document: Exact): CliError {
-  const parsed = v.safeParse(Failure, value(document));
+  const parsed = v.safeParse(Failure(), value(document));
   if (!parsed.success || !isCode(parsed.output.code)) return incompatible();
   const { code, ...facts } = parsed.output;
   const [details, api] = [member(document, "details"), member(document, "api")];
@@ -196,7 +110,8 @@ function isCode(code: string): code is ErrorCode {
   return Object.hasOwn(ERRORS, code);
 }
 
-function plain(line: Uint8Array): unknown {
+/** The JSON of a line as plain values; undefined for anything else. */
+export function readLine(line: Uint8Array): unknown {
   try {
     return value(exact(decodeUtf8(line, { bom: "refuse" })));
   } catch (cause) {

@@ -7,8 +7,9 @@ import { ROOT } from "../../scripts/build.ts";
 import { CliError } from "../../src/errors.ts";
 import { type Client, levelOfPoints, pointsOf, type Status } from "../../src/guard/level.ts";
 import { Allowance, Allowances } from "../../src/guard/limits.ts";
+import { parseRequest } from "../../src/guard/request.ts";
 import { Watch } from "../../src/guard/watch.ts";
-import { encodeFrame, FrameReader, parseRequest } from "../../src/guard/wire.ts";
+import { encodeFrame, FrameReader } from "../../src/guard/wire.ts";
 
 test("limits run on a clock that nobody can set, and a write that was not sent is given back", () => {
   let now = 0;

@@ -56,7 +56,7 @@ const ALLOWED: readonly (readonly [file: RegExp, values: RegExp, types: RegExp])
  * module.
  */
 const LAZY =
-  /^(main|app\/(makers\/)?[a-z]+|guard\/(dial|load|peer))\.ts$|^(cli\/tree|io\/(log|unpack|authorities|input|quickversion))\.ts$|^core\/(signing\/(software|keyring)|meaning\/meaning|device\/[a-z]+)\.ts$|^commands\/(keys|registry)\.ts$|^core\/api\/(connection|client)\.ts$/;
+  /^(main|app\/(makers\/)?[a-z]+|guard\/(dial|load|peer))\.ts$|^(cli\/tree|io\/(log|unpack|authorities|input|quickversion))\.ts$|^core\/(signing\/(software|keyring)|meaning\/meaning|device\/[a-z]+)\.ts$|^commands\/(keys|registry|requests\/index)\.ts$|^core\/api\/(connection|client)\.ts$/;
 
 /** Reading these members is a door too, and the linter does not see members. */
 const MEMBERS: readonly (readonly [name: string, pattern: RegExp, files: RegExp])[] = [
@@ -106,8 +106,8 @@ const BUDGETS: Readonly<Record<string, number>> = {
   "cli/": 1_900,
   "commands/": 3_250,
   "core/": 23_400,
-  "core/api/": 3_300,
-  "core/signing/": 2_970,
+  "core/api/": 3_350,
+  "core/signing/": 3_000,
   "core/state/": 4_200,
   "core/device/": 1_600,
   "core/meaning/": 5_200,

@@ -47,7 +47,7 @@ export async function creationsOf(run: Run) {
 /** Shows what would be created; works offline. */
 export async function dryRunsOf(run: Run) {
   const { createDryRuns } = await import("../../core/creations.ts");
-  const { createDraft } = await import("../../core/api/api.ts");
+  const { createDraft } = await import("../../core/api/draft.ts");
   const { warnOfDuplicate } = await import("../../core/belts.ts");
   const creating = await creatingOf(run);
   const { now } = run.context;

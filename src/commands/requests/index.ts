@@ -2,35 +2,30 @@
  * Requests: every change to a workspace, from its creation to its approval. Source: Requests
  * section of the API reference.
  */
-import { group } from "../../cli/command.ts";
-import { approve } from "./approve.ts";
-import { create } from "./create.ts";
-import { draft } from "./draft.ts";
-import { get } from "./get.ts";
-import { getChallenge } from "./getChallenge.ts";
-import { governanceStatus } from "./governanceStatus.ts";
-import { list } from "./list.ts";
-import { journal, reconcile } from "./reconcile.ts";
-import { reject } from "./reject.ts";
-import { review } from "./review.ts";
-import { sign } from "./sign.ts";
-import { wait } from "./wait.ts";
+import { type Command, type Group, group } from "../../cli/command.ts";
 
-export const requests = group(
-  "Requests: draft, create, review, sign, approve, wait; reject on API V1 only.",
-  {
-    list,
-    get,
-    governanceStatus,
-    draft,
-    create,
-    getChallenge,
-    review,
-    sign,
-    approve,
-    reject,
-    wait,
-    journal,
-    reconcile,
-  },
-);
+const LOADERS: Readonly<Record<string, () => Promise<Command | Group>>> = {
+  list: async () => (await import("./list.ts")).list,
+  get: async () => (await import("./get.ts")).get,
+  governanceStatus: async () => (await import("./governanceStatus.ts")).governanceStatus,
+  draft: async () => (await import("./draft.ts")).draft,
+  create: async () => (await import("./create.ts")).create,
+  getChallenge: async () => (await import("./getChallenge.ts")).getChallenge,
+  review: async () => (await import("./review.ts")).review,
+  sign: async () => (await import("./sign.ts")).sign,
+  approve: async () => (await import("./approve.ts")).approve,
+  reject: async () => (await import("./reject.ts")).reject,
+  wait: async () => (await import("./wait.ts")).wait,
+  journal: async () => (await import("./reconcile.ts")).journal,
+  reconcile: async () => (await import("./reconcile.ts")).reconcile,
+};
+
+/** The command that `word` names alone: it needs a third of what all take. Else all of them. */
+export async function openRequests(word?: string): Promise<Group> {
+  const names = word !== undefined && Object.hasOwn(LOADERS, word) ? [word] : Object.keys(LOADERS);
+  const members = names.map(async (name) => [name, await LOADERS[name]?.()] as const);
+  return group(
+    "Requests: draft, create, review, sign, approve, wait; reject on API V1 only.",
+    Object.fromEntries(await Promise.all(members)) as Record<string, Command | Group>,
+  );
+}

@@ -16,6 +16,7 @@ import { ExchangeTimer } from "./exchangetimer.ts";
 import { apiErrorOf, callIdOf, codeOfStatus, retryAfter, sentenceOf } from "./failure.ts";
 import { type Message, messageOf } from "./message.ts";
 import { isDefiniteRefusal, saysNothing } from "./outcome.ts";
+import { headersOf, type Target, urlOf } from "./outgoing.ts";
 import type { Companion } from "./pages.ts";
 import { explain, type TransportFailure } from "./transport.ts";
 
@@ -26,11 +27,8 @@ const V1_ORIGIN = "https://api.vault.ledger.com";
 const LONGEST_WAIT_SECONDS = 30;
 
 /** One request, before anybody's credentials are in it. */
-export interface HttpRequest {
+export interface HttpRequest extends Target {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
-  /** Path below the base path, each segment already checked or encoded. */
-  readonly path: string;
-  readonly query?: readonly (readonly [string, string])[];
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Exact | undefined;
   /** How long an answer may be, unpacked; 32 MiB without it. */
@@ -80,15 +78,9 @@ export class Client {
     }
   }
 
-  /** The address a request goes to; checked to lie below the configured base (NET-9). */
-  urlOf(request: Pick<HttpRequest, "path" | "query">): URL {
-    const { origin, basePath } = this.endpoint;
-    const url = new URL(`${origin}${basePath}${request.path}`);
-    for (const [name, value] of request.query ?? []) url.searchParams.append(name, value);
-    if (url.origin !== origin || url.pathname !== `${basePath}${request.path}`) {
-      throw new CliError("INVALID_ARGUMENT", { message: "The path leaves the configured API." });
-    }
-    return url;
+  /** The address a request goes to. Throws INVALID_ARGUMENT. */
+  urlOf(target: Target): URL {
+    return urlOf(this.endpoint, target);
   }
 
   /**
@@ -169,7 +161,8 @@ export class Client {
     message: Message,
     timer: ExchangeTimer,
   ): Promise<Response> {
-    const headers = { ...this.headersOf(request), "accept-encoding": ACCEPTED_ENCODINGS };
+    const own = headersOf(this.runtime.userAgent, request.headers);
+    const headers = { ...own, "accept-encoding": ACCEPTED_ENCODINGS };
     const options = {
       ...message.init,
       method: request.method,
@@ -207,16 +200,6 @@ export class Client {
     const explained = explain(cause, evidence);
     const { facts, notSent } = explained;
     return failure === undefined ? explained : { ...failure, facts, notSent };
-  }
-
-  /** All headers that we set, the request's own last. */
-  headersOf({ headers }: Pick<HttpRequest, "headers">): Record<string, string> {
-    return {
-      accept: "application/json",
-      "user-agent": this.runtime.userAgent,
-      "content-type": "application/json",
-      ...headers,
-    };
   }
 
   /** SEC-2: method, URL without query values, status, timing, sizes. */

@@ -7,6 +7,7 @@ import type { Access } from "./access.ts";
 import { Client, type HttpRequest } from "./client.ts";
 import { dialectOf, type OperationName } from "./dialect.ts";
 import type { Dialect, Operation, Parameters } from "./operation.ts";
+import { refuseReporting } from "./outgoing.ts";
 import type { Companion } from "./pages.ts";
 import { dataOf, naming, notOffered } from "./refusal.ts";
 import { operationOf, requestOf } from "./request.ts";
@@ -176,15 +177,6 @@ export class Connection {
 /** Whose session it is and where: all but the tokens. */
 function identityOf({ tokens: _, ...identity }: Session): string {
   return JSON.stringify(identity);
-}
-
-/** A reporting session changes nothing. Throws WRONG_SESSION_KIND, before anything is sent. */
-export function refuseReporting({ kind }: Session): void {
-  if (kind !== "reporting") return;
-  throw new CliError("WRONG_SESSION_KIND", {
-    message: "The session was opened by 'login reporting', which only reads; nothing was sent.",
-    hint: "Log in with 'login api' or 'login device' first.",
-  });
 }
 
 function isUnauthorized(cause: unknown): boolean {
