@@ -15,6 +15,7 @@ export async function loadVerbs(): Promise<void> {
     import("../core/auth/secretcommand.ts"),
     import("../core/belts.ts"),
     import("../core/creations.ts"),
+    import("../core/decided.ts"),
     import("../core/login/api.ts"),
     import("../core/meaning/check.ts"),
     import("../core/meaning/evm/content.ts"),
