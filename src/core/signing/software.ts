@@ -34,7 +34,7 @@ export async function softwareSigner(
 }
 
 /**
- * RFC 6979 leaves nothing open, so the signature is the same whoever hashes and multiplies. `by`
+ * RFC 6979 leaves nothing open: the signature does not hang on what hashes and multiplies. `by`
  * computes in place of the runtime, which is how a test injects a fault.
  */
 export async function loadNoble(by: Partial<Primitives> = {}): Promise<Ecdsa> {
