@@ -10,6 +10,7 @@ import { commandPage } from "../../scripts/generate.ts";
 import { references } from "../../scripts/references.ts";
 import { FACTS } from "../../src/app/capabilities.ts";
 import { type Command, type Group, walk } from "../../src/cli/command.ts";
+import { declaredFields } from "../../src/cli/fields.ts";
 import { manifest } from "../../src/cli/manifest.ts";
 import { kebab, parse } from "../../src/cli/parse.ts";
 import { type CliError, ERRORS, EXIT_CODES } from "../../src/errors.ts";
@@ -50,6 +51,12 @@ const WHOLE = [
 test("every list, and every command that returns one object, takes --fields", () => {
   const without = COMMANDS.filter(({ command }) => command.fields === undefined);
   expect(without.map(({ name }) => name).sort()).toEqual([...WHOLE].sort());
+});
+
+test("--fields of a command with two forms of result knows the members of both", () => {
+  const upgrade = COMMANDS.find(({ name }) => name === "upgrade")?.command;
+  const known = declaredFields(upgrade?.output?.(), "object");
+  expect([...known]).toEqual(expect.arrayContaining(["status", "npm", "changed", "path"]));
 });
 
 function* groups(

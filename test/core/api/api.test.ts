@@ -11,6 +11,7 @@ import { checkPath } from "../../../src/core/api/path.ts";
 import { Config } from "../../../src/core/auth/config.ts";
 import type { Session, SessionStore } from "../../../src/core/state/session.ts";
 import { CliError } from "../../../src/errors.ts";
+import { Exact } from "../../../src/io/json.ts";
 import { Redactor } from "../../../src/io/redact.ts";
 import { codeOf } from "../../support/failure.ts";
 import { runtimeWith } from "../../support/runtime.ts";
@@ -168,3 +169,23 @@ test.each([
     expect(shown).not.toContain("a-sec");
   },
 );
+
+test.each([
+  ["ECONNREFUSED", "The API (vault.example) could not be reached; nothing was sent.", undefined],
+  ["EPERM", "This machine does not allow the connection to vault.example.", "Nothing was sent."],
+])("NET-6 a write that did not leave says so, once: %s", async (code, message, hint) => {
+  const refused = async () => {
+    throw Object.assign(new Error("connect"), { code });
+  };
+  const runtime = runtimeWith({ fetch: refused as never });
+  const client = new Client({ origin: "https://vault.example", basePath: "/v1/rest" }, runtime);
+  const failing = (writes?: "create") =>
+    client
+      .send({ method: "POST", path: "/requests", body: new Exact("{}"), writes })
+      .catch((cause: unknown) => cause as CliError);
+  const { facts } = (await failing("create")) as CliError;
+  expect(facts.message).toBe(message);
+  expect(facts.hint?.slice(0, 17)).toBe(hint as string);
+  const read = (await failing()) as CliError;
+  expect(read.facts.message).not.toContain("nothing was sent");
+});

@@ -393,6 +393,8 @@ test.each(["some", "none"] as const)(
   async (accountsRead) => {
     const found = codes(await summary(challenge(), { namesakes: 1, accountsRead }));
     expect(found).toContain("ACCOUNTS_UNREADABLE");
+    const { text } = await summary(challenge(), { namesakes: 1, accountsRead });
+    expect(text[0]).toEndWith(" (id e5a8f6f0-0001)");
     const all = codes(await summary(challenge(), { namesakes: 1, accountsRead: "all" }));
     expect(all).not.toContain("ACCOUNTS_UNREADABLE");
     const two = codes(await summary(challenge(), { namesakes: 2, accountsRead }));
