@@ -20,8 +20,9 @@ import { type SandboxDescription, startSandbox } from "../src/sandbox/index.ts";
 import { OBSTACLE } from "../test/guard/twousers.ts";
 import { NOTHING_PUBLISHED } from "../test/support/releases.ts";
 import { countedBytes } from "../test/support/sandbox.ts";
-import { measureBelts } from "./bench/belts.ts";
+import { BELTS, measureBelts } from "./bench/belts.ts";
 import { LIST_MEMORY_MB } from "./bench/goals.ts";
+import { startLists } from "./bench/lists.ts";
 import { compare, once, type Row, rowOf, type Settings, type Subject } from "./bench/measure.ts";
 import { MEMORY, measureMemory } from "./bench/memory.ts";
 import { plot } from "./bench/plot.ts";
@@ -33,44 +34,6 @@ function option(name: string): string | undefined {
   const at = process.argv.indexOf(name);
   return at < 0 ? undefined : process.argv[at + 1];
 }
-
-/** A list server that takes some milliseconds a page, and relays of any size. */
-function startLists(accounts: number, pageMs = 1): { url: string; stop(): void } {
-  const account = (at: number): string =>
-    `{"id":"e5a8f6f0-2222-4f6e-8f5a-${String(at).padStart(12, "0")}","legacyId":${at},"name":"Account ${at}","currency":"ethereum","network":"ethereum","contractAddress":null,"index":${at},"derivationPath":"44'/60'/${at}'","status":"ACTIVE","createdAt":"2026-05-13T09:30:00.000Z","updatedAt":"2026-05-13T09:30:00.000Z","balance":{"total":"12345678901234567890${at}","pending":"0"}}`;
-  const json = { headers: { "content-type": "application/json" } };
-  const big = `{"page":1,"next":null,"prev":null,"pageSize":30,"total":60000,"results":[${Array.from({ length: 60_000 }, (_, at) => account(at)).join(",")}]}`;
-  const server = Bun.serve({
-    port: 0,
-    hostname: "127.0.0.1",
-    idleTimeout: 60,
-    async fetch(request) {
-      const url = new URL(request.url);
-      if (url.pathname === "/auth/token") return Response.json(TOKENS);
-      if (url.pathname === "/users/me") return Response.json({ id: "u1", name: "bench" });
-      if (url.pathname === "/big") return new Response(big, json);
-      const page = Number(url.searchParams.get("page") ?? 1);
-      if (pageMs > 0) await Bun.sleep(pageMs);
-      const from = (page - 1) * 30;
-      const items = Array.from({ length: Math.min(30, accounts - from) }, (_, at) =>
-        account(from + at),
-      );
-      const next = from + 30 < accounts ? page + 1 : null;
-      return new Response(
-        `{"page":${page},"next":${next},"prev":null,"pageSize":30,"total":${accounts},"results":[${items.join(",")}]}`,
-        json,
-      );
-    },
-  });
-  return { url: `http://127.0.0.1:${server.port}`, stop: () => server.stop(true) };
-}
-
-const TOKENS = {
-  accessToken: "bench-access-token",
-  expiresInSeconds: 3600,
-  refreshToken: "bench-refresh-token",
-  refreshExpiresInSeconds: 7200,
-};
 
 async function compileEmpty(folder: string): Promise<string> {
   const source = join(folder, "empty.ts");
@@ -175,7 +138,7 @@ async function longLists(bench: Bench): Promise<Row[]> {
   ])) {
     const name = `accounts list --all, ${accounts} accounts${pageMs > 0 ? "" : ", no server time"}`;
     if (!settings.isWanted(name)) continue;
-    const lists = startLists(accounts, pageMs);
+    const lists = await startLists(accounts, pageMs);
     const env = environment(bench.folder, `lists-${accounts}-${pageMs}`, lists.url);
     await mkdir(env.HOME, { recursive: true });
     await login(bench.binary, env);
@@ -199,7 +162,7 @@ async function longLists(bench: Bench): Promise<Row[]> {
 
 /** Relaying some 20 MB against a script that parses and prints them. */
 async function bigRelay(bench: Bench): Promise<Row[]> {
-  const lists = startLists(30);
+  const lists = await startLists(30);
   const env = environment(bench.folder, "relay", lists.url);
   await mkdir(env.HOME, { recursive: true });
   await login(bench.binary, env);
@@ -486,7 +449,7 @@ async function measureAll(
       rows.push(...others.rows);
       facts.absentPeers = others.absent;
     }
-    if (part === "belts") facts.belts = await measureBelts();
+    if (part === "belts" && settings.isWanted(BELTS)) facts.belts = await measureBelts();
     if (part === "memory" && settings.isWanted(MEMORY) && OBSTACLE === undefined) {
       for (const path of [bench.folder, bench.binary]) await chmod(path, 0o755);
       facts.guardMemory = await measureMemory(bench.binary);

@@ -12,6 +12,8 @@ import { createIntent, openActs, payment } from "../../test/support/acts.ts";
 import { writeLog } from "../../test/support/log-file.ts";
 import { actOf, DAY, FILE, GAS, HOSTING, policyOf, REQUEST } from "../../test/support/policy.ts";
 
+/** The name of this part, for `--only`. */
+export const BELTS = "belts";
 const NOON = Date.UTC(2026, 10, 28, 12);
 
 async function medianMs(times: number, work: (at: number) => unknown): Promise<number> {

@@ -9,7 +9,7 @@ const SILENCE_MS = 15_000;
 export class ExchangeTimer {
   private readonly controller = new AbortController();
   private readonly total: NodeJS.Timeout;
-  private silence = setTimeout(() => this.trip("silence"), SILENCE_MS);
+  private readonly silence = setTimeout(() => this.trip("silence"), SILENCE_MS);
   private tripped: "total" | "silence" | "stop" | undefined;
   private readonly onStop = (): void => this.trip("stop");
 
@@ -36,8 +36,7 @@ export class ExchangeTimer {
 
   /** A byte arrived. */
   touch(): void {
-    clearTimeout(this.silence);
-    this.silence = setTimeout(() => this.trip("silence"), SILENCE_MS);
+    this.silence.refresh();
   }
 
   /** What ended the exchange; undefined while nothing did. */

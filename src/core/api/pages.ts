@@ -121,6 +121,7 @@ class Pages {
     this.size ??= size;
     const wanted = Math.min(Number(total?.text ?? 0), limit);
     this.last = size > 0 ? Math.ceil(wanted / size) : 0;
+    if (this.last >= LONG_WALK_PAGES) expectLongWork();
     // Pages of different sizes: the last one is not known.
     if (size !== this.size) this.mayHurry = false;
   }
