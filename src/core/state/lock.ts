@@ -15,6 +15,7 @@ import {
   existsSync,
   fstatSync,
   linkSync,
+  lstatSync,
   openSync,
   readlinkSync,
   readSync,
@@ -51,6 +52,8 @@ const BEAT_MS = 2_000;
  */
 const SHORTEST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 400;
+/** Whether the lock's file is still the same costs one call: it is asked more often. */
+const GLANCE_MS = 80;
 /** A holder that looks stale gets this long to show that it is the clock that jumped. */
 const CONFIRM_MS = 5_000;
 /** A lock that is this number of times older than stale needs no confirmation. */
@@ -82,9 +85,9 @@ const held = new Map<string, Held>();
  * after 20 s of waiting, TIMEOUT when the signal fires meanwhile, SESSION_IO when the lock file
  * cannot be made or read.
  *
- * `done` is asked while somebody else holds the lock: once it returns a value, the holder has done
- * what was to be done and that value is the result. Without it, hundreds that wait for one refresh
- * would all take the lock in turn, only to see that it is over.
+ * `done` is asked before the lock is taken, and while somebody else holds it: once it returns a
+ * value, another has done what was to be done and that value is the result. Without it, hundreds
+ * that need one refresh would all take the lock in turn, only to see that it is over.
  */
 export async function withLock<T>(
   path: string,
@@ -121,6 +124,8 @@ async function acquire<T>(
   let longest = SHORTEST_PAUSE_MS;
   let seen: { readonly state: string; readonly sinceMs: number } | undefined;
   for (;;) {
+    const value = await done();
+    if (value !== undefined) return { value };
     const lock = create(path, options);
     if (lock !== undefined) return lock;
     const holder = inspect(path, options);
@@ -130,13 +135,30 @@ async function acquire<T>(
     const isConfirmed = waitedMs - seen.sinceMs >= CONFIRM_MS;
     if (remove(path, holder.token, options, (found) => isStale(found, options, isConfirmed)))
       continue;
-    const value = await done();
-    if (value !== undefined) return { value };
     if (waitedMs >= timeoutMs) throw timeout(holder, timeoutMs);
     const ms = Math.min(longest * (0.1 + 0.9 * Math.random()), timeoutMs - waitedMs);
     longest = Math.min(longest * 1.5, LONGEST_PAUSE_MS);
-    await pause(ms, options);
-    waitedMs += ms;
+    waitedMs += await pauseWhileSame(path, ms, options);
+  }
+}
+
+/** Waits `ms`, or until the file at `path` is gone or another one; returns the time waited. */
+async function pauseWhileSame(path: string, ms: number, options: LockOptions): Promise<number> {
+  const inode = inodeOf(path);
+  for (let waited = 0; ; ) {
+    const glance = Math.min(GLANCE_MS, ms - waited);
+    await pause(glance, options);
+    waited += glance;
+    if (waited >= ms || inodeOf(path) !== inode) return waited;
+  }
+}
+
+/** Undefined when the file is gone or cannot be seen. A new file may get the number of an old one. */
+function inodeOf(path: string): number | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false })?.ino;
+  } catch {
+    return undefined;
   }
 }
 

@@ -9,6 +9,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   utimesSync,
@@ -185,6 +186,26 @@ describe("waiting", () => {
       world.sleptMs > 200 ? "done by the other" : undefined;
     expect(await world.take({}, done)).toBe("done by the other");
     expect(world.left()).toEqual(["session.lock"]);
+  });
+
+  test("SES-5 what another process has done needs no lock", async () => {
+    const world = new World();
+    expect(await world.take({}, async () => "done by another")).toBe("done by another");
+    expect(world.left()).toEqual([]);
+  });
+
+  test("a lock that is released is seen within a glance, however rarely it is looked at", async () => {
+    const world = new World();
+    world.leave();
+    let releasedAtMs = 0;
+    world.onSleep = () => {
+      if (releasedAtMs > 0 || world.sleptMs < 3000) return;
+      releasedAtMs = world.sleptMs;
+      rmSync(world.lock);
+    };
+    expect(await world.take()).toBe("done");
+    expect(releasedAtMs).toBeGreaterThan(0);
+    expect(world.sleptMs - releasedAtMs).toBeLessThanOrEqual(80);
   });
 
   test("goes on as soon as the lock is free", async () => {
