@@ -16,10 +16,9 @@ import { existsSync } from "node:fs";
 import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { cpus, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { type SandboxDescription, startSandbox } from "../src/sandbox/index.ts";
+import type { SandboxDescription } from "../src/sandbox/index.ts";
 import { OBSTACLE } from "../test/guard/twousers.ts";
 import { NOTHING_PUBLISHED } from "../test/support/releases.ts";
-import { countedBytes } from "../test/support/sandbox.ts";
 import { BELTS, measureBelts } from "./bench/belts.ts";
 import { LIST_MEMORY_MB } from "./bench/goals.ts";
 import { startLists } from "./bench/lists.ts";
@@ -194,19 +193,11 @@ interface Crowd {
 /** 200 processes on one session that has to be refreshed, against 200 with nothing to refresh. */
 async function crowd(bench: Bench): Promise<{ row: Row; refreshes: number; failures: number }> {
   const timed = async (expired: boolean): Promise<Crowd> => {
-    let ahead = 0;
-    const sandbox = await startSandbox({ clock: () => Date.now() + ahead, random: countedBytes() });
-    const { baseUrls, operator, workspace } = sandbox.description;
-    const env = {
-      ...environment(bench.folder, `crowd-${expired}-${Bun.nanoseconds()}`, baseUrls.v2),
-      LEDGER_ENTERPRISE_WORKSPACE: workspace,
-      LEDGER_ENTERPRISE_API_KEY_ID: operator.apiKeyId,
-      LEDGER_ENTERPRISE_API_KEY_SECRET: operator.apiKeySecret,
-    };
-    await mkdir(env.HOME, { recursive: true });
-    await login(bench.binary, env);
-    if (expired) ahead = 301_000;
-    sandbox.control.clearLog();
+    const folder = join(bench.folder, `crowd-${Bun.nanoseconds()}`);
+    await mkdir(folder);
+    const { env, control, stop } = await openSession(folder, bench.binary);
+    if (expired) await control("POST", "clock", { advanceSeconds: 301 });
+    await control("DELETE", "log");
     const start = Bun.nanoseconds();
     const children = Array.from({ length: 200 }, () =>
       Bun.spawn([bench.binary, "users", "get", "--id", "me", "--timeout", "120"], {
@@ -224,10 +215,9 @@ async function crowd(bench: Bench): Promise<{ row: Row; refreshes: number; failu
       }),
     );
     const ms = (Bun.nanoseconds() - start) / 1e6;
-    const refreshes = sandbox.control.log.filter(({ path }) =>
-      path.endsWith("/auth/token/refresh"),
-    ).length;
-    await sandbox.close();
+    const { requests } = (await control("GET", "log")) as { requests: { path: string }[] };
+    const refreshes = requests.filter(({ path }) => path.endsWith("/auth/token/refresh")).length;
+    await stop();
     return { ms, refreshes, failures: exits.filter((exit) => exit !== 0).length };
   };
   const pairs: (readonly [Crowd, Crowd])[] = [];
@@ -339,7 +329,8 @@ function table(rows: readonly Row[]): string {
   const lines = rows.map((row) => {
     const { id = "", what, against, ms, baseMs, ratio, low, high, goal = "", cpuRatio } = row;
     const spread = `${fixed(low, 2)} to ${fixed(high, 2)}`;
-    const times = `${fixed(ms, 1)} | ${fixed(baseMs, 1)} | ${fixed(ratio, 2)} | ${spread} | ${goal}`;
+    const limit = row.of === "cpuMs" ? `${goal} (CPU)` : goal;
+    const times = `${fixed(ms, 1)} | ${fixed(baseMs, 1)} | ${fixed(ratio, 2)} | ${spread} | ${limit}`;
     const memory = `${fixed(row.peakMb, 0)} | ${fixed(row.peakRatio, 2)} | ${fixed(row.ownMb, 1)}`;
     return `| ${id} | ${what} | ${against} | ${times} | ${fixed(cpuRatio, 2)} | ${memory} |`;
   });
@@ -357,13 +348,13 @@ async function stopped(child: Bun.Subprocess): Promise<void> {
   await child.exited;
 }
 
-/** A session on a fresh sandbox, and a request of it whose challenge is known. */
-async function prepare(
+/** A session on a fresh sandbox, and the sandbox's control path. */
+async function openSession(
   folder: string,
   binary: string,
 ): Promise<{
-  env: Record<string, string>;
-  ids: { request: string; evm: string; challenge: string };
+  readonly env: Record<string, string>;
+  control(method: string, name: string, body?: unknown): Promise<unknown>;
   stop(): Promise<void>;
 }> {
   // A process of its own, so that what it does is not counted while the subject waits for this one.
@@ -372,7 +363,7 @@ async function prepare(
     stdio: ["ignore", "pipe", "inherit"],
   });
   const { value } = await sandbox.stdout.getReader().read();
-  const { baseUrls, operator, workspace } = JSON.parse(
+  const { baseUrls, operator, workspace, control } = JSON.parse(
     new TextDecoder().decode(value),
   ) as SandboxDescription;
   const env = {
@@ -384,6 +375,29 @@ async function prepare(
   };
   await mkdir(env.HOME, { recursive: true });
   await login(binary, env);
+  return {
+    env,
+    async control(method, name, body) {
+      const headers = { "content-type": "application/json" };
+      const sent = body === undefined ? {} : { headers, body: JSON.stringify(body) };
+      const answer = await fetch(`${control}/${name}`, { method, ...sent });
+      if (!answer.ok) throw new Error(`the sandbox refused ${method} ${name}`);
+      return answer.json();
+    },
+    stop: () => stopped(sandbox),
+  };
+}
+
+/** The same, and requests of it, one of them with its challenge. */
+async function prepare(
+  folder: string,
+  binary: string,
+): Promise<{
+  env: Record<string, string>;
+  ids: { request: string; evm: string; challenge: string };
+  stop(): Promise<void>;
+}> {
+  const { env, stop } = await openSession(folder, binary);
   const ask = async (argv: readonly string[]): Promise<Record<string, unknown>> =>
     JSON.parse(
       await new Response(Bun.spawn([binary, ...argv], { env, stderr: "ignore" }).stdout).text(),
@@ -409,7 +423,7 @@ async function prepare(
   const evm = await ask(["requests", "create", "--requestData", JSON.stringify(EVM_REQUEST)]);
   if (typeof id !== "string" || typeof challenge !== "string" || typeof evm.id !== "string")
     throw new Error(`the sandbox took no request: ${JSON.stringify(evm)}`);
-  return { env, ids: { request: id, evm: evm.id, challenge }, stop: () => stopped(sandbox) };
+  return { env, ids: { request: id, evm: evm.id, challenge }, stop };
 }
 
 const PARTS = ["startup", "relay", "lists", "crowd", "peers", "services", "belts", "memory"];

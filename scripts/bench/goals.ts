@@ -3,6 +3,8 @@ interface Goal {
   readonly id: string;
   /** Highest ratio. */
   readonly goal?: number;
+  /** Of what: `ms` when absent. */
+  readonly of?: "cpuMs";
 }
 
 /** By the name of the row. */
@@ -19,7 +21,7 @@ export const GOALS: Readonly<Record<string, Goal>> = {
   "guard: accounts list": { id: "PERF-10", goal: 2.4 },
   "guard: requests approve": { id: "PERF-11", goal: 2.6 },
   "200 processes, one refresh": { id: "PERF-13", goal: 1.4 },
-  "guard or direct: accounts list": { id: "PERF-14" },
+  "guard or direct: accounts list": { id: "PERF-14", goal: 0.8, of: "cpuMs" },
   "guard or direct over 40 ms: accounts list": { id: "PERF-15", goal: 0.4 },
 };
 

@@ -35,6 +35,8 @@ export interface Row {
   readonly low: number;
   readonly high: number;
   readonly cpuRatio: number;
+  /** What the goal and the quartiles are about: `ms` when absent. */
+  readonly of?: "cpuMs";
   /** Peak resident memory. */
   readonly peakMb: number;
   readonly peakRatio: number;
@@ -176,6 +178,7 @@ export function rowOf(
   const pairs = (of: keyof Figures) =>
     runs.map((figures, at) => figures[of] / (base[at]?.[of] ?? Number.NaN));
   const ratios = pairs("ms");
+  const spread = pairs(GOALS[what]?.of ?? "ms");
   const { peakMb = Number.NaN, basePeakMb = Number.NaN, ownMb = Number.NaN } = memory;
   return {
     ...GOALS[what],
@@ -183,11 +186,16 @@ export function rowOf(
     ms: median(runs.map(({ ms }) => ms)),
     baseMs: median(base.map(({ ms }) => ms)),
     ratio: median(ratios),
-    low: quantile(ratios, 0.25),
-    high: quantile(ratios, 0.75),
+    low: quantile(spread, 0.25),
+    high: quantile(spread, 0.75),
     cpuRatio: median(pairs("cpuMs")),
     ...{ peakMb, peakRatio: peakMb / basePeakMb, ownMb },
   };
+}
+
+/** The ratio that a row's goal is about. */
+export function judged({ of, ratio, cpuRatio }: Row): number {
+  return of === "cpuMs" ? cpuRatio : ratio;
 }
 
 /** Each wanted subject against the first one. */

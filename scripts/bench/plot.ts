@@ -1,5 +1,5 @@
 /** The result as a picture: a bar for each row with a goal, its spread, and the limit as a line. */
-import type { Row } from "./measure.ts";
+import { judged, type Row } from "./measure.ts";
 
 const WIDTH = 860;
 const LEFT = 380;
@@ -11,7 +11,7 @@ const BAR = 14;
 /** SVG of the rows that have a goal. `caption` names machine and versions. */
 export function plot(rows: readonly Row[], caption: string): string {
   const shown = rows.filter(({ goal }) => goal !== undefined);
-  const most = Math.max(1, ...shown.flatMap(({ high, ratio, goal = 0 }) => [high, ratio, goal]));
+  const most = Math.max(1, ...shown.flatMap((row) => [row.high, judged(row), row.goal ?? 0]));
   const x = (ratio: number): number => LEFT + (ratio / most) * (WIDTH - LEFT - RIGHT);
   const height = TOP + shown.length * STEP + 30;
   const body = shown.map((row, at) => bar(row, TOP + at * STEP, x));
@@ -29,12 +29,14 @@ export function plot(rows: readonly Row[], caption: string): string {
 }
 
 function bar(row: Row, y: number, x: (ratio: number) => number): string {
-  const { id = "", what, against, ratio, low, high, goal = 0 } = row;
+  const { id = "", what, against, low, high, goal = 0 } = row;
+  const ratio = judged(row);
+  const measured = row.of === "cpuMs" ? "processor time of" : "of";
   const [middle, end] = [y + BAR / 2, fixed(x(ratio))];
   const color = ratio <= goal ? "#2da44e" : "#bf8700";
   return [
     `<text x="10" y="${y + 9}">${escaped(`${id} ${what}`)}</text>`,
-    `<text class="small" x="10" y="${y + 20}">of ${escaped(against)}</text>`,
+    `<text class="small" x="10" y="${y + 20}">${escaped(`${measured} ${against}`)}</text>`,
     `<rect x="${LEFT}" y="${y}" width="${fixed(x(ratio) - LEFT)}" height="${BAR}" fill="${color}"/>`,
     `<path d="M${fixed(x(low))} ${middle}H${fixed(x(high))}" stroke="#1f2328" stroke-width="2"/>`,
     `<path d="M${fixed(x(goal))} ${y - 4}V${y + BAR + 4}" stroke="#cf222e" stroke-width="2"/>`,
