@@ -153,7 +153,7 @@ async function pauseWhileSame(path: string, ms: number, options: LockOptions): P
   }
 }
 
-/** Undefined when the file is gone or cannot be seen. A new file may get the number of an old one. */
+/** Undefined when the file cannot be seen. A new file may get the number of an old one. */
 function inodeOf(path: string): number | undefined {
   try {
     return lstatSync(path, { throwIfNoEntry: false })?.ino;
