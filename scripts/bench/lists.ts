@@ -4,7 +4,7 @@
  */
 const ORIGIN = /^http\S+$/;
 
-/** Starts it: so many accounts, pages of 30, each of which takes `pageMs`. */
+/** Starts it with that number of accounts; each page has 30 of them and takes `pageMs`. */
 export async function startLists(
   accounts: number,
   pageMs = 1,
