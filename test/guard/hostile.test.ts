@@ -124,7 +124,8 @@ attack(
   async () => {
     await using two = await openTwoUsers();
     const whole = frame(CREATE, payment("10"));
-    for (const part of [1, 20, whole.length - 1])
+    const parts = Array.from({ length: 40 }, (_, at) => Math.floor((at * whole.length) / 40));
+    for (const part of [1, ...parts, whole.length - 1])
       await talk(AGENT_UID, two.socket, whole.slice(0, part), { seconds: -0.01 });
     expect(two.writes()).toEqual([]);
     for (const seconds of [-0.001, -0.02, -0.05]) {
@@ -230,8 +231,11 @@ attack(
       ["accounts", "list"],
       ["whoami"],
       ["requests", "get", "--id", String(id)],
+      ["requests", "review", "--id", String(id)],
+      ["requests", "reject", "api", "--id", String(id)],
       ["requests", "approve", "api", "--id", String(id), "--sign"],
       ["requests", "create", "--requestData", payment("1001")],
+      ["api", "--path", "/users/me"],
       ["requests", "journal"],
       ["audit", "list"],
       ["guard", "status"],

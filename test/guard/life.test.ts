@@ -373,7 +373,7 @@ life(
     };
     await broken(join(two.folder, "private-key"), 0o644, 0o600, "secrets");
     await chmod(join(two.state, "journal"), 0o755);
-    expect((await standing())[0]).toBe("advisory");
+    expect(await standing()).toEqual(["advisory", "state"]);
     await chmod(join(two.state, "journal"), 0o700);
     await chown(two.policyPath, AGENT_UID, AGENT_UID);
     expect(await standing()).toEqual(["advisory", "policy"]);
