@@ -59,12 +59,16 @@ export function decision<A extends ArgumentMap>(spec: Spec<A>): Command {
       run: async ({ examination, draft }, values) => {
         const order = orderOf(values);
         const { noSummary } = values as Values<typeof SHOWN>;
-        const { report } = await examination.order(order);
+        const { id, signature = "[not made]" } = order;
+        const examined = examination.order(order);
+        // While that waits: behind a guard both are questions to it.
+        const described = draft.describe(operation, { id, signature });
+        // Why nothing may be decided is said before why it cannot be described.
+        described.catch(() => undefined);
+        const { report } = await examined;
         const { summary: _, ...rest } = report;
         const review = noSummary ? rest : report;
-        const { id, signature = "[not made]" } = order;
-        const request = await draft.describe(operation, { id, signature });
-        return { dryRun: true, request, review };
+        return { dryRun: true, request: await described, review };
       },
     },
   });
