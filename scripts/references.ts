@@ -96,7 +96,7 @@ export function errorPage(): string {
     `A failure is one document on stdout, \`{"error":{"code","message","exitCode","retryable","hint"}}\`, where it applies with \`httpStatus\`, \`retryAfterSeconds\`,
 \`requestId\`, \`field\`, \`details\`, and \`api\`, the server's own error as data. ${MADE.replace("schema …", "schema errors")}`,
     ["| exit | meaning |", "|---|---|", ...exits].join("\n"),
-    "130 and 143: ended by a signal; there may be no document.",
+    "129, 130 and 143: ended by a signal; there may be no document.",
     ["| code | exit | try again | what to do |", "|---|---|---|---|", ...rows].join("\n"),
   ].join("\n\n")}\n`;
 }

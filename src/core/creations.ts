@@ -126,7 +126,10 @@ export function createCreations(host: CreationHost): Creations {
       }
       const created = requestIdOf(answer);
       if (created === undefined)
-        log.warn("RECORD_NOT_KEPT", "The answer does not contain an id to keep the request under.");
+        log.warn(
+          "RECORD_NOT_KEPT",
+          "The answer has no id: this machine keeps no record to compare the challenge with.",
+        );
       else if (!(await records.keepCreated(session, created, request))) {
         log.warn("NOT_AS_SENT", SAME_ID);
         await host.notAsSent?.(session, key);

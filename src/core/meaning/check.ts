@@ -199,11 +199,13 @@ function isSpelledLike(one: string, other: string): boolean {
 }
 
 function notDigits(path: string, isSigned: boolean): Fault {
-  const what = isSigned ? "whole digits, with a minus sign to take back" : "whole digits";
+  const most = isSigned
+    ? "a minus sign at most, and no point, exponent or unit"
+    : "no point, exponent, sign or unit";
   return {
     code: "INVALID_AMOUNT",
     path,
-    message: `${path} must be ${what} of the base unit: no point, exponent, sign or unit.`,
+    message: `${path} must be whole digits of the base unit: ${most}.`,
   };
 }
 

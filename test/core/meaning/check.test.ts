@@ -141,6 +141,8 @@ describe("amounts", () => {
     });
     expect(fault(pledge("-100"))).toBe("");
     expect(fault(pledge("--1"))).toStartWith("INVALID_AMOUNT");
+    expect(fault(pledge("--1"))).toEndWith("a minus sign at most, and no point, exponent or unit.");
+    expect(fault(sent({ amount: "-1" }))).toEndWith("no point, exponent, sign or unit.");
   });
 });
 
