@@ -141,6 +141,9 @@ export const accounts = group("Accounts and their balances.", {
     agent: "tool",
     item: Account,
     of: "account",
+    notes: [
+      "`balance` is in base units of the account's asset; `accounts getBalance` adds the amount with its unit.",
+    ],
     examples: [
       { line: "accounts get --id ACCOUNT_ID", means: "One account with its live balance" },
     ],

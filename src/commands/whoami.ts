@@ -25,6 +25,7 @@ async function named(reader: Reader, log: Pick<Log, "warn">): Promise<Exact | nu
 export const whoami = command({
   summary: "The session, and the user behind it.",
   notes: [
+    "`level` is the level of protection: none, advisory (this user can go round the policy) or enforced (a guard decides).",
     "`user` is null, with a warning, where the API refuses to name the user.",
     "V1 has no current user: `user` is null, and `subject` is the holder of the token, not an id of the API; 'users list' shows each user's `pub_key`.",
   ],
