@@ -285,6 +285,61 @@ life(
 );
 
 life(
+  "NOT_AS_SENT of a token closes the windows of the token and of its coin, and no others",
+  async () => {
+    const [rule] = POLICY.allow;
+    const [window] = POLICY.windows;
+    const currency = "ethereum";
+    await using two = await openTwoUsers();
+    const list = await two.agent("accounts", "list", "--all");
+    const accounts = (list.document.results as Json[]).filter((one) => one.currency === currency);
+    const token = accounts.find((one) => one.contractAddress != null);
+    const coin = accounts.find((one) => one.contractAddress == null);
+    const contract = token?.contractAddress;
+    const assets = [{ currency, contract }, { currency }];
+    const kind = { transactionTypes: ["ETHEREUM_LIKE_SEND"], accounts: "any", destinations: "any" };
+    const fees = { strategies: ["SPEED"], max: "1000" };
+    await two.setPolicy({
+      ...POLICY,
+      allow: [
+        rule,
+        ...assets.map((asset, at) => {
+          return { ...rule, ...kind, id: `eth-${at}`, asset, perRequest: "1000", fees };
+        }),
+      ],
+      windows: [
+        window,
+        ...assets.map((asset, at) => ({ ...window, id: `day-${at}`, asset, amount: "100000" })),
+      ],
+    });
+    const send = (account: Json | undefined, amount: string, more: object = {}) => {
+      const recipient = "0xb550388547691a526190d60C30C2f9E2af03fF3D";
+      const common = { accountName: account?.name, amount, currency, maxFees: "1", recipient };
+      const data = {
+        ...{ accountId: account?.id, transactionType: "ETHEREUM_LIKE_SEND" },
+        transactionData: { ...common, ...more },
+        feesStrategy: { type: "SPEED", data: { speed: "NORMAL" } },
+      };
+      const document = JSON.stringify({ type: "CREATE_TRANSACTION", data, ...NOTE });
+      return two.agent("requests", "create", "--requestData", document);
+    };
+    const NOTE = { note: { title: "invoice 7", content: "May" } };
+    expect((await send(coin, "1")).error).toBeUndefined();
+    two.sandbox.control.set({ dropUnknown: true, unknownNames: ["note"] });
+    const lost = await send(token, "2", { contractAddress: contract });
+    expect([lost.exit, lost.stderr]).toEqual([0, expect.stringContaining("NOT_AS_SENT")]);
+    two.sandbox.control.set({ dropUnknown: false, unknownNames: [] });
+    for (const { error } of [
+      await send(token, "3", { contractAddress: contract }),
+      await send(coin, "4"),
+    ])
+      expect([error.code, error.details.field]).toEqual(["POLICY_DENIED", "notAsSent"]);
+    expect((await create(two, "1001")).exit).toBe(0);
+  },
+  LONG_MS,
+);
+
+life(
   "A14 expectations narrow and never lift: what is unverified is refused with the digest, too",
   async () => {
     await using two = await openTwoUsers();
