@@ -314,7 +314,7 @@ test("B6 a definite refusal, and ten minutes after a success, make --again needl
   const { code, facts } = await failureOf(acts.perform(create(payment("1")), async () => "R2"));
   expect(code).toBe("DUPLICATE_SUSPECTED");
   expect(facts.details).toMatchObject({ id: "R1", state: "done" });
-  expect(facts.hint).toContain("the request in error.details.id exists");
+  expect(facts.hint).toContain("the request in error.details.id was created");
   now += 10 * 60 * 1000;
   expect(await acts.perform(create(payment("1")), async () => "R2")).toBe("R2");
 });
