@@ -136,7 +136,8 @@ async function acquire<T>(
     if (remove(path, holder.token, options, (found) => isStale(found, options, isConfirmed)))
       continue;
     if (waitedMs >= timeoutMs) throw timeout(holder, timeoutMs);
-    const ms = Math.min(longest * (0.1 + 0.9 * Math.random()), timeoutMs - waitedMs);
+    // Whole ones, whose sums are exact.
+    const ms = Math.min(Math.ceil(longest * (0.1 + 0.9 * Math.random())), timeoutMs - waitedMs);
     longest = Math.min(longest * 1.5, LONGEST_PAUSE_MS);
     waitedMs += await pauseWhileSame(path, ms, options);
   }
