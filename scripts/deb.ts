@@ -167,7 +167,7 @@ async function writeControl({ version, architecture }: DebSource, root: string):
   ];
   await writeFile(join(folder, "control"), `${fields.join("\n")}\n`, { mode: 0o644 });
   await writeFile(join(folder, "md5sums"), await md5sums(root), { mode: 0o644 });
-  for (const name of ["postinst", "postrm"]) {
+  for (const name of ["postinst", "prerm", "postrm"]) {
     await copyFile(join(PACKAGING, name), join(folder, name));
     await chmod(join(folder, name), 0o755);
   }

@@ -169,7 +169,8 @@ async function main(): Promise<void> {
   };
   process.exitCode = await run(process.argv.slice(2), context);
   if (endedBy !== undefined && !isService) dieBy(endedBy);
-  if (endsAtOnce) process.exit();
+  // A line of a service that no reader takes from a full pipe must not hold its end.
+  if (endsAtOnce || isService) process.exit();
   // What the runtime may still hold open must not outlive a signal.
   for (const signal of SIGNAL_NAMES) process.removeListener(signal, onSignal);
 }

@@ -175,7 +175,7 @@ export async function invoke(asked: Asked, run: Run): Promise<unknown> {
   }
   run.deadline.limitTo(asked.timeoutMs);
   const values = await asked.values(run.input);
-  if (hasOwnTime(command)) run.deadline.limitTo(ownTimeMs(values));
+  if (hasOwnTime(command)) run.deadline.limitTo(ownTimeMs(values) ?? timeBehind(asked, run));
   // The guard looks for newer versions, and only reports them.
   if (!command.ungated && run.guard === undefined) await passGate(run);
   const acting = values.dryRun === true && command.dryRun !== undefined ? command.dryRun : command;
@@ -186,6 +186,15 @@ export async function invoke(asked: Asked, run: Run): Promise<unknown> {
 function hasOwnTime({ args, effect }: Command): boolean {
   return Object.hasOwn(args, "timeout") || effect === "local";
 }
+
+/** Work of this machine has no end, but an answer that a guard owes it does. */
+function timeBehind({ command, timeoutMs }: Asked, { guard }: Run): number | undefined {
+  const serves = command.needs.some((need) => SERVING.has(need));
+  return guard === undefined || serves ? undefined : timeoutMs;
+}
+
+/** What goes on until it is stopped. */
+const SERVING: ReadonlySet<string> = new Set(["guard", "mcp", "sandbox"]);
 
 function ownTimeMs({ timeout }: Values): number | undefined {
   return typeof timeout === "number" ? timeout * 1000 : undefined;

@@ -15,10 +15,10 @@ import type * as Meaning from "./meaning/meaning.ts";
 import { type COINS, readCoinRequest, readNewRequest } from "./signing/creation.ts";
 import { bareRequest } from "./signing/likeness.ts";
 import { notAsSent } from "./signing/sent.ts";
-import { requireNoTag, tagOf, withTag } from "./signing/tag.ts";
 import type { Books } from "./state/books.ts";
 import type { Records } from "./state/records.ts";
 import type { Session, SessionStore } from "./state/session.ts";
+import { requireNoTag, tagOf, withTag } from "./state/tag.ts";
 
 /** A request that is to be created. */
 export interface CreationOrder {

@@ -11,10 +11,10 @@ import { reviewedOf, usedOf } from "./reviewed.ts";
 import { compareMembers, type Findings } from "./signing/comparison.ts";
 import { leavesOf, membersOf, rootOf } from "./signing/field.ts";
 import { bareRequest } from "./signing/likeness.ts";
-import { keyIn, tagIn } from "./signing/tag.ts";
 import type { Books } from "./state/books.ts";
 import type { Entry, Journal } from "./state/journal.ts";
 import type { Session } from "./state/session.ts";
+import { keyIn, tagIn } from "./state/tag.ts";
 
 export interface ReconcileHost {
   readonly books: Books;

@@ -55,7 +55,19 @@ export async function adopt(options: AdoptOptions, run: Run): Promise<Adopted> {
     0,
     ...policies.flatMap(({ windows }) => windows.map(({ per }) => perMs(per))),
   );
-  return state.lock("guard", () => accept(options, run, books, longestMs), { timeoutMs: 0 });
+  try {
+    return await state.lock("guard", () => accept(options, run, books, longestMs), {
+      timeoutMs: 0,
+    });
+  } catch (cause) {
+    if (!(cause instanceof CliError) || cause.code !== "LOCK_TIMEOUT") throw cause;
+    throw new CliError("LOCK_TIMEOUT", {
+      ...cause.facts,
+      message: "A guard serves this state folder.",
+      hint: "Stop it first (with systemd, its socket and its service), then run this again.",
+      cause,
+    });
+  }
 }
 
 async function accept(
@@ -91,7 +103,9 @@ async function loggedIn(
     return await loginWithApiKey(run.access(), asked);
   } catch (cause) {
     if (!(cause instanceof CliError) || !OFFLINE.has(cause.code)) throw cause;
-    run.log.warn("GUARD_NOT_LOGGED_IN", `${cause.code}: ${cause.facts.message}`);
+    const until =
+      "The user is not known, and windows stay closed for their time. Adopt again when the server answers.";
+    run.log.warn("GUARD_NOT_LOGGED_IN", `${cause.code}: ${cause.facts.message} ${until}`);
     return undefined;
   }
 }

@@ -130,7 +130,10 @@ class Exchange {
       });
     }
     if (reason === "TIMEOUT")
-      return new CliError("TIMEOUT", { message: "The guard did not answer in time." });
+      return new CliError("TIMEOUT", {
+        message: "The guard did not answer in time.",
+        hint: "Try again, or raise --timeout. If it never answers, have a person see whether the guard's service runs: its socket can be there without it.",
+      });
     return unreachable(this.link.path, reasonBehind(reason, this.link.path));
   }
 }
@@ -163,7 +166,7 @@ const REASONS: Readonly<Record<string, readonly [what: string, hint: string]>> =
   ECONNREFUSED: ["it does not run", START],
   EACCES: [
     "this user may not open its socket",
-    "Have a person add this user to the group of the guard's socket.",
+    "Have a person add this user to the group of the guard's socket; it counts from the next login on.",
   ],
   EPERM: [
     "a sandbox of this process forbids unix sockets",

@@ -49,6 +49,9 @@ export interface Answered {
 /** How long a guard works for one request. */
 const MOST_MS = 120_000;
 
+/** How long an answer waits for the guard's log, which perhaps no reader empties. */
+const LOG_MS = 1_000;
+
 const NAMES: Readonly<Record<Request["verb"], string>> = {
   status: "guard status",
   read: "read",
@@ -84,7 +87,7 @@ export class Desk {
       return { ok: false, text, warnings: log.told(redactor) };
     } finally {
       run.deadline.clear();
-      await log.flush();
+      await log.flush(LOG_MS);
     }
   }
 

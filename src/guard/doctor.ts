@@ -17,7 +17,7 @@ export function examineBehind({ level, points, status }: Standing): Finding[] {
           check: "protection",
           status: "ok",
           message:
-            "Protection level enforced: this user holds nothing that could go round the policy.",
+            "Protection level enforced: each of its points holds, as far as this user and the guard can see.",
           details: { points: points.map(({ point }) => point) },
         }
       : {

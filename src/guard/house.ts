@@ -131,7 +131,7 @@ export class House {
       if (config.signer() === undefined) await config.optionalPrivateKey();
     } finally {
       run.deadline.clear();
-      await run.log.flush();
+      await run.log.flush(1_000);
     }
   }
 
@@ -236,7 +236,7 @@ export class House {
       return session;
     } finally {
       run.deadline.clear();
-      await run.log.flush();
+      await run.log.flush(1_000);
     }
   }
 

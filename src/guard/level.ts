@@ -3,7 +3,8 @@
  * remedy. The word is computed from what this process sees and the guard reports; it cannot be
  * configured.
  */
-import { accessSync, constants, readFileSync } from "node:fs";
+import { accessSync, constants, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { CliError } from "../errors.ts";
 
 /** What a guard says of itself, and of the client that asks. */
@@ -56,8 +57,25 @@ const ROOT_GROUPS: ReadonlySet<string> = new Set([
   ...["root", "docker", "lxd", "lxc", "sudo", "wheel", "admin", "disk", "kmem", "shadow"],
 ]);
 
+/** Where a service manager reads a guard's secrets; the guard itself sees copies of them. */
+const ORIGINALS = "/etc/ledger-enterprise-cli/guard";
+
 /** Every point, in the order in which a person should look at them. */
-export function pointsOf(client: Client, status: Status | CliError): Point[] {
+export function pointsOf(
+  client: Client,
+  status: Status | CliError,
+  originals = ORIGINALS,
+): Point[] {
+  const points = pointsBy(client, status, originals);
+  if ("uid" in status) return points;
+  return points.map((one) => (OF_THE_GUARD.has(one.point) ? { ...one, fix: UNKNOWN } : one));
+}
+
+/** Points that only an answer of the guard can show. */
+const OF_THE_GUARD: ReadonlySet<string> = new Set(["otherUser", "secrets", "state", "policy"]);
+const UNKNOWN = "Not known while the guard does not answer: see the point 'reachable'.";
+
+function pointsBy(client: Client, status: Status | CliError, originals: string): Point[] {
   const { uid, bypasses, hasSession } = client;
   const guard = "uid" in status ? status : undefined;
   const seen = (holds: (guard: Status) => boolean): boolean => guard !== undefined && holds(guard);
@@ -97,9 +115,12 @@ export function pointsOf(client: Client, status: Status | CliError): Point[] {
     {
       point: "secrets",
       holds: seen(
-        ({ exposed, places }) => !exposed.includes("secretFiles") && !canRead(places.secret),
+        ({ exposed, places }) =>
+          !exposed.includes("secretFiles") &&
+          !canRead(places.secret) &&
+          !canRead(within(originals)),
       ),
-      fix: "Make the guard's files with keys and secrets its user's alone: chmod 600.",
+      fix: `Make the guard's files with keys and secrets its user's alone: chmod 600, and chmod 700 for ${originals}.`,
     },
     {
       point: "state",
@@ -117,6 +138,15 @@ export function pointsOf(client: Client, status: Status | CliError): Point[] {
 /** `enforced` when every point holds, else `advisory`. */
 export function levelOfPoints(points: readonly Point[]): "enforced" | "advisory" {
   return points.every(({ holds }) => holds) ? "enforced" : "advisory";
+}
+
+/** What this process sees in a folder. */
+function within(folder: string): string[] {
+  try {
+    return readdirSync(folder).map((name) => join(folder, name));
+  } catch {
+    return [];
+  }
 }
 
 function can(path: string, mode: number): boolean {

@@ -72,7 +72,7 @@ export class Watch {
       await this.house.books.note({ event: "version", command: run.name, data: { latest } });
     } finally {
       run.deadline.clear();
-      await run.log.flush();
+      await run.log.flush(1_000);
     }
   }
 
@@ -95,7 +95,7 @@ export class Watch {
       run.log.warn("GUARD_DID_NOT_LOOK", `${cause.code}: ${cause.facts.message}`);
     } finally {
       run.deadline.clear();
-      await run.log.flush();
+      await run.log.flush(1_000);
     }
   }
 

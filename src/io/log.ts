@@ -103,9 +103,15 @@ export class Log {
     await this.flush();
   }
 
-  /** Resolves when every line so far was written, or was lost. */
-  flush(): Promise<void> {
-    return this.tail;
+  /** Resolves when every line so far was written, or was lost; at the latest after `mostMs`. */
+  async flush(mostMs?: number): Promise<void> {
+    if (mostMs === undefined) return this.tail;
+    let timer: NodeJS.Timeout | undefined;
+    const over = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, mostMs);
+    });
+    await Promise.race([this.tail, over]);
+    clearTimeout(timer);
   }
 
   private enqueue(line: () => Promise<string>): void {

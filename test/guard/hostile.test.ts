@@ -367,6 +367,7 @@ attack(
     expect([second.exit, second.error.code]).toEqual([1, "LOCK_TIMEOUT"]);
     const adopting = await two.asGuard("guard", "adopt", "--reason", "x");
     expect([adopting.exit, adopting.error.code]).toEqual([1, "LOCK_TIMEOUT"]);
+    expect(adopting.error.message).toBe("A guard serves this state folder.");
     const byAgent = await two.agent(
       "guard",
       "serve",

@@ -1,6 +1,7 @@
 /** Parts of a guard without processes: its limits, its frames, what it loads, what it counts. */
 import { expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { Glob } from "bun";
 import { ROOT } from "../../scripts/build.ts";
@@ -144,6 +145,23 @@ test("A19 every point by itself: advisory, and a remedy", () => {
       point,
       ...hidden,
     ]);
-    for (const { fix } of broken) expect(fix).toMatch(/^[A-Z].{20,}\.$/);
+    for (const { point: name, fix } of broken) {
+      expect(fix).toMatch(/^[A-Z].{20,}\.$/);
+      expect([name, /^Not known/.test(fix)]).toEqual([name, hidden.includes(name)]);
+    }
+  }
+});
+
+test("A19 a file that the service manager reads the secrets from counts, not only its copy", () => {
+  const folder = mkdtempSync(join(tmpdir(), "originals-"));
+  try {
+    expect(levelOfPoints(pointsOf(CLIENT, GUARD, join(folder, "none")))).toBe("enforced");
+    expect(levelOfPoints(pointsOf(CLIENT, GUARD, folder))).toBe("enforced");
+    writeFileSync(join(folder, "payments.private-key"), "x");
+    const points = pointsOf(CLIENT, GUARD, folder);
+    const broken = points.filter(({ holds }) => !holds).map(({ point }) => point);
+    expect([levelOfPoints(points), broken]).toEqual(["advisory", ["secrets"]]);
+  } finally {
+    rmSync(folder, { recursive: true });
   }
 });

@@ -71,6 +71,11 @@ describe.skipIf(lacks("dpkg-deb"))("the Debian package", () => {
       const text = readFileSync(join(ROOT, "packaging/deb", script), "utf8");
       expect(text).not.toMatch(/systemctl (?!--system daemon-reload)/);
     }
+    // A guard must not go on serving from a file that is gone; nothing else is stopped.
+    const before = readFileSync(join(ROOT, "packaging/deb/prerm"), "utf8");
+    expect([...before.matchAll(/systemctl .*/g)].join()).toBe(
+      "systemctl stop 'ledger-enterprise-guard@*.socket' 'ledger-enterprise-guard@*.service' || true",
+    );
     expect(run("dpkg-deb", "--field", file, "Version").text).toBe(`${VERSION}\n`);
   });
 
@@ -100,7 +105,7 @@ describe.skipIf(lacks("dpkg-deb"))("the Debian package", () => {
   );
 
   test.skipIf(lacks("shellcheck"))("its scripts are clean under shellcheck", () => {
-    for (const script of ["postinst", "postrm"])
+    for (const script of ["postinst", "prerm", "postrm"])
       expect(run("shellcheck", join(ROOT, "packaging/deb", script))).toEqual({ exit: 0, text: "" });
   });
 });

@@ -4,6 +4,7 @@
  */
 import { type Exact, print } from "../../io/json.ts";
 import { type Content, onlyValue, readContent } from "../meaning/content.ts";
+import { isTagAlone, withoutTag } from "../state/tag.ts";
 
 /** A payment, as its document says it. */
 export interface Payment {
@@ -54,6 +55,7 @@ export function readPayment(document: Exact): Payment | Unreadable {
   if (gas !== undefined && typeof gas !== "bigint") return gas;
   const memo = onlyValue(content, "memo");
   const notes = values.filter(({ path }) => path.startsWith("note."));
+  const textAt = (wanted: string) => notes.find(({ path }) => path === wanted)?.text;
   return {
     type,
     transactionType,
@@ -67,7 +69,9 @@ export function readPayment(document: Exact): Payment | Unreadable {
     amount: BigInt(amount.text),
     fee: fee?.text === undefined ? undefined : largest(BigInt(fee.text), gas),
     strategy: values.find(({ path }) => /\.fees_?strategy\.type$/i.test(path))?.text,
-    noteLength: notes.reduce((sum, { text }) => sum + lengthOf(text ?? ""), 0),
+    noteLength: isTagAlone(textAt("note.title"), textAt("note.content"))
+      ? 0
+      : notes.reduce((sum, { text }) => sum + [...withoutTag(text ?? "")].length, 0),
   };
 }
 
@@ -85,9 +89,4 @@ function gasOf(content: Content): bigint | Unreadable | undefined {
   const odd = [limit, price].find(({ text = "" }) => !DIGITS.test(text));
   if (odd !== undefined) return { unreadable: odd.path };
   return BigInt(limit.text ?? "") * BigInt(price.text ?? "");
-}
-
-/** Our own tag does not count. */
-function lengthOf(text: string): number {
-  return [...text.replace(/ ?\[lec:[0-9A-Z]{26}\.[0-9a-f]{16}\]$/, "")].length;
 }

@@ -247,6 +247,18 @@ test("B8 tagNotes: every note is tagged, also in a dry run", async () => {
   }
 });
 
+test("B8 A6 tagNotes beside a rule without notes: the note that is made for the tag is none", async () => {
+  const allow = AGENT.allow.map((rule) => ({ ...rule, note: "none" }));
+  await using here = await open({ ...AGENT, allow, tagNotes: true });
+  const { note: _, ...bare } = JSON.parse(pay("1000")) as Json;
+  const create = ["requests", "create", "--requestData"];
+  const made = await here.run(...create, JSON.stringify(bare));
+  expect([made.exit, JSON.stringify(made.document)]).toEqual([0, expect.stringContaining("[lec:")]);
+  const note = { title: "x", content: "" };
+  const refused = await here.run(...create, JSON.stringify({ ...bare, note }));
+  expect([refused.error.code, refused.error.details.field]).toEqual(["POLICY_DENIED", "note"]);
+});
+
 test("duplicates: deny switches --again off", async () => {
   await using here = await open({ ...AGENT, duplicates: "deny" });
   const { document } = await here.run("requests", "create", "--requestData", pay("1000"));

@@ -1,6 +1,6 @@
 /** The tag at the end of a note, whatever the note is. */
 import { expect, test } from "bun:test";
-import { tagOf, withTag } from "../../../src/core/signing/tag.ts";
+import { tagOf, withTag } from "../../../src/core/state/tag.ts";
 import { exact } from "../../../src/io/json.ts";
 import { codeOf } from "../../support/failure.ts";
 

@@ -10,6 +10,11 @@ const MARK = "[lec:";
 const NOTE_MAX_CHARACTERS = 256;
 const TITLE = "ledger-enterprise-cli";
 
+/** Whether a note was made for its tag: nobody wrote any of its words. */
+export function isTagAlone(title: string | undefined, content: string | undefined): boolean {
+  return title === TITLE && content !== undefined && tagIn(content) === content;
+}
+
 /** The tag of a record; `head` is the hash of the audit trail's last line. */
 export function tagOf(key: string, head: string | undefined): string {
   return `${MARK}${key}.${(head ?? "").slice(0, 16).padEnd(16, "0")}]`;
@@ -23,6 +28,14 @@ export function keyIn(text: string): string | undefined {
 /** The whole tag in a text, or undefined. */
 export function tagIn(text: string): string | undefined {
   return /\[lec:[0-9A-HJKMNP-TV-Z]{26}\.[0-9a-f]{16}\]/.exec(text)?.[0];
+}
+
+/** A text without the tag at its end. */
+export function withoutTag(text: string): string {
+  const tag = tagIn(text);
+  return tag !== undefined && text.endsWith(tag)
+    ? text.slice(0, -tag.length).replace(/ $/, "")
+    : text;
 }
 
 /**
