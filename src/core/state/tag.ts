@@ -10,7 +10,7 @@ const MARK = "[lec:";
 const NOTE_MAX_CHARACTERS = 256;
 const TITLE = "ledger-enterprise-cli";
 
-/** Whether a note was made for its tag: nobody wrote any of its words. */
+/** Whether a note was made for its tag: none of its words was given. */
 export function isTagAlone(title: string | undefined, content: string | undefined): boolean {
   return title === TITLE && content !== undefined && tagIn(content) === content;
 }
