@@ -13,6 +13,7 @@ import { bareRequest, likenessOf, type Place } from "./signing/likeness.ts";
 import type { Agent, AuditFacts } from "./state/audit.ts";
 import type { Books, Pages } from "./state/books.ts";
 import {
+  type Debit,
   type Entry,
   type IntentFacts,
   type Journal,
@@ -54,68 +55,116 @@ export function createStages(host: BeltsHost): Stages {
     },
     denied: (intent, cause) => keepDenial(host, intent, cause),
     async open(intent, time) {
-      const decision = decisions.get(intent);
-      return host.books.alone(async (pages) => {
-        try {
-          return await openIntent(host, pages, { intent, decision, time });
-        } catch (cause) {
-          if (isDenial(cause) && isKept(host)) pages.audit(denialOf(host, intent, cause));
-          throw cause;
-        }
-      });
+      const opening = { intent, decision: decisions.get(intent), time, key: keyOf(host, intent) };
+      if (await openAlone(host, opening)) return opening.key;
+      const error = lostLock();
+      await endAct(host, intent, opening.key, { state: "refused", error });
+      throw error;
     },
-    async close(intent, key, outcome) {
-      if (key === undefined) return undefined;
-      try {
-        const doubt = await host.books.alone(async (pages) => {
-          const twin = twinOf(pages.journal(), intent, key, outcome);
-          const error = twin && sameId(host, twin);
-          const end = error === undefined ? outcome : ({ state: "unknown", error } as const);
-          closeIntent(host, pages, intent, key, end);
-          return error;
-        }, "closing");
-        if (outcome.state === "refused") await host.books.dropBody(key);
-        return doubt;
-      } catch (cause) {
-        const reason = cause instanceof CliError ? ` (${cause.code})` : "";
-        host.log.warn(
-          "AUDIT_INCOMPLETE",
-          `The outcome of ${key} could not be written${reason}; 'requests reconcile' finds it.`,
-        );
-        return undefined;
-      }
-    },
+    close: (intent, key, outcome) => endAct(host, intent, key, outcome),
   };
+}
+
+/** As `Stages.close`. */
+async function endAct(
+  host: BeltsHost,
+  intent: Intent,
+  key: string | undefined,
+  outcome: Outcome,
+): Promise<CliError | undefined> {
+  if (key === undefined) return undefined;
+  try {
+    const doubt = await host.books.alone(async (pages) => {
+      const twin = twinOf(pages.journal(), intent, key, outcome);
+      const error = twin && sameId(host, twin);
+      const end = error === undefined ? outcome : ({ state: "unknown", error } as const);
+      closeIntent(host, pages, intent, key, end);
+      return error;
+    }, "closing");
+    if (outcome.state === "refused") await host.books.dropBody(key);
+    return doubt;
+  } catch (cause) {
+    const reason = cause instanceof CliError ? ` (${cause.code})` : "";
+    host.log.warn(
+      "AUDIT_INCOMPLETE",
+      `The outcome of ${key} could not be written${reason}; 'requests reconcile' finds it.`,
+    );
+    return undefined;
+  }
 }
 
 interface Opening {
   readonly intent: Intent;
   readonly decision: Decision | undefined;
   readonly time: SendingTime | undefined;
+  readonly key: string;
 }
 
-async function openIntent(
+function keyOf({ now }: BeltsHost, intent: Intent): string {
+  return (intent.kind === "create" ? intent.key : undefined) ?? newKey(now());
+}
+
+/**
+ * Puts the intent on disk while no other process does; false when another one took the lock over
+ * meanwhile: then it may have decided without this intent, and nothing may be done. A process that
+ * takes the lock after `isHeld` reads the intent.
+ */
+async function openAlone(host: BeltsHost, opening: Opening): Promise<boolean> {
+  const { intent, key } = opening;
+  const { books } = host;
+  await refuseEarly(host, intent);
+  // Before the lock: between the checks and the line nothing waits.
+  if (intent.kind === "create" && intent.body !== undefined) await books.keepBody(key, intent.body);
+  let isBegun = false;
+  try {
+    return await books.alone(async (pages) => {
+      try {
+        const now = host.now();
+        const journal = pages.journal();
+        notePolicy(host, pages, intent.command);
+        requireUndecided(host, journal, intent);
+        const suspect = suspectOfIntent(journal, intent, host.uid, now);
+        if (suspect !== undefined) throw await duplicate(host, suspect, intent, now);
+        const debit = debitOf(journal, opening);
+        isBegun = true;
+        writeIntent(host, pages, opening, debit);
+      } catch (cause) {
+        if (isDenial(cause) && isKept(host)) pages.audit(denialOf(host, intent, cause));
+        throw cause;
+      }
+      return pages.isHeld();
+    });
+  } catch (cause) {
+    if (!isBegun) await books.dropBody(key);
+    throw cause;
+  }
+}
+
+/** Most repeated requests are refused before their body is kept. */
+async function refuseEarly(host: BeltsHost, intent: Intent): Promise<void> {
+  const now = host.now();
+  const suspect = suspectOfIntent(host.books.read(), intent, host.uid, now);
+  if (suspect === undefined) return;
+  const cause = await duplicate(host, suspect, intent, now);
+  await keepDenial(host, intent, cause);
+  throw cause;
+}
+
+function debitOf(journal: Journal, { intent, decision }: Opening): Debit | undefined {
+  if (intent.again !== undefined) decision?.requireAgain();
+  return decision?.reserve(journal);
+}
+
+function writeIntent(
   host: BeltsHost,
   pages: Pages,
-  { intent, decision, time }: Opening,
-): Promise<string> {
-  const journal = pages.journal();
-  notePolicy(host, pages, intent.command);
-  const now = host.now();
-  const likeness = likenessOfIntent(intent);
-  const { again } = intent;
-  requireUndecided(host, journal, intent);
-  const suspect = suspectOfIntent(journal, intent, host.uid, now);
-  if (suspect !== undefined) throw await duplicate(host, suspect, intent, now);
-  if (again !== undefined) decision?.requireAgain();
-  const debit = decision?.reserve(journal);
-  const key = (intent.kind === "create" ? intent.key : undefined) ?? newKey(now);
-  if (intent.kind === "create" && intent.body !== undefined)
-    await host.books.keepBody(key, intent.body);
+  { intent, decision, time, key }: Opening,
+  debit: Debit | undefined,
+): void {
   const facts = {
     ...intentFacts(host, intent, key),
-    likeness,
-    again,
+    likeness: likenessOfIntent(intent),
+    again: intent.again,
     debit,
     clock: decision?.clock,
     apiTime: host.apiTime?.(),
@@ -128,7 +177,14 @@ async function openIntent(
     debit,
     ...decided(decision),
   });
-  return key;
+}
+
+function lostLock(): CliError {
+  return new CliError("LOCK_TIMEOUT", {
+    message:
+      "This process was held up, and another one took its place in the journal; nothing was sent or signed.",
+    hint: "Run the command again.",
+  });
 }
 
 /** The record that a new request would repeat; undefined when there is none. */

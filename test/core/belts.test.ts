@@ -1,5 +1,6 @@
 /** Journal and audit trail around an act: what is on disk, in which order, whatever goes wrong. */
 import { expect, test } from "bun:test";
+import { rmSync, writeFileSync } from "node:fs";
 import { chmod, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Intent } from "../../src/core/acts.ts";
@@ -318,6 +319,75 @@ test("B6 a definite refusal, and ten minutes after a success, make --again needl
   now += 10 * 60 * 1000;
   expect(await acts.perform(create(payment("1")), async () => "R2")).toBe("R2");
 });
+
+/** The lock of a process that was stopped a minute ago, so that nobody waits for it in vain. */
+const STOPPED = JSON.stringify({
+  ...{ pid: 1, host: "elsewhere", token: "ffff", startedAt: Date.now() - 60_000 },
+});
+
+test("B4 of two equal creates one is sent, when a process is stopped while it keeps the body", async () => {
+  const first = open();
+  const second = open({ directory: first.directory });
+  const sent: string[] = [];
+  const pay = (name: string, { acts }: typeof first) =>
+    acts.perform(
+      create(payment("1")),
+      async () => {
+        sent.push(name);
+        return name;
+      },
+      (id) => id,
+    );
+  const write = first.state.write.bind(first.state);
+  first.state.write = async (name, bytes) => {
+    await write(name, bytes);
+    // The other one took the stale lock over, if there was one, and went on.
+    await rm(join(first.directory, "journal.lock"), { force: true });
+    await pay("second", second);
+  };
+  expect((await failureOf(pay("first", first))).code).toBe("DUPLICATE_SUSPECTED");
+  expect(sent).toEqual(["second"]);
+  const [kept] = first.books.read().all();
+  expect(await readdir(join(first.directory, "bodies"))).toEqual([`${kept?.key}.json`]);
+});
+
+test.each(["create", "sign"] as const)(
+  "B4 A9 a process that lost the lock between its decision and its line does nothing: %s",
+  async (kind) => {
+    const directory = open().directory;
+    let isTaken = false;
+    const here = open({
+      directory,
+      policy: () => ({
+        async decide(...asked) {
+          const reserve = () => {
+            // In the middle of what happens under the lock.
+            const path = join(directory, "journal.lock");
+            rmSync(path);
+            writeFileSync(path, STOPPED);
+            isTaken = true;
+            return undefined;
+          };
+          return { ...(await NO_POLICY.decide(...asked)), reserve };
+        },
+      }),
+    });
+    let done = 0;
+    const work = async () => {
+      done += 1;
+    };
+    const intent = kind === "create" ? create(payment("1")) : signed("approve");
+    const { code, facts, message } = await failureOf(here.acts.perform(intent, work));
+    expect([code, done, isTaken]).toEqual(["LOCK_TIMEOUT", 0, true]);
+    expect(message).toContain("nothing was sent or signed");
+    expect(facts.hint).toBe("Run the command again.");
+    expect([...here.books.read().all()].map(({ state }) => state)).toEqual(["refused"]);
+    // What was not sent stops nothing.
+    const other = open({ directory });
+    await other.acts.perform(intent, work);
+    expect(done).toBe(1);
+  },
+);
 
 const PLACE = { origin: "o", basePath: "", workspace: "w", user: "u" };
 const like = (text: string, place = PLACE) => likenessOf(place, new Exact(text));

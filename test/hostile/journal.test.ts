@@ -78,7 +78,8 @@ test(`C3 ${PROCESSES} processes write 5 acts each: both chains are whole, each a
     const { found, lines } = read(here, name);
     const count = (event: string) => lines.filter((line) => line.event === event).length;
     const ends = count("outcome");
-    expect(found).toMatchObject({ gaps: 0, missing: [], lines: 1 + done + ends });
+    const all = 1 + done + ends + count("checkpoint");
+    expect(found).toMatchObject({ gaps: 0, missing: [], lines: all });
     expect(count("intent")).toBe(done);
     // The end of an act waits for the lock as long; one that could not be written leaves it open.
     expect(ends).toBeLessThanOrEqual(done);

@@ -27,6 +27,7 @@ import {
   Journal,
   newKey,
 } from "./journal.ts";
+import type { Fence } from "./lock.ts";
 import { type Anchor, type Verified, verifyLog } from "./verify.ts";
 
 /** What the lock is wanted for: `closing` waits even when the command's time is over. */
@@ -96,7 +97,8 @@ export class Books {
         const { state } = this.host;
         await state.prepare();
         const isPatient = why === "closing";
-        return await state.lock("journal", () => work(new Pages(this, this.host)), { isPatient });
+        const begin = (fence: Fence) => work(new Pages(this, this.host, fence));
+        return await state.lock("journal", begin, { isPatient });
       } catch (cause) {
         throw unavailable(cause);
       }
@@ -261,7 +263,13 @@ export class Pages {
   constructor(
     private readonly books: Books,
     private readonly host: BooksHost,
+    private readonly fence: Fence,
   ) {}
+
+  /** Whether no other process has taken the lock over: only then what was appended counts. */
+  isHeld(): boolean {
+    return this.fence.isHeld();
+  }
 
   /** The journal as it is. Throws AUDIT_BROKEN, AUDIT_UNAVAILABLE. */
   journal(): Journal {

@@ -7,7 +7,7 @@ import { accessSync, constants } from "node:fs";
 import { join } from "node:path";
 import { nearest, sweepLeftovers } from "../../io/files.ts";
 import type { Runtime } from "../../io/runtime.ts";
-import { type Process, withLock } from "./lock.ts";
+import { type Fence, type Process, withLock } from "./lock.ts";
 import {
   appendPrivateFile,
   ensurePrivateDirectory,
@@ -106,7 +106,7 @@ export class StateFolder {
    * Runs `work` while no other process of this program holds the lock of that name; the folder must
    * be there. Throws LOCK_TIMEOUT, TIMEOUT.
    */
-  lock<T>(name: string, work: () => Promise<T>, waiting: Waiting<T> = {}): Promise<T> {
+  lock<T>(name: string, work: (fence: Fence) => Promise<T>, waiting: Waiting<T> = {}): Promise<T> {
     const { timeoutMs, isPatient = false, done } = waiting;
     const { now, sleep, stop } = this.runtime;
     const { pid, hostname, isAlive } = this.place;

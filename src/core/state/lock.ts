@@ -54,11 +54,11 @@ const SHORTEST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 400;
 /** Whether the lock's file is still the same costs one call: it is asked more often. */
 const GLANCE_MS = 80;
-/** A holder that looks stale gets this long to show that it is the clock that jumped. */
+/**
+ * A holder that looks stale gets this long to show that it is the clock that jumped, however old
+ * its lock looks and however short the wait was to be.
+ */
 const CONFIRM_MS = 5_000;
-/** A lock that is this number of times older than stale needs no confirmation. */
-const LONG_GONE = 10;
-
 /** What a lock file says. */
 interface Holder {
   /** Names the making of this file; made up from the inode when the content cannot be read. */
@@ -80,6 +80,15 @@ interface Held {
 
 const held = new Map<string, Held>();
 
+/** What the work under a lock can ask. */
+export interface Fence {
+  /**
+   * Whether the lock is still this holder's, by its file. What was written before that is seen by
+   * every later holder; a process that was stopped may find that it has lost the lock.
+   */
+  isHeld(): boolean;
+}
+
 /**
  * Runs `work` while holding the lock at `path`, whose directory must exist. Throws LOCK_TIMEOUT
  * after 20 s of waiting, TIMEOUT when the signal fires meanwhile, SESSION_IO when the lock file
@@ -92,13 +101,13 @@ const held = new Map<string, Held>();
 export async function withLock<T>(
   path: string,
   options: LockOptions,
-  work: () => Promise<T>,
+  work: (fence: Fence) => Promise<T>,
   done: () => Promise<T | undefined> = async () => undefined,
 ): Promise<T> {
   const lock = await acquire(path, options, done);
   if (!isHeld(lock)) return lock.value;
   try {
-    return await work();
+    return await work({ isHeld: () => isStillHeld(lock) });
   } finally {
     release(lock);
   }
@@ -107,6 +116,14 @@ export async function withLock<T>(
 /** Releases every lock of this process at once, for the way out on a signal (OUT-8). */
 export function releaseAllSync(): void {
   for (const lock of held.values()) release(lock);
+}
+
+function isStillHeld({ path, token, options }: Held): boolean {
+  try {
+    return held.has(token) && inspect(path, options)?.token === token;
+  } catch {
+    return false;
+  }
 }
 
 function isHeld(found: Held | { readonly value: unknown }): found is Held {
@@ -135,9 +152,10 @@ async function acquire<T>(
     const isConfirmed = waitedMs - seen.sinceMs >= CONFIRM_MS;
     if (remove(path, holder.token, options, (found) => isStale(found, options, isConfirmed)))
       continue;
-    if (waitedMs >= timeoutMs) throw timeout(holder, timeoutMs);
+    const limitMs = isStale(holder, options, true) ? Math.max(timeoutMs, CONFIRM_MS) : timeoutMs;
+    if (waitedMs >= limitMs) throw timeout(holder, limitMs);
     // Whole ones, whose sums are exact.
-    const ms = Math.min(Math.ceil(longest * (0.1 + 0.9 * Math.random())), timeoutMs - waitedMs);
+    const ms = Math.min(Math.ceil(longest * (0.1 + 0.9 * Math.random())), limitMs - waitedMs);
     longest = Math.min(longest * 1.5, LONGEST_PAUSE_MS);
     waitedMs += await pauseWhileSame(path, ms, options);
   }
@@ -187,8 +205,7 @@ function isStale(holder: Holder, options: LockOptions, isConfirmed: boolean): bo
   if (holder.pid !== undefined && (holder.pid === options.pid || !options.isAlive(holder.pid)))
     return true;
   const { staleMs = STALE_MS } = options;
-  const ageMs = Math.abs(options.now() - holder.aliveAt);
-  return ageMs > staleMs && (isConfirmed || ageMs > staleMs * LONG_GONE);
+  return isConfirmed && Math.abs(options.now() - holder.aliveAt) > staleMs;
 }
 
 /** Makes the lock file and begins to show life; undefined when somebody else's is there. */

@@ -298,10 +298,42 @@ describe("stale locks", () => {
     expect(world.sleptMs).toBeLessThan(9_000);
   });
 
-  test("one that is long gone needs no watching", async () => {
+  test("SES-6 one that looks long gone is watched for 5 s, also by who cannot wait: the clock may have jumped", async () => {
+    for (const aheadMs of [301_000, 400_000, -400_000, 3 * 24 * 3600_000]) {
+      const alive = new World();
+      alive.leave({ startedAt: alive.now - aheadMs });
+      // A beat of a process whose clock is right.
+      alive.onSleep = () => {
+        if (alive.sleptMs > 2_000) alive.leave({ aliveAt: alive.now - aheadMs });
+      };
+      const failure = await failureLater(() => alive.take({ timeoutMs: 0 }));
+      expect([failure.code, failure.facts.details]).toMatchObject([
+        "LOCK_TIMEOUT",
+        { waitedSeconds: 5 },
+      ]);
+      expect(alive.sleptMs).toBeLessThan(5_100);
+
+      const gone = new World();
+      gone.leave({ startedAt: gone.now - aheadMs, host: "elsewhere" });
+      expect(await gone.take({ timeoutMs: 0 })).toBe("done");
+      expect(gone.sleptMs).toBeGreaterThanOrEqual(5_000);
+      expect(gone.sleptMs).toBeLessThan(5_400);
+    }
+  });
+
+  test("SES-6 a holder knows that another one took its lock over", async () => {
     const world = new World();
-    world.leave({ startedAt: world.now - 301_000, host: "elsewhere" });
-    expect(await world.take({ timeoutMs: 0 })).toBe("done");
+    await withLock(world.lock, world.options(), async (fence) => {
+      expect(fence.isHeld()).toBe(true);
+      world.leave({ token: "ffffffffffffffff" });
+      expect(fence.isHeld()).toBe(false);
+      rmSync(world.lock);
+      expect(fence.isHeld()).toBe(false);
+    });
+    await withLock(world.lock, world.options(), async (fence) => {
+      releaseAllSync();
+      expect(fence.isHeld()).toBe(false);
+    });
   });
 
   test.each([
