@@ -134,7 +134,7 @@ export const ERRORS = {
   INVALID_CHALLENGE: fail(2, "Pass the challenge exactly as 'requests getChallenge' printed it."),
   CHALLENGE_MISMATCH: fail(
     2,
-    "Do not approve. Show error.details.differences to a person; the request stays open, and only a person decides about it.",
+    "Do not approve. Show error.details.differences to a person; this challenge stays refused, and a person rejects the request.",
   ),
   INVALID_SIGNATURE: fail(2, "Pass the signature exactly as 'requests sign' printed it."),
 
