@@ -46,20 +46,29 @@ export function placeOf({ origin, basePath, workspace, user }: Session): Place {
 /** The stages of one peer. */
 export function createStages(host: BeltsHost): Stages {
   const decisions = new WeakMap<Intent, Decision>();
+  const decide = async (intent: Intent): Promise<void> => {
+    const journal = host.books.read();
+    const decision = await host.policy.decide(intent, journal, host.uid);
+    requireUndecided(host, journal, intent);
+    decisions.set(intent, decision);
+  };
   return {
-    async decide(intent) {
-      const journal = host.books.read();
-      const decision = await host.policy.decide(intent, journal, host.uid);
-      requireUndecided(host, journal, intent);
-      decisions.set(intent, decision);
-    },
+    decide,
     denied: (intent, cause) => keepDenial(host, intent, cause),
     async open(intent, time) {
-      const opening = { intent, decision: decisions.get(intent), time, key: keyOf(host, intent) };
-      if (await openAlone(host, opening)) return opening.key;
-      const error = lostLock();
-      await endAct(host, intent, opening.key, { state: "refused", error });
-      throw error;
+      const key = keyOf(host, intent);
+      await refuseEarly(host, intent);
+      const opening: Opening = { intent, time, key, isBegun: false };
+      // Before the lock: between the checks and the line nothing waits.
+      if (intent.kind === "create" && intent.body !== undefined)
+        await host.books.keepBody(key, intent.body);
+      try {
+        await openDecided(host, opening, decisions, decide);
+      } catch (cause) {
+        if (!opening.isBegun) await host.books.dropBody(key);
+        throw cause;
+      }
+      return key;
     },
     close: (intent, key, outcome) => endAct(host, intent, key, outcome),
   };
@@ -93,51 +102,103 @@ async function endAct(
   }
 }
 
+/** An intent on its way to the disk. */
 interface Opening {
   readonly intent: Intent;
-  readonly decision: Decision | undefined;
   readonly time: SendingTime | undefined;
   readonly key: string;
+  /** Whether a line of it may be on the disk. */
+  isBegun: boolean;
 }
 
 function keyOf({ now }: BeltsHost, intent: Intent): string {
   return (intent.kind === "create" ? intent.key : undefined) ?? newKey(now());
 }
 
+/** Decisions anew before an act whose policy goes on changing is refused. */
+const MOST_DECISIONS = 3;
+
 /**
- * Puts the intent on disk while no other process does; false when another one took the lock over
- * meanwhile: then it may have decided without this intent, and nothing may be done. A process that
- * takes the lock after `isHeld` reads the intent.
+ * Puts the intent on disk under the policy that applies by then: an act may wait long for the lock.
+ * Throws what `decide` throws, and LOCK_TIMEOUT when the lock was lost.
  */
-async function openAlone(host: BeltsHost, opening: Opening): Promise<boolean> {
+async function openDecided(
+  host: BeltsHost,
+  opening: Opening,
+  decisions: WeakMap<Intent, Decision>,
+  decide: (intent: Intent) => Promise<void>,
+): Promise<void> {
   const { intent, key } = opening;
-  const { books } = host;
-  await refuseEarly(host, intent);
-  // Before the lock: between the checks and the line nothing waits.
-  if (intent.kind === "create" && intent.body !== undefined) await books.keepBody(key, intent.body);
-  let isBegun = false;
-  try {
-    return await books.alone(async (pages) => {
-      try {
-        const now = host.now();
-        const journal = pages.journal();
-        notePolicy(host, pages, intent.command);
-        requireUndecided(host, journal, intent);
-        const suspect = suspectOfIntent(journal, intent, host.uid, now);
-        if (suspect !== undefined) throw await duplicate(host, suspect, intent, now);
-        const debit = debitOf(journal, opening);
-        isBegun = true;
-        writeIntent(host, pages, opening, debit);
-      } catch (cause) {
-        if (isDenial(cause) && isKept(host)) pages.audit(denialOf(host, intent, cause));
-        throw cause;
-      }
-      return pages.isHeld();
-    });
-  } catch (cause) {
-    if (!isBegun) await books.dropBody(key);
-    throw cause;
+  for (let anew = 0; ; anew += 1) {
+    const end = await openAlone(host, opening, decisions.get(intent));
+    if (end === "kept") return;
+    if (end === "lost") {
+      const error = lostLock();
+      await endAct(host, intent, key, { state: "refused", error });
+      throw error;
+    }
+    try {
+      if (anew === MOST_DECISIONS) throw unsteady();
+      await decide(intent);
+    } catch (cause) {
+      await keepDenial(host, intent, cause);
+      throw cause;
+    }
   }
+}
+
+/**
+ * `kept`: the intent is on the disk. `lost`: another process took the lock over meanwhile, and may
+ * have decided without this intent; one that takes it after `isHeld` reads it. `outdated`: it must
+ * be decided anew.
+ */
+async function openAlone(
+  host: BeltsHost,
+  opening: Opening,
+  decision: Decision | undefined,
+): Promise<"kept" | "lost" | "outdated"> {
+  const { intent } = opening;
+  return host.books.alone(async (pages) => {
+    try {
+      const now = host.now();
+      const journal = pages.journal();
+      const files = notePolicy(host, pages, intent.command);
+      if (isOutdated(host, intent, decision, files)) return "outdated";
+      requireUndecided(host, journal, intent);
+      const suspect = suspectOfIntent(journal, intent, host.uid, now);
+      if (suspect !== undefined) throw await duplicate(host, suspect, intent, now);
+      if (intent.again !== undefined) decision?.requireAgain();
+      const debit = decision?.reserve(journal);
+      opening.isBegun = true;
+      writeIntent(host, pages, opening, decision, debit);
+    } catch (cause) {
+      if (isDenial(cause) && isKept(host)) pages.audit(denialOf(host, intent, cause));
+      throw cause;
+    }
+    return pages.isHeld() ? "kept" : "lost";
+  });
+}
+
+/** Whether other policy files apply than those that allowed the act, or everything is stopped. */
+function isOutdated(
+  { policy }: BeltsHost,
+  { kind }: Intent,
+  decision: Decision | undefined,
+  files: readonly string[] | undefined,
+): boolean {
+  if (policy.isStopped?.() === true) return true;
+  // A person decides on a device, whatever the files say.
+  if (policy.files === undefined || decision === undefined || kind === "deviceApprove")
+    return false;
+  return files === undefined || String(files) !== String(decision.policySha256);
+}
+
+function unsteady(): CliError {
+  return new CliError("POLICY_DENIED", {
+    message:
+      "The policy files changed each time that this was decided; nothing was sent or signed.",
+    details: { field: "files", rules: [] },
+  });
 }
 
 /** Most repeated requests are refused before their body is kept. */
@@ -150,15 +211,11 @@ async function refuseEarly(host: BeltsHost, intent: Intent): Promise<void> {
   throw cause;
 }
 
-function debitOf(journal: Journal, { intent, decision }: Opening): Debit | undefined {
-  if (intent.again !== undefined) decision?.requireAgain();
-  return decision?.reserve(journal);
-}
-
 function writeIntent(
   host: BeltsHost,
   pages: Pages,
-  { intent, decision, time, key }: Opening,
+  { intent, time, key }: Opening,
+  decision: Decision | undefined,
   debit: Debit | undefined,
 ): void {
   const facts = {
@@ -304,12 +361,17 @@ function sameId({ uid }: BeltsHost, { key, requestId = "", uid: owner }: Entry):
   });
 }
 
-/** Says that other policy files apply than at the last act. */
-function notePolicy({ policy }: BeltsHost, pages: Pages, command: string): void {
+/** Says that other policy files apply than at the last act; returns the digests of those. */
+function notePolicy(
+  { policy }: BeltsHost,
+  pages: Pages,
+  command: string,
+): readonly string[] | undefined {
   const files = policy.files?.();
   const before = pages.journal().policySha256;
-  if (files === undefined || String(files) === String(before)) return;
-  pages.policy(files, { event: "policy", command, data: { policySha256: files, before } });
+  if (files !== undefined && String(files) !== String(before))
+    pages.policy(files, { event: "policy", command, data: { policySha256: files, before } });
+  return files;
 }
 
 /** Keeps a refusal. One that cannot be kept is still a refusal. */

@@ -28,6 +28,8 @@ export interface PolicyStage {
    * can apply.
    */
   files?(): readonly string[] | undefined;
+  /** Whether everything may be stopped by now. Absent where nothing can stop it. */
+  isStopped?(): boolean;
 }
 
 /** Allows everything: no policy file applies. */
@@ -53,7 +55,8 @@ export function policyWhere(applies: () => boolean, load: () => Promise<PolicySt
       loaded ??= await load();
       return loaded.decide(intent, journal, uid);
     },
-    // One that appeared since the decision is noted with the next act.
+    // One that appeared since the last decision is not known before the next.
     files: () => (applies() ? loaded?.files?.() : []),
+    isStopped: () => (loaded === undefined ? applies() : (loaded.isStopped?.() ?? false)),
   };
 }

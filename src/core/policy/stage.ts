@@ -40,6 +40,7 @@ export interface PolicyHost {
 /** Decides by the files of this machine. */
 export function createPolicy(host: PolicyHost): PolicyStage {
   return {
+    isStopped: () => host.isStopped(),
     files() {
       try {
         return host.policies().map(({ sha256 }) => sha256);

@@ -7,7 +7,7 @@ import { Exact } from "../../../src/io/json.ts";
 import { createIntent, failing } from "../../support/acts.ts";
 
 test("a policy that appears between two acts decides about the second one", async () => {
-  const world = { applies: false, loads: 0 };
+  const world = { applies: false, loads: 0, isStopped: false };
   const stage = policyWhere(
     () => world.applies,
     async () => {
@@ -15,17 +15,21 @@ test("a policy that appears between two acts decides about the second one", asyn
       return {
         decide: async () => Promise.reject(denied(undefined, "stopped")),
         files: () => ["digest"],
+        isStopped: () => world.isStopped,
       };
     },
   );
   const decide = () => stage.decide(createIntent(new Exact("{}")), new Journal(), 1000);
   expect((await decide()).rules).toEqual([]);
-  expect([world.loads, stage.files?.()]).toEqual([0, []]);
+  expect([world.loads, stage.files?.(), stage.isStopped?.()]).toEqual([0, [], false]);
   world.applies = true;
-  expect(stage.files?.()).toBeUndefined();
+  // What applies since then may be the stop file.
+  expect([stage.files?.(), stage.isStopped?.()]).toEqual([undefined, true]);
   expect((await failing(decide())).code).toBe("POLICY_DENIED");
   expect((await failing(decide())).code).toBe("POLICY_DENIED");
-  expect([world.loads, stage.files?.()]).toEqual([1, ["digest"]]);
+  expect([world.loads, stage.files?.(), stage.isStopped?.()]).toEqual([1, ["digest"], false]);
+  world.isStopped = true;
+  expect(stage.isStopped?.()).toBe(true);
   world.applies = false;
   expect(await decide()).toMatchObject({ policySha256: [] });
   expect(stage.files?.()).toEqual([]);

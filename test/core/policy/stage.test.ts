@@ -1,11 +1,12 @@
 /** The policy as acts ask it: what is refused first, what is kept, and which clock it believes. */
 import { expect, test } from "bun:test";
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Reader } from "../../../src/core/api/api.ts";
 import { ApiClock } from "../../../src/core/api/clock.ts";
 import type { Policy } from "../../../src/core/policy/load.ts";
 import { createPolicy } from "../../../src/core/policy/stage.ts";
+import { CliError } from "../../../src/errors.ts";
 import { Exact } from "../../../src/io/json.ts";
 import { createIntent, failing, openActs, SESSION } from "../../support/acts.ts";
 import { ACCOUNT, DAY, FILE, HOSTING, policyOf, sent } from "../../support/policy.ts";
@@ -40,6 +41,7 @@ function open(
 ) {
   const time = { local: NOON, api: NOON, elapsed: 0 };
   const files: { now: readonly Policy[] } = { now: [policyOf(UNITS)] };
+  const stop = { isThere: false };
   const clock = new ApiClock(
     () => time.local,
     () => time.elapsed,
@@ -59,7 +61,7 @@ function open(
     ...(options.directory === undefined ? {} : { directory: options.directory }),
     policy: (books) =>
       createPolicy({
-        ...{ policies: () => files.now, isStopped: () => false, reader, clock, books },
+        ...{ policies: () => files.now, isStopped: () => stop.isThere, reader, clock, books },
         isReadOnly: options.isReadOnly === true,
       }),
   });
@@ -77,7 +79,17 @@ function open(
     };
     return here.acts.perform(intent, work, (id) => id);
   };
-  return { ...here, time, files, pass, pay, sent: () => works };
+  /** Does something while the next act waits for the lock. */
+  const whileWaiting = (happen: () => void, times = 1) => {
+    const lock = here.state.lock.bind(here.state);
+    let left = times;
+    here.state.lock = async (...asked) => {
+      left -= 1;
+      if (left >= 0) happen();
+      return lock(...asked);
+    };
+  };
+  return { ...here, time, files, stop, pass, pay, whileWaiting, sent: () => works };
 }
 
 async function fieldOf(work: Promise<unknown>): Promise<unknown> {
@@ -119,6 +131,60 @@ test("C4 the audit trail says when other policy files apply, before the act that
     ["policy", { policySha256: [], before: [other.sha256] }],
     ["intent", "string"],
   ]);
+});
+
+const CHANGES = {
+  "the policy says stopped": ["POLICY_DENIED", "stopped"],
+  "the stop file appears": ["POLICY_DENIED", "stopped"],
+  "the file is broken": ["POLICY_INVALID", undefined],
+  "the limit falls": ["POLICY_DENIED", "amount"],
+} as const;
+
+test.each(Object.entries(CHANGES))(
+  "A5 A13 while an act waits for the lock %s: it is not carried out",
+  async (change, [code, field]) => {
+    const { pay, files, stop, whileWaiting, sent: works, lines, books, directory } = open();
+    const hosting = { ...UNITS.allow[0], perRequest: "1" };
+    whileWaiting(() => {
+      if (change.includes("stop file")) stop.isThere = true;
+      else if (change.includes("says")) files.now = [policyOf({ ...UNITS, stopped: true })];
+      else if (change.includes("limit")) files.now = [policyOf({ ...UNITS, allow: [hosting] })];
+      else
+        Object.defineProperty(files, "now", {
+          get: () => {
+            throw new CliError("POLICY_INVALID", { message: "Broken." });
+          },
+        });
+    });
+    const { code: got, facts } = await failing(pay("2"));
+    expect([got, (facts.details as { field?: string } | undefined)?.field]).toEqual([code, field]);
+    expect([works(), books.read().size]).toEqual([0, 0]);
+    expect((await lines("audit")).at(-1)).toMatchObject({ event: "denied", result: { code } });
+    expect(await readdir(join(directory, "bodies"))).toEqual([]);
+  },
+);
+
+test("A5 a policy that changes while an act waits, and still allows it, is the one that decided", async () => {
+  const { pay, files, whileWaiting, sent: works, lines } = open();
+  const other = policyOf({ ...UNITS, id: "other" });
+  whileWaiting(() => {
+    files.now = [other];
+  });
+  await pay("1");
+  expect(works()).toBe(1);
+  const intent = (await lines("audit")).find(({ event }) => event === "intent");
+  expect(intent).toMatchObject({ decision: { policySha256: [other.sha256] } });
+});
+
+test("A5 a policy that never stays the same allows nothing", async () => {
+  const { pay, files, whileWaiting, sent: works } = open();
+  let changes = 0;
+  whileWaiting(() => {
+    changes += 1;
+    files.now = [policyOf({ ...UNITS, id: `other${changes}` })];
+  }, 100);
+  expect(await fieldOf(pay("1"))).toBe("files");
+  expect(works()).toBe(0);
 });
 
 test("C4 a refused act tells of a changed policy, too; a dry run tells of nothing", async () => {
