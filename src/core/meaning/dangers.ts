@@ -7,6 +7,22 @@ import { plain, quote } from "./words.ts";
 
 type Sentence = readonly [code: string, grave: boolean, sentence: (call: Call) => string];
 
+/** What a Safe pays beside its call: a price for the gas that is used, and for `baseGas` more. */
+function refundText(call: Call): string {
+  const of = (name: string): string => {
+    const value = call.arguments.find((one) => one.name === name)?.value;
+    return typeof value === "string" ? plain(value) : "unknown";
+  };
+  const [token, receiver] = [of("gasToken"), of("refundReceiver")];
+  const what = isNobody(token) ? "the network's coin" : `token ${token}`;
+  const whom = isNobody(receiver) ? "whoever sends the transaction" : receiver;
+  return `${target(call)} also pays a refund to ${whom}: ${of("gasPrice")} base units of ${what} for each of ${of("baseGas")} units of gas, and for those used.`;
+}
+
+function isNobody(address: string): boolean {
+  return /^0x0{40}$/.test(address);
+}
+
 const target = ({ to }: Call): string => (to === null ? "no contract" : plain(to));
 
 const CALL_DANGERS: Readonly<Record<Danger, Sentence>> = {
@@ -30,6 +46,12 @@ const CALL_DANGERS: Readonly<Record<Danger, Sentence>> = {
     true,
     (call) => `A change of who controls ${target(call)}, or of its code.`,
   ],
+  ONLY_A_HASH: [
+    "ONLY_A_HASH",
+    true,
+    (call) => `Consent at ${target(call)} to a hash whose content cannot be seen.`,
+  ],
+  GAS_REFUND: ["GAS_REFUND", true, refundText],
   NOT_DECODED: [
     "CALL_NOT_DECODED",
     true,
@@ -70,6 +92,10 @@ const MESSAGE_DANGERS: Readonly<Record<MessageDanger, readonly [code: string, se
       "The message is a permit without a limit: the spender can take every token.",
     ],
     DELEGATECALL: ["DELEGATECALL", "The message lets other code run with all rights of the Safe."],
+    GAS_REFUND: [
+      "GAS_REFUND",
+      "The message lets the Safe pay a refund for gas beside its call: see gasPrice, baseGas, gasToken and refundReceiver.",
+    ],
   };
 
 /** Warnings of a message and of the call in it. */
@@ -93,17 +119,22 @@ export function callLines(call: Call): string[] {
 }
 
 function linesOf(call: Call, word: string): string[] {
-  const { calls, operation, guess, arguments: given, value } = call;
+  const { calls, operation, arguments: given, value } = call;
   const verb = operation === "delegatecall" ? `${word}, as a delegatecall,` : word;
-  const name = call.function ?? (call.selector === null ? "nothing" : `selector ${call.selector}`);
-  const looks = guess && call.function !== null ? "what looks like " : "";
   const sent = value === "0" ? "" : ` with ${plain(value)} base units`;
-  const line = `${verb} ${looks}${name} of ${target(call)}${sent}`;
+  const line = `${verb} ${nameText(call)} of ${target(call)}${sent}`;
   const shown = given.map((one) => `${plain(one.name)} ${argumentText(one)}`).join(", ");
   return [
     `${line}${shown === "" ? "" : `: ${shown}`}`,
     ...calls.flatMap((inner) => linesOf(inner, "Inside it, call")),
   ];
+}
+
+/** The function, and whose word it is that it is this one. */
+function nameText({ function: name, selector, guess, namedBy }: Call): string {
+  if (name === null) return selector === null ? "nothing" : `selector ${selector}`;
+  if (namedBy === "request") return `what the request itself calls ${quote(name)}`;
+  return `${guess ? "what looks like " : ""}${name}`;
 }
 
 /** The entry of a whitelist that names an address. */

@@ -2,13 +2,19 @@
 import { describe, expect, test } from "bun:test";
 import { AbiCoder, concat, Interface, keccak256, Transaction, toBeHex } from "ethers";
 import { decodeFunctionData, encodeFunctionData, parseAbi, toFunctionSelector } from "viem";
+import { callLines, callWarnings } from "../../../src/core/meaning/dangers.ts";
 import {
   type Call,
   type CallFacts,
   isUnlimited,
   readCall,
 } from "../../../src/core/meaning/evm/call.ts";
-import { bytesOf, encodeCall, parseSignature } from "../../../src/core/meaning/evm/calldata.ts";
+import {
+  bytesOf,
+  encodeCall,
+  parseSignature,
+  signatureOf,
+} from "../../../src/core/meaning/evm/calldata.ts";
 import { FUNCTIONS } from "../../../src/core/meaning/evm/functions.ts";
 import { readMessage } from "../../../src/core/meaning/evm/message.ts";
 import { TRANSACTIONS, WITHOUT_VECTORS } from "./vectors.ts";
@@ -467,6 +473,92 @@ test.each([
   ["upgradeTo", encode("upgradeTo(address newImplementation)", STRANGER), "ADMIN_CHANGE"],
 ])("M33 %s is grave", (_, data, danger) => {
   expect(read(data).danger).toEqual([danger as Call["danger"][number]]);
+});
+
+test("M33 consent of a Safe to a hash is grave, at any depth", () => {
+  const data = encode("approveHash(bytes32 hashToApprove)", `0x${"ab".repeat(32)}`);
+  expect(read(data).danger).toEqual(["ONLY_A_HASH"]);
+  const outer = read(encode("multicall(bytes[] data)", [GRANT, data]));
+  expect(outer.calls[1]?.danger).toEqual(["ONLY_A_HASH"]);
+  expect(callWarnings(outer, "call").filter(({ grave }) => grave)).toEqual([
+    {
+      ...{ code: "ONLY_A_HASH", grave: true, at: "call.calls[1]" },
+      message: `Consent at ${STRANGER} to a hash whose content cannot be seen.`,
+    },
+  ]);
+});
+
+test("M33 a Safe's transaction that pays a refund for gas is grave, and says what to whom", () => {
+  const of = (price: bigint, token = USDC, receiver = STRANGER) =>
+    read(encode(EXEC, SAFE, 0n, "0x", 0, 0n, 9_000_000n, price, token, receiver, "0x"), SAFE);
+  const messages = (call: Call) => callWarnings(call, "call").map(({ message }) => message);
+  expect(of(0n).danger).toEqual([]);
+  expect(of(1n).danger).toEqual(["GAS_REFUND"]);
+  expect(callWarnings(of(1n), "call").map(({ grave }) => grave)).toEqual([true]);
+  expect(messages(of(1000n))).toEqual([
+    `${SAFE} also pays a refund to ${STRANGER}: 1000 base units of token ${USDC} for each of 9000000 units of gas, and for those used.`,
+  ]);
+  expect(messages(of(5n, ZERO, ZERO))).toEqual([
+    `${SAFE} also pays a refund to whoever sends the transaction: 5 base units of the network's coin for each of 9000000 units of gas, and for those used.`,
+  ]);
+});
+
+/** A call of a function that only the request's own ABI has. */
+const ownCall = (signature: string, values: readonly unknown[], to = USDC): Call => {
+  const own = parseSignature(signature);
+  return readCall({ to, value: "0" }, encodeCall(own, values), FACTS, own);
+};
+
+test.each([
+  ["increaseApproval(address a, uint256 b)", [STRANGER, `${2n ** 256n - 1n}`]],
+  [
+    "execute(address to, uint256 value, bytes data)",
+    [USDC, "0", encode(APPROVE, STRANGER, 2n ** 256n - 1n)],
+  ],
+  ["authorizeOperator(address x)", [STRANGER]],
+  ["setOwner(address x)", [STRANGER]],
+  // A name proves nothing: "what looks like a transfer" would be the requester's word, too.
+  ["transfer(address to, uint256 amount, bytes note)", [STRANGER, "1", "0x"]],
+  ["harmless()", []],
+])(
+  "M33 %s is grave where only the request's ABI has it, whatever token it is of",
+  (name, values) => {
+    for (const to of [USDC, STRANGER]) {
+      const call = ownCall(name, values, to);
+      expect(call).toMatchObject({ namedBy: "request", guess: true, function: name });
+      expect(call.danger).toEqual(["NOT_DECODED"]);
+      expect(call.notDecoded).toBe(
+        "only the ABI in the request names its function, in the requester's words",
+      );
+      expect(callWarnings(call, "call").map(({ code, grave }) => [code, grave])).toEqual([
+        ["CALL_NOT_DECODED", true],
+      ]);
+      expect(callLines(call)[0]).toStartWith(
+        `Call what the request itself calls "${name}" of ${to}`,
+      );
+    }
+  },
+);
+
+test("M33 a function of the table stays what the table says, whatever the request's ABI calls it", () => {
+  const approve = ownCall("approve(address friend, uint256 gift)", [STRANGER, "5"]);
+  expect(approve).toEqual(read(encode(APPROVE, STRANGER, 5n), USDC));
+  expect([approve.function, approve.danger, approve.namedBy]).toEqual([APPROVE, [], undefined]);
+});
+
+test("M29 a name of the request's ABI is quoted, cut, and adds no line", () => {
+  const hostile = '() of USDC"\nFee \u202e0'.padEnd(5000, "x");
+  const own = signatureOf({
+    ...{ type: "function", name: hostile },
+    inputs: [{ type: "address", name: hostile }],
+  });
+  const call = readCall({ to: USDC, value: "0" }, encodeCall(own, [STRANGER]), FACTS, own);
+  expect([call.function, call.danger]).toEqual([own.text, ["NOT_DECODED"]]);
+  const [line = "", ...others] = callLines(call);
+  expect(others).toEqual([]);
+  expect(line).toStartWith('Call what the request itself calls "() of USDC\\"\\nFee ');
+  expect(line).not.toMatch(/\p{Cc}/u);
+  expect(line.length).toBeLessThan(2000);
 });
 
 test("M33 the same functions with limits are not", () => {

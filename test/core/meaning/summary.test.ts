@@ -592,6 +592,34 @@ test("M22 the ABI form is encoded, so that selector and digest are those of the 
     expect(codes(await of(spoilt))).toContain("CALL_NOT_DECODED!");
 });
 
+test("M33 a function that only the request's ABI has is grave, and the text says whose word it is", async () => {
+  const own = new Interface(["function increaseApproval(address a, uint256 b)"]);
+  const all = `${2n ** 256n - 1n}`;
+  const of = (contract_data: unknown) =>
+    summary(challenge({ ...CALL, contract_data }, "ETHEREUM_LIKE_EXECUTE_CONTRACT"), {
+      account: undefined,
+    });
+  const [fromHex, fromAbi] = [
+    await of(own.encodeFunctionData("increaseApproval", [EXCHANGE, all])),
+    await of({
+      abi: JSON.parse(own.formatJson()),
+      function_name: "increaseApproval",
+      function_arguments: { a: EXCHANGE, b: all },
+    }),
+  ];
+  for (const found of [fromHex, fromAbi]) {
+    expect(codes(found)).toEqual(["NOT_WHITELISTED", "CALL_NOT_DECODED!"]);
+    expect(found.call?.selector).toBe("0xd73dd623");
+  }
+  expect(fromAbi.text[0]).toBe(
+    `WARNING: A call to ${USDC} cannot be read: only the ABI in the request names its function, in the requester's words.`,
+  );
+  expect(fromAbi.text).toContain(
+    `Call what the request itself calls "increaseApproval(address a, uint256 b)" of ${USDC}: a ${EXCHANGE}, b ${all}`,
+  );
+  expect(fromAbi.call).toMatchObject({ namedBy: "request", guess: true });
+});
+
 test("M33 a contract call that cannot be read, and the code of a new contract, are grave", async () => {
   const unknown = await summary(
     challenge({ ...CALL, contract_data: "0x12345678" }, "ETHEREUM_LIKE_EXECUTE_CONTRACT"),

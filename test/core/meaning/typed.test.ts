@@ -2,6 +2,8 @@
 import { describe, expect, test } from "bun:test";
 import { TypedDataEncoder } from "ethers";
 import { hashTypedData } from "viem";
+import { messageWarnings } from "../../../src/core/meaning/dangers.ts";
+import { readMessage } from "../../../src/core/meaning/evm/message.ts";
 import { readTyped, TypedFault } from "../../../src/core/meaning/evm/typed.ts";
 import { exact, tree } from "../../../src/io/json.ts";
 import { TYPED_DATA, WITHOUT_VECTORS } from "./vectors.ts";
@@ -94,6 +96,30 @@ test("M26 the transaction of 2025-02-21 has another hash with a chain id than wi
   expect(without).toEndWith("04f8");
   expect(withChain).toStartWith("0x00816067");
   expect(withChain).toEndWith("e18e");
+});
+
+test("M33 a Safe's message with a price for gas is grave: the Safe pays it as a refund", () => {
+  const message = { ...BYBIT.message, operation: 0, baseGas: "9000000", gasToken: WALLET };
+  const of = (gasPrice: unknown) =>
+    readMessage(
+      "EIP-712",
+      tree(
+        exact(
+          JSON.stringify({
+            types: SAFE_TYPES,
+            domain: { verifyingContract: WALLET },
+            primaryType: "SafeTx",
+            message: { ...message, gasPrice },
+          }),
+        ),
+      ),
+      { tokenAt: () => undefined, readable: () => undefined },
+    );
+  const warned = (gasPrice: unknown) =>
+    messageWarnings(of(gasPrice)).map(({ code, grave }) => (grave ? `${code}!` : code));
+  for (const none of ["0", 0, "0x0"]) expect(warned(none)).toEqual(["LOOKS_LIKE_TRANSFER"]);
+  for (const some of ["1", 1, "0x01"])
+    expect(warned(some)).toEqual(["GAS_REFUND!", "LOOKS_LIKE_TRANSFER"]);
 });
 
 const changed = (change: (mail: typeof MAIL & Record<string, unknown>) => void): unknown => {

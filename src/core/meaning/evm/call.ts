@@ -29,6 +29,8 @@ export type Danger =
   | "UNLIMITED_APPROVAL"
   | "APPROVAL_FOR_ALL"
   | "ADMIN_CHANGE"
+  | "ONLY_A_HASH"
+  | "GAS_REFUND"
   | "NOT_DECODED"
   | "UNREAD_BYTES"
   | "GUESSED";
@@ -55,7 +57,9 @@ export interface Call {
   readonly function: string | null;
   /** Other functions with the same selector, whose arguments fit too. */
   readonly alsoReads?: readonly string[];
-  /** True when the name comes from the selector alone. */
+  /** `request`: only the request's own ABI has the function. Whoever wrote it chose the words. */
+  readonly namedBy?: "request";
+  /** True when the name comes from the selector alone, or from the request. */
   readonly guess: boolean;
   /** True when the bytes are exactly the encoding of the arguments. */
   readonly exact: boolean;
@@ -90,7 +94,8 @@ const MOST_INNER = 100;
 
 /**
  * Decodes a call and the calls inside it; never throws for hostile bytes. `own` is the function of
- * the request's own ABI, used where the table does not have the selector.
+ * the request's own ABI. It shows the arguments of a selector that the table does not have. What
+ * the function does stays unknown: the requester wrote the ABI, and can choose any name.
  */
 export function readCall(
   { to, value }: { readonly to: string | null; readonly value: string },
@@ -110,6 +115,8 @@ function calldataDigest(calldata: Uint8Array): string {
 
 interface Match {
   readonly row: FunctionRow;
+  /** The table does not have it; the request's own ABI does. */
+  readonly isOwn: boolean;
   readonly signature: Signature;
   readonly values: readonly Decoded[];
   readonly unreadBytes: number;
@@ -135,11 +142,14 @@ class Reading {
       const notDecoded = limit ?? whyNot(calldata);
       return { ...bare, notDecoded, danger: dangerOf(target, ["NOT_DECODED"]) };
     }
-    const { row, signature, values, unreadBytes } = match;
-    const { calls, fault } = this.callsOf(row[3], target, values, depth);
+    const { row, signature, values, unreadBytes, isOwn } = match;
+    const { calls, fault: missing } = this.callsOf(row[3], target, values, depth);
+    const fault = isOwn ? ONLY_NAMED : missing;
+    const looksLikeTransfer = bare.guess && !isOwn && row[2].startsWith("transfer(");
     return {
       ...bare,
       function: signature.text,
+      ...(isOwn ? { namedBy: "request", guess: true } : {}),
       ...(others.length === 0 ? {} : { alsoReads: others.map(readingOf) }),
       exact: unreadBytes === 0,
       unreadBytes,
@@ -148,7 +158,7 @@ class Reading {
         ...this.dangersOf(target, match),
         ...(unreadBytes > 0 ? (["UNREAD_BYTES"] as const) : []),
         ...(fault === undefined ? [] : (["NOT_DECODED"] as const)),
-        ...(bare.guess && row[2].startsWith("transfer(") ? (["GUESSED"] as const) : []),
+        ...(looksLikeTransfer ? (["GUESSED"] as const) : []),
       ]),
       calls,
       ...(fault === undefined ? {} : { notDecoded: fault }),
@@ -177,9 +187,8 @@ class Reading {
   /** Readings whose arguments fit, the exact ones first; a known token is read as ERC-20 only. */
   private matchesOf({ to, operation }: Target, calldata: Uint8Array): Match[] {
     const selector = `0x${hex(calldata.subarray(0, 4))}`;
-    const table = FUNCTIONS.filter(([known]) => known === selector);
-    const isOwn = table.length === 0 && this.own?.selector === selector;
-    const rows = isOwn ? [[selector, "the request's ABI", this.own.text] as const] : table;
+    const rows = FUNCTIONS.filter(([known]) => known === selector);
+    if (rows.length === 0) return this.ownMatch(selector, calldata);
     const isToken =
       to !== null &&
       operation === "call" &&
@@ -189,8 +198,17 @@ class Reading {
     return fitting.flatMap((row) => {
       const signature = parseSignature(row[2]);
       const found = decodeArguments(signature, calldata);
-      return found === undefined ? [] : [{ row, signature, ...found }];
+      return found === undefined ? [] : [{ row, isOwn: false, signature, ...found }];
     });
+  }
+
+  /** The function of the request's own ABI. Its text is another's, and is not parsed. */
+  private ownMatch(selector: string, calldata: Uint8Array): Match[] {
+    const signature = this.own?.selector === selector ? this.own : undefined;
+    const found = signature === undefined ? undefined : decodeArguments(signature, calldata);
+    if (signature === undefined || found === undefined) return [];
+    const row = [selector, "the request's ABI", signature.text] as const;
+    return [{ row, isOwn: true, signature, ...found }];
   }
 
   private argumentsOf({ to }: Target, { signature, values, row }: Match): Argument[] {
@@ -229,6 +247,10 @@ class Reading {
         )
           ? ["UNLIMITED_APPROVAL"]
           : [];
+      case "hash":
+        return ["ONLY_A_HASH"];
+      case "execute":
+        return paysRefund(signature, values) ? ["GAS_REFUND"] : [];
       default:
         return [];
     }
@@ -252,6 +274,14 @@ class Reading {
     if (calls.length === found.length) return { calls };
     return { calls, fault: `there are more than ${MOST_INNER} inner calls` };
   }
+}
+
+const ONLY_NAMED = "only the ABI in the request names its function, in the requester's words";
+
+/** A Safe pays for gas at the price that its transaction names, in a token and to a place of it. */
+function paysRefund({ parameters }: Signature, values: readonly Decoded[]): boolean {
+  const at = parameters.findIndex(({ name }) => name === "gasPrice");
+  return at >= 0 && values[at] !== "0";
 }
 
 function limitOf(calldata: Uint8Array, depth: number): string | undefined {

@@ -14,6 +14,8 @@ export type Mark =
   | "admin"
   /** The same, and then runs code of the new implementation. */
   | "adminCall"
+  /** Agrees to a hash whose content cannot be seen. */
+  | "hash"
   /** Runs one inner call, or a delegatecall. */
   | "execute"
   /** Runs calls that are packed in Safe's own form. */
@@ -124,7 +126,7 @@ export const FUNCTIONS: readonly FunctionRow[] = [
     "execute",
   ],
   ["0x8d80ff0a", "Safe", "multiSend(bytes transactions)", "multiSend"],
-  ["0xd4d9bdcd", "Safe", "approveHash(bytes32 hashToApprove)"],
+  ["0xd4d9bdcd", "Safe", "approveHash(bytes32 hashToApprove)", "hash"],
   ["0x0d582f13", "Safe", "addOwnerWithThreshold(address owner, uint256 threshold)", "admin"],
   [
     "0xf8dc5dd9",

@@ -12,7 +12,8 @@ export type MessageDanger =
   | "TYPED_DATA_AS_TEXT"
   | "NOT_DECODED"
   | "UNLIMITED_APPROVAL"
-  | "DELEGATECALL";
+  | "DELEGATECALL"
+  | "GAS_REFUND";
 
 /** EIP-191, version 0x45: text behind a fixed line. */
 export interface TextMessage {
@@ -99,6 +100,7 @@ function readTypedMessage(document: Node, facts: CallFacts): Message {
       danger: [
         ...(isUnlimitedPermit(typed, facts) ? (["UNLIMITED_APPROVAL"] as const) : []),
         ...(call?.operation === "delegatecall" ? (["DELEGATECALL"] as const) : []),
+        ...(call !== undefined && paysRefund(typed) ? (["GAS_REFUND"] as const) : []),
       ],
       ...(call === undefined ? {} : { call }),
     };
@@ -130,6 +132,12 @@ function hasUnlimited(node: Node, contract: string | undefined, facts: CallFacts
       ? isUnlimited(BigInt(text), type, token?.decimals)
       : false;
   });
+}
+
+/** Whether a Safe's transaction has a price for gas, which the Safe then pays. */
+function paysRefund({ message }: TypedMessage): boolean {
+  const price = new Map(membersOf(message)).get("gasPrice");
+  return price !== undefined && !/^(?:0x)?0+$/.test(textOf(price) ?? "");
 }
 
 /** A Safe's transaction as its owners sign it. */
