@@ -6,7 +6,7 @@ import { CliError } from "../../errors.ts";
 import { type Exact, type Node, tree } from "../../io/json.ts";
 import type { ApiVersion } from "../api/dialect.ts";
 import { isPlain } from "./amount.ts";
-import { membersOf, textOf, unwrapped } from "./content.ts";
+import { membersOf, named, textOf, unwrapped } from "./content.ts";
 import { type Member, NOTE, type Shape, shapeOf, spell } from "./requests.ts";
 
 /** How strictly a document is held to the catalogue. */
@@ -42,6 +42,8 @@ export function checkRequest(document: Exact, options: CheckOptions): UnknownTyp
   const isBare = purpose === "estimate" && !membersOf(request).some(([name]) => name === "type");
   const type = isBare ? "CREATE_TRANSACTION" : (textIn(request, ["type"]) ?? "");
   const data = isBare ? request : child(request, ["data"]);
+  const [twice] = faultsOfSpelling(data, ["transaction_type"], isBare ? "" : "data.");
+  if (twice !== undefined) throw failure(twice, type, options);
   const transactionType = textIn(data, ["transaction_type", "transactionType"]);
   const shape = shapeOf(type, type === "CREATE_TRANSACTION" ? transactionType : undefined);
   if (shape === undefined || shape.type !== type)
@@ -53,7 +55,8 @@ export function checkRequest(document: Exact, options: CheckOptions): UnknownTyp
       : faultsOf(request, shape, { ...options, version }),
   );
   const [first] = found.sort((one, other) => one.length - other.length);
-  if (first?.[0] !== undefined) throw failure(first[0], shape, options);
+  const words = shape.transactionType === undefined ? type : `${type} ${shape.transactionType}`;
+  if (first?.[0] !== undefined) throw failure(first[0], words, options);
   return undefined;
 }
 
@@ -99,6 +102,11 @@ function faultsOfMembers(node: Node, known: readonly Member[], place: Place): Fa
     ...(isOpen || allowUnknown
       ? []
       : surplus.map(([name]) => unknownMember(`${at}${name}`, names))),
+    ...faultsOfSpelling(
+      node,
+      known.map(({ name }) => name),
+      at,
+    ),
     ...known.flatMap((member) => {
       const name = spell(member.name, version);
       return faultsOfMember(given.get(name), member, { ...place, at: `${at}${name}` });
@@ -164,6 +172,19 @@ function faultsOfAlternative(value: Node, known: readonly Member[], place: Place
   ];
 }
 
+/**
+ * Members that are there in the spelling of both API versions. The server reads one of the two, and
+ * who looks at the request perhaps the other. `--allowUnknown` does not let them pass.
+ */
+function faultsOfSpelling(node: Node | undefined, names: readonly string[], at: string): Fault[] {
+  return names.flatMap((name): Fault[] => {
+    const [one, other] = named(membersOf(node), name);
+    if (one === undefined || other === undefined) return [];
+    const message = `${at}${one[0]} and ${at}${other[0]} are one member in two spellings.`;
+    return [{ code: "INVALID_REQUEST_DATA", path: `${at}${other[0]}`, message }];
+  });
+}
+
 function child(node: Node | undefined, names: readonly string[]): Node | undefined {
   return membersOf(node).find(([name]) => names.includes(name))?.[1];
 }
@@ -209,9 +230,7 @@ function notDigits(path: string, isSigned: boolean): Fault {
   };
 }
 
-function failure({ code, message, path }: Fault, shape: Shape, options: CheckOptions): CliError {
-  const { type, transactionType } = shape;
-  const words = transactionType === undefined ? type : `${type} ${transactionType}`;
+function failure({ code, message, path }: Fault, words: string, options: CheckOptions): CliError {
   return new CliError(code, {
     message,
     field: options.option,

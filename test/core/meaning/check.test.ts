@@ -104,6 +104,33 @@ test("M10 --allowUnknown lets members pass, and nothing else", () => {
   ).toContain("missing");
 });
 
+test("M10 one member in two spellings is refused, with --allowUnknown, too", () => {
+  const [name] = ["transaction_type", "transactionType"] as const;
+  for (const version of ["v1", "v2", undefined] as const)
+    for (const allowUnknown of [false, true])
+      for (const unknown of ["X", (PAYMENT as Record<string, unknown>)[name], 1, null]) {
+        const options = { version, allowUnknown };
+        const type = changed((data) => Object.assign(data, { transactionType: unknown }));
+        expect(fault(type, options)).toBe(
+          "INVALID_REQUEST_DATA: data.transaction_type and data.transactionType are one member in two spellings.",
+        );
+        const first = {
+          type: "CREATE_TRANSACTION",
+          data: { transactionType: unknown, ...PAYMENT },
+        };
+        expect(fault(first, options)).toContain("one member in two spellings");
+      }
+  const fees = sent({ maxFees: "1" });
+  expect(fault(fees, { allowUnknown: true })).toContain(
+    "max_fees and data.transaction_data.maxFees are one member in two spellings",
+  );
+  const none = { type: "CREATE_TRANSACTION", data: {} };
+  expect(fault({ ...none, data: { transaction_type: "X", transactionType: "Y" } })).toContain(
+    "two spellings",
+  );
+  expect(fault({ type: "CREATE_TRANSACTION", data: { transaction_type: "X" } })).toBe("");
+});
+
 test("M10 on V2 only the members that its document requires are required", () => {
   const bare = { transactionType: "BITCOIN_LIKE_SEND", transactionData: { amount: "1" } };
   expect(fault(request(bare), { version: "v2" })).toBe("");

@@ -585,6 +585,7 @@ test("M22 the ABI form is encoded, so that selector and digest are those of the 
   expect(fromAbi.call).toEqual(fromHex.call);
   for (const spoilt of [
     { ...given, function_name: "mint" },
+    { ...given, functionName: "approve" },
     { ...given, function_arguments: { amount: "5" } },
     "0xabc",
     "hello",

@@ -45,9 +45,10 @@ function calldataOf(value: Value | undefined): Calldata | undefined {
 /** `{abi, function_name, function_arguments}` → the bytes that they encode. */
 function encoded(node: Node): Calldata | undefined {
   const members = membersOf(node);
-  const [abi, name, given] = ["abi", "function_name", "function_arguments"].map(
-    (one) => named(members, one)[0]?.[1],
-  );
+  const found = ["abi", "function_name", "function_arguments"].map((one) => named(members, one));
+  // In two spellings: the server may read the one that is not read here.
+  if (found.some(({ length }) => length > 1)) return undefined;
+  const [abi, name, given] = found.map(([first]) => first?.[1]);
   const items = abi?.kind === "array" ? abi.items.map(plainOf) : [];
   const functions = items.filter(isFunctionCalled(textOf(name)));
   const [only, ...others] = functions;
