@@ -411,6 +411,24 @@ test.each([
   expect(like(text)).toBe(like(PLAIN));
 });
 
+const LOWER = "tb1qy7s9c2xwqy4qyvj0kyq7h5gh4rxgdljds0t9nv";
+const to = (recipient: string) => like(`{"type":"T","data":{"recipient":"${recipient}"}}`);
+
+test("B5 likeness ignores the capitals of a bech32 address, and no other text's", () => {
+  for (const lower of [
+    LOWER,
+    "bc1p5cyxnuxmeuwuvkwfem96lqzszd02n6xdcjrs20cac6yqjjwudpxqkedrcr",
+    "addr_test1vx2fxv2umyhttkxyxp8x0dlpdt3k6cwng5pxj3jhsydzers66hrl8",
+  ])
+    expect(to(lower.toUpperCase())).toBe(to(lower));
+  for (const [one, other] of [
+    [LOWER, LOWER.replace("t9nv", "T9NV")],
+    ["rPT1Sjq2YGrBMTttX4GZHjKu9dyfzbpAYe", "RPT1SJQ2YGRBMTTTX4GZHJKU9DYFZBPAYE"],
+    ["inv1234567", "INV1234567"],
+  ] as const)
+    expect(to(one)).not.toBe(to(other));
+});
+
 test.each([
   ["a value", '{"type":"T","data":{"maxFees":"1","amount":"3"}}'],
   ["the kind of a value", '{"type":"T","data":{"maxFees":"1","amount":["2"]}}'],

@@ -18,8 +18,8 @@ export interface Place {
 
 /**
  * SHA-256 in hexadecimal over the place, but for its user, and the request. Whole digits are the
- * same with quotes, without, and with leading zeros; hexadecimal in either case; null is absence.
- * `1` and `1.0` differ.
+ * same with quotes, without, and with leading zeros; hexadecimal and bech32 addresses in either
+ * case; null is absence. `1` and `1.0` differ.
  */
 export function likenessOf(place: Omit<Place, "user">, request: Exact): string {
   const { origin, basePath, workspace } = place;
@@ -83,7 +83,10 @@ function canonical(node: Node, isLeftOut: IsLeftOut): string {
   }
 }
 
+/** A bech32 address in capitals is the same one (BIP-173); in mixed case it is none. */
+const BECH32_CAPITALS = /^(?:BC|TB|LTC|ADDR|ADDR_TEST|COSMOS)1[02-9AC-HJ-NP-Z]{6,}$/;
+
 function canonicalText(text: string): string {
-  if (/^0x[0-9a-f]+$/i.test(text)) return text.toLowerCase();
+  if (/^0x[0-9a-f]+$/i.test(text) || BECH32_CAPITALS.test(text)) return text.toLowerCase();
   return /^\d+$/.test(text) ? text.replace(/^0+(?=\d)/, "") : text;
 }
