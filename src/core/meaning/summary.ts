@@ -233,12 +233,18 @@ class Making {
   }
 
   private fee(amount: AmountPart | null): FeePart | null {
+    const unbounded = whyUnbounded(this.content);
+    if (unbounded !== undefined) {
+      // What the request calls its limit is not shown as one: it stays unexplained.
+      this.warn("FEE_UNBOUNDED", true, "fee", `The fee has no upper bound: ${unbounded}.`);
+      return null;
+    }
     const value = this.take("fee");
     if (value?.text === undefined) return null;
     const kind = value.name === "max_fees" ? "limit" : "priorityLimit";
     const { contract: _, ...measured } = this.measure(value, this.coin(), "fee");
     this.checkEstimate(measured.base);
-    this.checkGas(measured.base);
+    this.checkCustom(measured.base);
     const why = this.whyNoPercent(measured, amount);
     const percent = why === null ? percentOf(measured.base, amount?.base ?? "0") : undefined;
     if (why === null && isTenthOrMore(measured.base, amount?.base ?? "0")) {
@@ -260,15 +266,22 @@ class Making {
       );
   }
 
-  /** Price × limit of gas is what a custom strategy may spend. */
-  private checkGas(limit: string): void {
-    const [gas, price] = [onlyValue(this.content, "gas"), onlyValue(this.content, "gasPrice")];
-    const digits = [gas?.text ?? "", price?.text ?? "", limit];
-    if (!digits.every(isPlain)) return;
-    const [units = 0n, each = 0n, most = 0n] = digits.map(BigInt);
-    if (units * each <= most) return;
-    const message = `Price and limit of gas allow a fee of ${units * each} base units, more than the fee limit.`;
-    this.warn("FEE_CONFLICT", true, "fee", message);
+  /** What a custom strategy may spend: price × limit of gas, or price × the fewest bytes. */
+  private checkCustom(limit: string): void {
+    const [gas, price, rate] = (["gas", "gasPrice", "feeRate"] as const).map(
+      (kind) => onlyValue(this.content, kind)?.text,
+    );
+    if (!isPlain(limit)) return;
+    const spent = price === undefined ? 0n : BigInt(gas ?? "0") * BigInt(price);
+    if (spent > BigInt(limit)) {
+      const message = `Price and limit of gas allow a fee of ${spent} base units, more than the fee limit.`;
+      this.warn("FEE_CONFLICT", true, "fee", message);
+    }
+    const least = BigInt(rate?.replace(/\..*$/, "") ?? "0") * FEWEST_BYTES;
+    if (least > BigInt(limit)) {
+      const message = `At the price of a byte the fee is ${least} base units or more, above the fee limit.`;
+      this.warn("FEE_CONFLICT", true, "fee", message);
+    }
   }
 
   private whyNoPercent(fee: Amount, amount: AmountPart | null): string | null {
@@ -431,6 +444,28 @@ class Making {
     const chain = chainId == null ? "" : ` (chain ${chainId})`;
     return [`Network ${id}${chain}${isTestnet === true ? ": TESTNET" : ""}`];
   }
+}
+
+/** A transaction of the Bitcoin family with one input and one output, both empty. */
+const FEWEST_BYTES = 60n;
+
+/**
+ * Why a custom strategy may spend any amount, as the end of a sentence: prices need exactly one
+ * limit above 0. Undefined where there is a bound, or no price.
+ */
+function whyUnbounded({ values }: Content): string | undefined {
+  const textsOf = (kind: Kind): string[] =>
+    values.filter((one) => one.kind === kind).map(({ text = "" }) => text);
+  const [limits, prices, rates] = [textsOf("gas"), textsOf("gasPrice"), textsOf("feeRate")];
+  const isOne = (texts: readonly string[], form: RegExp): boolean =>
+    texts.length === 1 && texts.every((text) => form.test(text));
+  if (prices.length > 0 && !isOne(prices, /^[0-9]{1,78}$/))
+    return "the price of gas is not one whole number";
+  if (prices.length > 0 && !isOne(limits, /^(?=.{1,78}$)0*[1-9][0-9]*$/))
+    return "the price of gas stands without one gas limit above zero";
+  if (rates.length > 0 && !isOne(rates, /^[0-9]{1,78}(?:\.[0-9]+)?$/))
+    return "the price of a byte is not one number";
+  return undefined;
 }
 
 /** `SEND` of `BITCOIN_LIKE_SEND`, else the type without what it decides. */

@@ -417,25 +417,64 @@ test.each([
   expect(codes(await summary(challenge({ max_fees }))).includes(code)).toBe(expected);
 });
 
-test("M33 a custom gas price that spends more than the fee limit is grave", async () => {
-  const of = async (gasPrice: string) => {
-    const feesStrategy = { type: "CUSTOM", data: { gasLimit: "21000", gasPrice } };
-    const transactionData = {
-      amount: "1",
-      currency: "ethereum",
-      maxFees: "21000000",
-      recipient: EXCHANGE,
-    };
-    const data = {
-      accountId: "A",
-      transactionType: "ETHEREUM_LIKE_SEND",
-      feesStrategy,
-      transactionData,
-    };
-    return codes(await summary({ type: "CREATE_TRANSACTION", data }, { account: undefined }));
+/** The summary of a request that names its own price for the fee, and a limit of 21000000. */
+function withCustomFee(strategy: unknown, type = "ETHEREUM_LIKE_SEND"): Promise<Summary> {
+  const isBitcoin = type.startsWith("BITCOIN");
+  const transactionData = {
+    amount: "1",
+    currency: isBitcoin ? "bitcoin" : "ethereum",
+    maxFees: "21000000",
+    recipient: isBitcoin ? "1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2" : EXCHANGE,
   };
-  expect(await of("1000")).not.toContain("FEE_CONFLICT!");
-  expect(await of("1001")).toContain("FEE_CONFLICT!");
+  const feesStrategy = { type: "CUSTOM", data: strategy };
+  const data = { accountId: "A", transactionType: type, feesStrategy, transactionData };
+  return summary({ type: "CREATE_TRANSACTION", data }, { account: undefined });
+}
+
+test("M33 a custom price that spends more than the fee limit is grave", async () => {
+  const gas = async (gasPrice: string) =>
+    codes(await withCustomFee({ gasLimit: "21000", gasPrice }));
+  for (const price of ["1000", "01000"]) expect(await gas(price)).not.toContain("FEE_CONFLICT!");
+  for (const price of ["1001", "01001"]) expect(await gas(price)).toContain("FEE_CONFLICT!");
+  const byte = async (feesPerByte: string) =>
+    codes(await withCustomFee({ feesPerByte }, "BITCOIN_LIKE_SEND"));
+  for (const rate of ["350000", "350000.9", "0"])
+    expect(await byte(rate)).not.toContain("FEE_CONFLICT!");
+  expect(await byte("350001")).toContain("FEE_CONFLICT!");
+});
+
+test.each([
+  ["no limit", { gasPrice: "1" }],
+  ["no limit of a tip", { priorityFees: "1" }],
+  ["a limit of 0", { gasPrice: "1", gasLimit: "0" }],
+  ["a limit of 00", { gasPrice: "1", gasLimit: "00" }],
+  ["a limit of null", { gasPrice: "1", gasLimit: null }],
+  ["two limits", { gasPrice: "1", gasLimit: "21000", gas_limit: "999999999" }],
+  ["a limit in hexadecimal", { gasPrice: "1", gasLimit: "0x5208" }],
+  ["a price in hexadecimal", { gasPrice: "0xffffffff", gasLimit: "21000" }],
+  ["a fraction as price", { gasPrice: "1.5", gasLimit: "21000" }],
+  ["two prices", { gasPrice: "1", priorityFees: "9", gasLimit: "21000" }],
+])("M33 a custom fee with %s has no upper bound: grave, and no fee is shown", async (_, data) => {
+  const found = await withCustomFee(data);
+  expect(codes(found)).toContain("FEE_UNBOUNDED!");
+  expect([found.fee, found.complete]).toEqual([null, false]);
+  expect(found.notExplained).toContain("data.transactionData.maxFees");
+  expect(found.text[0]).toStartWith("WARNING: The fee has no upper bound: ");
+  expect(found.text.filter((line) => /fee at most/i.test(line))).toEqual([]);
+});
+
+test("M33 a custom fee with one price and one limit has a bound, and so has a price of a byte", async () => {
+  for (const [data, type] of [
+    [{ gasPrice: "1", gasLimit: "21000" }, undefined],
+    [{ priorityFees: "1", gasLimit: 21000 }, undefined],
+    [{ gasLimit: "21000" }, undefined],
+    [{ feesPerByte: "12.5" }, "BITCOIN_LIKE_SEND"],
+  ] as const) {
+    const found = await withCustomFee(data, type);
+    expect([found.fee?.base, codes(found).includes("FEE_UNBOUNDED!")]).toEqual(["21000000", false]);
+  }
+  const odd = await withCustomFee({ feesPerByte: "1e9" }, "BITCOIN_LIKE_SEND");
+  expect([odd.fee, codes(odd).includes("FEE_UNBOUNDED!")]).toEqual([null, true]);
 });
 
 test("M33 a fee limit above twice the estimate warns", async () => {
