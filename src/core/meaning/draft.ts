@@ -135,9 +135,12 @@ function assetOf(
       throw wrongToken(`${JSON.stringify(token)} is not valid: ${reason}.`);
   }
   const named = contract ?? token;
-  const asset = named === undefined ? coinOf(currency, lists) : tokenOf(currency, named, lists);
-  if (asset.conflict === undefined) return asset;
-  throw new CliError("DECIMALS_CONFLICT", { message: asset.conflict, field: "--amount" });
+  const coin = coinOf(currency, lists);
+  const asset = named === undefined ? coin : tokenOf(currency, named, lists);
+  // A token's decimals have no second source: a server that is wrong about the coin is not believed.
+  const conflict = asset.conflict ?? coin.conflict;
+  if (conflict === undefined) return asset;
+  throw new CliError("DECIMALS_CONFLICT", { message: conflict, field: "--amount" });
 }
 
 function wrongToken(message: string): CliError {

@@ -223,6 +223,20 @@ test("M06 decimals that contradict the table are refused", async () => {
   ]);
 });
 
+test("M06 a server that is wrong about the network's coin is not believed about a token of it", async () => {
+  const currencies = { results: [{ id: "ethereum", ticker: "ETH", decimals: 16 }] };
+  const tokens = {
+    results: [{ contractAddress: USDC, network: "ethereum", symbol: "USDC", decimals: 4 }],
+  };
+  const opened = workspace({ "assets.currencies": currencies, "assets.tokens": tokens });
+  const pay = { accountName: "Dollars", to: EXCHANGE };
+  for (const amount of [{ amount: "1 USDC" }, { amountBase: "1000000" }])
+    for (const from of [pay, { ...pay, accountName: "Ether", token: USDC }])
+      expect(await told({ ...from, ...amount }, opened)).toEqual(["DECIMALS_CONFLICT", "--amount"]);
+  const { message } = await refusal({ ...pay, amount: "1 USDC" }, opened);
+  expect(message).toContain("ETH has 16 decimals; the coin has 18");
+});
+
 test("M07 a token without decimals takes base units only", async () => {
   const opened = workspace({ "assets.tokens": { results: [] } });
   const pay = { accountName: "Dollars", to: EXCHANGE };
