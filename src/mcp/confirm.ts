@@ -127,12 +127,18 @@ function linesOf({ intent, summary }: Subject): string[] {
 const MOST_NAMES = 2;
 
 /** Under which names the whitelists have the recipient. */
-function knownAs({ whitelists, whitelistsRead }: NonNullable<Summary["recipient"]>): string {
+function knownAs(recipient: NonNullable<Summary["recipient"]>): string {
+  const { whitelists, whitelistsRead, otherTags: [other] = [] } = recipient;
   const names = whitelists.slice(0, MOST_NAMES).map(({ name, entry, status }) => {
     const state = status === undefined ? "" : ` (${named(status)})`;
     return `entry ${named(entry)} of whitelist ${named(name)}${state}`;
   });
   if (names.length > 0) return `The recipient is ${names.join("; ")}`;
+  if (other !== undefined) {
+    const { name, entry, tags } = other;
+    const listed = `entry ${named(entry)} of whitelist ${named(name)}`;
+    return `The recipient is listed with another tag only: ${listed}, tag ${named(tags.join(" or "))}`;
+  }
   return whitelistsRead === "all"
     ? "The recipient is not on any whitelist"
     : "The recipient is not on a whitelist that could be read";

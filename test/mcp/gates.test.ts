@@ -527,6 +527,29 @@ test("R16 the question names the whitelists' entries of the recipient, cut", asy
   );
 });
 
+test("R16 M17 the question says that an address is listed with another tag", async () => {
+  await using workspace = await Workspace.open();
+  const [account] = JSON.parse(await workspace.cli(["accounts", "list", "--all"])).results.filter(
+    ({ currency }: Message) => currency === "ripple",
+  );
+  const transactionData = {
+    ...{ accountName: account.name, amount: "1000000", currency: "ripple", maxFees: "12" },
+    ...{ recipient: "rPT1Sjq2YGrBMTttX4GZHjKu9dyfzbpAYe", tag: 1002 },
+  };
+  const data = {
+    ...{ accountId: account.id, transactionType: "RIPPLE_LIKE_SEND", transactionData },
+    feesStrategy: { type: "SPEED", data: { speed: "NORMAL" } },
+  };
+  const { server, speaker } = await opened(workspace);
+  await using _ = server;
+  const requestData = { type: "CREATE_TRANSACTION", data };
+  const no = () => ({ action: "decline" });
+  const { message } = await speaker.confirm("requests_create", { requestData }, no);
+  expect(message).toContain(
+    'The recipient is listed with another tag only: entry "Exchange XRP" of whitelist "Exchanges", tag "1001"',
+  );
+});
+
 test("R14 a policy that changes while a person decides is asked again", async () => {
   await using workspace = await Workspace.open();
   const path = join(trustedFolder(), "policy.json");

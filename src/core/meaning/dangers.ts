@@ -2,7 +2,7 @@
 import type { Call, Danger } from "./evm/call.ts";
 import type { Message, MessageDanger } from "./evm/message.ts";
 import type { Warning } from "./parts.ts";
-import type { Listing } from "./recipient.ts";
+import type { Listing, TaggedListing } from "./recipient.ts";
 import { plain, quote } from "./words.ts";
 
 type Sentence = readonly [code: string, grave: boolean, sentence: (call: Call) => string];
@@ -141,6 +141,13 @@ function nameText({ function: name, selector, guess, namedBy }: Call): string {
 export function listingText({ name, entry, status }: Listing): string {
   const state = status === undefined ? "" : ` (${plain(status)}, so it vouches for nothing)`;
   return `whitelist ${quote(name)}, entry ${quote(entry)}${state}`;
+}
+
+/** Entries of whitelists that name an address, each with the tags that it is limited to. */
+export function taggedText(listings: readonly TaggedListing[]): string {
+  return listings
+    .map((one) => `${listingText(one)}, with tag ${one.tags.map(plain).join(" or ")}`)
+    .join("; ");
 }
 
 /** Every whitelist's entry that an argument of a call, or of one in it, is named by. */

@@ -5,7 +5,7 @@ import type { Content } from "./content.ts";
 import type { Call, CallFacts } from "./evm/call.ts";
 import type { Message } from "./evm/message.ts";
 import type { Anchor, Lookalike } from "./lookalike.ts";
-import type { Entry, Listing, WhitelistsRead } from "./recipient.ts";
+import type { Entry, Listing, TaggedListing, WhitelistsRead } from "./recipient.ts";
 
 /** What a person must know. A grave one stops an approval until a person confirms the digest. */
 export interface Warning {
@@ -73,6 +73,8 @@ export interface RecipientPart {
   readonly tag: string | null;
   readonly memo: string | null;
   readonly whitelists: readonly Listing[];
+  /** Where no active whitelist vouches: those that have the address with another tag. */
+  readonly otherTags?: readonly TaggedListing[];
   readonly whitelistsRead: WhitelistsRead;
   readonly lookalikeOf: readonly Lookalike[];
 }

@@ -31,6 +31,11 @@ export interface Listing {
   readonly status?: string;
 }
 
+/** A whitelist that holds the recipient's address, for these tags only. */
+export interface TaggedListing extends Listing {
+  readonly tags: readonly string[];
+}
+
 function textsOf(members: ReturnType<typeof membersOf>, name: string): string[] {
   return named(members, name).flatMap(([, node]) => {
     if (node.kind === "array") return node.items.flatMap((item) => textOf(item) ?? []);
@@ -71,12 +76,31 @@ export function listingsOf(
   address: string,
   tag: string | null,
 ): Listing[] {
+  return entries.filter((one) => isOf(one, network, address) && hasTag(one, tag)).map(listingOf);
+}
+
+/** The entries that name this address with other tags than this one: they do not vouch for it. */
+export function otherTagsOf(
+  entries: readonly Entry[],
+  network: string,
+  address: string,
+  tag: string | null,
+): TaggedListing[] {
   return entries
-    .filter((one) => isSameNetwork(one.currency, network) && isSameAddress(one.address, address))
-    .filter(({ tags }) => tags.length === 0 || (tag !== null && tags.includes(tag)))
-    .map(({ whitelistId: id, whitelist: name, entry, status }) => {
-      return { id, name, entry, ...(status === "ACTIVE" ? {} : { status }) };
-    });
+    .filter((one) => isOf(one, network, address) && !hasTag(one, tag))
+    .map((one) => ({ ...listingOf(one), tags: one.tags }));
+}
+
+function isOf({ currency, address: own }: Entry, network: string, address: string): boolean {
+  return isSameNetwork(currency, network) && isSameAddress(own, address);
+}
+
+function hasTag({ tags }: Entry, tag: string | null): boolean {
+  return tags.length === 0 || (tag !== null && tags.includes(tag));
+}
+
+function listingOf({ whitelistId: id, whitelist: name, entry, status }: Entry): Listing {
+  return { id, name, entry, ...(status === "ACTIVE" ? {} : { status }) };
 }
 
 /** A challenge spells `bitcoin_testnet` with a space. */

@@ -1,5 +1,5 @@
 /** The parts of a summary as sentences; words of others are JSON strings in them. */
-import { callLines, listingText, messageLines } from "./dangers.ts";
+import { callLines, listingText, messageLines, taggedText } from "./dangers.ts";
 import type { Call } from "./evm/call.ts";
 import type { Message } from "./evm/message.ts";
 import type { AmountPart, FeePart, RecipientPart, Summary } from "./parts.ts";
@@ -66,7 +66,8 @@ type Measured = Pick<AmountPart, "base" | "decimal" | "unit"> & {
   readonly contract?: string | null;
 };
 
-function recipientLine({ address, tag, memo, whitelists, whitelistsRead }: RecipientPart): string {
+function recipientLine(recipient: RecipientPart): string {
+  const { address, tag, memo, whitelists, whitelistsRead, otherTags = [] } = recipient;
   const beside = [
     tag === null ? "" : ` with tag ${plain(tag)}`,
     memo === null ? "" : ` with memo ${quote(memo)}`,
@@ -77,6 +78,10 @@ function recipientLine({ address, tag, memo, whitelists, whitelistsRead }: Recip
     some: "not on the whitelists that could be read; others could not",
     none: "whitelists could not be read",
   }[whitelistsRead];
+  if (otherTags.length > 0) {
+    const others = whitelistsRead === "all" ? "" : " (not all whitelists could be read)";
+    named.push(`listed with another tag only${others}: ${taggedText(otherTags)}`);
+  }
   return `To ${plain(address)}${beside}: ${named.length === 0 ? unnamed : named.join("; ")}`;
 }
 

@@ -12,7 +12,7 @@ import { checkAddress } from "./address.ts";
 import { type Amount, isPlain, isTenthOrMore, percentOf } from "./amount.ts";
 import { type Asset, amountOf, coinOf, isSameContract, tokenOf } from "./asset.ts";
 import { type Content, leavesOf, membersOf, onlyValue, textOf, type Value } from "./content.ts";
-import { callWarnings, listingsIn, messageWarnings } from "./dangers.ts";
+import { callWarnings, listingsIn, messageWarnings, taggedText } from "./dangers.ts";
 import type { Call, CallFacts } from "./evm/call.ts";
 import type { Message } from "./evm/message.ts";
 import { characterOf, type Lookalike, lookalikesOf } from "./lookalike.ts";
@@ -26,9 +26,10 @@ import type {
   SummaryFacts,
   Warning,
 } from "./parts.ts";
-import { type Listing, listingsOf } from "./recipient.ts";
+import { type Listing, listingsOf, otherTagsOf, type TaggedListing } from "./recipient.ts";
 import type { Kind } from "./requests.ts";
 import { type Parts, textOfParts } from "./sentences.ts";
+import { conflictsOf, whyUnbounded } from "./strategy.ts";
 import { isPlainAscii, plain, quote } from "./words.ts";
 
 /** Makes a summary. `evm` is needed where `needsEvm` says so. */
@@ -244,7 +245,8 @@ class Making {
     const kind = value.name === "max_fees" ? "limit" : "priorityLimit";
     const { contract: _, ...measured } = this.measure(value, this.coin(), "fee");
     this.checkEstimate(measured.base);
-    this.checkCustom(measured.base);
+    for (const message of conflictsOf(this.content, measured.base))
+      this.warn("FEE_CONFLICT", true, "fee", message);
     const why = this.whyNoPercent(measured, amount);
     const percent = why === null ? percentOf(measured.base, amount?.base ?? "0") : undefined;
     if (why === null && isTenthOrMore(measured.base, amount?.base ?? "0")) {
@@ -264,24 +266,6 @@ class Making {
         "fee",
         "The fee limit is more than twice the estimate.",
       );
-  }
-
-  /** What a custom strategy may spend: price × limit of gas, or price × the fewest bytes. */
-  private checkCustom(limit: string): void {
-    const [gas, price, rate] = (["gas", "gasPrice", "feeRate"] as const).map(
-      (kind) => onlyValue(this.content, kind)?.text,
-    );
-    if (!isPlain(limit)) return;
-    const spent = price === undefined ? 0n : BigInt(gas ?? "0") * BigInt(price);
-    if (spent > BigInt(limit)) {
-      const message = `Price and limit of gas allow a fee of ${spent} base units, more than the fee limit.`;
-      this.warn("FEE_CONFLICT", true, "fee", message);
-    }
-    const least = BigInt(rate?.replace(/\..*$/, "") ?? "0") * FEWEST_BYTES;
-    if (least > BigInt(limit)) {
-      const message = `At the price of a byte the fee is ${least} base units or more, above the fee limit.`;
-      this.warn("FEE_CONFLICT", true, "fee", message);
-    }
   }
 
   private whyNoPercent(fee: Amount, amount: AmountPart | null): string | null {
@@ -306,14 +290,18 @@ class Making {
     }
     const { entries, whitelistsRead, anchors } = this.facts;
     const whitelists = listingsOf(entries, this.currency ?? "", address, tag);
+    const isVouchedFor = whitelists.some(({ status }) => status === undefined);
+    const others = isVouchedFor ? [] : otherTagsOf(entries, this.currency ?? "", address, tag);
+    const otherTags = others.length === 0 ? {} : { otherTags: others };
     const family = this.network?.family;
     const lookalikeOf = family === undefined ? [] : lookalikesOf(address, family, anchors);
-    this.checkRecipient(whitelists, lookalikeOf);
-    return { address, checksum, form, tag, memo, whitelists, whitelistsRead, lookalikeOf };
+    this.checkRecipient([...whitelists, ...others], lookalikeOf);
+    if (!isVouchedFor) this.unlisted(others);
+    const known = { whitelists, ...otherTags, whitelistsRead };
+    return { address, checksum, form, tag, memo, ...known, lookalikeOf };
   }
 
   private checkRecipient(listings: readonly Listing[], lookalikes: readonly Lookalike[]): void {
-    const { whitelistsRead } = this.facts;
     for (const one of lookalikes) {
       const message = `The address looks like ${one.address} (${one.of}) but differs from ${characterOf(one)} on.`;
       this.warn("LOOKALIKE_ADDRESS", true, "recipient.lookalikeOf", message);
@@ -322,17 +310,23 @@ class Making {
       this.checkName(name, "recipient.whitelists");
       this.checkName(entry, "recipient.whitelists");
     }
-    if (listings.some(({ status }) => status === undefined)) return;
-    const [code, message] =
-      whitelistsRead === "none"
-        ? ["WHITELISTS_UNREADABLE", "The whitelists could not be read."]
-        : whitelistsRead === "some"
-          ? [
-              "WHITELISTS_UNREADABLE",
-              "Not all whitelists could be read; none of those read has the address.",
-            ]
-          : ["NOT_WHITELISTED", "The address is not on any active whitelist that you can read."];
-    this.warn(code, false, "recipient.whitelists", message);
+  }
+
+  /** No active whitelist vouches for the recipient; one may have its address with another tag. */
+  private unlisted(others: readonly TaggedListing[]): void {
+    const [code, message, also] = (
+      {
+        all: ["NOT_WHITELISTED", "The address is not on any active whitelist that you can read."],
+        some: [
+          "WHITELISTS_UNREADABLE",
+          "Not all whitelists could be read; none of those read has the address.",
+          " Not all whitelists could be read.",
+        ],
+        none: ["WHITELISTS_UNREADABLE", "The whitelists could not be read."],
+      } as const
+    )[this.facts.whitelistsRead];
+    const listed = `The address is listed with another tag only: ${taggedText(others)}.${also ?? ""}`;
+    this.warn(code, false, "recipient.whitelists", others.length > 0 ? listed : message);
   }
 
   private callFacts(): CallFacts {
@@ -444,28 +438,6 @@ class Making {
     const chain = chainId == null ? "" : ` (chain ${chainId})`;
     return [`Network ${id}${chain}${isTestnet === true ? ": TESTNET" : ""}`];
   }
-}
-
-/** A transaction of the Bitcoin family with one input and one output, both empty. */
-const FEWEST_BYTES = 60n;
-
-/**
- * Why a custom strategy may spend any amount, as the end of a sentence: prices need exactly one
- * limit above 0. Undefined where there is a bound, or no price.
- */
-function whyUnbounded({ values }: Content): string | undefined {
-  const textsOf = (kind: Kind): string[] =>
-    values.filter((one) => one.kind === kind).map(({ text = "" }) => text);
-  const [limits, prices, rates] = [textsOf("gas"), textsOf("gasPrice"), textsOf("feeRate")];
-  const isOne = (texts: readonly string[], form: RegExp): boolean =>
-    texts.length === 1 && texts.every((text) => form.test(text));
-  if (prices.length > 0 && !isOne(prices, /^[0-9]{1,78}$/))
-    return "the price of gas is not one whole number";
-  if (prices.length > 0 && !isOne(limits, /^(?=.{1,78}$)0*[1-9][0-9]*$/))
-    return "the price of gas stands without one gas limit above zero";
-  if (rates.length > 0 && !isOne(rates, /^[0-9]{1,78}(?:\.[0-9]+)?$/))
-    return "the price of a byte is not one number";
-  return undefined;
 }
 
 /** `SEND` of `BITCOIN_LIKE_SEND`, else the type without what it decides. */

@@ -240,6 +240,47 @@ describe("M17 recipients", () => {
     expect((await tagged(1002)).recipient?.whitelists).toHaveLength(0);
     expect((await tagged(null)).recipient?.whitelists).toHaveLength(0);
     expect((await tagged(1001)).text[1]).toContain("with tag 1001");
+    expect((await tagged(1001)).recipient?.otherTags).toBeUndefined();
+  });
+
+  test("M17 an address that is listed with another tag is said to be, with the tag", async () => {
+    const xrp = { currency: "ripple", recipient: "rPT1Sjq2YGrBMTttX4GZHjKu9dyfzbpAYe" };
+    const tagged = (tag: unknown, facts: Partial<SummaryFacts> = {}) =>
+      summary(challenge({ ...xrp, tag }, "RIPPLE_LIKE_SEND"), { account: undefined, ...facts });
+    const listed =
+      'listed with another tag only: whitelist "Suppliers", entry "Exchange XRP", with tag 1001';
+    for (const tag of [1002, null]) {
+      const found = await tagged(tag);
+      expect(found.warnings.filter(({ at }) => at === "recipient.whitelists")).toEqual([
+        {
+          ...{ code: "NOT_WHITELISTED", grave: false, at: "recipient.whitelists" },
+          message: `The address is ${listed}.`,
+        },
+      ]);
+      expect(found.text[1]).toBe(
+        `To ${xrp.recipient}${tag === null ? "" : " with tag 1002"}: ${listed}`,
+      );
+      expect(found.recipient?.otherTags).toEqual([
+        {
+          id: "5d0c2a1e-1111-4c2b-9a52-000000000002",
+          name: "Suppliers",
+          entry: "Exchange XRP",
+          tags: ["1001"],
+        },
+      ]);
+    }
+    const some = await tagged(null, { whitelistsRead: "some" });
+    expect(some.text[1]).toContain("another tag only (not all whitelists could be read): ");
+    expect(codes(some)).toContain("WHITELISTS_UNREADABLE");
+    const [entry] = FACTS.entries.filter(({ currency }) => currency === "ripple") as [Entry];
+    // Where an active entry vouches for the tag, the others do not matter.
+    const both = await tagged(1002, { entries: [entry, { ...entry, tags: ["1002", "1003"] }] });
+    expect([both.recipient?.otherTags, codes(both)]).toEqual([undefined, []]);
+    const odd = await tagged(1002, {
+      entries: [{ ...entry, entry: "Ex\u0441hange", tags: ["7", "8"] }],
+    });
+    expect(odd.text[1]).toEndWith("with tag 7 or 8");
+    expect(codes(odd)).toContain("NAME_NOT_ASCII");
   });
 });
 
