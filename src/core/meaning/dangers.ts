@@ -15,7 +15,7 @@ function refundText(call: Call): string {
   };
   const [token, receiver] = [of("gasToken"), of("refundReceiver")];
   const what = isNobody(token) ? "the network's coin" : `token ${token}`;
-  const whom = isNobody(receiver) ? "whoever sends the transaction" : receiver;
+  const whom = isNobody(receiver) ? "the sender of the transaction" : receiver;
   return `${target(call)} also pays a refund to ${whom}: ${of("gasPrice")} base units of ${what} for each of ${of("baseGas")} units of gas, and for those used.`;
 }
 

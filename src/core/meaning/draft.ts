@@ -137,7 +137,7 @@ function assetOf(
   const named = contract ?? token;
   const coin = coinOf(currency, lists);
   const asset = named === undefined ? coin : tokenOf(currency, named, lists);
-  // A token's decimals have no second source: a server that is wrong about the coin is not believed.
+  // A token's decimals have no second source: a server wrong about the coin is not believed.
   const conflict = asset.conflict ?? coin.conflict;
   if (conflict === undefined) return asset;
   throw new CliError("DECIMALS_CONFLICT", { message: conflict, field: "--amount" });

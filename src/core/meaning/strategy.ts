@@ -40,7 +40,7 @@ export function whyUnbounded({ values }: Content): string | undefined {
   if (prices.length > 0 && !isOne(prices, /^[0-9]{1,78}$/))
     return "the price of gas is not one whole number";
   if (prices.length > 0 && !isOne(limits, /^(?=.{1,78}$)0*[1-9][0-9]*$/))
-    return "the price of gas stands without one gas limit above zero";
+    return "the price of gas comes without one gas limit above zero";
   if (rates.length > 0 && !isOne(rates, /^[0-9]{1,78}(?:\.[0-9]+)?$/))
     return "the price of a byte is not one number";
   return undefined;

@@ -499,7 +499,7 @@ test("M33 a Safe's transaction that pays a refund for gas is grave, and says wha
     `${SAFE} also pays a refund to ${STRANGER}: 1000 base units of token ${USDC} for each of 9000000 units of gas, and for those used.`,
   ]);
   expect(messages(of(5n, ZERO, ZERO))).toEqual([
-    `${SAFE} also pays a refund to whoever sends the transaction: 5 base units of the network's coin for each of 9000000 units of gas, and for those used.`,
+    `${SAFE} also pays a refund to the sender of the transaction: 5 base units of the network's coin for each of 9000000 units of gas, and for those used.`,
   ]);
 });
 

@@ -57,7 +57,7 @@ export interface Call {
   readonly function: string | null;
   /** Other functions with the same selector, whose arguments fit too. */
   readonly alsoReads?: readonly string[];
-  /** `request`: only the request's own ABI has the function. Whoever wrote it chose the words. */
+  /** `request`: only the request's own ABI has the function, so the requester chose its name. */
   readonly namedBy?: "request";
   /** True when the name comes from the selector alone, or from the request. */
   readonly guess: boolean;
