@@ -3,7 +3,8 @@
  * it must be explained: one unknown member makes it unreadable.
  */
 import { type Exact, print } from "../../io/json.ts";
-import { type Content, onlyValue, readContent } from "../meaning/content.ts";
+import { onlyValue, readContent, type Value } from "../meaning/content.ts";
+import type { Kind } from "../meaning/requests.ts";
 import { isTagAlone, withoutTag } from "../state/tag.ts";
 
 /** A payment, as its document says it. */
@@ -45,14 +46,19 @@ export function readPayment(document: Exact): Payment | Unreadable {
   if (first !== undefined) return { unreadable: first };
   const odd = values.find(({ kind }) => ["call", "hex", "any", "message"].includes(kind));
   if (odd !== undefined) return { unreadable: odd.path };
+  const twice = secondOf(values);
+  if (twice !== undefined) return { unreadable: twice.path };
   const [amount, recipient] = [onlyValue(content, "amount"), onlyValue(content, "address")];
   if (amount?.text === undefined || !DIGITS.test(amount.text))
     return { unreadable: amount?.path ?? "data.amount" };
   if (recipient?.text === undefined) return { unreadable: "data.recipient" };
   const fee = onlyValue(content, "fee");
   if (fee !== undefined && !DIGITS.test(fee.text ?? "")) return { unreadable: fee.path };
-  const gas = gasOf(content);
-  if (gas !== undefined && typeof gas !== "bigint") return gas;
+  const strategy = values.find(({ path }) => /\.fees_?strategy\.type$/i.test(path));
+  const custom = customOf(values);
+  if (typeof custom === "object") return custom;
+  // A custom strategy that chooses nothing leaves it to the server.
+  if (strategy?.text === "CUSTOM" && custom === undefined) return { unreadable: strategy.path };
   const memo = onlyValue(content, "memo");
   const notes = values.filter(({ path }) => path.startsWith("note."));
   const textAt = (wanted: string) => notes.find(({ path }) => path === wanted)?.text;
@@ -67,8 +73,8 @@ export function readPayment(document: Exact): Payment | Unreadable {
     tag: onlyValue(content, "tag")?.text,
     memo: memo && print(memo.node),
     amount: BigInt(amount.text),
-    fee: fee?.text === undefined ? undefined : largest(BigInt(fee.text), gas),
-    strategy: values.find(({ path }) => /\.fees_?strategy\.type$/i.test(path))?.text,
+    fee: fee?.text === undefined ? undefined : largest(BigInt(fee.text), custom),
+    strategy: strategy?.text,
     noteLength: isTagAlone(textAt("note.title"), textAt("note.content"))
       ? 0
       : notes.reduce((sum, { text }) => sum + [...withoutTag(text ?? "")].length, 0),
@@ -79,14 +85,49 @@ function largest(one: bigint, other = 0n): bigint {
   return one > other ? one : other;
 }
 
+/** Kinds that a payment has once: of two, no one knows which the API would take. */
+const ONCE: ReadonlySet<Kind> = new Set([
+  ...(["amount", "address", "tag", "memo", "fee", "gas", "gasPrice", "feeRate"] as const),
+  ...(["accountId", "accountName", "currency", "contract", "mint"] as const),
+]);
+
+/** The first value of a kind that was there before. */
+function secondOf(values: readonly Value[]): Value | undefined {
+  const seen = new Set<Kind>();
+  return values.find(({ kind }) => {
+    const isAgain = ONCE.has(kind) && seen.has(kind);
+    seen.add(kind);
+    return isAgain;
+  });
+}
+
+const ABOVE_ZERO = /^[1-9]\d{0,77}$/;
+
 /**
- * What a custom strategy may spend, price × limit of gas: it counts where it is above the ceiling
- * that the document names beside it. Undefined without one.
+ * What a custom strategy may spend, or spends at least: it counts where it is above the ceiling
+ * that the document names beside it. Undefined without one. A price that cannot be multiplied,
+ * because its limit is missing, no number or zero, bounds nothing.
  */
-function gasOf(content: Content): bigint | Unreadable | undefined {
-  const [limit, price] = [onlyValue(content, "gas"), onlyValue(content, "gasPrice")];
-  if (limit === undefined || price === undefined) return undefined;
-  const odd = [limit, price].find(({ text = "" }) => !DIGITS.test(text));
-  if (odd !== undefined) return { unreadable: odd.path };
-  return BigInt(limit.text ?? "") * BigInt(price.text ?? "");
+function customOf(values: readonly Value[]): bigint | Unreadable | undefined {
+  const of = (wanted: Kind) => values.find(({ kind }) => kind === wanted);
+  const [limit, price, rate] = [of("gas"), of("gasPrice"), of("feeRate")];
+  if (rate !== undefined) return leastOf(rate);
+  if (limit === undefined && price === undefined) return undefined;
+  const odd = [limit, price].find((one) => one !== undefined && !ABOVE_ZERO.test(one.text ?? ""));
+  const lonely = limit === undefined ? price : price === undefined ? limit : undefined;
+  const fault = odd ?? lonely;
+  if (fault !== undefined) return { unreadable: fault.path };
+  return BigInt(limit?.text ?? "") * BigInt(price?.text ?? "");
+}
+
+/** The smallest payment: 10 bytes around an input of 41, signature apart, and an output of 31. */
+const LEAST_BYTES = 82n;
+
+/** What a fee for one byte costs at least. Its size is not known before the API makes it. */
+function leastOf({ text = "", path }: Value): bigint | Unreadable {
+  const [, whole = "", fraction = ""] = /^(0|[1-9]\d{0,77})(?:\.(\d{1,77}))?$/.exec(text) ?? [];
+  const rate = BigInt(whole + fraction);
+  if (rate === 0n) return { unreadable: path };
+  const scale = 10n ** BigInt(fraction.length);
+  return (rate * LEAST_BYTES + scale - 1n) / scale;
 }

@@ -31,6 +31,8 @@ test("A1 a payment that fits in every dimension is allowed by its rule", () => {
   expect(requireAllowed(policyOf(FILE), actOf(REQUEST))).toEqual(["hosting"]);
 });
 
+const GAS_CHOSEN = { gasLimit: "21000", gasPrice: "1000000000" };
+
 test.each<[string, Act]>([
   ["decision", actOf(REQUEST, { decision: "reject" })],
   [
@@ -48,7 +50,7 @@ test.each<[string, Act]>([
     "feesStrategy",
     actOf({
       ...REQUEST,
-      data: { ...DATA, feesStrategy: { type: "CUSTOM" } },
+      data: { ...DATA, feesStrategy: { type: "CUSTOM", data: GAS_CHOSEN } },
     }),
   ],
   ["note", actOf({ ...REQUEST, note: { title: "x".repeat(30), content: "y".repeat(11) } })],
@@ -347,7 +349,7 @@ test("A4 a rule has the fees of its types: a ceiling where one is, none where th
 });
 
 test.each([
-  ["gasPrice", { gasLimit: "21000", gasPrice: "1000000000" }],
+  ["gasPrice", GAS_CHOSEN],
   ["priorityFees", { gasLimit: "21000", priorityFees: "1000000000" }],
 ])("A6 a CUSTOM strategy with %s is allowed where the rule names it, and only there", (_, data) => {
   const request = { ...REQUEST, data: { ...DATA, feesStrategy: { type: "CUSTOM", data } } };
