@@ -75,9 +75,7 @@ export function requireAllowed(policy: Policy, act: Act): string[] {
   if (policy.stopped) throw denied(policy, "stopped");
   const field = contradiction(act);
   if (field !== undefined) throw denied(policy, field);
-  const forbidden = policy.deny.find((rule) => isForbidden(rule, act));
-  if (forbidden !== undefined)
-    throw denied(policy, "deny", [{ id: forbidden.id, verdict: "denied" }]);
+  requireNotForbidden(policy, policy.deny, act);
   const verdicts = policy.allow.map((rule): RuleVerdict => {
     const failed = failedDimension(rule, act);
     return failed === undefined
@@ -87,6 +85,17 @@ export function requireAllowed(policy: Policy, act: Act): string[] {
   const allowed = verdicts.filter(({ verdict }) => verdict === "allowed").map(({ id }) => id);
   if (allowed.length > 0) return allowed;
   throw denied(policy, verdicts.length === 1 ? (verdicts[0]?.field ?? "allow") : "allow", verdicts);
+}
+
+/** Throws POLICY_DENIED for an act that one of these deny rules is about. */
+export function requireNotForbidden(
+  policy: Policy,
+  rules: readonly DenyRule[],
+  act: Pick<Act, "decision" | "payment" | "account">,
+): void {
+  const forbidden = rules.find((rule) => isForbidden(rule, act));
+  if (forbidden !== undefined)
+    throw denied(policy, "deny", [{ id: forbidden.id, verdict: "denied" }]);
 }
 
 /** The first dimension in which an allow rule does not fit. */
@@ -118,15 +127,20 @@ function failedNote({ note }: AllowRule, { noteLength }: Payment): string | unde
   return noteLength > (note === "none" ? 0 : note) ? "note" : undefined;
 }
 
-function isForbidden(rule: DenyRule, { decision, payment, account }: Act): boolean {
+/** Whether a deny rule is about an act. */
+export function isForbidden(
+  rule: DenyRule,
+  { decision, payment, account }: Pick<Act, "decision" | "payment" | "account">,
+): boolean {
   const asset = { currency: account.currency, contract: account.contract ?? undefined };
+  const id = account.id.toLowerCase();
   const type = payment.type.replace(/^(APPROVE|REJECT|ABORT)_/, "CREATE_");
   return (
     (rule.decisions === undefined || rule.decisions.includes(decision)) &&
     (rule.types === undefined || rule.types.includes(type)) &&
     (rule.transactionTypes === undefined ||
       rule.transactionTypes.includes(payment.transactionType)) &&
-    (rule.accounts === undefined || rule.accounts.includes(account.id)) &&
+    (rule.accounts === undefined || rule.accounts.some((one) => one.toLowerCase() === id)) &&
     (rule.asset === undefined || isSameAsset(rule.asset, asset))
   );
 }

@@ -3,18 +3,18 @@
  * as a whole; nothing in it is skipped.
  */
 import { createHash } from "node:crypto";
-import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
+import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } from "node:fs";
 import { isAbsolute } from "node:path";
 import * as v from "valibot";
 import { CliError } from "../../errors.ts";
 import { errnoOf } from "../../io/ioerror.ts";
 import { decodeUtf8, exact, JsonError, value } from "../../io/json.ts";
-import { findDistrusted } from "../../io/trust.ts";
+import { type Distrusted, findDistrusted } from "../../io/trust.ts";
 import { wordOf } from "../../io/word.ts";
 import { checkAddress } from "../meaning/address.ts";
 import { isSameContract } from "../meaning/asset.ts";
-import { networkOf } from "../meaning/network.ts";
-import { shapeOf } from "../meaning/requests.ts";
+import { NETWORKS, networkOf } from "../meaning/network.ts";
+import { SHAPES, shapeOf, UNDOCUMENTED } from "../meaning/requests.ts";
 import { explain } from "./members.ts";
 import { isThere, SYSTEM_POLICY } from "./places.ts";
 
@@ -113,12 +113,13 @@ export interface Policy extends v.InferOutput<typeof PolicyFile> {
 
 /** Reads a policy out of bytes. Throws POLICY_INVALID with the place that is at fault. */
 export function parsePolicy(bytes: Uint8Array, path: string): Policy {
-  let document: unknown;
+  let [document, text]: [unknown, string] = [undefined, ""];
   try {
-    document = value(exact(decodeUtf8(bytes, { bom: "refuse" })));
+    text = decodeUtf8(bytes, { bom: "refuse" });
+    document = value(exact(text));
   } catch (cause) {
     if (!(cause instanceof JsonError)) throw cause;
-    throw invalid(path, "", `It is not valid JSON (${cause.reason}).`);
+    throw notJson(path, cause, text);
   }
   const parsed = v.safeParse(PolicyFile, document);
   if (!parsed.success) {
@@ -128,6 +129,17 @@ export function parsePolicy(bytes: Uint8Array, path: string): Policy {
   const policy = parsed.output;
   checkRules(policy, path);
   return { ...policy, path, sha256: createHash("sha256").update(bytes).digest("hex") };
+}
+
+/** What is wrong with a file's JSON, and in which line and column, both from 1. */
+function notJson(path: string, { message, position }: JsonError, text: string): CliError {
+  const reason = message.replace(/( at (position \d+|the end of the text))?\.?$/, "");
+  const words = `It is not valid JSON: ${reason.charAt(0).toLowerCase()}${reason.slice(1)}`;
+  // A text that could not be decoded has no lines.
+  if (text === "") return invalid(path, "", `${words}.`);
+  const lines = text.slice(0, position).split("\n");
+  const [line, column] = [lines.length, [...(lines.at(-1) ?? "")].length + 1];
+  return invalid(path, "", `${words}, at line ${line}, column ${column}.`, { line, column });
 }
 
 function checkRules(policy: v.InferOutput<typeof PolicyFile>, path: string): void {
@@ -156,10 +168,76 @@ function checkRules(policy: v.InferOutput<typeof PolicyFile>, path: string): voi
     if (rule.asset.contract !== undefined && !windows.some((window) => covers(window, rule, coin)))
       throw invalid(path, place, "No window of the network's coin covers the rule's fees.");
   }
+  for (const [at, rule] of deny.entries()) checkDenied(rule, allow, path, `deny.${at}`);
   for (const [at, window] of windows.entries()) {
     toBase(window.amount, window.asset.decimals, path, `windows.${at}.amount`);
     checkDestinations(window, path, `windows.${at}.destinations`);
   }
+}
+
+const TYPES = new Set([...SHAPES.map(({ type }) => type), ...UNDOCUMENTED]);
+const TRANSACTION_TYPES = new Set(SHAPES.flatMap(({ transactionType }) => transactionType ?? []));
+
+/** What can be part of a path: an account that is named otherwise has no such id. */
+const ACCOUNT_ID = /^(?!\.{1,2}$)[A-Za-z0-9._~-]{1,128}$/;
+
+/**
+ * A word that nothing is called matches nothing: an allow rule then allows nothing, but a deny rule
+ * denies nothing. Throws POLICY_INVALID.
+ */
+function checkDenied(
+  { types = [], transactionTypes = [], accounts = [], asset }: DenyRule,
+  allow: readonly AllowRule[],
+  path: string,
+  place: string,
+): void {
+  requireKnown("request type", types, TYPES, path, `${place}.types`);
+  const at = `${place}.transactionTypes`;
+  requireKnown("transaction type", transactionTypes, TRANSACTION_TYPES, path, at);
+  const nameless = accounts.findIndex((id) => !ACCOUNT_ID.test(id));
+  if (nameless !== -1) {
+    const why = "An account of a deny rule must be named by its id.";
+    throw invalid(path, `${place}.accounts.${nameless}`, why);
+  }
+  if (asset === undefined) return;
+  const { currency, contract } = asset;
+  const network = networkOf(currency);
+  const isAllowed = allow.some((rule) => currencyOf(rule.asset.currency) === currencyOf(currency));
+  if (network === undefined && !isAllowed)
+    throw unknown("network", currency, NETWORKS.keys(), path, `${place}.asset.currency`);
+  const isChecked = network?.family === "evm" || network?.family === "solana";
+  if (!isChecked || contract === undefined) return;
+  const { checksum, reason } = checkAddress(contract, network);
+  if (checksum !== "invalid") return;
+  const why = `The contract of a deny rule is not valid on ${network.id}: ${reason}.`;
+  throw invalid(path, `${place}.asset.contract`, why);
+}
+
+function requireKnown(
+  what: string,
+  given: readonly string[],
+  known: ReadonlySet<string>,
+  path: string,
+  place: string,
+): void {
+  for (const [at, name] of given.entries())
+    if (!known.has(name)) throw unknown(what, name, known, path, `${place}.${at}`);
+}
+
+/** Names a word of a deny rule that nothing is called, and one that differs in case only. */
+function unknown(
+  what: string,
+  name: string,
+  known: Iterable<string>,
+  path: string,
+  place: string,
+): CliError {
+  const bare = (word: string) => word.toLowerCase().replaceAll(" ", "_");
+  const near = [...known].find((one) => bare(one) === bare(name));
+  const quoted = wordOf(name);
+  const words = quoted === undefined ? `A ${what}` : `The ${what} ${quoted}`;
+  const mend = near === undefined ? "" : ` Write '${near}'.`;
+  return invalid(path, place, `${words} at ${place} is not known, and would deny nothing.${mend}`);
 }
 
 /** Addresses that were found valid: a file is read anew for each decision. */
@@ -267,10 +345,10 @@ export function readPolicyFile(path: string, uid: number | undefined): Uint8Arra
   }
   try {
     const stats = fstatSync(descriptor);
-    if (!stats.isFile()) throw insecure(path, "is not a regular file");
-    if (stats.nlink !== 1) throw insecure(path, "has more than one name");
+    if (!stats.isFile()) throw insecure(path, "is not a regular file", "Put a regular file there.");
+    if (stats.nlink !== 1) throw insecure(path, "has more than one name", "Write it anew.");
     const found = uid === undefined ? undefined : findDistrusted(path, uid);
-    if (found !== undefined) throw insecure(found.path, found.reason);
+    if (found !== undefined) throw insecure(found.path, found.reason, mendOf(found));
     if (stats.size > MOST_BYTES) throw invalid(path, "", "It has more than 256 KiB.");
     return readFileSync(descriptor);
   } catch (cause) {
@@ -325,19 +403,38 @@ function namedPolicy(path: string | undefined, uid: number | undefined): Policy[
   throw invalid(path, "", "The file that LEDGER_ENTERPRISE_POLICY_FILE names is missing.");
 }
 
-function invalid(path: string, place: string, reason: string): CliError {
+function invalid(
+  path: string,
+  place: string,
+  reason: string,
+  where: { readonly line?: number; readonly column?: number } = {},
+): CliError {
   const word = wordOf(path);
   const file = word === undefined ? "The policy file" : `The policy file ${word}`;
   return new CliError("POLICY_INVALID", {
     message: `${file} is not valid: ${reason}`,
-    details: { file: path, ...(place === "" ? {} : { path: place }) },
+    details: { file: path, ...(place === "" ? {} : { path: place }), ...where },
   });
 }
 
 /** `path` is the file, or the folder or link on its path, that breaks the rule. */
-function insecure(path: string, why: string): CliError {
+function insecure(path: string, why: string, mend: string): CliError {
+  const rule =
+    "The file, and each folder and link on its path, must belong to root (or to you, for LEDGER_ENTERPRISE_POLICY_FILE) and not be writable for group or others.";
   return new CliError("POLICY_INSECURE", {
     message: `Somebody else can have written the policy file: ${wordOf(path) ?? "a part of its path"} ${why}.`,
+    hint: `${mend} ${rule}`,
     details: { path },
   });
+}
+
+/** The line that takes the power away. A folder for everybody, such as /tmp, stays one. */
+function mendOf({ path, reason }: Distrusted): string {
+  const word = wordOf(path) ?? "on the path in error.details.path";
+  if (reason === "belongs to another user")
+    return `Look at what it says, then have root run: chown root ${word}.`;
+  const isForAll = (lstatSync(path).mode & 0o1000) !== 0;
+  return isForAll
+    ? "Move the file to a folder that only its owner can write to."
+    : `Look at what it says, then run: chmod go-w ${word}.`;
 }

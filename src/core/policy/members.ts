@@ -63,9 +63,9 @@ export const MEMBERS: readonly Member[] = [
     {
       id: ID,
       decisions: DECISIONS,
-      types: "a list of request types",
-      transactionTypes: "a list of transaction types",
-      accounts: "a list of account ids",
+      types: 'a list of request types, such as `"CREATE_TRANSACTION"`',
+      transactionTypes: 'a list of transaction types, such as `"BITCOIN_LIKE_SEND"`',
+      accounts: "a list of account ids, in any case",
       asset: "an asset",
     },
     ["decisions", "types", "transactionTypes", "accounts", "asset"],

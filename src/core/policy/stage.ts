@@ -15,6 +15,7 @@ import {
   type PayingAccount,
   type PolicyDecision,
   requireAllowed,
+  requireNotForbidden,
   requireOpen,
   requireRoom,
 } from "./decide.ts";
@@ -60,7 +61,7 @@ export function createPolicy(host: PolicyHost): PolicyStage {
       for (const policy of policies) if (policy.stopped) throw denied(policy, "stopped");
       const decision = decisionOf(intent);
       const own = ownOf(intent, journal, uid);
-      if (decision === "reject") return rejection(policies, own);
+      if (decision === "reject") return rejection(host, intent, policies, own);
       if (decision === "approve" && own === undefined) {
         const strict = policies.find(({ onlyOwn }) => onlyOwn);
         if (strict !== undefined) throw denied(strict, "onlyOwn");
@@ -112,13 +113,19 @@ function ownOf(intent: Intent, journal: Journal, uid: number | undefined): Entry
 }
 
 /** A rejection needs the word, and a request that was created here; nothing moves. */
-function rejection(policies: readonly Policy[], own: Entry | undefined): Decision {
+async function rejection(
+  host: PolicyHost,
+  { requestId }: Intent,
+  policies: readonly Policy[],
+  own: Entry | undefined,
+): Promise<Decision> {
   const rules = policies.map((policy) => {
     const rule = policy.allow.find(({ decisions }) => decisions.includes("reject"));
     if (rule === undefined) throw denied(policy, "decision");
     if (own === undefined) throw denied(policy, "onlyOwn");
     return rule.id;
   });
+  await requireRejectable(host, requestId, policies, own);
   return {
     rules,
     policySha256: policies.map(({ sha256 }) => sha256),
@@ -126,6 +133,27 @@ function rejection(policies: readonly Policy[], own: Entry | undefined): Decisio
     reserve: () => undefined,
     requireAgain: () => undefined,
   };
+}
+
+/** Throws POLICY_DENIED where a deny rule that names rejections is about this one, or may be. */
+async function requireRejectable(
+  host: PolicyHost,
+  requestId: string | undefined,
+  policies: readonly Policy[],
+  own: Entry | undefined,
+): Promise<void> {
+  for (const policy of policies) {
+    const rules = policy.deny.filter(({ decisions }) => decisions?.includes("reject"));
+    const [rule] = rules;
+    if (rule === undefined) continue;
+    const request = await requestOf(host, requestId, own);
+    const payment = request === undefined ? undefined : readPayment(request);
+    const id = payment && "accountId" in payment ? payment.accountId : undefined;
+    const account = id === undefined ? undefined : await readAccount(host.reader, id);
+    if (payment === undefined || "unreadable" in payment || account === undefined)
+      throw denied(policy, "deny", [{ id: rule.id, verdict: "denied" }]);
+    requireNotForbidden(policy, rules, { decision: "reject", payment, account });
+  }
 }
 
 /** One act for each document that must be allowed: the request, and the challenge over it. */

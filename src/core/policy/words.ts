@@ -1,8 +1,21 @@
 /** A policy in words, and what its rules say of one document without asking the API. */
 import type { Exact } from "../../io/json.ts";
-import { type Act, failedDimension, type PolicyDecision, type RuleVerdict } from "./decide.ts";
-import { type AssetRule, type Destination, type Policy, toBase } from "./load.ts";
-import { readPayment } from "./read.ts";
+import {
+  type Act,
+  failedDimension,
+  isForbidden,
+  type PolicyDecision,
+  type RuleVerdict,
+} from "./decide.ts";
+import {
+  type AllowRule,
+  type AssetRule,
+  type DenyRule,
+  type Destination,
+  type Policy,
+  toBase,
+} from "./load.ts";
+import { type Payment, readPayment } from "./read.ts";
 
 /** The verdict of each rule; `not checked` where only the API could tell. */
 export interface Verdict {
@@ -49,8 +62,35 @@ export function check(policy: Policy, document: Exact, decision: PolicyDecision)
       ? { id: rule.id, verdict: "not checked", field: "account" }
       : { id: rule.id, verdict: "denied", field };
   });
+  const forbidden = policy.deny.flatMap((rule) => forbiddenBy(rule, payment, decision));
+  const isDenied = forbidden.some(({ verdict }) => verdict === "denied");
   const isOpen = rules.some(({ verdict }) => verdict === "not checked");
-  return { allowed: isOpen ? null : false, rules };
+  return { allowed: isOpen && !isDenied ? null : false, rules: [...forbidden, ...rules] };
+}
+
+/** The verdict of a deny rule; none where it is certainly not about the document. */
+function forbiddenBy(
+  rule: DenyRule,
+  payment: Payment,
+  decision: PolicyDecision,
+): Verdict["rules"][number][] {
+  const { accountId, currency, contract } = payment;
+  const { accounts, asset } = rule;
+  // What the document does not say may be what the rule is about.
+  const account = {
+    ...{ id: accountId ?? accounts?.[0] ?? "", name: "" },
+    currency: currency ?? asset?.currency ?? "",
+    contract: contract ?? asset?.contract ?? null,
+  };
+  if (!isForbidden(rule, { decision, payment, account })) return [];
+  const isCertain =
+    (accounts === undefined || accountId !== undefined) &&
+    (asset === undefined || (currency !== undefined && contract !== undefined));
+  return [
+    isCertain
+      ? { id: rule.id, verdict: "denied" }
+      : { id: rule.id, verdict: "not checked", field: "account" },
+  ];
 }
 
 function accountOf(accounts: "any" | readonly string[]): string {
@@ -68,27 +108,54 @@ export function inWords(policy: Policy): string[] {
     ...(policy.stopped ? ["Everything is stopped."] : []),
     `Reads: ${reads}.`,
     ...policy.allow.map((rule) => {
-      const to =
-        rule.destinations === "any" ? "anybody" : rule.destinations.map(named).join(" or ");
+      const to = receivers(rule.destinations);
       const from =
         rule.accounts === "any" ? "any account" : `account ${rule.accounts.join(" or ")}`;
-      const fees =
-        rule.fees === "none"
-          ? "without a fee member"
-          : `fee at most ${amount(rule.fees.max, rule.fees.decimals)}`;
+      const fees = rule.fees === "none" ? "without a fee member" : feeWords(rule.fees);
       const note = rule.note === "none" ? "no note" : `a note of at most ${rule.note} characters`;
       return `${rule.id} allows to ${rule.decisions.join(" and ")} ${rule.transactionTypes.join(" or ")} of ${asset(rule.asset)} from ${from} to ${to}: at most ${amount(rule.perRequest, rule.asset.decimals)} a request, ${fees}, ${note}.`;
     }),
-    ...policy.deny.map(({ id, ...members }) => `${id} denies ${JSON.stringify(members)}.`),
-    ...policy.windows.map(
-      (window) =>
-        `${window.id}: in any ${window.per} at most ${amount(window.amount, window.asset.decimals)} of ${asset(window.asset)} in at most ${window.count} payments.`,
-    ),
+    ...policy.deny.map(denial),
+    ...policy.windows.map(({ id, per, accounts, destinations, count, ...window }) => {
+      const from = accounts === "any" ? "" : ` from account ${accounts.join(" or ")}`;
+      const to = destinations === "any" ? "" : ` to ${receivers(destinations)}`;
+      return `${id}: in any ${per} at most ${amount(window.amount, window.asset.decimals)} of ${asset(window.asset)}${from}${to} in at most ${count} payments.`;
+    }),
     policy.onlyOwn
       ? "Only requests that were created here are approved."
       : "Requests of others are approved, too.",
     policy.duplicates === "deny" ? "--again is not allowed." : "--again is allowed.",
+    ...(policy.tagNotes
+      ? ["Each note gets a tag of some 50 characters, which no rule counts."]
+      : []),
   ];
+}
+
+function receivers(destinations: "any" | readonly Destination[]): string {
+  return destinations === "any" ? "anybody" : destinations.map(named).join(" or ");
+}
+
+function feeWords({ strategies, max, decimals }: Exclude<AllowRule["fees"], "none">): string {
+  const chosen = strategies === "none" ? "" : ` with ${strategies.join(" or ")}`;
+  return `fee at most ${amount(max, decimals)}${chosen}`;
+}
+
+/** The ids that are known of both API versions: numbers, and the form of a UUID. */
+const USUAL_ID = /^([1-9]\d*|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$/i;
+
+function denial({ id, decisions, types, transactionTypes, accounts, ...rule }: DenyRule): string {
+  // Nothing leaves by a rejection: it is denied only where a rule names it.
+  const does = (decisions ?? ["create", "approve"]).join(" and ");
+  const kinds = [types, transactionTypes].flatMap((some) => some?.join(" or ") ?? []);
+  const what = kinds.length === 0 ? "everything" : kinds.join(" with ");
+  const of = rule.asset === undefined ? "" : ` of ${asset(rule.asset)}`;
+  const from = accounts === undefined ? "" : ` from account ${accounts.join(" or ")}`;
+  const odd = (accounts ?? []).filter((one) => !USUAL_ID.test(one));
+  return [
+    `${id} denies to ${does} ${what}${of}${from}.`,
+    ...(accounts === undefined ? [] : ["An account is named by its id, never by its name."]),
+    ...(odd.length === 0 ? [] : [`Make sure that this is an id: ${odd.join(", ")}.`]),
+  ].join(" ");
 }
 
 function asset({ currency, contract }: AssetRule): string {

@@ -65,8 +65,8 @@ const valid = () => ({
   ],
   deny: [
     {
-      ...{ id: "y", decisions: ["create"], types: ["X"], transactionTypes: ["X"] },
-      ...{ accounts: ["1"], asset: { ...ASSET } },
+      ...{ id: "y", decisions: ["create"], types: ["CREATE_TRANSACTION"], accounts: ["1"] },
+      ...{ transactionTypes: ["RIPPLE_LIKE_SEND"], asset: { ...ASSET } },
     },
   ],
   windows: [
@@ -124,4 +124,19 @@ test("A4 an address with a wrong checksum makes the file invalid", () => {
   const { facts } = parse(document);
   expect(facts.message).toContain("An address is not valid on ripple");
   expect(facts.details).toMatchObject({ path: "allow.0.destinations.0.address" });
+});
+
+test.each([
+  ['{\n  "version": 1,\n  "id" "a"\n}', 3, 8, "expected ':'"],
+  ['{\n  "version": 1,\n\t"idé": "é", x', 3, 14, "expected a key in double quotes"],
+  ['{"a":1,\n"a":2}', 2, 1, "a key appears twice in one object"],
+  ['{"version":1', 1, 13, "expected"],
+])("A2 A4 what is not JSON is named with line and column: %j", (text, line, column, reason) => {
+  const { code, facts } = failureOf(() => parsePolicy(new TextEncoder().encode(text), "/p.json"));
+  expect(code).toBe("POLICY_INVALID");
+  expect(facts.message).toStartWith(
+    `The policy file '/p.json' is not valid: It is not valid JSON: ${reason}`,
+  );
+  expect(facts.message).toEndWith(`, at line ${line}, column ${column}.`);
+  expect(facts.details).toEqual({ file: "/p.json", line, column });
 });

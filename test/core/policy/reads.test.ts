@@ -35,7 +35,7 @@ test("A12 a broken or missing named file does not lift what the system's file sa
     expect(await codeOf(() => free.read("accounts.list"))).toBe("none");
     // It is said aloud: what reads does not protect.
     expect(warnings).toEqual([
-      `POLICY_INVALID: The policy file '${broken}' is not valid: It is not valid JSON (syntax). Reads go on without it; writes and signatures are refused.`,
+      `POLICY_INVALID: The policy file '${broken}' is not valid: It is not valid JSON: expected a key in double quotes, at line 1, column 2. Reads go on without it; writes and signatures are refused.`,
     ]);
   } finally {
     await rm(folder, { recursive: true });
