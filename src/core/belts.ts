@@ -49,7 +49,7 @@ export function createStages(host: BeltsHost): Stages {
   const decide = async (intent: Intent): Promise<void> => {
     const journal = host.books.read();
     const decision = await host.policy.decide(intent, journal, host.uid);
-    requireUndecided(host, journal, intent);
+    requireUndecided(host, journal, intent, mayRepeat(decision));
     decisions.set(intent, decision);
   };
   return {
@@ -57,7 +57,7 @@ export function createStages(host: BeltsHost): Stages {
     denied: (intent, cause) => keepDenial(host, intent, cause),
     async open(intent, time) {
       const key = keyOf(host, intent);
-      await refuseEarly(host, intent);
+      await refuseEarly(host, intent, decisions.get(intent));
       const opening: Opening = { intent, time, key, isBegun: false };
       // Before the lock: between the checks and the line nothing waits.
       if (intent.kind === "create" && intent.body !== undefined)
@@ -164,9 +164,10 @@ async function openAlone(
       const journal = pages.journal();
       const files = notePolicy(host, pages, intent.command);
       if (isOutdated(host, intent, decision, files)) return "outdated";
-      requireUndecided(host, journal, intent);
+      requireUndecided(host, journal, intent, mayRepeat(decision));
       const suspect = suspectOfIntent(journal, intent, host.uid, now);
-      if (suspect !== undefined) throw await duplicate(host, suspect, intent, now);
+      if (suspect !== undefined)
+        throw await duplicate(host, suspect, intent, now, mayRepeat(decision));
       if (intent.again !== undefined) decision?.requireAgain();
       const debit = decision?.reserve(journal);
       opening.isBegun = true;
@@ -202,11 +203,15 @@ function unsteady(): CliError {
 }
 
 /** Most repeated requests are refused before their body is kept. */
-async function refuseEarly(host: BeltsHost, intent: Intent): Promise<void> {
+async function refuseEarly(
+  host: BeltsHost,
+  intent: Intent,
+  decision: Decision | undefined,
+): Promise<void> {
   const now = host.now();
   const suspect = suspectOfIntent(host.books.read(), intent, host.uid, now);
   if (suspect === undefined) return;
-  const cause = await duplicate(host, suspect, intent, now);
+  const cause = await duplicate(host, suspect, intent, now, mayRepeat(decision));
   await keepDenial(host, intent, cause);
   throw cause;
 }
@@ -242,6 +247,17 @@ function lostLock(): CliError {
       "This process was held up, and another one took its place in the journal; nothing was sent or signed.",
     hint: "Run the command again.",
   });
+}
+
+/** Whether the policy lets a request be repeated on purpose. */
+function mayRepeat(decision: Decision | undefined): boolean {
+  try {
+    decision?.requireAgain();
+    return true;
+  } catch (cause) {
+    if (cause instanceof CliError) return false;
+    throw cause;
+  }
 }
 
 /** The record that a new request would repeat; undefined when there is none. */
@@ -323,7 +339,12 @@ function decidedBy(intent: Intent): "approval" | "rejection" | undefined {
 }
 
 /** Throws DUPLICATE_SUSPECTED while it is not known what became of the same decision. */
-function requireUndecided({ uid }: BeltsHost, journal: Journal, intent: Intent): void {
+function requireUndecided(
+  { uid }: BeltsHost,
+  journal: Journal,
+  intent: Intent,
+  repeats: boolean,
+): void {
   const { session, requestId, again } = intent;
   const what = decidedBy(intent);
   if (what === undefined || session === undefined || requestId === undefined) return;
@@ -332,10 +353,13 @@ function requireUndecided({ uid }: BeltsHost, journal: Journal, intent: Intent):
   if (record === undefined) return;
   const { key, state } = record;
   const isOwn = record.uid === uid;
+  const second = repeats
+    ? `Only if the ${what} was not given, add --again with that key.`
+    : NO_SECOND;
   throw new CliError("DUPLICATE_SUSPECTED", {
     message: `The ${what} of this request was sent, and its outcome is not known yet; nothing was signed or sent.`,
     hint: isOwn
-      ? `Do not repeat. Run 'requests reconcile --key ${key}'. Only if the ${what} was not given, add --again with that key.`
+      ? `Do not repeat. Run 'requests reconcile --key ${key}'. ${second}`
       : "Have a person decide: the record belongs to another client of the guard.",
     details: { ...(isOwn ? { key } : {}), requestId, state },
   });
@@ -471,7 +495,17 @@ function likenessOfIntent(intent: Intent): string | undefined {
 
 /** Nothing is left to find out: its id is known. */
 const GO_ON =
-  "Do not repeat: the request in error.details.id was created. Look at it with 'requests get', and go on with it. Only if a second request is meant, add --again with the key in error.details.key.";
+  "Do not repeat: the request in error.details.id was created. Look at it with 'requests get', and go on with it.";
+const SECOND = "Only if a second request is meant, add --again with the key in error.details.key.";
+/** `duplicates` of the policy is `deny`. */
+const NO_SECOND = "The policy does not allow to repeat it; a person can change that.";
+
+/** What the client whose record it is does instead of a second request. */
+function wayOn({ key, requestId }: Entry, repeats: boolean): { readonly hint?: string } {
+  if (requestId !== undefined) return { hint: `${GO_ON} ${repeats ? SECOND : NO_SECOND}` };
+  if (repeats) return {};
+  return { hint: `Do not repeat. Run 'requests reconcile --key ${key}'. ${NO_SECOND}` };
+}
 
 /** Both notes are shown, so that two invoices of one amount can be told apart. */
 async function duplicate(
@@ -479,6 +513,7 @@ async function duplicate(
   record: Entry,
   intent: Intent,
   now: number,
+  repeats: boolean,
 ): Promise<CliError> {
   const isOwn = record.uid === uid;
   const body = intent.kind === "create" ? intent.body : undefined;
@@ -487,9 +522,8 @@ async function duplicate(
   return new CliError("DUPLICATE_SUSPECTED", {
     message: `A request like this one ${pastOf(record)}; nothing was sent.`,
     ...(isOwn
-      ? {}
+      ? wayOn(record, repeats)
       : { hint: "Have a person decide: the record belongs to another client of the guard." }),
-    ...(isOwn && record.requestId !== undefined ? { hint: GO_ON } : {}),
     details: {
       ...(isOwn ? { key: record.key, id: record.requestId ?? null } : {}),
       state: record.state,

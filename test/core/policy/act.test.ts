@@ -1,6 +1,6 @@
 /** The policy around real commands against the sandbox, by a file of this user. */
 import { expect, test } from "bun:test";
-import { chmod, mkdir, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, link, mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { startSandbox } from "../../../src/sandbox/index.ts";
 import { operatorSettings } from "../../../src/sandbox/settings.ts";
@@ -47,9 +47,10 @@ async function open(file: unknown) {
     ...NOTHING_PUBLISHED,
   };
   const run = async (...argv: string[]) => {
-    const { exit, stdout } = await SOURCE.run({ argv, env, stdin: undefined, cwd: home });
+    const { exit, stdout, stderr } = await SOURCE.run({ argv, env, stdin: undefined, cwd: home });
     const document = JSON.parse(stdout) as Json;
-    return { exit, document, error: document.error as { code: string; details: Json } };
+    type Failure = { code: string; hint: string; details: Json };
+    return { exit, document, error: document.error as Failure, stderr };
   };
   expect((await run("login", "api")).exit).toBe(0);
   sandbox.control.clearLog();
@@ -293,30 +294,96 @@ test("A2 stopped, broken, missing: writes are refused, reads go on", async () =>
   );
 });
 
-const UNSAFE: Readonly<Record<string, (path: string) => Promise<unknown>>> = {
-  "writable for others": (path) => chmod(path, 0o622),
-  "a folder that others can write to": (path) => chmod(join(path, ".."), 0o777),
-  "a directory": async (path) => {
-    await rm(path);
-    await mkdir(path);
-  },
-  "a FIFO": async (path) => {
-    await rm(path);
-    Bun.spawnSync(["mkfifo", path]);
-  },
-  "a link through a folder of everybody": async (path) => {
-    await rm(path);
-    await writeFile("/tmp/policy-link.json", JSON.stringify(AGENT));
-    await symlink("/tmp/policy-link.json", path);
-  },
-};
+type Unsafe = readonly [
+  name: string,
+  spoil: (path: string) => Promise<unknown>,
+  mend: (path: string) => string,
+];
+const UNSAFE: readonly Unsafe[] = [
+  ["writable for others", (path) => chmod(path, 0o622), (path) => `run: chmod go-w '${path}'.`],
+  [
+    "a folder that others can write to",
+    (path) => chmod(join(path, ".."), 0o777),
+    (path) => `run: chmod go-w '${join(path, "..")}'.`,
+  ],
+  [
+    "a directory",
+    async (path) => {
+      await rm(path);
+      await mkdir(path);
+    },
+    () => "Put a regular file there.",
+  ],
+  [
+    "a FIFO",
+    async (path) => {
+      await rm(path);
+      Bun.spawnSync(["mkfifo", path]);
+    },
+    () => "Put a regular file there.",
+  ],
+  ["two names", (path) => link(path, `${path}.other`), () => "Write it anew."],
+  [
+    "a link through a folder of everybody",
+    async (path) => {
+      await rm(path);
+      await writeFile("/tmp/policy-link.json", JSON.stringify(AGENT));
+      await symlink("/tmp/policy-link.json", path);
+    },
+    () => "Move the file to a folder that only its owner can write to.",
+  ],
+];
 
-test.each(Object.entries(UNSAFE))("A3 %s: POLICY_INSECURE, and nothing hangs", async (_, spoil) => {
+test.each(UNSAFE)(
+  "A3 %s: POLICY_INSECURE with the mend, and nothing hangs",
+  async (_, spoil, mend) => {
+    await using here = await open(AGENT);
+    await spoil(here.path);
+    const { exit, error } = await here.run("requests", "create", "--requestData", pay("1"));
+    expect([exit, error.code]).toEqual([2, "POLICY_INSECURE"]);
+    expect(error.hint).toContain(mend(here.path));
+    expect(here.writes()).toBe(0);
+  },
+);
+
+test("A3 policy show warns of a candidate that would be refused where it is", async () => {
   await using here = await open(AGENT);
-  await spoil(here.path);
-  const { exit, error } = await here.run("requests", "create", "--requestData", pay("1"));
-  expect([exit, error.code]).toEqual([2, "POLICY_INSECURE"]);
-  expect(here.writes()).toBe(0);
+  const other = join(here.path, "..", "new.json");
+  await writeFile(other, JSON.stringify(AGENT));
+  const before = await here.run("policy", "show", "--file", other);
+  expect([before.exit, before.stderr]).toEqual([0, ""]);
+  await chmod(other, 0o664);
+  const { exit, document, stderr } = await here.run("policy", "show", "--file", other);
+  expect([exit, document.id]).toEqual([0, "payments"]);
+  expect(stderr).toContain(
+    `warning: POLICY_INSECURE: Somebody else can have written the policy file: '${other}' is writable for group or others. It would be refused where it is.`,
+  );
+});
+
+test("B6 DUPLICATE_SUSPECTED advises --again only where the policy allows it", async () => {
+  for (const [duplicates, isAdvised] of [
+    ["ask", true],
+    ["deny", false],
+  ] as const) {
+    await using here = await open({ ...AGENT, duplicates });
+    const create = ["requests", "create", "--requestData", pay("1000")];
+    expect((await here.run(...create)).exit).toBe(0);
+    const { error } = await here.run(...create);
+    expect(error.code).toBe("DUPLICATE_SUSPECTED");
+    expect(error.hint.includes("add --again")).toBe(isAdvised);
+    expect(error.hint.includes("The policy does not allow")).toBe(!isAdvised);
+    expect(error.hint).toContain("go on with it");
+    here.sandbox.control.addFault({
+      match: { method: "POST", path: "/requests", times: 1 },
+      status: 500,
+    });
+    const lost = ["requests", "create", "--requestData", pay("2000")];
+    expect((await here.run(...lost)).error.code).toBe("OUTCOME_UNKNOWN");
+    const { error: unknown } = await here.run(...lost);
+    expect(unknown.code).toBe("DUPLICATE_SUSPECTED");
+    expect(unknown.hint).toContain("requests reconcile");
+    expect(unknown.hint.includes("add --again")).toBe(isAdvised);
+  }
 });
 
 test("A21 a contract that the account's asset is not denies, also where the server lets the account decide", async () => {
