@@ -1,9 +1,6 @@
 /** The policies of this machine, in words and for one document. */
 
-import { resolve } from "node:path";
-import { CliError } from "../../errors.ts";
 import { Exact } from "../../io/json.ts";
-import { wordOf } from "../../io/word.ts";
 import type { Run } from "../occasion.ts";
 
 /** Asks the files in force, or a candidate in their place. */
@@ -17,7 +14,7 @@ export async function policiesOf(run: Run) {
 }
 
 function asked(
-  { loadPolicies, parsePolicy, readPolicyFile }: typeof import("../../core/policy/load.ts"),
+  { loadCandidate, loadPolicies, warnOfTrust }: typeof import("../../core/policy/load.ts"),
   { READ_ONLY, check, inWords }: typeof import("../../core/policy/words.ts"),
   decode: (text: string) => { readonly document: Exact | undefined },
   { config, context: { uid }, log }: Run,
@@ -25,32 +22,14 @@ function asked(
   const named = config.plain("POLICY_FILE");
   // Comes before every file in force. A candidate is shown for itself.
   const isReadOnly = (file: string | undefined): boolean => file === undefined && config.readOnly;
-  const filesOf = (file: string | undefined) => {
-    if (file === undefined) return loadPolicies(named, uid);
-    const bytes = readPolicyFile(file, undefined);
-    if (bytes !== undefined) return [parsePolicy(bytes, file)];
-    const word = wordOf(file);
-    throw new CliError("INVALID_PATH", {
-      message: word === undefined ? "There is no such file." : `There is no file ${word}.`,
-      field: "--file",
-      details: { path: file },
-    });
-  };
-  /** Says that a candidate would be refused where it is. */
-  const warnOfTrust = (file: string): void => {
-    try {
-      readPolicyFile(resolve(file), uid);
-    } catch (cause) {
-      if (!(cause instanceof CliError) || cause.code !== "POLICY_INSECURE") throw cause;
-      log.warn(cause.code, `${cause.facts.message} It would be refused where it is.`);
-    }
-  };
+  const filesOf = (file: string | undefined) =>
+    file === undefined ? loadPolicies(named, uid) : [loadCandidate(file)];
   return {
     show: (file: string | undefined) => {
       const told = filesOf(file).map((one) => {
         return { id: one.id, sha256: one.sha256, text: inWords(one) };
       });
-      if (file !== undefined) warnOfTrust(file);
+      if (file !== undefined) warnOfTrust(file, uid, log);
       const nothing = { id: null, sha256: null, text: ["No policy file applies."] };
       const [{ text, ...first } = nothing, second] = told;
       const shown = { ...first, text: [...(isReadOnly(file) ? [READ_ONLY.text] : []), ...text] };

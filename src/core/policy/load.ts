@@ -4,11 +4,12 @@
  */
 import { createHash } from "node:crypto";
 import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } from "node:fs";
-import { isAbsolute } from "node:path";
+import { isAbsolute, resolve } from "node:path";
 import * as v from "valibot";
 import { CliError } from "../../errors.ts";
 import { errnoOf } from "../../io/ioerror.ts";
 import { decodeUtf8, exact, JsonError, value } from "../../io/json.ts";
+import type { Log } from "../../io/log.ts";
 import { type Distrusted, findDistrusted } from "../../io/trust.ts";
 import { wordOf } from "../../io/word.ts";
 import { checkAddress } from "../meaning/address.ts";
@@ -356,6 +357,28 @@ export function readPolicyFile(path: string, uid: number | undefined): Uint8Arra
     throw invalid(path, "", "It cannot be read.");
   } finally {
     closeSync(descriptor);
+  }
+}
+
+/** A file that need not be in force. Throws INVALID_PATH, POLICY_INVALID, POLICY_INSECURE. */
+export function loadCandidate(path: string): Policy {
+  const bytes = readPolicyFile(path, undefined);
+  if (bytes !== undefined) return parsePolicy(bytes, path);
+  const word = wordOf(path);
+  throw new CliError("INVALID_PATH", {
+    message: word === undefined ? "There is no such file." : `There is no file ${word}.`,
+    field: "--file",
+    details: { path },
+  });
+}
+
+/** Says that a candidate would be refused where it is. Throws POLICY_INVALID. */
+export function warnOfTrust(path: string, uid: number | undefined, log: Pick<Log, "warn">): void {
+  try {
+    readPolicyFile(resolve(path), uid);
+  } catch (cause) {
+    if (!(cause instanceof CliError) || cause.code !== "POLICY_INSECURE") throw cause;
+    log.warn(cause.code, `${cause.facts.message} It would be refused where it is.`);
   }
 }
 
