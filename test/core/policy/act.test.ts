@@ -431,3 +431,49 @@ test("A21 a contract that the account's asset is not denies, also where the serv
   expect(await fieldOf(coin, { currency: "ethereum_sepolia" })).toBe("currency");
   expect(here.writes()).toBe(0);
 });
+
+test("A4 A6 --allowUnknown lets no gas price without its limit pass a rule that names CUSTOM", async () => {
+  await using here = await open(AGENT);
+  const list = await here.run("accounts", "list", "--all");
+  const accounts = list.document.results as Json[];
+  const coin = accounts.find((one) => one.contractAddress == null && one.currency === "ethereum");
+  const asset = { currency: "ethereum", decimals: 18 };
+  const eth = {
+    ...{ ...AGENT, windows: [{ ...AGENT.windows[0], asset, amount: "1" }] },
+    allow: [
+      {
+        ...{ ...AGENT.allow[0], transactionTypes: ["ETHEREUM_LIKE_SEND"], accounts: "any", asset },
+        ...{ destinations: "any", perRequest: "1" },
+        fees: { strategies: ["CUSTOM"], decimals: 18, max: "0.01" },
+      },
+    ],
+  };
+  await writeFile(here.path, JSON.stringify(eth));
+  const transactionData = {
+    ...{ accountName: coin?.name, amount: "1", currency: "ethereum", maxFees: "1" },
+    recipient: "0xb550388547691a526190d60C30C2f9E2af03fF3D",
+  };
+  const create = async (chosen: object) => {
+    const data = {
+      ...{ accountId: coin?.id, transactionType: "ETHEREUM_LIKE_SEND", transactionData },
+      feesStrategy: { type: "CUSTOM", data: chosen },
+    };
+    const text = JSON.stringify({ type: "CREATE_TRANSACTION", data });
+    return here.run("requests", "create", "--requestData", text, "--allowUnknown");
+  };
+  const gasPrice = "9".repeat(30);
+  for (const chosen of [
+    { gasPrice },
+    { gasPrice, gasLimit: null },
+    { gasPrice, gasLimit: "0" },
+    { gasPrice, gasLimit: "21000", priorityFees: "1" },
+  ]) {
+    const { error } = await create(chosen);
+    expect([error.code, error.details.field]).toEqual([
+      "POLICY_DENIED",
+      expect.stringContaining("unreadable: data.feesStrategy.data."),
+    ]);
+  }
+  expect(here.writes()).toBe(0);
+  expect((await create({ gasPrice: "1", gasLimit: "21000" })).exit).toBe(0);
+});
