@@ -229,7 +229,7 @@ function writeIntent(
     again: intent.again,
     debit,
     clock: decision?.clock,
-    apiTime: host.apiTime?.(),
+    apiTime: timeOf(host),
     sendingMs: time?.ms,
   };
   pages.open(facts, {
@@ -319,7 +319,10 @@ function closeIntent(
   const status = error?.facts.httpStatus;
   pages.close(
     "outcome",
-    { key, state: end, requestId, code, freed: isRefused ? true : undefined },
+    {
+      ...{ key, state: end, requestId, code, freed: isRefused ? true : undefined },
+      apiTime: timeOf(host),
+    },
     {
       ...audited,
       event: intent.kind === "sign" && state === "done" ? "signed" : "outcome",
@@ -328,6 +331,12 @@ function closeIntent(
       result: { code, exit: error?.exit ?? 0, status },
     },
   );
+}
+
+/** The API's clock, whole ms since 1970; undefined before an answer. */
+function timeOf({ apiTime }: BeltsHost): number | undefined {
+  const time = apiTime?.();
+  return time === undefined ? undefined : Math.round(time);
 }
 
 /** What is decided about a request; undefined for an act that decides nothing. */

@@ -2,6 +2,7 @@
  * What became of creates whose outcome is unknown: looks at the requests on the server, and never
  * sends one. A verdict is `absent` only where nothing on the server could be the request.
  */
+import { CliError } from "../errors.ts";
 import { Exact, elements, member, value } from "../io/json.ts";
 import type { Reader } from "./api/api.ts";
 import type { ApiClock } from "./api/clock.ts";
@@ -39,7 +40,6 @@ export interface Verdict {
 
 /** The list lags behind the write, and clocks differ. */
 const WIDER_MS = 120_000;
-const DAY_MS = 24 * 3600 * 1000;
 const TOO_EARLY_MS = 60_000;
 /** A record that does not say when it left at the latest, as those of older versions. */
 const UNSAID_SENDING_MS = 180_000;
@@ -75,6 +75,7 @@ export async function reconcile(host: ReconcileHost, key: string | undefined): P
   for (const entries of Map.groupBy(decisions, decisionOf).values())
     verdicts.push(...(await decisionsOf(host, session, journal, entries)));
   for (const verdict of verdicts) await settle(host, session, verdict);
+  await dateAll(host, open);
   const order = open.map((entry) => entry.key);
   return verdicts.sort((one, other) => order.indexOf(one.key) - order.indexOf(other.key));
 }
@@ -194,18 +195,22 @@ async function verdictsOf(
   if (!verdicts.some(({ verdict }) => verdict === "absent")) return verdicts;
   const second = await candidatesOf(host, session, type, entries, claimed);
   if (second === undefined || second.length > 0) return undetermined;
-  const doubted = await doubtedOf(host, session, { type, entries, claimed });
-  return verdicts.map((verdict, index) => {
-    const entry = entries[index];
-    if (verdict.verdict !== "absent" || entry === undefined) return verdict;
-    const { key } = entry;
-    return isEarly(host, entry) || doubted.has(key) ? { key, verdict: "undetermined" } : verdict;
+  const late = entries.filter(
+    (entry, index) => verdicts[index]?.verdict === "absent" && !isEarly(host, entry),
+  );
+  const doubted = await doubtedOf(host, session, { type, entries: late, claimed });
+  const absent = new Set(late.flatMap(({ key }) => (doubted.has(key) ? [] : key)));
+  return verdicts.map((verdict) => {
+    const { key } = verdict;
+    return verdict.verdict !== "absent" || absent.has(key)
+      ? verdict
+      : { key, verdict: "undetermined" };
   });
 }
 
 /**
- * Records that only the local clock dates, and that a request of the day before could be: the clock
- * may have been ahead then, and right since.
+ * Records that only the local clock dates, and that a request from before that time could be: the
+ * clock may have been ahead then, by whatever time, and right since.
  */
 async function doubtedOf(
   host: ReconcileHost,
@@ -222,7 +227,8 @@ async function doubtedOf(
 ): Promise<ReadonlySet<string>> {
   const undated = entries.filter((entry) => apiTimeOf(entry) === undefined);
   if (undated.length === 0) return new Set();
-  const found = await candidatesOf(host, session, type, undated, claimed, DAY_MS);
+  const from = undated.map(({ apiBefore = 0 }) => apiBefore).reduce((a, b) => Math.min(a, b));
+  const found = await candidatesOf(host, session, type, undated, claimed, from);
   const doubted = new Set<string>();
   for (const { key } of undated) {
     const body = await host.books.body(key);
@@ -238,15 +244,46 @@ function isEarly(host: ReconcileHost, entry: Entry): boolean {
 
 /**
  * Ms since the last byte of an act can have left, by the local clock and by the API's; the shorter
- * one, so that a clock that was set ahead does not count. Below 0 while it can still leave.
+ * one, so that a clock that was set ahead does not count. Below 0 while it can still leave. For a
+ * record that only the local clock dates the API's alone counts, from the first look on.
  */
 function sinceLastByte({ now, clock }: ReconcileHost, entry: Entry): number {
   const { time, sentBy, sendingMs = UNSAID_SENDING_MS } = entry;
+  const sentAt = apiTimeOf(entry);
+  if (sentAt === undefined) {
+    const { apiAfter = Number.POSITIVE_INFINITY } = entry;
+    return (clock.told() ?? 0) - apiAfter - (sentBy === undefined ? sendingMs : 0);
+  }
   const took = sentBy === undefined ? sendingMs : Math.max(0, sentBy - time);
   const local = now() - time - took;
   const ahead = clock.ahead();
-  if (ahead === undefined) return local;
-  return Math.min(local, now() + ahead - (apiTimeOf(entry) ?? time) - took);
+  return ahead === undefined ? local : Math.min(local, now() + ahead - sentAt - took);
+}
+
+/**
+ * Keeps of records that only the local clock dates what time it is by the API's. Where it cannot be
+ * kept they stay undetermined.
+ */
+async function dateAll(host: ReconcileHost, entries: readonly Entry[]): Promise<void> {
+  const undated = entries.filter(isUndated);
+  if (undated.length === 0 || host.clock.told() === undefined) return;
+  const keep = host.books.alone(async (pages) => {
+    for (const { key, sentBy } of undated) {
+      const apiTime = host.clock.told();
+      const entry = pages.journal().get(key);
+      // One that ended since the server was asked is for the next look.
+      if (apiTime === undefined || entry === undefined || entry.sentBy !== sentBy) continue;
+      if (isUndated(entry)) pages.date({ key, apiTime: Math.ceil(apiTime) });
+    }
+  });
+  await keep.catch((cause: unknown) => {
+    if (!(cause instanceof CliError)) throw cause;
+  });
+}
+
+function isUndated(entry: Entry): boolean {
+  const isAsked = entry.kind !== "sign" && isUnsettled(entry);
+  return isAsked && apiTimeOf(entry) === undefined && entry.apiAfter === undefined;
 }
 
 /** When an intent was written by the API's clock, ms since 1970; undefined where it says not. */
@@ -254,14 +291,17 @@ function apiTimeOf({ apiTime, clock }: Entry): number | undefined {
   return apiTime ?? clock;
 }
 
-/** Unclaimed requests of that type by this user in the window; undefined when not all were seen. */
+/**
+ * Unclaimed requests of that type by this user; undefined when not all were seen. They are of the
+ * window of the entries, or of the time since `since` (ms since 1970; 0: of any time).
+ */
 async function candidatesOf(
   { reader, clock, books }: ReconcileHost,
   session: Session,
   type: string,
   entries: readonly Entry[],
   claimed: ReadonlySet<string>,
-  widerMs = WIDER_MS,
+  since?: number,
 ): Promise<Candidate[] | undefined> {
   try {
     const createdBy = session.apiVersion === "v2" ? "me" : await ownNumber(reader, books, session);
@@ -272,8 +312,9 @@ async function candidatesOf(
     if (ahead === undefined) return undefined;
     // Without the API's own time the local clock may have been right then, or is right now.
     const times = entries.map((one) => apiTimeOf(one) ?? one.time + Math.min(0, ahead));
-    const fromDate = new Date(Math.min(...times) - widerMs).toISOString();
-    const parameters = { type: [type], createdBy, fromDate, pageSize: 30 };
+    const from = (since ?? Math.min(...times)) - WIDER_MS;
+    const fromDate = from > 0 ? { fromDate: new Date(from).toISOString() } : {};
+    const parameters = { type: [type], createdBy, ...fromDate, pageSize: 30 };
     const walk = walkPages(
       (position) => reader.read("requests.list", { ...parameters, ...position }),
       "pages",

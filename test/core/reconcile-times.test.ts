@@ -2,11 +2,12 @@
  * When `reconcile` may call a record absent, and when its room is given back. Both clocks, and what
  * the server shows, are the test's.
  */
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import type { Reader } from "../../src/core/api/api.ts";
 import { ApiClock } from "../../src/core/api/clock.ts";
 import { reconcile, type Verdict } from "../../src/core/reconcile.ts";
 import { LONGEST_SENDING_MS, SendingTime } from "../../src/core/sending.ts";
+import { Journal } from "../../src/core/state/journal.ts";
 import { CliError } from "../../src/errors.ts";
 import { Exact } from "../../src/io/json.ts";
 import { createIntent, failing, openActs, payment, SESSION } from "../support/acts.ts";
@@ -28,7 +29,7 @@ async function open(
   kind: "create" | "approve" | "reject" = "create",
   debited = false,
   killed:
-    | { readonly leftMs: number | undefined; readonly aheadMs?: number }
+    | { readonly leftMs: number | undefined; readonly aheadMs?: number; readonly ends?: boolean }
     | undefined = undefined,
 ) {
   // A local clock that is ahead belongs to a process that asked the API nothing.
@@ -95,17 +96,17 @@ async function open(
   const intent = kind === "create" ? createIntent(payment("1")) : decision(kind);
   const lost = () => Promise.reject(new CliError("OUTCOME_UNKNOWN", { message: "Lost." }));
   const dying = Promise.withResolvers<string>();
-  if (killed !== undefined) {
+  const isKilled = killed !== undefined && killed.ends !== true;
+  if (isKilled) {
     // The work never ends, as that of a process that was killed while it sent.
     void here.acts.perform(intent, async (made) => {
       dying.resolve(String(made));
       return new Promise<never>(() => undefined);
     });
   }
-  const key =
-    killed === undefined
-      ? ((await failing(here.acts.perform(intent, lost))).facts.details as { key: string }).key
-      : await dying.promise;
+  const key = isKilled
+    ? await dying.promise
+    : ((await failing(here.acts.perform(intent, lost))).facts.details as { key: string }).key;
   const pass = (ms: number) => {
     time.local += ms;
     time.elapsed += ms;
@@ -201,10 +202,119 @@ test("B7 a local clock that was an hour ahead of a create that asked the API not
   server.requests = [{ id: "R1", amount: "1", at: NOON + SECOND }];
   time.local -= 60 * MINUTE;
   pass(3 * 60 * MINUTE);
-  expect(await look()).toMatchObject({ verdict: "undetermined" });
+  for (let at = 0; at < 3; at += 1) {
+    expect(await look()).toMatchObject({ verdict: "undetermined" });
+    pass(10 * MINUTE);
+  }
   // Another payment of that day, as from a person's browser, is none of it.
   server.requests = [{ id: "R2", amount: "2", at: NOON + SECOND }];
   expect(await look()).toMatchObject({ verdict: "absent" });
+});
+
+const DAYS = 24 * 60 * MINUTE;
+const OFF = [
+  ["an hour behind", -60 * MINUTE, 0],
+  ["an hour ahead", 60 * MINUTE, 0],
+  ["three days ahead, for three days", 3 * DAYS, 3 * DAYS],
+  ["right", 0, 0],
+] as const;
+
+describe.each(OFF)(
+  "a record without the API's time, the local clock was %s",
+  (_, aheadMs, late) => {
+    const off = { leftMs: 30 * SECOND, aheadMs, ends: true };
+
+    test("B7 a list that lags makes no request absent; only a look 60 s after the first one does", async () => {
+      const { look, pass, server, time, record, lines, books } = await open("create", true, off);
+      expect(record()?.apiTime).toBeUndefined();
+      time.local -= aheadMs;
+      pass(late + 5 * SECOND);
+      // It is there, and the list does not have it yet.
+      expect(await look()).toMatchObject({ verdict: "undetermined" });
+      expect(record()?.state).toBe("open");
+      const [dated] = (await lines("journal")).filter(({ event }) => event === "dated");
+      expect(dated).toMatchObject({ apiTime: NOON + late + 5 * SECOND });
+      pass(60 * SECOND - 1);
+      expect(await look()).toMatchObject({ verdict: "undetermined" });
+      expect((await lines("journal")).filter(({ event }) => event === "dated")).toHaveLength(1);
+      const copy = Journal.of(books.read().copy());
+      expect(copy.get(String(record()?.key))?.apiAfter).toBe(Number(dated?.apiTime));
+      pass(1);
+      server.requests = [{ id: "R1", amount: "1", at: NOON + SECOND }];
+      const { verdict } = (await look()) ?? {};
+      expect(verdict).toBe(aheadMs > 0 ? "undetermined" : "found");
+      server.requests = [];
+      if (aheadMs > 0) expect(await look()).toMatchObject({ verdict: "absent" });
+      expect(record()?.isDebited).toBe(true);
+    });
+
+    test("B7 a request of any time before keeps it from absence, unless an earlier line bounds the time", async () => {
+      const { look, pass, server, time, record } = await open("create", false, off);
+      time.local -= aheadMs;
+      pass(late + 5 * SECOND);
+      await look();
+      pass(late + 2 * MINUTE);
+      server.requests = [{ id: "R0", amount: "1", at: NOON - 90 * DAYS }];
+      expect(await look()).toMatchObject({ verdict: "undetermined" });
+      expect(record()?.state).toBe("open");
+      Object.assign(record() ?? {}, { apiBefore: NOON - DAYS });
+      expect(await look()).toMatchObject({ verdict: "absent" });
+    });
+
+    test("B7 one that was killed is given its sending time after the first look, too", async () => {
+      const killed = { leftMs: 30 * SECOND, aheadMs };
+      const { look, pass, time } = await open("create", false, killed);
+      time.local -= aheadMs;
+      pass(late + 5 * SECOND);
+      await look();
+      pass(90 * SECOND - 1);
+      expect(await look()).toMatchObject({ verdict: "undetermined" });
+      pass(1);
+      expect(await look()).toMatchObject({ verdict: "absent" });
+    });
+
+    test("B7 an approval is absent only 60 s after the first look", async () => {
+      const { look, pass, server, time } = await open("approve", false, off);
+      time.local -= aheadMs;
+      server.requests = [{ id: "R1", amount: "1", reviews: [] }];
+      pass(late + 5 * SECOND);
+      expect(await look()).toMatchObject({ verdict: "undetermined" });
+      pass(60 * SECOND);
+      expect(await look()).toMatchObject({ verdict: "absent" });
+    });
+  },
+);
+
+test("B7 an end that is written after the first look begins the time anew", () => {
+  const journal = new Journal();
+  const line = (event: string, members: object) =>
+    journal.take({ event, time: new Date(NOON).toISOString(), key: "K", ...members });
+  line("intent", { kind: "create", origin: "o", basePath: "", workspace: "w", user: "u" });
+  line("dated", { apiTime: NOON });
+  expect(journal.get("K")?.apiAfter).toBe(NOON);
+  line("outcome", { state: "open", apiTime: NOON + MINUTE });
+  expect(journal.get("K")?.apiAfter).toBeUndefined();
+  // What a line tells bounds later records of that origin, and of none other.
+  const next = (key: string, origin: string, more: object = {}) => {
+    line("intent", {
+      kind: "create",
+      origin,
+      basePath: "",
+      workspace: "w",
+      user: "u",
+      key,
+      ...more,
+    });
+    return journal.get(key)?.apiBefore;
+  };
+  expect(next("L", "o")).toBe(NOON + MINUTE);
+  expect(next("M", "p")).toBeUndefined();
+  expect(next("N", "o", { apiTime: NOON + 2 * MINUTE })).toBeUndefined();
+  const again = Journal.of(journal.copy());
+  again.take({ ...{ event: "intent", key: "O", kind: "create", origin: "o", time: NOON } });
+  expect(again.get("O")?.apiBefore).toBe(NOON + 2 * MINUTE);
+  expect(() => line("dated", { key: "none", apiTime: NOON })).toThrow(CliError);
+  expect(() => line("dated", { apiTime: "x" })).toThrow(CliError);
 });
 
 test("B7 absent only when a second look agrees", async () => {

@@ -20,6 +20,7 @@ import type { StateFolder } from "./folder.ts";
 import {
   type Adoption,
   type Closure,
+  type DateFacts,
   type EndFacts,
   endDraft,
   type IntentFacts,
@@ -311,6 +312,12 @@ export class Pages {
     this.append(this.books.read(), endDraft(event, facts, level), isLazy);
     this.audit(audited);
     this.books.checkpoint(level);
+  }
+
+  /** Appends to the journal when a record was seen by the API's clock. */
+  date(facts: DateFacts): void {
+    const draft = { event: "dated", members: { ...facts }, level: this.host.level() };
+    this.append(this.books.read(), draft);
   }
 
   /**

@@ -63,6 +63,10 @@ export interface Entry extends IntentFacts {
   readonly endedAt: number | undefined;
   /** When the act itself had ended: no byte of it was sent later. Undefined after a kill. */
   readonly sentBy?: number | undefined;
+  /** The API's clock (ms since 1970) by a line before the intent of a record that lacks its own. */
+  readonly apiBefore?: number | undefined;
+  /** The same by a reconcile that found the record, with its end where it has one. */
+  readonly apiAfter?: number | undefined;
   /** False once the debit is given back. */
   readonly isDebited: boolean;
 }
@@ -75,6 +79,21 @@ export interface EndFacts {
   readonly code?: string | undefined;
   /** Whether its debit is given back. */
   readonly freed?: boolean | undefined;
+  /** The API's clock when this is written, ms since 1970. */
+  readonly apiTime?: number | undefined;
+}
+
+/** What reconcile adds to a record of whose time only the local clock tells. */
+export interface DateFacts {
+  readonly key: string;
+  /** The API's clock when this is written, ms since 1970. */
+  readonly apiTime: number;
+}
+
+/** The newest time of an API that a line says, ms since 1970. */
+interface Told {
+  readonly origin: string;
+  readonly time: number;
 }
 
 /** Where requests are created, and as whom. */
@@ -124,6 +143,7 @@ export interface JournalCopy {
   readonly scope: Scope | undefined;
   readonly adoption: Adoption | undefined;
   readonly closures: readonly Closure[];
+  readonly told?: Told | undefined;
   readonly places: readonly string[];
   readonly entries: readonly (Omit<Entry, "origin" | "basePath" | "workspace" | "user"> & {
     readonly place: number;
@@ -148,9 +168,11 @@ export class Journal {
   /** Since then. */
   closures: readonly Closure[] = [];
 
+  private told: Told | undefined;
+
   /** Everything that is known, as JSON; `of` takes it back. */
   copy(): JournalCopy {
-    const { audit, policySha256, restartedAt, adoption, closures } = this;
+    const { audit, policySha256, restartedAt, adoption, closures, told } = this;
     const scope = this.scope && scopeOf(this.scope);
     const places = new Map<string, number>();
     const entries = Array.from(this.entries.values(), (entry) => {
@@ -160,7 +182,7 @@ export class Journal {
       places.set(place, at);
       return { ...rest, place: at };
     });
-    const facts = { audit, policySha256, restartedAt, scope, adoption, closures };
+    const facts = { audit, policySha256, restartedAt, scope, adoption, closures, told };
     return { ...facts, places: [...places.keys()], entries };
   }
 
@@ -191,6 +213,7 @@ export class Journal {
     if (line.event === "intent") this.open(line as unknown as IntentFacts, time);
     else if (line.event === "outcome" || line.event === "reconciled")
       this.end(line as unknown as EndFacts, time, line.event === "reconciled");
+    else if (line.event === "dated") this.date(line as unknown as DateFacts);
     else if (line.event === "restarted") this.restartedAt = time;
     else if (line.event === "policy" && Array.isArray(line.policySha256))
       this.policySha256 = line.policySha256.map(String);
@@ -216,7 +239,12 @@ export class Journal {
   private open(facts: IntentFacts, time: number): void {
     if (typeof facts.key !== "string" || this.entries.has(facts.key)) throw unusable();
     const isDebited = facts.debit !== undefined;
-    this.keep({ ...facts, time, state: "open", endedAt: undefined, isDebited });
+    const { origin } = facts;
+    const apiTime = facts.apiTime ?? facts.clock;
+    const apiBefore =
+      apiTime === undefined && this.told?.origin === origin ? this.told.time : undefined;
+    this.keep({ ...facts, time, state: "open", endedAt: undefined, isDebited, apiBefore });
+    this.tell(origin, apiTime);
     if (facts.origin !== "") this.scope = scopeOf(facts);
   }
 
@@ -229,7 +257,7 @@ export class Journal {
     const isEnd = entry.sentBy === undefined && entry.state === "open" && !isFound;
     this.entries.set(facts.key, {
       ...entry,
-      ...(isEnd ? { sentBy: time } : {}),
+      ...(isEnd ? { sentBy: time, apiAfter: undefined } : {}),
       requestId,
       state: facts.state,
       endedAt: time,
@@ -237,6 +265,18 @@ export class Journal {
     });
     if (entry.requestId === undefined && requestId !== undefined)
       addTo(this.byRequest, requestId, facts.key);
+    this.tell(entry.origin, facts.apiTime);
+  }
+
+  private date({ key, apiTime }: DateFacts): void {
+    const entry = this.entries.get(key);
+    if (entry === undefined || !Number.isSafeInteger(apiTime)) throw unusable();
+    this.entries.set(key, { ...entry, apiAfter: apiTime });
+    this.tell(entry.origin, apiTime);
+  }
+
+  private tell(origin: string, time: number | undefined): void {
+    if (time !== undefined && origin !== "") this.told = { origin, time };
   }
 
   get size(): number {
