@@ -203,12 +203,18 @@ function relationOf(window: Window, debit: Debit): Relation {
 function isIn({ accounts, destinations }: Window, debit: Debit): boolean {
   if (accounts !== "any" && !accounts.includes(debit.account)) return false;
   if (destinations === "any") return true;
-  const { currency, recipient, tag } = debit;
+  const { recipient, tag } = debit;
   return destinations.some(
     (entry) =>
-      isSameAddress(currency, entry.address, recipient) &&
+      isInAnyCase(entry.address, recipient) &&
       (entry.tag ?? (entry.memo && JSON.stringify(entry.memo))) === tag,
   );
+}
+
+/** Some kinds of address mean the same in capitals, and to count too much only denies. */
+function isInAnyCase(one: string, other: string): boolean {
+  if (one === other) return true;
+  return one.length === other.length && one.toLowerCase() === other.toLowerCase();
 }
 
 /** Most digits that are added as a number, and the sum from which on such numbers are put aside. */

@@ -273,6 +273,21 @@ test("A8 a coin's window counts the fees of token payments in its amount and not
   });
 });
 
+test("A8 a window of one destination counts payments to it in any case of its letters", () => {
+  const address = "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4";
+  const asset = { currency: "bitcoin" };
+  const shop = { ...DAY, id: "shop", asset, destinations: [{ address }], amount: "10" };
+  const policy = policyOf({ ...FILE, windows: [...FILE.windows, shop] });
+  const paid = { ...debitOf(actOf(REQUEST)), currency: "bitcoin", contract: undefined };
+  const ledger = { entries: [], now: NOON, restartedAt: undefined };
+  for (const recipient of [address, address.toUpperCase()]) {
+    const over = { ...paid, fee: undefined, recipient, amount: "11" };
+    expect(failureOf(() => requireRoom(policy, over, ledger)).details).toMatchObject({
+      rules: [{ id: "shop" }],
+    });
+  }
+});
+
 test("A13 a refusal names rule and field, and neither limit nor remainder", () => {
   const text = JSON.stringify(failureOf(room([entry(1, "8000000001")])));
   for (const number of ["10000", "8000", "2000", "remain"]) expect(text).not.toContain(number);
