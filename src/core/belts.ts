@@ -16,6 +16,7 @@ import {
   type Debit,
   type Entry,
   type IntentFacts,
+  isUnnamed,
   type Journal,
   newKey,
   suspectedDecision,
@@ -290,9 +291,10 @@ export function warnOfDuplicate(
   );
 }
 
-function pastOf({ state }: Entry): string {
-  return state === "open"
-    ? "was sent, and its outcome is not known yet"
+function pastOf(record: Entry): string {
+  if (record.state === "open") return "was sent, and its outcome is not known yet";
+  return isUnnamed(record)
+    ? "was created, and the server named no id for it"
     : "was created less than ten minutes ago";
 }
 

@@ -128,7 +128,7 @@ export function createCreations(host: CreationHost): Creations {
       if (created === undefined)
         log.warn(
           "RECORD_NOT_KEPT",
-          "The answer has no id: this machine keeps no record to compare the challenge with.",
+          "The server named no id for the new request. Do not repeat it: 'requests reconcile' finds it, by the key in this answer.",
         );
       else if (!(await records.keepCreated(session, created, request))) {
         log.warn("NOT_AS_SENT", SAME_ID);

@@ -13,7 +13,7 @@ import { compareMembers, type Findings } from "./signing/comparison.ts";
 import { leavesOf, membersOf, rootOf } from "./signing/field.ts";
 import { bareRequest } from "./signing/likeness.ts";
 import type { Books } from "./state/books.ts";
-import type { Entry, Journal } from "./state/journal.ts";
+import { type Entry, isUnnamed, type Journal } from "./state/journal.ts";
 import type { Session } from "./state/session.ts";
 import { keyIn, tagIn } from "./state/tag.ts";
 
@@ -80,9 +80,10 @@ export async function reconcile(host: ReconcileHost, key: string | undefined): P
   return verdicts.sort((one, other) => order.indexOf(one.key) - order.indexOf(other.key));
 }
 
-/** Open, or found to be absent too early to give its room back. */
-function isUnsettled({ state, isDebited }: Entry): boolean {
-  return state === "open" || (state === "absent" && isDebited);
+/** Open, created without an id, or found to be absent too early to give its room back. */
+function isUnsettled(entry: Entry): boolean {
+  const { state, isDebited } = entry;
+  return state === "open" || isUnnamed(entry) || (state === "absent" && isDebited);
 }
 
 /**
@@ -415,7 +416,7 @@ export async function ownRequestsSince({
   const journal = books.read();
   const known = new Set([...journal.all()].flatMap(({ requestId }) => requestId ?? []));
   const open = [...journal.all()].filter(
-    ({ kind, state }) => kind === "create" && state === "open",
+    (entry) => entry.kind === "create" && (entry.state === "open" || isUnnamed(entry)),
   );
   const bodies = await Promise.all(open.map(({ key }) => books.body(key)));
   const unknown: Exact[] = [];

@@ -296,6 +296,39 @@ test("a note that looks tagged is refused", async () => {
   expect(answer.error).toMatchObject({ code: "INVALID_REQUEST_DATA" });
 });
 
+test("B3 B4 B7 a create whose answer names no id is not repeated, and reconcile finds its id", async () => {
+  await using here = await open();
+  const create = ["requests", "create", "--requestData", payment("700000")];
+  const status = { status: 201, execute: true };
+  here.sandbox.control.addFault({ match: LOST.match, ...status, body: '{"data":{}}' });
+  const { exit, document } = await here.run(...create);
+  expect([exit, document]).toEqual([0, { data: {}, key: expect.any(String) }]);
+  const { key } = document;
+  later(11 * 60_000);
+  const { error } = (await here.run(...create)).document as { error: Json };
+  expect(error).toMatchObject({ code: "DUPLICATE_SUSPECTED", details: { key, state: "done" } });
+  expect(error.message).toContain("the server named no id for it");
+  expect(writesOf(here)).toBe(1);
+  const [verdict] = results(await here.run("requests", "reconcile"));
+  expect(verdict).toMatchObject({ key, verdict: "found", certainty: "content" });
+  expect(results(await here.run("requests", "journal"))).toMatchObject([
+    { key, state: "done", id: verdict?.id },
+  ]);
+  expect(results(await here.run("requests", "reconcile"))).toEqual([]);
+});
+
+test("B3 M4 a 2xx answer that reads like a failure of this program is OUTCOME_UNKNOWN", async () => {
+  await using here = await open();
+  const body = JSON.stringify({ error: { code: "POLICY_DENIED", message: "No.", exitCode: 2 } });
+  here.sandbox.control.addFault({ match: LOST.match, status: 200, execute: true, body });
+  const { exit, document } = await here.run(
+    ...["requests", "create", "--requestData", payment("700000")],
+  );
+  expect([exit, document.error]).toMatchObject([1, { code: "OUTCOME_UNKNOWN" }]);
+  const found = results(await here.run("requests", "reconcile"));
+  expect(found).toMatchObject([{ verdict: "found", certainty: "content" }]);
+});
+
 test("B7 a list that is late: undetermined, then found", async () => {
   await using here = await open();
   here.sandbox.control.set({ listDelaySeconds: 600 });

@@ -5,6 +5,7 @@
  */
 import { type Exact, member, value } from "../../io/json.ts";
 import type { WriteKind } from "../acts.ts";
+import { requestIdOf } from "./requestid.ts";
 
 /** Statuses by which the API says that it carried nothing out. */
 const REFUSALS: ReadonlySet<number> = new Set([400, 401, 403, 404, 405, 413, 415, 420, 422, 429]);
@@ -36,7 +37,12 @@ function isApiError(document: Exact): boolean {
   return text("message") && (text("code") || isV1);
 }
 
-/** True for a 2xx answer to a write that shows nothing of what was done. */
+/**
+ * True for a 2xx answer to a write that shows nothing of what was done, and for one that reads like
+ * a failure of this program: an `error` and no id.
+ */
 export function saysNothing(answer: Exact): boolean {
-  return answer.text === "null";
+  if (!answer.text.startsWith("{")) return answer.text === "null";
+  const error = member(answer, "error");
+  return error !== undefined && error.text !== "null" && requestIdOf(answer) === undefined;
 }

@@ -311,6 +311,11 @@ export class Journal {
   }
 }
 
+/** Whether the server took a new request and named no id: reconcile finds which one it is. */
+export function isUnnamed({ kind, state, requestId }: Entry): boolean {
+  return kind === "create" && state === "done" && requestId === undefined;
+}
+
 /** A request that was done this long ago may be the one whose answer the caller lost. */
 export const RECENT_MS = 10 * 60 * 1000;
 
@@ -344,10 +349,11 @@ export function suspectOf(
       hint: "Use the key in error.details.key of the DUPLICATE_SUSPECTED that you got.",
     });
   }
-  const suspects = alike.filter(
-    ({ state, endedAt, time }) =>
-      state === "open" || (state === "done" && Math.abs(now - (endedAt ?? time)) < RECENT_MS),
-  );
+  const suspects = alike.filter((entry) => {
+    const { state, endedAt, time } = entry;
+    const isRecent = state === "done" && Math.abs(now - (endedAt ?? time)) < RECENT_MS;
+    return state === "open" || isUnnamed(entry) || isRecent;
+  });
   const newest = suspects.at(-1);
   return newest?.key === again ? undefined : newest;
 }

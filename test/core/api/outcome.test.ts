@@ -1,7 +1,7 @@
 /** Which answers to a write say that it was not carried out. */
 import { expect, test } from "bun:test";
 import type { WriteKind } from "../../../src/core/acts.ts";
-import { isDefiniteRefusal } from "../../../src/core/api/outcome.ts";
+import { isDefiniteRefusal, saysNothing } from "../../../src/core/api/outcome.ts";
 import { Exact } from "../../../src/io/json.ts";
 
 const V2 = new Exact('{"message":"Not found","code":"NOT_FOUND","data":{"httpStatus":404}}');
@@ -32,4 +32,17 @@ test.each([
 ])("M4 %s refuses nothing", (_name, text) => {
   const document = text === undefined ? undefined : new Exact(text);
   for (const kind of KINDS) expect(isDefiniteRefusal(kind, 403, document)).toBe(false);
+});
+
+test.each([
+  ["null", true],
+  ['{"error":{"code":"X","message":"m"}}', true],
+  ['{"error":"no","data":{}}', true],
+  ['{"id":"..","error":{}}', true],
+  ['{"id":"R1","error":{"code":"X"}}', false],
+  ['{"error":null,"state":"PENDING_APPROVAL"}', false],
+  ['{"data":{}}', false],
+  ["[]", false],
+])("NET-6 whether the 2xx answer %s says nothing of what was done: %p", (text, says) => {
+  expect(saysNothing(new Exact(text))).toBe(says);
 });
