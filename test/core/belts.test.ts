@@ -389,6 +389,25 @@ test.each(["create", "sign"] as const)(
   },
 );
 
+test.each([11 * 60_000, 3600_000, 30 * 24 * 3600_000])(
+  "B4 a clock that was set back by %d ms since does not let a request be repeated",
+  async (backMs) => {
+    let now = Date.now();
+    const { acts } = open({ now: () => now });
+    const pay = (id: string) =>
+      acts.perform(
+        create(payment("1")),
+        async () => id,
+        (made) => made,
+      );
+    await pay("R1");
+    now -= backMs;
+    expect((await failureOf(pay("R2"))).code).toBe("DUPLICATE_SUSPECTED");
+    now += backMs + 10 * 60_000;
+    expect(await pay("R3")).toBe("R3");
+  },
+);
+
 const PLACE = { origin: "o", basePath: "", workspace: "w", user: "u" };
 const like = (text: string, place = PLACE) => likenessOf(place, new Exact(text));
 const PLAIN = '{"type":"T","data":{"maxFees":"1","amount":"2"},"note":{"title":"a"}}';

@@ -351,7 +351,8 @@ export function suspectOf(
   }
   const suspects = alike.filter((entry) => {
     const { state, endedAt, time } = entry;
-    const isRecent = state === "done" && Math.abs(now - (endedAt ?? time)) < RECENT_MS;
+    // One from the future, by a clock that was set back since, may be of just now.
+    const isRecent = state === "done" && now - (endedAt ?? time) < RECENT_MS;
     return state === "open" || isUnnamed(entry) || isRecent;
   });
   const newest = suspects.at(-1);
