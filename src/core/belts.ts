@@ -58,7 +58,6 @@ export function createStages(host: BeltsHost): Stages {
     denied: (intent, cause) => keepDenial(host, intent, cause),
     async open(intent, time) {
       const key = keyOf(host, intent);
-      await refuseEarly(host, intent, decisions.get(intent));
       const opening: Opening = { intent, time, key, isBegun: false };
       // Before the lock: between the checks and the line nothing waits.
       if (intent.kind === "create" && intent.body !== undefined)
@@ -201,20 +200,6 @@ function unsteady(): CliError {
       "The policy files changed each time that this was decided; nothing was sent or signed.",
     details: { field: "files", rules: [] },
   });
-}
-
-/** Most repeated requests are refused before their body is kept. */
-async function refuseEarly(
-  host: BeltsHost,
-  intent: Intent,
-  decision: Decision | undefined,
-): Promise<void> {
-  const now = host.now();
-  const suspect = suspectOfIntent(host.books.read(), intent, host.uid, now);
-  if (suspect === undefined) return;
-  const cause = await duplicate(host, suspect, intent, now, mayRepeat(decision));
-  await keepDenial(host, intent, cause);
-  throw cause;
 }
 
 function writeIntent(
