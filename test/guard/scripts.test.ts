@@ -63,7 +63,7 @@ const SKIPPED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   introspection: { doctor: "it examines the guard instead of the settings" },
   meaning: {
     ...{ "approval.json": NO_PAYMENT, $UNLIMITED: NO_PAYMENT, $SAFE: NO_PAYMENT },
-    "safe.json": NO_PAYMENT,
+    ...{ "safe.json": NO_PAYMENT, "own-abi.json": NO_PAYMENT, $OWN: NO_PAYMENT },
   },
   redaction: {
     ...{ "list $LEDGER": NOT_KNOWN, "cli $LEDGER": NOT_KNOWN, "--$LEDGER": NOT_KNOWN },
