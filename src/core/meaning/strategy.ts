@@ -3,12 +3,23 @@ import { isPlain } from "./amount.ts";
 import { type Content, onlyValue } from "./content.ts";
 import type { Kind } from "./requests.ts";
 
-/** A transaction of the Bitcoin family with one input and one output, both empty. */
-const FEWEST_BYTES = 60n;
+/** The smallest payment: 10 bytes around an input of 41, signature apart, and an output of 31. */
+const LEAST_BYTES = 82n;
 
 /**
- * What contradicts a fee limit in base units: price × limit of gas, or price × the fewest bytes.
- * One sentence each. For a content that is not unbounded.
+ * What a fee for each byte, as plain digits, costs at least in base units: the size is not known
+ * before the API makes the transaction. Undefined for anything else, and for nothing.
+ */
+export function leastFee(rate: string): bigint | undefined {
+  const [, whole = "", fraction = ""] = /^(\d{1,78})(?:\.(\d{1,78}))?$/.exec(rate) ?? [];
+  const price = BigInt(whole + fraction);
+  const scale = 10n ** BigInt(fraction.length);
+  return price === 0n ? undefined : (price * LEAST_BYTES + scale - 1n) / scale;
+}
+
+/**
+ * What contradicts a fee limit in base units: price × limit of gas, or the least that a price of a
+ * byte costs. One sentence each. For a content that is not unbounded.
  */
 export function conflictsOf(content: Content, limit: string): string[] {
   const [gas, price, rate] = (["gas", "gasPrice", "feeRate"] as const).map(
@@ -16,7 +27,7 @@ export function conflictsOf(content: Content, limit: string): string[] {
   );
   if (!isPlain(limit)) return [];
   const spent = price === undefined ? 0n : BigInt(gas ?? "0") * BigInt(price);
-  const least = BigInt(rate?.replace(/\..*$/, "") ?? "0") * FEWEST_BYTES;
+  const least = (rate === undefined ? undefined : leastFee(rate)) ?? 0n;
   return [
     ...(spent > BigInt(limit)
       ? [`Price and limit of gas allow a fee of ${spent} base units, more than the fee limit.`]

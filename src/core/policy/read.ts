@@ -5,6 +5,7 @@
 import { type Exact, print } from "../../io/json.ts";
 import { onlyValue, readContent, type Value } from "../meaning/content.ts";
 import type { Kind } from "../meaning/requests.ts";
+import { leastFee } from "../meaning/strategy.ts";
 import { isTagAlone, withoutTag } from "../state/tag.ts";
 
 /** A payment, as its document says it. */
@@ -102,6 +103,7 @@ function secondOf(values: readonly Value[]): Value | undefined {
 }
 
 const ABOVE_ZERO = /^[1-9]\d{0,77}$/;
+const PLAIN_RATE = /^(0|[1-9]\d{0,77})(\.\d{1,77})?$/;
 
 /**
  * What a custom strategy may spend, or spends at least: it counts where it is above the ceiling
@@ -111,23 +113,14 @@ const ABOVE_ZERO = /^[1-9]\d{0,77}$/;
 function customOf(values: readonly Value[]): bigint | Unreadable | undefined {
   const of = (wanted: Kind) => values.find(({ kind }) => kind === wanted);
   const [limit, price, rate] = [of("gas"), of("gasPrice"), of("feeRate")];
-  if (rate !== undefined) return leastOf(rate);
+  if (rate !== undefined) {
+    const least = PLAIN_RATE.test(rate.text ?? "") ? leastFee(rate.text ?? "") : undefined;
+    return least ?? { unreadable: rate.path };
+  }
   if (limit === undefined && price === undefined) return undefined;
   const odd = [limit, price].find((one) => one !== undefined && !ABOVE_ZERO.test(one.text ?? ""));
   const lonely = limit === undefined ? price : price === undefined ? limit : undefined;
   const fault = odd ?? lonely;
   if (fault !== undefined) return { unreadable: fault.path };
   return BigInt(limit?.text ?? "") * BigInt(price?.text ?? "");
-}
-
-/** The smallest payment: 10 bytes around an input of 41, signature apart, and an output of 31. */
-const LEAST_BYTES = 82n;
-
-/** What a fee for one byte costs at least. Its size is not known before the API makes it. */
-function leastOf({ text = "", path }: Value): bigint | Unreadable {
-  const [, whole = "", fraction = ""] = /^(0|[1-9]\d{0,77})(?:\.(\d{1,77}))?$/.exec(text) ?? [];
-  const rate = BigInt(whole + fraction);
-  if (rate === 0n) return { unreadable: path };
-  const scale = 10n ** BigInt(fraction.length);
-  return (rate * LEAST_BYTES + scale - 1n) / scale;
 }

@@ -479,9 +479,10 @@ test("M33 a custom price that spends more than the fee limit is grave", async ()
   for (const price of ["1001", "01001"]) expect(await gas(price)).toContain("FEE_CONFLICT!");
   const byte = async (feesPerByte: string) =>
     codes(await withCustomFee({ feesPerByte }, "BITCOIN_LIKE_SEND"));
-  for (const rate of ["350000", "350000.9", "0"])
+  // 82 bytes are the least, and the limit is 21,000,000.
+  for (const rate of ["256097", "256097.56", "0"])
     expect(await byte(rate)).not.toContain("FEE_CONFLICT!");
-  expect(await byte("350001")).toContain("FEE_CONFLICT!");
+  for (const rate of ["256097.57", "0256098"]) expect(await byte(rate)).toContain("FEE_CONFLICT!");
 });
 
 test.each([
