@@ -19,6 +19,7 @@ import { type Adoption, type IntentFacts, newKey, type Scope } from "../core/sta
 import type { Session } from "../core/state/session.ts";
 import { CliError } from "../errors.ts";
 import { Exact, encode, member, value } from "../io/json.ts";
+import { servedBy } from "./platform.ts";
 
 export interface AdoptOptions {
   /** For those who read the audit trail. */
@@ -60,13 +61,7 @@ export async function adopt(options: AdoptOptions, run: Run): Promise<Adopted> {
       timeoutMs: 0,
     });
   } catch (cause) {
-    if (!(cause instanceof CliError) || cause.code !== "LOCK_TIMEOUT") throw cause;
-    throw new CliError("LOCK_TIMEOUT", {
-      ...cause.facts,
-      message: "A guard serves this state folder.",
-      hint: "Stop it first (with systemd, its socket and its service), then run this again.",
-      cause,
-    });
+    throw servedBy(cause);
   }
 }
 

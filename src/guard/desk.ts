@@ -22,7 +22,7 @@ import { Log } from "../io/log.ts";
 import { Redactor } from "../io/redact.ts";
 import type { House } from "./house.ts";
 import type { Status } from "./level.ts";
-import type { Allowance } from "./limits.ts";
+import { type Allowance, LOG_MS } from "./limits.ts";
 import type { Peer } from "./peer.ts";
 import type { Request } from "./request.ts";
 import { encodeFailure, isWrite, readDocument } from "./wire.ts";
@@ -48,9 +48,6 @@ export interface Answered {
 
 /** How long a guard works for one request. */
 const MOST_MS = 120_000;
-
-/** How long an answer waits for the guard's log, which perhaps no reader empties. */
-const LOG_MS = 1_000;
 
 const NAMES: Readonly<Record<Request["verb"], string>> = {
   status: "guard status",

@@ -18,7 +18,7 @@ import { Redactor } from "../io/redact.ts";
 import { VERSION } from "../version.ts";
 import type { Context } from "../world.ts";
 import type { Status } from "./level.ts";
-import type { Allowance } from "./limits.ts";
+import { type Allowance, LOG_MS } from "./limits.ts";
 import type { Peer } from "./peer.ts";
 import { Keeper, OwnSessions } from "./session.ts";
 
@@ -131,7 +131,7 @@ export class House {
       if (config.signer() === undefined) await config.optionalPrivateKey();
     } finally {
       run.deadline.clear();
-      await run.log.flush(1_000);
+      await run.log.flush(LOG_MS);
     }
   }
 
@@ -236,7 +236,7 @@ export class House {
       return session;
     } finally {
       run.deadline.clear();
-      await run.log.flush(1_000);
+      await run.log.flush(LOG_MS);
     }
   }
 

@@ -3,6 +3,8 @@ import { CliError } from "../errors.ts";
 
 /** Connections of all peers. */
 export const MOST_CONNECTIONS = 64;
+/** How long work waits for the guard's log, whose pipe may be full. */
+export const LOG_MS = 1_000;
 const MOST_OF_A_PEER = 8;
 const CALLS_A_MINUTE = 120;
 const WRITES_A_MINUTE = 6;

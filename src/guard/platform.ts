@@ -22,3 +22,14 @@ export function cannotSee(): CliError {
     hint: "Run the executable on Linux; clients work everywhere.",
   });
 }
+
+/** A guard holds the lock of its state folder as long as it lives: what a second one is told. */
+export function servedBy(cause: unknown): unknown {
+  if (!(cause instanceof CliError) || cause.code !== "LOCK_TIMEOUT") return cause;
+  return new CliError("LOCK_TIMEOUT", {
+    ...cause.facts,
+    message: "A guard serves this state folder.",
+    hint: "Stop it first: with systemd its socket and its service. Or name another state folder.",
+    cause,
+  });
+}

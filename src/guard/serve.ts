@@ -13,7 +13,7 @@ import { House } from "./house.ts";
 import { Allowances } from "./limits.ts";
 import { loadVerbs } from "./load.ts";
 import { openPeerReader, type PeerReader } from "./peer.ts";
-import { cannotSee, requirePlatform } from "./platform.ts";
+import { cannotSee, requirePlatform, servedBy } from "./platform.ts";
 import { type Place, Server } from "./server.ts";
 import { Watch } from "./watch.ts";
 
@@ -66,7 +66,7 @@ export async function serve(options: ServeOptions, run: Run): Promise<Serving> {
       await watch.tellRefusals().catch(() => undefined);
     };
     const done = held.catch((cause: unknown) => {
-      reject(explained(cause));
+      reject(servedBy(cause));
     });
   });
 }
@@ -182,16 +182,6 @@ function placeOf({ socket }: ServeOptions, { config, context }: Run, peers: Peer
   throw new CliError("GUARD_INSECURE", {
     message: "The descriptor that was handed over is not one listening unix socket.",
     hint: "Give the socket unit exactly one ListenStream= with a path.",
-  });
-}
-
-function explained(cause: unknown): unknown {
-  if (!(cause instanceof CliError) || cause.code !== "LOCK_TIMEOUT") return cause;
-  return new CliError("LOCK_TIMEOUT", {
-    ...cause.facts,
-    message: "Another guard serves this state folder.",
-    hint: "Stop it first, or give this one a state folder of its own.",
-    cause,
   });
 }
 

@@ -10,7 +10,7 @@ import type { Session } from "../core/state/session.ts";
 import { CliError } from "../errors.ts";
 import { type Exact, member, value } from "../io/json.ts";
 import type { House } from "./house.ts";
-import type { Allowances } from "./limits.ts";
+import { type Allowances, LOG_MS } from "./limits.ts";
 
 const MINUTE_MS = 60_000;
 const FOREIGN_MS = 10 * MINUTE_MS;
@@ -72,7 +72,7 @@ export class Watch {
       await this.house.books.note({ event: "version", command: run.name, data: { latest } });
     } finally {
       run.deadline.clear();
-      await run.log.flush(1_000);
+      await run.log.flush(LOG_MS);
     }
   }
 
@@ -95,7 +95,7 @@ export class Watch {
       run.log.warn("GUARD_DID_NOT_LOOK", `${cause.code}: ${cause.facts.message}`);
     } finally {
       run.deadline.clear();
-      await run.log.flush(1_000);
+      await run.log.flush(LOG_MS);
     }
   }
 

@@ -59,6 +59,7 @@ const GLANCE_MS = 80;
  * its lock looks and however short the wait was to be.
  */
 const CONFIRM_MS = 5_000;
+
 /** What a lock file says. */
 interface Holder {
   /** Names the making of this file; made up from the inode when the content cannot be read. */
