@@ -1,12 +1,11 @@
 /** Somebody sets the clock while a guard serves. */
-import { expect, test } from "bun:test";
+import { expect } from "bun:test";
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { CLOCKED_COMMAND, OBSTACLE, openTwoUsers, payment, SOURCE_COMMAND } from "./twousers.ts";
+import { LONG_MS, withTwoUsers } from "./testing.ts";
+import { CLOCKED_COMMAND, openTwoUsers, payment, SOURCE_COMMAND } from "./twousers.ts";
 
-const LONG_MS = 120_000;
-const two = test.skipIf(OBSTACLE !== undefined);
-if (OBSTACLE !== undefined) console.error(`skipped: a guard's clock: ${OBSTACLE}`);
+const two = withTwoUsers("a guard's clock");
 
 const HOUR_MS = 3_600_000;
 

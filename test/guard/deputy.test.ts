@@ -1,22 +1,20 @@
 /** An agent that wants the guard to open, read, write or believe something that the agent chose. */
-import { expect, test } from "bun:test";
+import { expect } from "bun:test";
 import { chmod, chown, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { talk } from "./socket.ts";
+import { LONG_MS, withTwoUsers } from "./testing.ts";
 import {
   AGENT_UID,
   asUser,
   type Json,
-  OBSTACLE,
   openTwoUsers,
   POLICY,
   payment,
   SOURCE_COMMAND,
 } from "./twousers.ts";
 
-const LONG_MS = 120_000;
-const attack = test.skipIf(OBSTACLE !== undefined);
-if (OBSTACLE !== undefined) console.error(`skipped: a guard as a deputy: ${OBSTACLE}`);
+const attack = withTwoUsers("a guard as a deputy");
 
 type Two = Awaited<ReturnType<typeof openTwoUsers>>;
 

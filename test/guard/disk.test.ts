@@ -1,12 +1,11 @@
 /** A guard whose disk fills up: nothing is signed or sent without a line on it. */
-import { expect, test } from "bun:test";
+import { expect } from "bun:test";
 import { rm, statfs, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { OBSTACLE, openTwoUsers, payment } from "./twousers.ts";
+import { LONG_MS, withTwoUsers } from "./testing.ts";
+import { openTwoUsers, payment } from "./twousers.ts";
 
-const LONG_MS = 120_000;
-const two = test.skipIf(OBSTACLE !== undefined);
-if (OBSTACLE !== undefined) console.error(`skipped: a guard's full disk: ${OBSTACLE}`);
+const two = withTwoUsers("a guard's full disk");
 
 const MIB = 1024 * 1024;
 

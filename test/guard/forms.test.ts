@@ -1,14 +1,13 @@
 /** The executable as the guard, by its own socket and by one that a service manager opened. */
-import { expect, test } from "bun:test";
+import { expect } from "bun:test";
 import { rm } from "node:fs/promises";
 import { allForms } from "../support/forms.ts";
-import { AGENT_UID, asUser, GUARD_UID, OBSTACLE, openTwoUsers, payment } from "./twousers.ts";
+import { LONG_MS, withTwoUsers } from "./testing.ts";
+import { AGENT_UID, asUser, GUARD_UID, openTwoUsers, payment } from "./twousers.ts";
 
-const LONG_MS = 120_000;
 const forms = (await allForms()).filter(({ command, hostile }) => command.length > 0 && !hostile);
 const executable = forms.find(({ name }) => name === "executable")?.command ?? [];
-const two = test.skipIf(OBSTACLE !== undefined);
-if (OBSTACLE !== undefined) console.error(`skipped: the executable as a guard: ${OBSTACLE}`);
+const two = withTwoUsers("the executable as a guard");
 
 for (const form of forms) {
   two(

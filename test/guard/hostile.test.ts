@@ -4,6 +4,7 @@ import { chmod, chown, cp, mkdir, readFile, rm, symlink, writeFile } from "node:
 import { join } from "node:path";
 import { lacks } from "../support/programs.ts";
 import { talk } from "./socket.ts";
+import { LONG_MS, withTwoUsers } from "./testing.ts";
 import {
   AGENT_UID,
   asUser,
@@ -14,9 +15,7 @@ import {
   payment,
 } from "./twousers.ts";
 
-const LONG_MS = 120_000;
-const attack = test.skipIf(OBSTACLE !== undefined);
-if (OBSTACLE !== undefined) console.error(`skipped: the guard's attacks: ${OBSTACLE}`);
+const attack = withTwoUsers("the guard's attacks");
 
 type Two = Awaited<ReturnType<typeof openTwoUsers>>;
 

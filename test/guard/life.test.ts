@@ -1,22 +1,20 @@
 /** How a guard starts, works on and ends; and what its level says. */
-import { expect, test } from "bun:test";
+import { expect } from "bun:test";
 import { chmod, chown, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { talk } from "./socket.ts";
+import { LONG_MS, withTwoUsers } from "./testing.ts";
 import {
   AGENT_UID,
   asUser,
   GUARD_UID,
   type Json,
-  OBSTACLE,
   openTwoUsers,
   POLICY,
   payment,
 } from "./twousers.ts";
 
-const LONG_MS = 120_000;
-const life = test.skipIf(OBSTACLE !== undefined);
-if (OBSTACLE !== undefined) console.error(`skipped: the guard's life: ${OBSTACLE}`);
+const life = withTwoUsers("the guard's life");
 
 const STATUS = ["guard", "status"];
 type Two = Awaited<ReturnType<typeof openTwoUsers>>;

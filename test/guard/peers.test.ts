@@ -1,23 +1,21 @@
 /** Two users of one guard; its socket; and what its folder, its settings and its wire must be. */
-import { expect, test } from "bun:test";
+import { expect } from "bun:test";
 import { lstat, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { VERSION } from "../../src/version.ts";
 import { talk } from "./socket.ts";
+import { LONG_MS, withTwoUsers } from "./testing.ts";
 import {
   AGENT_UID,
   asUser,
   GUARD_UID,
   type Json,
-  OBSTACLE,
   OTHER_UID,
   openTwoUsers,
   payment,
 } from "./twousers.ts";
 
-const LONG_MS = 120_000;
-const here = test.skipIf(OBSTACLE !== undefined);
-if (OBSTACLE !== undefined) console.error(`skipped: a guard's users: ${OBSTACLE}`);
+const here = withTwoUsers("a guard's users");
 
 function frame(header: Json, document = ""): string {
   const length = Buffer.byteLength(document);

@@ -1,12 +1,11 @@
 /** A guard whose key is behind a program, and whose secret comes from one. */
-import { expect, test } from "bun:test";
+import { expect } from "bun:test";
 import { chmod, chown, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { AGENT_UID, asUser, GUARD_UID, OBSTACLE, openTwoUsers, payment } from "./twousers.ts";
+import { LONG_MS, withTwoUsers } from "./testing.ts";
+import { AGENT_UID, asUser, GUARD_UID, openTwoUsers, payment } from "./twousers.ts";
 
-const LONG_MS = 120_000;
-const two = test.skipIf(OBSTACLE !== undefined);
-if (OBSTACLE !== undefined) console.error(`skipped: a guard with a signer: ${OBSTACLE}`);
+const two = withTwoUsers("a guard with a signer");
 
 /** Signs with the key file beside it; notes its start, its user and its environment. */
 const SIGNER = `#!/bin/sh

@@ -1,13 +1,12 @@
 /** Guard and agent under two users, on an API of version 1. */
-import { expect, test } from "bun:test";
+import { expect } from "bun:test";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { keyPair } from "../v1/keys.ts";
-import { AGENT_UID, OBSTACLE, openTwoUsers, POLICY } from "./twousers.ts";
+import { LONG_MS, withTwoUsers } from "./testing.ts";
+import { AGENT_UID, openTwoUsers, POLICY } from "./twousers.ts";
 
-const LONG_MS = 120_000;
-const two = test.skipIf(OBSTACLE !== undefined);
-if (OBSTACLE !== undefined) console.error(`skipped: a guard on V1: ${OBSTACLE}`);
+const two = withTwoUsers("a guard on V1");
 
 /** Number of the account that the policy names. */
 const ACCOUNT = 25;

@@ -273,8 +273,8 @@ test("A11 windows deny for their whole time after a journal was begun anew", asy
   expect(await pay("1")).toBe("R2");
 });
 
-test("A14 the note of a request that was not created here counts, too", async () => {
-  const { transactionData } = sent({}).data;
+/** The approval of a request R1 that was not created here, as the server's challenge shows it. */
+function approvalOf({ data: { transactionData } }: ReturnType<typeof sent>) {
   const { accountName, amount, currency, contractAddress, recipient, maxFees } = transactionData;
   const data = {
     transaction_type: "ETHEREUM_LIKE_SEND",
@@ -286,7 +286,11 @@ test("A14 the note of a request that was not created here counts, too", async ()
   const challenge = { antireplay: "ab".repeat(32), data, type: "APPROVE_TRANSACTION" };
   const document = new Exact(JSON.stringify(challenge));
   const content = { bytes: new Uint8Array(1), payloadSha256: "ab".repeat(32), document };
-  const about = { session: SESSION, requestId: "R1", content, command: "requests approve api" };
+  return { session: SESSION, requestId: "R1", content, command: "requests approve api" };
+}
+
+test("A14 the note of a request that was not created here counts, too", async () => {
+  const about = approvalOf(sent({}));
   const sign = async (note: unknown) => {
     const here = open({ request: new Exact(JSON.stringify({ ...sent({}), id: "R1", note })) });
     const [rule] = UNITS.allow;
@@ -308,19 +312,7 @@ test("A14 A7 of a request that was not created here, the most that can leave is 
   const rule = { ...HOSTING, asset: USDC_UNITS, perRequest: "3000000000" };
   const fees = { strategies: ["CUSTOM"], max: "9000000000000000" };
   here.files.now = [policyOf({ ...UNITS, onlyOwn: false, allow: [{ ...rule, fees }] })];
-  const { accountName, amount, currency, contractAddress, recipient } =
-    request.data.transactionData;
-  const data = {
-    transaction_type: "ETHEREUM_LIKE_SEND",
-    transaction_data: {
-      ...{ account_name: accountName, amount, currency, recipient, max_fees: maxFees },
-      contract_address: contractAddress,
-    },
-  };
-  const challenge = { antireplay: "ab".repeat(32), data, type: "APPROVE_TRANSACTION" };
-  const document = new Exact(JSON.stringify(challenge));
-  const content = { bytes: new Uint8Array(1), payloadSha256: "ab".repeat(32), document };
-  const about = { session: SESSION, requestId: "R1", content, command: "requests approve api" };
+  const about = approvalOf(request);
   await here.acts.perform({ kind: "sign", purpose: "approve", ...about }, async () => "jws");
   const intent = (await here.lines("journal")).find(({ event }) => event === "intent");
   expect(intent?.debit).toMatchObject({ amount: "1000000", fee: "7999999999992000" });
