@@ -2,7 +2,7 @@
 import { accessSync, constants, lstatSync, readFileSync, realpathSync, type Stats } from "node:fs";
 import { dirname } from "node:path";
 import { CliError } from "../errors.ts";
-import { errnoOf } from "../io/ioerror.ts";
+import { errnoOf } from "../io/errno.ts";
 import { Exact } from "../io/json.ts";
 import type { Log } from "../io/log.ts";
 import { VERSION } from "../version.ts";

@@ -3,7 +3,7 @@
  * `node:net` there costs as much as half a command, and `node:net` elsewhere. The only file that
  * connects to a unix socket for a client.
  */
-import { errnoOf } from "../io/ioerror.ts";
+import { errnoOf } from "../io/errno.ts";
 
 /** What comes of a connection. Nothing is told after `lost`, or once it was closed here. */
 export interface Heard {

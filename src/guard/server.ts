@@ -6,7 +6,7 @@ import { chmodSync, lstatSync, unlinkSync } from "node:fs";
 import { createConnection, createServer, type Server as Listener, type Socket } from "node:net";
 import { CliError } from "../errors.ts";
 import { tidyMemory } from "../io/effort.ts";
-import { errnoOf } from "../io/ioerror.ts";
+import { errnoOf } from "../io/errno.ts";
 import type { Answered, Caller } from "./desk.ts";
 import { type Allowance, type Allowances, MOST_CONNECTIONS } from "./limits.ts";
 import type { Peer } from "./peer.ts";

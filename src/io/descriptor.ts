@@ -5,7 +5,7 @@
 import { constants, fstatSync, openSync, statSync, write, writeSync } from "node:fs";
 import { CliError } from "../errors.ts";
 import { isClosedAtStart } from "./closed.ts";
-import { errnoOf } from "./ioerror.ts";
+import { errnoOf } from "./errno.ts";
 
 /**
  * False where a descriptor is certainly no terminal: a file, a pipe, /dev/null. Asking the

@@ -20,7 +20,8 @@ import {
 } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { CliError, type ErrorCode } from "../errors.ts";
-import { errnoOf, ioError } from "./ioerror.ts";
+import { errnoOf } from "./errno.ts";
+import { ioError } from "./ioerror.ts";
 import { randomName } from "./random.ts";
 import { wordOf } from "./word.ts";
 

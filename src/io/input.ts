@@ -5,7 +5,8 @@
 import { constants, type Stats } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { CliError } from "../errors.ts";
-import { errnoOf, ioError } from "./ioerror.ts";
+import { errnoOf } from "./errno.ts";
+import { ioError } from "./ioerror.ts";
 import { wordOf } from "./word.ts";
 
 const NO_WAIT = constants.O_NONBLOCK ?? 0;

@@ -1,11 +1,6 @@
 /** What the system says about a file, as our errors. */
 import { CliError, type ErrorCode } from "../errors.ts";
-
-/** The system's name for a failure (`ENOSPC`), or an empty string. */
-export function errnoOf(cause: unknown): string {
-  const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
-  return typeof code === "string" ? code : "";
-}
+import { errnoOf } from "./errno.ts";
 
 /**
  * The failure as a CliError with `details.reason` (the system's name) and `details.path`; one that

@@ -5,7 +5,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
-import { errnoOf } from "./ioerror.ts";
+import { errnoOf } from "./errno.ts";
 
 /** A program, and what it may see. */
 export interface Program {

@@ -1,6 +1,6 @@
 /** The sandbox on a port of loopback. */
 import { CliError } from "../../errors.ts";
-import { errnoOf } from "../../io/ioerror.ts";
+import { errnoOf } from "../../io/errno.ts";
 import type { SandboxOptions } from "../../sandbox/index.ts";
 
 /** Throws INVALID_ARGUMENT with every fault of the seed, IO_ERROR when the port cannot be had. */

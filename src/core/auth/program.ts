@@ -5,7 +5,7 @@
 import { accessSync, closeSync, constants, openSync, readSync, statSync } from "node:fs";
 import { posix } from "node:path";
 import { CliError } from "../../errors.ts";
-import { errnoOf } from "../../io/ioerror.ts";
+import { errnoOf } from "../../io/errno.ts";
 import { exact, JsonError, value } from "../../io/json.ts";
 import { type Ended, runProgram } from "../../io/process.ts";
 import { Redactor } from "../../io/redact.ts";

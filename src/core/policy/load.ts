@@ -7,7 +7,7 @@ import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } fr
 import { isAbsolute, resolve } from "node:path";
 import * as v from "valibot";
 import { CliError } from "../../errors.ts";
-import { errnoOf } from "../../io/ioerror.ts";
+import { errnoOf } from "../../io/errno.ts";
 import { decodeUtf8, exact, JsonError, value } from "../../io/json.ts";
 import type { Log } from "../../io/log.ts";
 import { type Distrusted, findDistrusted } from "../../io/trust.ts";

@@ -1,6 +1,6 @@
 /** Files of this machine that only its administrator writes. */
 import { lstatSync } from "node:fs";
-import { errnoOf } from "../../io/ioerror.ts";
+import { errnoOf } from "../../io/errno.ts";
 
 /** The policy that applies whenever it exists. */
 export const SYSTEM_POLICY = "/etc/ledger-enterprise-cli/policy.json";

@@ -9,8 +9,8 @@ import { chmod, chown, copyFile, link, lstat, open, rename, unlink } from "node:
 import { basename, dirname, extname, join } from "node:path";
 import { promisify } from "node:util";
 import { CliError } from "../../errors.ts";
+import { errnoOf } from "../../io/errno.ts";
 import { sweepLeftovers } from "../../io/files.ts";
-import { errnoOf } from "../../io/ioerror.ts";
 import { startMeter } from "../../io/progress.ts";
 import { randomName } from "../../io/random.ts";
 import type { Runtime } from "../../io/runtime.ts";

@@ -22,7 +22,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { CliError } from "../../errors.ts";
-import { errnoOf } from "../../io/ioerror.ts";
+import { errnoOf } from "../../io/errno.ts";
 import { randomName } from "../../io/random.ts";
 import { escapeUnsafe } from "../../io/unsafe.ts";
 import { isWholeLine, LINE_MAX_BYTES, NO_HASH, readLine } from "./line.ts";

@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { closeSync, constants, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { errnoOf } from "../../io/ioerror.ts";
+import { errnoOf } from "../../io/errno.ts";
 import { randomName } from "../../io/random.ts";
 import type { Head } from "./chain.ts";
 import { Journal } from "./journal.ts";

@@ -23,7 +23,8 @@ import {
   writeSync,
 } from "node:fs";
 import { CliError } from "../../errors.ts";
-import { errnoOf, ioError } from "../../io/ioerror.ts";
+import { errnoOf } from "../../io/errno.ts";
+import { ioError } from "../../io/ioerror.ts";
 import { randomName } from "../../io/random.ts";
 import type { Runtime } from "../../io/runtime.ts";
 

@@ -19,8 +19,9 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { CliError } from "../../errors.ts";
+import { errnoOf } from "../../io/errno.ts";
 import { makeDirectories, nearest, replaceFile } from "../../io/files.ts";
-import { errnoOf, ioError } from "../../io/ioerror.ts";
+import { ioError } from "../../io/ioerror.ts";
 import { visible } from "../../io/unsafe.ts";
 
 const OTHERS = 0o077;

@@ -7,7 +7,7 @@ import { closeSync, openSync, readSync } from "node:fs";
 import { basename } from "node:path";
 import { CliError } from "../../errors.ts";
 import { expectLongWork } from "../../io/effort.ts";
-import { errnoOf } from "../../io/ioerror.ts";
+import { errnoOf } from "../../io/errno.ts";
 import { broken, type Head, hashLine } from "./chain.ts";
 import { isWholeLine, LINE_MAX_BYTES, type LineFacts, readLine } from "./line.ts";
 
