@@ -6,14 +6,21 @@ import { Exact, encode } from "../io/json.ts";
 import type { Output } from "../io/stdout.ts";
 import { List, Text, WithFile } from "../result.ts";
 
-/** The projection that `--fields` asks for; undefined for all fields. Throws INVALID_ARGUMENT. */
-export function projectionOf(command: Command, fields: unknown): Projection | undefined {
-  if (fields === undefined || command.fields === undefined) return undefined;
-  const projection = new Projection(
-    fields as string[][],
-    declaredFields(command.output?.(), command.fields),
-  );
-  if (command.effect !== "read") projection.requireDeclared();
+/**
+ * The projection that `--fields` asks for: of the dry run's document in a dry run. Undefined for all
+ * fields. Throws INVALID_ARGUMENT.
+ */
+export function projectionOf(
+  { fields: target, output, effect, dryRun }: Command,
+  values: Readonly<Record<string, unknown>>,
+): Projection | undefined {
+  if (values.fields === undefined || target === undefined) return undefined;
+  const paths = values.fields as string[][];
+  // It changes nothing: what it lacks can be refused once it is there.
+  if (values.dryRun === true && dryRun !== undefined)
+    return new Projection(paths, declaredFields(dryRun.output(), "object"));
+  const projection = new Projection(paths, declaredFields(output?.(), target));
+  if (effect !== "read") projection.requireDeclared();
   return projection;
 }
 

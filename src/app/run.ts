@@ -85,8 +85,7 @@ async function execute(argv: readonly string[], context: Context, parts: Parts):
   const printing: Printing = { form: "json", projection: undefined };
   const values = async (input: InputReader) => {
     const read = await interpret(invocation, target, input);
-    const wanted = projectionOf(target, read.fields);
-    if (read.dryRun !== true) printing.projection = wanted;
+    printing.projection = projectionOf(target, read);
     if (target.columns !== undefined) printing.form = formOf(read.output, invocation);
     // Check that stdout is open before anything changes (OUT-7).
     if (changes(target.effect)) await context.stdout.write("");

@@ -104,8 +104,7 @@ async function documentOf(
   const values = async () => {
     const asked = { words, target: command, asks: "run" as const, raw, operands };
     const read = await interpret(asked, command, NO_FILES);
-    const wanted = projectionOf(command, read.fields);
-    if (read.dryRun !== true) projection = wanted;
+    projection = projectionOf(command, read);
     around.starting({ words, command, raw, operands });
     return read;
   };

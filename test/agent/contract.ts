@@ -96,7 +96,7 @@ function resultBreaches(promised: Promised, argv: readonly string[], stdout: str
     return promised.result === undefined && stdout !== ""
       ? []
       : ["There is an answer, and no schema of it."];
-  if (isProjected && !isDry) return [];
+  if (isProjected) return [];
   // Lists as text for people and spreadsheets.
   if (["ndjson", "csv", "table"].includes(argv[argv.indexOf("--output") + 1] ?? "")) return [];
   tally.results += 1;

@@ -98,6 +98,21 @@ describe("R10 the first text is what the command line prints", () => {
       ["requests", "create", "--requestData", JSON.stringify(REQUEST), "--dryRun"],
     ],
     [
+      ["requests_create", { requestData: REQUEST, dryRun: true, fields: "summary.text" }],
+      [
+        ...["requests", "create", "--requestData", JSON.stringify(REQUEST)],
+        ...["--dryRun", "--fields", "summary.text"],
+      ],
+    ],
+    [
+      ["requests_approve_api", { id: "ID", dryRun: true, fields: "review.match" }],
+      "requests approve api --id ID --sign --dryRun --fields review.match",
+    ],
+    [
+      ["requests_approve_api", { id: "ID", dryRun: true, fields: "state" }],
+      "requests approve api --id ID --sign --dryRun --fields state",
+    ],
+    [
       ["requests_approve_api", { id: "ID", dryRun: true }],
       "requests approve api --id ID --sign --dryRun",
     ],

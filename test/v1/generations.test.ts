@@ -236,6 +236,9 @@ describe("a rejection", () => {
       review: { match: true },
     });
     expect(dry.review.decoded.type).toBe("REJECT_TRANSACTION");
+    const reject = ["requests", "reject", "api", "--id", number, "--dryRun"];
+    const chosen = await ask(v1, ...reject, "--fields", "dryRun,review.match");
+    expect(chosen).toEqual({ dryRun: true, review: { match: true } });
     workspace.calls();
     expect(await ask(v1, "requests", "reject", "api", "--id", number)).toMatchObject({
       status: "ABORTED",
