@@ -7,8 +7,8 @@ import type { Output } from "../io/stdout.ts";
 import { List, Text, WithFile } from "../result.ts";
 
 /**
- * The projection that `--fields` asks for: of the dry run's document in a dry run. Undefined for all
- * fields. Throws INVALID_ARGUMENT.
+ * The projection that `--fields` asks for: of the dry run's document in a dry run. Undefined for
+ * all fields. Throws INVALID_ARGUMENT.
  */
 export function projectionOf(
   { fields: target, output, effect, dryRun }: Command,
