@@ -2,10 +2,10 @@
  * Writing to what the process was given as stdout and stderr (OUT-6, OUT-7): all of it, or
  * OUTPUT_ERROR.
  */
-import { constants, fstatSync, openSync, statSync, write, writeSync } from "node:fs";
+import { fstatSync, statSync, write } from "node:fs";
 import { CliError } from "../errors.ts";
 import { isClosedAtStart } from "./closed.ts";
-import { errnoOf } from "./errno.ts";
+import { writeOnTheSpot } from "./spot.ts";
 
 /**
  * False where a descriptor is certainly no terminal: a file, a pipe, /dev/null. Asking the
@@ -38,45 +38,24 @@ const FULL_PIPE_POLL_MS = 5;
  */
 export function descriptorSink(descriptor: 1 | 2): Sink {
   const failure = descriptor === 1 && isClosedAtStart() ? outputError("CLOSED") : undefined;
-  let direct: { readonly descriptor: number | undefined } | undefined;
   return {
     async write(text) {
       if (failure !== undefined) throw failure;
       let rest: Uint8Array = Buffer.from(text);
       if (rest.length === 0) return;
-      direct ??= { descriptor: openDirect(descriptor) };
-      if (direct.descriptor !== undefined) rest = rest.subarray(writeNow(direct.descriptor, rest));
+      rest = rest.subarray(writeFirst(descriptor, rest));
       while (rest.length > 0) rest = rest.subarray(await writeSome(descriptor, rest));
     },
   };
 }
 
-/**
- * A descriptor for writing on the spot that never holds the process: a file's own, and on Linux a
- * second one of a pipe, which does not change the one that others share. Undefined for terminals,
- * sockets, and a pipe without a reader. The first write by the thread pool starts it (0.44 ms).
- */
-function openDirect(descriptor: number): number | undefined {
+/** Writes what can be written at once, without a call that the system may hold. */
+function writeFirst(descriptor: 1 | 2, bytes: Uint8Array): number {
   try {
-    const stats = fstatSync(descriptor);
-    if (stats.isFile()) return descriptor;
-    if (!stats.isFIFO()) return undefined;
-    const flags = constants.O_WRONLY | constants.O_NONBLOCK;
-    return openSync(`/proc/self/fd/${descriptor}`, flags);
-  } catch {
-    return undefined;
-  }
-}
-
-/** Returns how many bytes the system took at once: fewer than all when a pipe is full. */
-function writeNow(descriptor: number, bytes: Uint8Array): number {
-  let taken = 0;
-  try {
-    while (taken < bytes.length) taken += writeSync(descriptor, bytes, taken);
+    return writeOnTheSpot(descriptor, bytes, () => 0);
   } catch (cause) {
-    if (errnoOf(cause) !== "EAGAIN") throw outputError(cause);
+    throw outputError(cause);
   }
-  return taken;
 }
 
 /** Returns how many bytes the system took; waits while a pipe that does not block is full. */
