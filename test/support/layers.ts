@@ -112,7 +112,7 @@ const BUDGETS: Readonly<Record<string, number>> = {
   "core/device/": 1_600,
   "core/meaning/": 5_450,
   "guard/": 3_200,
-  "io/": 2_950,
+  "io/": 3_050,
   "mcp/": 1_900,
   "sandbox/": 5_900,
 };
