@@ -1,5 +1,6 @@
 /** What a process behind a guard has in place of its own capabilities. */
 import { levelOf } from "../core/policy/places.ts";
+import type { Stop } from "../core/policy/stop.ts";
 import { CliError } from "../errors.ts";
 import { notThroughGuard, Remote, type Standing } from "../guard/remote.ts";
 import type { Run } from "./occasion.ts";
@@ -39,8 +40,16 @@ export async function openBehind(run: Run): Promise<Record<string, () => unknown
 /** How well this process is bound; without a guard its own level alone. */
 export async function protectionOf(
   run: Run,
-): Promise<Standing | { readonly level: "none" | "advisory" }> {
-  if (run.guard === undefined) return { level: levelOf(run.config.plain("POLICY_FILE")) };
+): Promise<Standing | { readonly level: "none" | "advisory"; readonly stopped: Stop | null }> {
+  if (run.guard === undefined) {
+    const [{ loadPolicies }, { stopOf }] = await Promise.all([
+      import("../core/policy/load.ts"),
+      import("../core/policy/stop.ts"),
+    ]);
+    const named = run.config.plain("POLICY_FILE");
+    const stopped = stopOf(() => loadPolicies(named, run.context.uid));
+    return { level: levelOf(named), stopped };
+  }
   return remoteOf(run).standing();
 }
 

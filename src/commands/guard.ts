@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import { flag, integer, many, path, required, text } from "../cli/argument.ts";
 import { group } from "../cli/command.ts";
+import { STOPS } from "../core/policy/stop.ts";
 import { CliError } from "../errors.ts";
 import { VERSION } from "../version.ts";
 import { command } from "./parts/command.ts";
@@ -50,6 +51,7 @@ const status = command({
   summary: "Show the level of protection, the policy, and each point that the level depends on.",
   notes: [
     "`level` is `enforced` only if every point holds; `fix` says what a person does about one that does not.",
+    "`stopped` is `stopFile` or `policy` while that refuses every write and signature.",
     "Fails when the guard that LEDGER_ENTERPRISE_GUARD names cannot be asked.",
   ],
   effect: "local",
@@ -60,6 +62,7 @@ const status = command({
       version: v.string(),
       level: LEVEL,
       policy: v.nullable(v.looseObject({ id: v.string(), sha256: v.string(), since: v.string() })),
+      stopped: v.optional(v.nullable(v.picklist(STOPS))),
       peer: v.nullable(v.looseObject({ uid: v.number() })),
       counts: v.looseObject({}),
       points: v.array(
@@ -73,17 +76,17 @@ const status = command({
     const standing = await protection();
     if (!("points" in standing))
       return {
-        ...{ version: VERSION, level: standing.level, policy: null, peer: null },
-        ...{ counts: {}, points: [] },
+        ...{ version: VERSION, level: standing.level, policy: null, stopped: standing.stopped },
+        ...{ peer: null, counts: {}, points: [] },
       };
     const { level, status: found } = standing;
     if (found instanceof CliError) throw found;
-    const { version, policy, policyFault, peer, counts, newer } = found;
+    const { version, policy, policyFault, stopped, peer, counts, newer } = found;
     const points = standing.points.map(({ point, holds, fix }) =>
       holds ? { point, holds } : { point, holds, fix },
     );
     const fault = policyFault === null ? {} : { policyFault };
-    return { version, level, policy, ...fault, peer, counts, newer, points };
+    return { version, level, policy, ...fault, stopped, peer, counts, newer, points };
   },
 });
 

@@ -15,6 +15,7 @@ import type { Parameters } from "../core/api/operation.ts";
 import { checkPath } from "../core/api/path.ts";
 import { loadPolicies } from "../core/policy/load.ts";
 import { requireReadable } from "../core/policy/reads.ts";
+import { stopOf } from "../core/policy/stop.ts";
 import { subjectOf, withoutTokens } from "../core/state/session.ts";
 import { CliError } from "../errors.ts";
 import { type Exact, encode } from "../io/json.ts";
@@ -271,8 +272,8 @@ export class Desk {
     run: Run,
     { peer }: Caller,
   ): Promise<unknown> {
-    const facts = this.house.status(run, peer);
-    const status: Status = await facts;
+    const stopped = stopOf(() => this.house.policies(run));
+    const status: Status = { ...(await this.house.status(run, peer)), stopped };
     if (!isAsked) return status;
     const { reader } = await made(["reader"], run);
     const session = await reader.session(needs as OperationName | undefined);

@@ -1,14 +1,18 @@
 /** The findings of `doctor` behind a guard: whether this process is bound, point by point. */
-import type { Finding } from "../core/doctor/finding.ts";
+import { type Finding, stopped } from "../core/doctor/finding.ts";
 import { CliError, ERRORS } from "../errors.ts";
 import { VERSION } from "../version.ts";
 import type { Standing } from "./remote.ts";
 
-/** One finding for the guard, one for each point that does not hold, one for the level. */
+/**
+ * One finding for the guard, one where everything is stopped, one for each point that does not hold,
+ * one for the level.
+ */
 export function examineBehind({ level, points, status }: Standing): Finding[] {
   const broken = points.filter(({ holds }) => !holds);
   return [
     guardFinding(status),
+    ...("uid" in status && status.stopped ? [stopped(status.stopped)] : []),
     ...broken.map(({ point, fix }): Finding => {
       return { check: point, status: "warn", message: `The point '${point}' does not hold.`, fix };
     }),

@@ -5,6 +5,7 @@
  */
 import { accessSync, constants, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Stop } from "../core/policy/stop.ts";
 import type { CliError } from "../errors.ts";
 
 /** What a guard says of itself, and of the client that asks. */
@@ -22,6 +23,8 @@ export interface Status {
   } | null;
   /** What is wrong with the policy, where `policy` is null. */
   readonly policyFault: { readonly message: string; readonly details: unknown } | null;
+  /** What stops every write and signature; absent from a guard that does not tell it yet. */
+  readonly stopped?: Stop | null;
   readonly counts: Readonly<Record<string, number>>;
   /** What others than the guard's user can read or change. */
   readonly exposed: readonly ("secretFiles" | "state")[];

@@ -24,6 +24,7 @@ export async function loadVerbs(): Promise<void> {
     import("../core/policy/open.ts"),
     import("../core/policy/reads.ts"),
     import("../core/policy/stage.ts"),
+    import("../core/policy/stop.ts"),
     import("../core/policy/words.ts"),
     import("../core/reconcile.ts"),
     import("../core/release/gate.ts"),

@@ -6,6 +6,8 @@ import { describe, expect, test } from "bun:test";
 import { chmod, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { generateKeyPair } from "../../src/core/auth/key.ts";
+import { FILE } from "../support/policy.ts";
+import { trustedFolder } from "../support/trusted.ts";
 import { at, openWorld, type World } from "./world.ts";
 
 interface Finding {
@@ -309,6 +311,33 @@ describe("one thing broken", () => {
       { status: "warn", details: { status: "modified" } },
     ]);
   });
+});
+
+test("a policy that stops everything is a warning of its own, and guard status tells it", async () => {
+  await using world = await openWorld();
+  await world.run("login api");
+  const policy = join(trustedFolder(), "policy.json");
+  world.env.LEDGER_ENTERPRISE_POLICY_FILE = policy;
+  for (const stopped of [true, false]) {
+    await writeFile(policy, JSON.stringify({ ...FILE, stopped }), { mode: 0o600 });
+    const { exit, findings } = await doctor(world);
+    expect(exit).toBe(0);
+    expect(findings.find(({ check }) => check === "mode")).toMatchObject(
+      stopped
+        ? {
+            status: "warn",
+            fix: expect.stringContaining("`stopped`"),
+            details: { stopped: "policy" },
+          }
+        : { status: "ok" },
+    );
+    const status = await world.run("guard status --fields level,stopped");
+    expect(status.document).toEqual({ level: "advisory", stopped: stopped ? "policy" : null });
+  }
+  // It stops writes all the same, and `protection` says why.
+  await writeFile(policy, "{", { mode: 0o600 });
+  const { document } = await world.run("guard status --fields stopped");
+  expect(document).toEqual({ stopped: null });
 });
 
 test("read-only mode is a warning of its own, not a problem", async () => {

@@ -12,6 +12,7 @@ import {
   openTwoUsers,
   POLICY,
   payment,
+  SOURCE_COMMAND,
 } from "./twousers.ts";
 
 const life = withTwoUsers("the guard's life");
@@ -188,6 +189,49 @@ life(
     });
     await two.setPolicy(POLICY);
     expect((await two.agent("accounts", "list")).exit).toBe(0);
+  },
+  LONG_MS,
+);
+
+/** Runs a command on a machine whose /etc has the stop file, and nothing else. */
+const STOPPED_MACHINE = [
+  ...["unshare", "--mount", "sh", "-ec"],
+  'mount -t tmpfs none /etc; mkdir -p /etc/ledger-enterprise-cli; : >/etc/ledger-enterprise-cli/stop; exec "$@"',
+  "sh",
+];
+
+life(
+  "guard status and doctor tell that everything is stopped, by the policy or by the stop file",
+  async () => {
+    await using two = await openTwoUsers();
+    const told = async () => {
+      const status = await two.agent("guard", "status", "--fields", "level,stopped");
+      const { exit, document } = await two.agent("doctor");
+      const mode = (document.findings as Json[]).find(({ check }) => check === "mode");
+      return [status.document, exit, mode];
+    };
+    expect(await told()).toEqual([{ level: "enforced", stopped: null }, 0, undefined]);
+    await two.setPolicy({ ...POLICY, stopped: true });
+    expect(await told()).toMatchObject([
+      { level: "enforced", stopped: "policy" },
+      ...[0, { status: "warn", details: { stopped: "policy" } }],
+    ]);
+    await two.guard.stop();
+    const serve = ["guard", "serve", "--socket", two.socket, "--allowUid", `${AGENT_UID}`];
+    const guard = Bun.spawn(
+      [...STOPPED_MACHINE, ...asUser(GUARD_UID, [...SOURCE_COMMAND, ...serve])],
+      { cwd: "/", env: two.guardEnv, stdin: "ignore", stdout: "pipe", stderr: "ignore" },
+    );
+    const started = await guard.stdout.getReader().read();
+    expect(new TextDecoder().decode(started.value)).toContain('"guard"');
+    expect(await told()).toMatchObject([
+      { level: "enforced", stopped: "stopFile" },
+      ...[0, { status: "warn", fix: expect.stringContaining("/etc/ledger-enterprise-cli/stop") }],
+    ]);
+    const refused = await create(two, "1000");
+    expect([refused.error.code, refused.error.details.field]).toEqual(["POLICY_DENIED", "stopped"]);
+    guard.kill("SIGTERM");
+    expect(await guard.exited).toBe(0);
   },
   LONG_MS,
 );

@@ -3,6 +3,7 @@ import { CliError, ERRORS, type ErrorCode } from "../../errors.ts";
 import type { Access } from "../api/access.ts";
 import type { Config } from "../auth/config.ts";
 import type { DeviceState } from "../device/reach.ts";
+import type { Stop } from "../policy/stop.ts";
 import type { Verdict } from "../release/verdict.ts";
 import type { Inspection } from "../skill/install.ts";
 import type { StateFolder } from "../state/folder.ts";
@@ -57,6 +58,25 @@ export function ok(check: string, message: string, details?: unknown): Finding {
 /** Something that a person should look at; `fix` says how. */
 export function warn(check: string, message: string, fix: string, details?: unknown): Finding {
   return { check, status: "warn", message, fix, ...(details === undefined ? {} : { details }) };
+}
+
+const STOPPED: Readonly<Record<Stop, readonly [what: string, fix: string]>> = {
+  stopFile: [
+    "The stop file is there, or cannot be looked for",
+    "Only the person who made /etc/ledger-enterprise-cli/stop should remove it.",
+  ],
+  policy: [
+    "The policy has `stopped`",
+    "Only the person who wrote the policy should set `stopped` to false.",
+  ],
+};
+
+/** Everything that writes or signs is stopped. */
+export function stopped(stop: Stop): Finding {
+  const [what, fix] = STOPPED[stop];
+  const message = `${what}: every command that writes or signs is refused with POLICY_DENIED.`;
+  const details = { stopped: stop };
+  return warn("mode", message, `If this is intended, no action is needed. ${fix}`, details);
 }
 
 /** A failure as a finding; anything but a CliError is a defect and is thrown on. */

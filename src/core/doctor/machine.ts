@@ -2,8 +2,9 @@
 import { ERRORS } from "../../errors.ts";
 import { CHANNEL, VERSION } from "../../version.ts";
 import { fingerprint } from "../auth/key.ts";
-import { loadPolicies } from "../policy/load.ts";
+import { loadPolicies, type Policy } from "../policy/load.ts";
 import { levelOf } from "../policy/places.ts";
+import { stopOf } from "../policy/stop.ts";
 import type { Inspection } from "../skill/install.ts";
 import { checkSession, registeredKeys } from "../state/session.ts";
 import {
@@ -13,6 +14,7 @@ import {
   type Patient,
   problem,
   sessionOf,
+  stopped,
   warn,
 } from "./finding.ts";
 
@@ -58,8 +60,11 @@ function checkSettings({ config }: Patient): Finding[] {
   return [warn("settings", `Not set: ${missing.join(", ")}.`, fix)];
 }
 
-function checkMode({ config }: Patient): Finding[] {
-  if (!config.readOnly) return [ok("mode", "Commands that write or sign are allowed.")];
+function checkMode(patient: Patient): Finding[] {
+  if (!patient.config.readOnly) {
+    const stop = stopOf(() => policiesOf(patient));
+    return [stop === null ? ok("mode", "Commands that write or sign are allowed.") : stopped(stop)];
+  }
   const message =
     "Read-only mode is on: every command that writes or signs is refused with READ_ONLY.";
   const fix =
@@ -67,11 +72,16 @@ function checkMode({ config }: Patient): Finding[] {
   return [warn("mode", message, fix)];
 }
 
-function checkProtection({ config, state }: Patient): Finding[] {
+/** The policies of this machine. Throws POLICY_INVALID, POLICY_INSECURE. */
+function policiesOf({ config, state }: Patient): readonly Policy[] {
   const named = config.plain("POLICY_FILE");
-  if (levelOf(named) === "none")
+  return levelOf(named) === "none" ? [] : loadPolicies(named, state().uid);
+}
+
+function checkProtection(patient: Patient): Finding[] {
+  const policies = policiesOf(patient);
+  if (policies.length === 0)
     return [ok("protection", "Protection level none: no policy file applies.")];
-  const policies = loadPolicies(named, state().uid);
   const facts = policies.map(({ id, sha256, path }) => ({ id, sha256, path }));
   const message =
     "Protection level advisory: the policy stops mistakes. It does not stop another program that uses these credentials.";

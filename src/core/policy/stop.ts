@@ -1,0 +1,18 @@
+/** What stops every write and signature at once. */
+import { CliError } from "../../errors.ts";
+import { isStopped } from "./places.ts";
+
+/** The ways in which a person stops everything. */
+export const STOPS = ["stopFile", "policy"] as const;
+export type Stop = (typeof STOPS)[number];
+
+/** What stops everything now, if anything does; policies that are not valid do not say. */
+export function stopOf(policies: () => readonly { readonly stopped: boolean }[]): Stop | null {
+  if (isStopped()) return "stopFile";
+  try {
+    return policies().some(({ stopped }) => stopped) ? "policy" : null;
+  } catch (cause) {
+    if (cause instanceof CliError) return null;
+    throw cause;
+  }
+}
