@@ -41,16 +41,10 @@ export async function openBehind(run: Run): Promise<Record<string, () => unknown
 export async function protectionOf(
   run: Run,
 ): Promise<Standing | { readonly level: "none" | "advisory"; readonly stopped: Stop | null }> {
-  if (run.guard === undefined) {
-    const [{ loadPolicies }, { stopOf }] = await Promise.all([
-      import("../core/policy/load.ts"),
-      import("../core/policy/stop.ts"),
-    ]);
-    const named = run.config.plain("POLICY_FILE");
-    const stopped = stopOf(() => loadPolicies(named, run.context.uid));
-    return { level: levelOf(named), stopped };
-  }
-  return remoteOf(run).standing();
+  if (run.guard !== undefined) return remoteOf(run).standing();
+  const named = run.config.plain("POLICY_FILE");
+  const { stopHere } = await import("../core/policy/stop.ts");
+  return { level: levelOf(named), stopped: stopHere(named, run.context.uid) };
 }
 
 function remoteOf(run: Run): Remote {

@@ -5,8 +5,8 @@ import { VERSION } from "../version.ts";
 import type { Standing } from "./remote.ts";
 
 /**
- * One finding for the guard, one where everything is stopped, one for each point that does not hold,
- * one for the level.
+ * One finding for the guard, one where everything is stopped, one for each point that does not
+ * hold, one for the level.
  */
 export function examineBehind({ level, points, status }: Standing): Finding[] {
   const broken = points.filter(({ holds }) => !holds);

@@ -1,5 +1,6 @@
 /** What stops every write and signature at once. */
 import { CliError } from "../../errors.ts";
+import { loadPolicies } from "./load.ts";
 import { isStopped } from "./places.ts";
 
 /** The ways in which a person stops everything. */
@@ -15,4 +16,9 @@ export function stopOf(policies: () => readonly { readonly stopped: boolean }[])
     if (cause instanceof CliError) return null;
     throw cause;
   }
+}
+
+/** The same of this machine, `named` being the value of LEDGER_ENTERPRISE_POLICY_FILE. */
+export function stopHere(named: string | undefined, uid: number | undefined): Stop | null {
+  return stopOf(() => loadPolicies(named, uid));
 }
