@@ -16,7 +16,9 @@ const Line = () =>
     request: v.optional(
       v.looseObject({ id: v.optional(v.string()), type: v.optional(v.string()) }),
     ),
+    agent: v.optional(v.looseObject({ uid: v.optional(v.number()) })),
     result: v.optional(v.looseObject({ code: v.string(), exit: v.optional(v.number()) })),
+    data: v.optional(v.looseObject({ field: v.optional(v.string()) })),
     level: v.string(),
   });
 
@@ -28,6 +30,7 @@ const list = command({
   summary: "Show the lines of the audit trail.",
   notes: [
     "Every write, signature, refusal, reconciliation and restart is a line.",
+    "`agent.uid` is the user who asked; `data.field` of a refusal names the dimension of the policy that failed.",
     `Without --all and --limit these are the newest ${DEFAULT_LINES}, the oldest of them first; \`complete\` is false when there are more.`,
   ],
   effect: "local",
@@ -41,7 +44,10 @@ const list = command({
     v.looseObject({ results: v.array(Line()), total: v.number(), complete: v.boolean() }),
   ungated: true,
   fields: "results",
-  columns: ["seq", "time", "event", "command", "request.id", "result.code", "key"],
+  columns: [
+    ...["seq", "time", "event", "command", "agent.uid", "request.id", "request.type"],
+    ...["result.code", "data.field", "key"],
+  ],
   examples: [
     { line: "audit list --limit 20", means: "The newest twenty lines" },
     { line: "audit list --all --output table", means: "All of it for a person" },

@@ -104,7 +104,7 @@ const LADDER = [
 const BUDGETS: Readonly<Record<string, number>> = {
   "app/": 2_020,
   "cli/": 1_900,
-  "commands/": 3_250,
+  "commands/": 3_300,
   "core/": 24_300,
   "core/api/": 3_350,
   "core/signing/": 3_000,

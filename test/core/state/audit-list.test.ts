@@ -1,10 +1,14 @@
 /** `audit list`: the newest lines, all of them, and as many as were asked for. */
 import { afterAll, expect, test } from "bun:test";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { openWorld } from "../../agent/world.ts";
 import { SOURCE } from "../../support/forms.ts";
 import { writeLog } from "../../support/log-file.ts";
+import { PAYOUT } from "../../support/payout.ts";
+import { FILE } from "../../support/policy.ts";
+import { trustedFolder } from "../../support/trusted.ts";
 
 const LINES = 12_345;
 const root = await mkdtemp(join(tmpdir(), "audit-list-"));
@@ -37,4 +41,26 @@ test.each([
   expect([exit, total, complete]).toEqual([0, LINES, count === LINES]);
   const seqs = results.map(({ seq }) => seq);
   expect(seqs).toEqual(Array.from({ length: count }, (_, at) => LINES - count + 1 + at));
+});
+
+test("C4 as rows it says who was refused what, and why", async () => {
+  await using world = await openWorld();
+  await world.run("login api");
+  const policy = join(trustedFolder(), "policy.json");
+  await writeFile(policy, JSON.stringify({ ...FILE, stopped: true }), { mode: 0o600 });
+  world.env.LEDGER_ENTERPRISE_POLICY_FILE = policy;
+  const data = JSON.stringify({ type: "CREATE_TRANSACTION", data: PAYOUT });
+  expect((await world.run("requests create --requestData -", data)).exit).toBe(2);
+  const { stdout } = await world.run("audit list --limit 1 --output csv");
+  const [head = "", row = ""] = stdout.split("\r\n");
+  const cells = row.split(",");
+  const found = Object.fromEntries(head.split(",").map((name, at) => [name, cells[at]]));
+  expect(found).toMatchObject({
+    event: "denied",
+    command: "requests create",
+    "agent.uid": String(process.getuid?.() ?? ""),
+    "request.type": "CREATE_TRANSACTION",
+    "result.code": "POLICY_DENIED",
+    "data.field": "stopped",
+  });
 });
