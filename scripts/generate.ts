@@ -24,6 +24,7 @@ import {
 } from "../src/core/release/names.ts";
 import { ROOT, VERSION } from "./build.ts";
 import { renderLimits } from "./limits.ts";
+import { readsModule } from "./reads.ts";
 import { errorPage, referenceModule, references } from "./references.ts";
 import { renderIndex } from "./rules.ts";
 import { toolPage } from "./toolpage.ts";
@@ -65,6 +66,7 @@ const GENERATED: readonly (readonly [
   ["docs/rules-tests.md", renderIndex],
   ["docs/limits.md", (_facts, current) => replaceBetween(current, "assumed", renderLimits())],
   ["install.sh", (_facts, current) => stampInstaller(current, PUBLISHED_KEY)],
+  ["src/guard/reads.ts", () => readsModule(commands)],
   ["src/core/skill/references.ts", () => referenceModule(references(commands).keys())],
   ...[...references(commands)].map(
     ([name, text]) => [`skill/references/${name}`, () => text] as const,

@@ -3,6 +3,7 @@
  * by the signal that ended the run.
  */
 import process from "node:process";
+import type { Early } from "./guard/early.ts";
 import { announceQuickly } from "./io/quickversion.ts";
 import { VERSION } from "./version.ts";
 import type { Context } from "./world.ts";
@@ -117,7 +118,22 @@ function silenceConsole(): void {
   Object.assign(globalThis.console, Object.fromEntries(silent));
 }
 
-async function main(): Promise<void> {
+/** Settings that a read through a guard has no use for; with any other one the program decides. */
+const IDLE_SETTINGS = ["GUARD", "NPM_REGISTRY", "RELEASES_URL"].map(
+  (name) => `LEDGER_ENTERPRISE_${name}`,
+);
+
+/** A plain read through a guard (guard/early.ts); undefined where there is none to be made. */
+async function askGuard(argv: readonly string[]): Promise<0 | Early | undefined> {
+  const { env } = process;
+  const [path, uid] = [env.LEDGER_ENTERPRISE_GUARD, process.getuid?.()];
+  if (path === undefined || uid === undefined) return undefined;
+  const settings = Object.keys(env).filter((name) => name.startsWith("LEDGER_ENTERPRISE_"));
+  if (settings.some((name) => !IDLE_SETTINGS.includes(name))) return undefined;
+  return (await import("./guard/early.ts")).askEarly({ argv, path, uid });
+}
+
+async function main(early: Early | undefined): Promise<void> {
   await neutralise(process.env);
   const [hostname, { descriptorSink, mayBeTerminal }, { releaseAllSync }, { streamSink }, { run }] =
     await Promise.all([
@@ -158,6 +174,7 @@ async function main(): Promise<void> {
       return sleep(ms, undefined, signal === undefined ? {} : { signal });
     },
     interrupt: interrupt.signal,
+    early,
     isAlive,
     silence: silenceConsole,
     endAtOnce() {
@@ -176,9 +193,11 @@ async function main(): Promise<void> {
 }
 
 async function start(): Promise<void> {
-  const announced = await announceQuickly(process.argv.slice(2), VERSION, process.platform);
-  if (announced === undefined) await main();
-  else process.exitCode = announced;
+  const argv = process.argv.slice(2);
+  const announced = await announceQuickly(argv, VERSION, process.platform);
+  const early = announced === undefined ? await askGuard(argv) : announced;
+  if (typeof early === "number") process.exitCode = early;
+  else await main(early);
 }
 
 /** Settled when all output is written. */

@@ -2,6 +2,7 @@
  * The outside world as a value. A test passes another Context; nothing is patched.
  */
 import type { Environment } from "./core/auth/values.ts";
+import type { Early } from "./guard/early.ts";
 import type { Sink } from "./io/stdout.ts";
 
 /** Everything outside the program. main.ts builds the real one. */
@@ -32,6 +33,8 @@ export interface Context {
   silence?(): void;
   /** Asks for the process to end as soon as the run does, whatever a runtime still holds open. */
   endAtOnce?(): void;
+  /** What was asked and answered before the program was loaded. */
+  readonly early?: Early | undefined;
   /** From here on a signal ends the program with exit 0, once its run is over (a service). */
   endAsService?(): void;
 }

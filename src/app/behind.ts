@@ -51,7 +51,7 @@ function remoteOf(run: Run): Remote {
   const { guard: path = "", context, config, log, runtime } = run;
   const { stop, sleep } = runtime;
   return new Remote({
-    ...{ path, uid: context.uid, stop, log, sleep, config },
+    ...{ path, uid: context.uid, stop, log, sleep, config, early: context.early?.call },
     client: async () => ({
       uid: context.uid,
       groups: context.groups?.() ?? [],

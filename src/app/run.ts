@@ -10,6 +10,7 @@ import { type Invocation, interpret, interpretGlobals, parse } from "../cli/pars
 import { openRegistry } from "../commands/registry.ts";
 import type { Deed } from "../core/acts.ts";
 import { CliError, ERRORS } from "../errors.ts";
+import { outputError } from "../io/descriptor.ts";
 import { expectLongWork } from "../io/effort.ts";
 import { Log } from "../io/log.ts";
 import { Redactor } from "../io/redact.ts";
@@ -66,6 +67,8 @@ interface Parts {
 }
 
 async function execute(argv: readonly string[], context: Context, parts: Parts): Promise<number> {
+  const lost = context.early?.lost;
+  if (lost !== undefined) throw lost instanceof CliError ? lost : outputError(lost);
   if (argv[0] === "__complete") {
     const { completionText } = await import("../cli/complete.ts");
     return text(parts.output, await completionText(argv.slice(1), openRegistry));

@@ -32,6 +32,15 @@ export interface DryRun {
   run(capabilities: never, args: never): unknown;
 }
 
+/** A command that prints what the API answers to one operation, as it is. */
+export interface Relay {
+  readonly operation: string;
+  /** Options that are its parameters, as they are sent in turn; others change what is printed. */
+  readonly parameters: readonly string[];
+  /** Those of them with which the answer is also examined. */
+  readonly examined: readonly string[];
+}
+
 /**
  * A command as every reader sees it; commands/parts/command.ts makes it, with its types tied.
  */
@@ -71,6 +80,8 @@ export interface Command {
    * do not get it.
    */
   readonly agent: "tool" | "lookup" | undefined;
+  /** Absent: the result is more than one answer of the API. */
+  readonly relays: Relay | undefined;
   /** Facts for `schema` beyond the options, as they are. */
   readonly reference: Readonly<Record<string, unknown>> | undefined;
   readonly dryRun: DryRun | undefined;

@@ -1,13 +1,13 @@
 /** A request to the guard: one connection to its socket, which must be the guard's own. */
-import { accessSync, constants, lstatSync, readFileSync, realpathSync, type Stats } from "node:fs";
-import { dirname } from "node:path";
+import { readFileSync } from "node:fs";
 import { CliError } from "../errors.ts";
-import { errnoOf } from "../io/errno.ts";
 import { Exact } from "../io/json.ts";
 import type { Log } from "../io/log.ts";
 import { VERSION } from "../version.ts";
 import { dial, type Heard } from "./dial.ts";
+import type { EarlyCall } from "./early.ts";
 import type { Asked } from "./request.ts";
+import { faultOf } from "./socket.ts";
 import {
   type Answer,
   decodeFailure,
@@ -29,6 +29,8 @@ export interface Link {
   /** Fires at the end of the command's time. */
   readonly stop: AbortSignal;
   readonly log: Log;
+  /** What was asked before the program was loaded. */
+  readonly early: EarlyCall | undefined;
 }
 
 /**
@@ -102,7 +104,9 @@ class Exchange {
       };
       if (link.stop.aborted) return reject(this.lost("TIMEOUT"));
       link.stop.addEventListener("abort", late, { once: true });
-      const close = dial(link.path, encodeFrame(asked, document), heard);
+      const frame = encodeFrame(asked, document);
+      const { early } = link;
+      const close = early?.isFor(frame) ? early.repeat(heard) : dial(link.path, frame, heard);
     });
   }
 
@@ -187,10 +191,7 @@ function unreachable(path: string, reason: string): CliError {
   });
 }
 
-/**
- * A socket that this user, or everybody, can replace may be anybody's. Throws GUARD_INSECURE,
- * GUARD_UNREACHABLE.
- */
+/** Throws GUARD_INSECURE, GUARD_UNREACHABLE, INVALID_PATH. */
 function requireOwnSocket({ path, uid }: Link): void {
   if (uid === undefined) throw insecure(path, "this system does not say whose it is");
   if (!path.startsWith("/")) {
@@ -199,37 +200,9 @@ function requireOwnSocket({ path, uid }: Link): void {
       field: "LEDGER_ENTERPRISE_GUARD",
     });
   }
-  try {
-    const real = realpathSync(path);
-    const socket = lstatSync(real);
-    if (!socket.isSocket()) throw insecure(real, "it is not a socket");
-    requireOthers(real, socket, uid);
-    for (const start of new Set([dirname(path), dirname(real)]))
-      for (let at = start; ; at = dirname(at)) {
-        requireOthers(at, lstatSync(at), uid);
-        if (uid !== 0 && isWritable(at)) throw insecure(at, "this user can write to it");
-        if (at === "/") break;
-      }
-  } catch (cause) {
-    if (cause instanceof CliError) throw cause;
-    throw unreachable(path, errnoOf(cause) || "ENOENT");
-  }
-}
-
-/** Of root or another user, and not writable for everybody. */
-function requireOthers(path: string, stats: Stats, uid: number): void {
-  if (uid !== 0 && stats.uid === uid) throw insecure(path, "it belongs to this user");
-  if (!stats.isSymbolicLink() && (stats.mode & 0o002) !== 0)
-    throw insecure(path, "everybody can write to it");
-}
-
-function isWritable(path: string): boolean {
-  try {
-    accessSync(path, constants.W_OK);
-    return true;
-  } catch {
-    return false;
-  }
+  const fault = faultOf(path, uid);
+  if (fault === undefined) return;
+  throw "reason" in fault ? unreachable(path, fault.reason) : insecure(fault.path, fault.why);
 }
 
 function insecure(path: string, why: string): CliError {

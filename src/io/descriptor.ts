@@ -44,9 +44,20 @@ export function descriptorSink(descriptor: 1 | 2): Sink {
       let rest: Uint8Array = Buffer.from(text);
       if (rest.length === 0) return;
       rest = rest.subarray(writeFirst(descriptor, rest));
-      while (rest.length > 0) rest = rest.subarray(await writeSome(descriptor, rest));
+      await writeAll(descriptor, rest);
     },
   };
+}
+
+/** Writes what stdout did not take on the spot. Throws OUTPUT_ERROR. */
+export async function writeRest(bytes: Uint8Array): Promise<void> {
+  if (isClosedAtStart()) throw outputError("CLOSED");
+  await writeAll(1, bytes);
+}
+
+async function writeAll(descriptor: number, bytes: Uint8Array): Promise<void> {
+  let rest = bytes;
+  while (rest.length > 0) rest = rest.subarray(await writeSome(descriptor, rest));
 }
 
 /** Writes what can be written at once, without a call that the system may hold. */

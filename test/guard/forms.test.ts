@@ -21,6 +21,10 @@ for (const form of forms) {
       expect(approved.exit).toBe(0);
       const above = await here.agent("requests", "create", "--requestData", payment("3000001"));
       expect([above.exit, above.error.code]).toEqual([2, "POLICY_DENIED"]);
+      // A plain read is asked for early, one with --timeout by the program.
+      const early = await here.agent("groups", "list");
+      expect([early.exit, early.stderr]).toEqual([0, ""]);
+      expect(early).toEqual(await here.agent("groups", "list", "--timeout", "30"));
       const status = await here.agent("guard", "status");
       expect([status.exit, status.document.level]).toEqual([0, "enforced"]);
       const serving = await here.agent("guard", "serve", "--socket", "/x", "--allowUid", "1");

@@ -56,7 +56,7 @@ const ALLOWED: readonly (readonly [file: RegExp, values: RegExp, types: RegExp])
  * module.
  */
 const LAZY =
-  /^(main|app\/(makers\/)?[a-z]+|guard\/(dial|load|peer))\.ts$|^(cli\/tree|io\/(log|unpack|authorities|input|quickversion))\.ts$|^core\/(signing\/(software|keyring)|meaning\/meaning|device\/[a-z]+)\.ts$|^commands\/(keys|registry|requests\/index)\.ts$|^core\/api\/(connection|client)\.ts$/;
+  /^(main|app\/(makers\/)?[a-z]+|guard\/(dial|early|load|peer))\.ts$|^(cli\/tree|io\/(log|unpack|authorities|input|quickversion))\.ts$|^core\/(signing\/(software|keyring)|meaning\/meaning|device\/[a-z]+)\.ts$|^commands\/(keys|registry|requests\/index)\.ts$|^core\/api\/(connection|client)\.ts$/;
 
 /** Reading these members is a door too, and the linter does not see members. */
 const MEMBERS: readonly (readonly [name: string, pattern: RegExp, files: RegExp])[] = [
@@ -111,7 +111,7 @@ const BUDGETS: Readonly<Record<string, number>> = {
   "core/state/": 4_200,
   "core/device/": 1_600,
   "core/meaning/": 5_450,
-  "guard/": 3_200,
+  "guard/": 3_350,
   "io/": 3_050,
   "mcp/": 1_900,
   "sandbox/": 5_900,

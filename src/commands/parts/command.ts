@@ -38,6 +38,7 @@ interface Spec<N extends Need, A extends ArgumentMap, R extends Need> {
   /** What agents get of it over MCP. */
   readonly agent?: Command["agent"];
   readonly examples: readonly Example[];
+  readonly relays?: Command["relays"];
   readonly reference?: Command["reference"];
   /** Codes of its own, beyond those that follow from what it needs, takes and changes. */
   readonly fails?: readonly ErrorCode[];
@@ -121,6 +122,7 @@ export function command<const N extends Need, A extends ArgumentMap, const R ext
     needsConfirmation: spec.needsConfirmation ?? hasEffect,
     agent: spec.agent,
     examples: spec.examples,
+    relays: spec.relays,
     reference: spec.reference,
     dryRun: spec.dryRun as Command["dryRun"],
     run: spec.run as Command["run"],

@@ -11,7 +11,7 @@ import {
   text,
   type Values,
 } from "../../cli/argument.ts";
-import type { Command, Example, Shape } from "../../cli/command.ts";
+import type { Command, Example, Relay, Shape } from "../../cli/command.ts";
 import { missingFrom, type OperationName } from "../../core/api/dialect.ts";
 import { checkFilters, type Filters } from "../../core/api/filters.ts";
 import type { Parameters } from "../../core/api/operation.ts";
@@ -135,6 +135,7 @@ function listCommand<A extends ArgumentMap>(
     columns: spec.columns,
     fails: spec.fails ?? [],
     agent: spec.agent ?? "lookup",
+    relays: relayOf(spec, { ...spec.filters, ...paging }),
     examples: spec.examples,
     run: ({ reader }, args) => {
       const {
@@ -172,6 +173,15 @@ function listCommand<A extends ArgumentMap>(
   });
 }
 
+/** One page is the API's answer as it is, unless another operation may be read instead. */
+function relayOf(
+  { operation, wholeFor, checked = {} }: ListSpec<ArgumentMap>,
+  parameters: ArgumentMap,
+): Relay | undefined {
+  if (wholeFor !== undefined) return undefined;
+  return { operation, parameters: Object.keys(parameters), examined: Object.keys(checked) };
+}
+
 /** The name that our own walk looks for, taken out of what the API is asked with. */
 function wantedName(
   { named }: { readonly named?: boolean },
@@ -196,15 +206,21 @@ interface GetSpec {
 
 /** `… get --id`: relays one object. */
 export function getOf(spec: GetSpec): Command {
+  const parameters = { id: required(id(`Id of the ${spec.of}.`)), ...spec.args };
   return command({
     summary: spec.summary,
     notes: [...(spec.notes ?? []), ...missingFrom(spec.operation)],
     effect: "read",
     needs: ["reader"],
-    args: { id: required(id(`Id of the ${spec.of}.`)), ...spec.args },
+    args: parameters,
     output: spec.item,
     fields: "object",
     agent: spec.agent ?? "lookup",
+    relays: {
+      operation: spec.operation,
+      parameters: Object.keys(parameters),
+      examined: [],
+    },
     examples: spec.examples,
     run: ({ reader }, args) => {
       const { fields: _, ...parameters } = args as unknown as Parameters;
