@@ -30,10 +30,10 @@ export function requestLine([group = "", word = "", ...rest]: readonly string[])
   if (read === undefined) return undefined;
   const { operation, required, options } = JSON.parse(read) as Read;
   const given = givenIn(rest, options);
-  if (given === undefined || required.some((name) => !given.has(name))) return undefined;
+  if (given === undefined || required.some((name) => given[name] === undefined)) return undefined;
   const parameters: Record<string, unknown> = {};
   for (const [name, ...rule] of options) {
-    const raw = given.get(name);
+    const raw = given[name];
     const value = raw === undefined ? absent(rule) : valueIn(rule, raw);
     if (raw !== undefined && value === undefined) return undefined;
     if (value !== undefined) parameters[name] = value;
@@ -45,16 +45,16 @@ export function requestLine([group = "", word = "", ...rest]: readonly string[])
 function givenIn(
   words: readonly string[],
   options: Read["options"],
-): ReadonlyMap<string, string> | undefined {
-  const given = new Map<string, string>();
+): Readonly<Record<string, string>> | undefined {
+  const given: Record<string, string> = Object.create(null);
   for (let at = 0; at < words.length; at += 1) {
     const name = words[at]?.startsWith("--") ? words[at]?.slice(2) : undefined;
     const option = options.find((one) => one[0] === name);
-    if (name === undefined || option === undefined || given.has(name)) return undefined;
+    if (name === undefined || option === undefined || given[name] !== undefined) return undefined;
     if (option[1] !== "flag") at += 1;
     const value = option[1] === "flag" ? "" : words[at];
     if (value === undefined) return undefined;
-    given.set(name, value);
+    given[name] = value;
   }
   return given;
 }

@@ -6,8 +6,7 @@ export const TIMEOUT_SECONDS = 30;
 export const READS: Readonly<Record<string, string>> = {
   "accounts list":
     '{"operation":"accounts.list","required":[],"options":[["status","choice","ACTIVE","INACTIVE"],["name","word",256],["governanceType","choice","CLASSIC","TRADELINK","RAW_SIGNING"],["allowedAction","choice","SEND","STAKE","DEPLOY_CONTRACT","EXECUTE_CONTRACT","ACTIVATE_TOKEN","RECEIVE","SIGN_MESSAGE","SIGN_DIGESTS"],["currency","word",64],["index","integer",0,2147483647],["contractAddress","word",128],["support","choice","standalone","legacy"],["skipLiveData","flag"],["page","integer",1,9007199254740991],["pageSize","integer",1,30],["sortBy","word",64],["sortOrder","choice","asc","desc"]]}',
-  "accounts get":
-    '{"operation":"accounts.get","required":["id"],"options":[["id","word",128]]}',
+  "accounts get": '{"operation":"accounts.get","required":["id"],"options":[["id","word",128]]}',
   "transactions list":
     '{"operation":"transactions.list","required":[],"options":[["accountId","word",128],["cursor","word",4096]]}',
   "requests list":
@@ -16,22 +15,18 @@ export const READS: Readonly<Record<string, string>> = {
     '{"operation":"requests.get","required":["id"],"options":[["id","word",128],["withInflight","flag"]]}',
   "requests governanceStatus":
     '{"operation":"requests.governanceStatus","required":["id"],"options":[["id","word",128]]}',
-  "users get":
-    '{"operation":"users.get","required":["id"],"options":[["id","word",128]]}',
+  "users get": '{"operation":"users.get","required":["id"],"options":[["id","word",128]]}',
   "groups list":
     '{"operation":"groups.list","required":[],"options":[["status","choice","ACTIVE","INACTIVE"],["page","integer",1,9007199254740991],["pageSize","integer",1,30],["sortBy","word",64],["sortOrder","choice","asc","desc"]]}',
-  "groups get":
-    '{"operation":"groups.get","required":["id"],"options":[["id","word",128]]}',
+  "groups get": '{"operation":"groups.get","required":["id"],"options":[["id","word",128]]}',
   "policies list":
     '{"operation":"policies.list","required":[],"options":[["name","word",256],["isPrivate","flag"],["page","integer",1,9007199254740991],["pageSize","integer",1,30],["sortBy","word",64],["sortOrder","choice","asc","desc"]]}',
-  "policies get":
-    '{"operation":"policies.get","required":["id"],"options":[["id","word",128]]}',
+  "policies get": '{"operation":"policies.get","required":["id"],"options":[["id","word",128]]}',
   "whitelists list":
     '{"operation":"whitelists.list","required":[],"options":[["status","choice","ACTIVE","INACTIVE"],["page","integer",1,9007199254740991],["pageSize","integer",1,30],["sortBy","word",64],["sortOrder","choice","asc","desc"]]}',
   "whitelists get":
     '{"operation":"whitelists.get","required":["id"],"options":[["id","word",128]]}',
   "entities list":
     '{"operation":"entities.list","required":[],"options":[["page","integer",1,9007199254740991],["pageSize","integer",1,30],["sortBy","word",64],["sortOrder","choice","asc","desc"]]}',
-  "entities get":
-    '{"operation":"entities.get","required":["id"],"options":[["id","word",128]]}',
+  "entities get": '{"operation":"entities.get","required":["id"],"options":[["id","word",128]]}',
 };

@@ -19,7 +19,7 @@ export function faultOf(path: string, uid: number): SocketFault | undefined {
     if (!socket.isSocket()) return { path: real, why: "it is not a socket" };
     const own = ownerFault(real, socket, uid);
     if (own !== undefined) return own;
-    for (const start of new Set([parentOf(path), parentOf(real)])) {
+    for (const start of real === path ? [parentOf(path)] : [parentOf(path), parentOf(real)]) {
       for (let at = start; ; at = parentOf(at)) {
         const fault = ownerFault(at, lstatSync(at), uid);
         if (fault !== undefined) return fault;
