@@ -102,7 +102,7 @@ const LADDER = [
 
 /** Lines of the parts that grow; more needs a look at what could go, and then a new number here. */
 const BUDGETS: Readonly<Record<string, number>> = {
-  "app/": 2_020,
+  "app/": 2_050,
   "cli/": 1_900,
   "commands/": 3_300,
   "core/": 24_300,
