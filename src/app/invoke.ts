@@ -22,7 +22,7 @@ import { provide } from "./capabilities.ts";
 import { Deadline } from "./deadline.ts";
 import { passGate } from "./gate.ts";
 import { openActs } from "./makers/acts.ts";
-import { openBooks } from "./makers/books.ts";
+import { noteRefusal, openBooks } from "./makers/books.ts";
 import { openKey } from "./makers/signing.ts";
 import type { Load, Occasion, Run } from "./occasion.ts";
 
@@ -144,12 +144,6 @@ export interface Asked {
   readonly timeoutMs: number;
   /** Its values; what reading them waits for is part of its time. */
   values(input: InputReader): Promise<Values> | Values;
-}
-
-/** A refusal that came before there was an intent. */
-async function noteRefusal(run: Run, { code, exit }: CliError): Promise<void> {
-  const books = await run.books().catch(() => undefined);
-  await books?.note({ event: "denied", command: run.name, result: { code, exit } });
 }
 
 type Values = Readonly<Record<string, unknown>>;

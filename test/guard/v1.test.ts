@@ -78,6 +78,12 @@ two(
     const approved = await here.agent("requests", "approve", "api", "--id", id, "--sign");
     expect([approved.exit, approved.error.code]).toEqual([2, "KEY_MISMATCH"]);
     expect(here.writes().filter((path) => path.includes("approve"))).toEqual([]);
+    const dry = await here.agent("requests", "approve", "api", "--id", id, "--sign", "--dryRun");
+    expect(dry.error.code).toBe("KEY_MISMATCH");
+    const denied = (await here.trail()).filter(({ event }) => event === "denied");
+    expect(denied).toMatchObject([
+      { agent: { uid: AGENT_UID }, request: { id }, result: { code: "KEY_MISMATCH", exit: 2 } },
+    ]);
     await here.guard.stop();
     here.guardEnv.LEDGER_ENTERPRISE_WORKSPACE = "another";
     const started = await here.guard.start().catch((cause: Error) => cause.message);

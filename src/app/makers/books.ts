@@ -1,7 +1,7 @@
 /** Journal and audit trail: opened, read, explained, and told of what happened. */
 import { existsSync } from "node:fs";
 import { levelOf, SYSTEM_POLICY } from "../../core/policy/places.ts";
-import type { Level } from "../../core/state/audit.ts";
+import type { AuditFacts, Level } from "../../core/state/audit.ts";
 import type { Books } from "../../core/state/books.ts";
 import type { StateFolder } from "../../core/state/folder.ts";
 import type { Session } from "../../core/state/session.ts";
@@ -40,6 +40,18 @@ export function whoseOf({ service, context }: Run): number | undefined {
 export async function noteLogout(run: Run): Promise<void> {
   const books = await run.books().catch(() => undefined);
   await books?.note({ event: "logout", command: run.name });
+}
+
+/** Writes a refusal that came before there was an intent. Never throws. */
+export async function noteRefusal(
+  { name: command, service, books }: Run,
+  { code, exit }: CliError,
+  about: Pick<AuditFacts, "session" | "request"> = {},
+): Promise<void> {
+  if (service?.keepsDenial() === false) return;
+  const kept = await books().catch(() => undefined);
+  const facts = { command, agent: service?.agent, ...about, result: { code, exit } };
+  await kept?.note({ event: "denied", ...facts });
 }
 
 /** The login, once it is a line of the audit trail; one that cannot be written changes nothing. */

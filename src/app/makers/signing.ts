@@ -4,7 +4,7 @@ import { missingSigner } from "../../core/auth/faults.ts";
 import type { ExaminationHost } from "../../core/signing/authorise.ts";
 import type { KeyHolder, Keyring } from "../../core/signing/keyring.ts";
 import type { Run } from "../occasion.ts";
-import { whoseOf } from "./books.ts";
+import { noteRefusal, whoseOf } from "./books.ts";
 import { readerOf, recordsOf } from "./reads.ts";
 
 /** What holds the operator's key: the configuration itself, or a program that it names. */
@@ -78,7 +78,8 @@ async function examinedBy(run: Run, reads: Reader): Promise<ExaminationHost> {
   const summaryOf = summaryBy(run, reader);
   const onlyNarrows = run.service !== undefined;
   const kept = { records, journalled: journalledBy(run), told: toldBy(run, reader) };
-  const common = { reader, ...kept, summaryOf, onlyNarrows };
+  const refused = refusedBy(run);
+  const common = { reader, ...kept, refused, summaryOf, onlyNarrows };
   return { ...common, sessions: run.sessions(), log: run.log, publicKey };
 }
 
@@ -96,6 +97,17 @@ function journalledBy(run: Run): NonNullable<ExaminationHost["journalled"]> {
     const { journalled } = await import("../../core/creations.ts");
     const books = await run.books().catch(() => undefined);
     return books && journalled(books, scope, id);
+  };
+}
+
+/** Writes to the audit trail what an examination refused. */
+function refusedBy(run: Run): NonNullable<ExaminationHost["refused"]> {
+  return async (cause, id) => {
+    const session = await run
+      .sessions()
+      .read()
+      .catch(() => undefined);
+    await noteRefusal(run, cause, { session, request: { id } });
   };
 }
 

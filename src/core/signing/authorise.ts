@@ -114,6 +114,8 @@ export interface ExaminationHost extends ApprovalHost {
   readonly onlyNarrows?: boolean;
   /** 65 bytes; undefined when no key is configured. */
   publicKey(): Promise<Uint8Array | undefined>;
+  /** Keeps that something was refused that was to be signed or sent. Never throws. */
+  refused?(cause: CliError, id: string | undefined): Promise<void>;
   /** The failure of a decision, with what the journal has of an earlier one. */
   told?(cause: unknown, id: string): Promise<unknown>;
   /** What a challenge means; undefined for one that is not a JSON object. Offline without reads. */
@@ -147,13 +149,33 @@ export function createAuthority(
     authorise: (order) =>
       told(host, order, async () => {
         const { id, decision, again } = order;
-        const { session, challenge: content, unverified } = await examineOrder(host, order);
+        const examined = await meant(host, id, () => examineOrder(host, order));
+        const { session, challenge: content, unverified } = examined;
         const purpose = decision === "APPROVE" ? "approve" : "reject";
         const signing = { purpose, session, requestId: id, content, unverified, again } as const;
         const signature = order.signature ?? (await keyring.sign(signing));
         return api.write(DECISIONS[decision], { id, signature }, undefined, content, { again });
       }),
   };
+}
+
+/** Codes with which an examination refuses what somebody wants to have signed or sent. */
+const REFUSALS: ReadonlySet<string> = new Set([
+  ...["KEY_MISMATCH", "INVALID_SIGNATURE", "CHALLENGE_MISMATCH", "MEANING_UNCLEAR"],
+]);
+
+/** An examination that is not for a dry run: its refusal comes before there is an intent. */
+async function meant<T>(
+  host: ExaminationHost,
+  id: string | undefined,
+  examine: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await examine();
+  } catch (cause) {
+    if (cause instanceof CliError && REFUSALS.has(cause.code)) await host.refused?.(cause, id);
+    throw cause;
+  }
 }
 
 /** What deciding returns; a refusal of it says what this operator decided before. */
@@ -174,7 +196,7 @@ export function createSigning(host: ExaminationHost & { readonly keyring: Keyrin
   const { keyring, records } = host;
   return {
     async sign(order) {
-      const examined = await examineSigning(host, order);
+      const examined = await meant(host, order.id, () => examineSigning(host, order));
       const { session, challenge: content, confirmation, verdict } = examined;
       const signing = { purpose: "unknown" as const, session, requestId: order.id, content };
       const signature = await keyring.sign(signing);
