@@ -3,18 +3,9 @@ import { CliError } from "../../errors.ts";
 import { isSameContract } from "../meaning/asset.ts";
 import { networkOf } from "../meaning/network.ts";
 import type { Closure, Debit, Entry } from "../state/journal.ts";
-import {
-  type AllowRule,
-  currencyOf,
-  type DenyRule,
-  type Destination,
-  isSameAsset,
-  type Policy,
-  perMs,
-  toBase,
-  type Window,
-} from "./load.ts";
+import type { AllowRule, DenyRule, Destination, Policy, Window } from "./load.ts";
 import type { Payment } from "./read.ts";
+import { currencyOf, isSameAsset, perMs, toBase } from "./values.ts";
 
 /** What a policy decides about. */
 export type PolicyDecision = "create" | "approve" | "reject";

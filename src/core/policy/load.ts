@@ -12,12 +12,10 @@ import { decodeUtf8, exact, JsonError, value } from "../../io/json.ts";
 import type { Log } from "../../io/log.ts";
 import { type Distrusted, findDistrusted } from "../../io/trust.ts";
 import { wordOf } from "../../io/word.ts";
-import { checkAddress } from "../meaning/address.ts";
-import { isSameContract } from "../meaning/asset.ts";
-import { NETWORKS, networkOf } from "../meaning/network.ts";
-import { SHAPES, shapeOf, UNDOCUMENTED } from "../meaning/requests.ts";
 import { explain } from "./members.ts";
 import { isThere, SYSTEM_POLICY } from "./places.ts";
+import { checkRules } from "./rules.ts";
+import { invalid } from "./values.ts";
 
 const MOST_BYTES = 256 * 1024;
 
@@ -143,195 +141,6 @@ function notJson(path: string, { message, position }: JsonError, text: string): 
   return invalid(path, "", `${words}, at line ${line}, column ${column}.`, { line, column });
 }
 
-function checkRules(policy: v.InferOutput<typeof PolicyFile>, path: string): void {
-  const { allow, deny, windows } = policy;
-  const ids = [...allow, ...deny, ...windows].map(({ id }) => id);
-  if (new Set(ids).size < ids.length) throw invalid(path, "", "Two rules have the same id.");
-  if ((allow.length === 0) !== (windows.length === 0))
-    throw invalid(path, "windows", "allow and windows are empty together, or neither is.");
-  for (const [at, rule] of allow.entries()) {
-    const place = `allow.${at}`;
-    toBase(rule.perRequest, rule.asset.decimals, path, `${place}.perRequest`);
-    if (rule.fees !== "none") toBase(rule.fees.max, rule.fees.decimals, path, `${place}.fees.max`);
-    for (const type of rule.transactionTypes) {
-      const members = shapeOf("CREATE_TRANSACTION", type)?.data ?? [];
-      const kinds = members.flatMap(kindsOf);
-      if (!kinds.includes("amount") || !kinds.includes("address") || kinds.includes("call"))
-        throw invalid(path, `${place}.transactionTypes`, "Only payments can be allowed.");
-      const hasStrategy = members.some(({ name }) => name === "fees_strategy");
-      if (!hasFeesOf(rule, kinds.includes("fee"), hasStrategy))
-        throw invalid(path, `${place}.fees`, `They are not the fees of ${type}.`);
-    }
-    checkDestinations(rule, path, `${place}.destinations`);
-    if (!windows.some((window) => covers(window, rule, rule.asset)))
-      throw invalid(path, place, "No window covers the rule.");
-    const coin = { currency: rule.asset.currency };
-    if (rule.asset.contract !== undefined && !windows.some((window) => covers(window, rule, coin)))
-      throw invalid(path, place, "No window of the network's coin covers the rule's fees.");
-  }
-  for (const [at, rule] of deny.entries()) checkDenied(rule, allow, path, `deny.${at}`);
-  for (const [at, window] of windows.entries()) {
-    toBase(window.amount, window.asset.decimals, path, `windows.${at}.amount`);
-    checkDestinations(window, path, `windows.${at}.destinations`);
-  }
-}
-
-const TYPES = new Set([...SHAPES.map(({ type }) => type), ...UNDOCUMENTED]);
-const TRANSACTION_TYPES = new Set(SHAPES.flatMap(({ transactionType }) => transactionType ?? []));
-
-/** What can be part of a path: an account that is named otherwise has no such id. */
-const ACCOUNT_ID = /^(?!\.{1,2}$)[A-Za-z0-9._~-]{1,128}$/;
-
-/**
- * A word that nothing is called matches nothing: an allow rule then allows nothing, but a deny rule
- * denies nothing. Throws POLICY_INVALID.
- */
-function checkDenied(
-  { types = [], transactionTypes = [], accounts = [], asset }: DenyRule,
-  allow: readonly AllowRule[],
-  path: string,
-  place: string,
-): void {
-  requireKnown("request type", types, TYPES, path, `${place}.types`);
-  const at = `${place}.transactionTypes`;
-  requireKnown("transaction type", transactionTypes, TRANSACTION_TYPES, path, at);
-  const nameless = accounts.findIndex((id) => !ACCOUNT_ID.test(id));
-  if (nameless !== -1) {
-    const why = "An account of a deny rule must be named by its id.";
-    throw invalid(path, `${place}.accounts.${nameless}`, why);
-  }
-  if (asset === undefined) return;
-  const { currency, contract } = asset;
-  const network = networkOf(currency);
-  const isAllowed = allow.some((rule) => currencyOf(rule.asset.currency) === currencyOf(currency));
-  if (network === undefined && !isAllowed)
-    throw unknown("network", currency, NETWORKS.keys(), path, `${place}.asset.currency`);
-  const isChecked = network?.family === "evm" || network?.family === "solana";
-  if (!isChecked || contract === undefined) return;
-  const { checksum, reason } = checkAddress(contract, network);
-  if (checksum !== "invalid") return;
-  const why = `The contract of a deny rule is not valid on ${network.id}: ${reason}.`;
-  throw invalid(path, `${place}.asset.contract`, why);
-}
-
-function requireKnown(
-  what: string,
-  given: readonly string[],
-  known: ReadonlySet<string>,
-  path: string,
-  place: string,
-): void {
-  for (const [at, name] of given.entries())
-    if (!known.has(name)) throw unknown(what, name, known, path, `${place}.${at}`);
-}
-
-/** Names a word of a deny rule that nothing is called, and one that differs in case only. */
-function unknown(
-  what: string,
-  name: string,
-  known: Iterable<string>,
-  path: string,
-  place: string,
-): CliError {
-  const bare = (word: string) => word.toLowerCase().replaceAll(" ", "_");
-  const near = [...known].find((one) => bare(one) === bare(name));
-  const quoted = wordOf(name);
-  const words = quoted === undefined ? `A ${what}` : `The ${what} ${quoted}`;
-  const mend = near === undefined ? "" : ` Write '${near}'.`;
-  return invalid(path, place, `${words} at ${place} is not known, and would deny nothing.${mend}`);
-}
-
-/** Addresses that were found valid: a file is read anew for each decision. */
-const VALID = new Set<string>();
-const MOST_VALID = 10_000;
-
-/** An address that is not one of the network can only be a mistake: it would never be paid. */
-function checkDestinations(
-  { asset, destinations }: Pick<AllowRule, "asset" | "destinations">,
-  path: string,
-  place: string,
-): void {
-  const network = networkOf(asset.currency);
-  if (network === undefined || destinations === "any") return;
-  for (const [at, { address }] of destinations.entries()) {
-    const known = `${network.id} ${address}`;
-    if (VALID.has(known)) continue;
-    const { checksum, reason } = checkAddress(address, network);
-    if (checksum !== "invalid") {
-      if (VALID.size < MOST_VALID) VALID.add(known);
-      continue;
-    }
-    const why = `An address is not valid on ${network.id}, at ${place}.${at}: ${reason}.`;
-    throw invalid(path, `${place}.${at}.address`, why);
-  }
-}
-
-/** Whether a rule bounds the fee of a type that has one, and names strategies where it has them. */
-function hasFeesOf({ fees }: AllowRule, hasFee: boolean, hasStrategy: boolean): boolean {
-  if (fees === "none") return !hasFee && !hasStrategy;
-  return hasFee && (fees.strategies !== "none") === hasStrategy;
-}
-
-interface Kinds {
-  readonly kind: string;
-  readonly members?: readonly Kinds[];
-}
-
-function kindsOf({ kind, members = [] }: Kinds): string[] {
-  return [kind, ...members.flatMap(kindsOf)];
-}
-
-function covers(window: Window, rule: AllowRule, asset: AssetRule): boolean {
-  const hasAll = <T>(most: "any" | readonly T[], some: "any" | readonly T[]): boolean => {
-    if (most === "any") return true;
-    const known = new Set(most.map((item) => JSON.stringify(item)));
-    return some !== "any" && some.every((item) => known.has(JSON.stringify(item)));
-  };
-  return (
-    isSameAsset(window.asset, asset) &&
-    hasAll(window.accounts, rule.accounts) &&
-    hasAll(window.destinations, rule.destinations)
-  );
-}
-
-/** Currency and contract; whatever the decimals. */
-export function isSameAsset(
-  one: Pick<AssetRule, "currency" | "contract">,
-  other: Pick<AssetRule, "currency" | "contract">,
-): boolean {
-  if (currencyOf(one.currency) !== currencyOf(other.currency)) return false;
-  if (one.contract === undefined || other.contract === undefined)
-    return one.contract === other.contract;
-  return isSameContract(one.contract, other.contract);
-}
-
-/** A currency's name in the spelling of requests. */
-export function currencyOf(name: string): string {
-  return networkOf(name)?.id ?? name.replaceAll(" ", "_");
-}
-
-/**
- * Base units of a rule's digits; without decimals they are base units already. Throws
- * POLICY_INVALID for more places than the decimals.
- */
-export function toBase(
-  digits: string,
-  decimals: number | undefined,
-  path = "",
-  place = "",
-): bigint {
-  const [whole = "", fraction = ""] = digits.split(".");
-  if (fraction.length > (decimals ?? 0))
-    throw invalid(path, place, "The amount has more places than its decimals.");
-  return BigInt(whole + fraction.padEnd(decimals ?? 0, "0"));
-}
-
-/** `90m`, `24h`, `7d` in milliseconds. */
-export function perMs(per: string): number {
-  const unit = { m: 60_000, h: 3_600_000, d: 86_400_000 }[per.slice(-1)] ?? 0;
-  return Number(per.slice(0, -1)) * unit;
-}
-
 /**
  * The bytes of a file that only root, or with `uid` also this user, can have written; undefined
  * when there is none. Nothing waits: a FIFO is refused. Throws POLICY_INSECURE, POLICY_INVALID.
@@ -424,20 +233,6 @@ function namedPolicy(path: string | undefined, uid: number | undefined): Policy[
   const bytes = readPolicyFile(path, uid);
   if (bytes !== undefined) return [parsePolicy(bytes, path)];
   throw invalid(path, "", "The file that LEDGER_ENTERPRISE_POLICY_FILE names is missing.");
-}
-
-function invalid(
-  path: string,
-  place: string,
-  reason: string,
-  where: { readonly line?: number; readonly column?: number } = {},
-): CliError {
-  const word = wordOf(path);
-  const file = word === undefined ? "The policy file" : `The policy file ${word}`;
-  return new CliError("POLICY_INVALID", {
-    message: `${file} is not valid: ${reason}`,
-    details: { file: path, ...(place === "" ? {} : { path: place }), ...where },
-  });
 }
 
 /** `path` is the file, or the folder or link on its path, that breaks the rule. */

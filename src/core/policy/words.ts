@@ -7,15 +7,9 @@ import {
   type PolicyDecision,
   type RuleVerdict,
 } from "./decide.ts";
-import {
-  type AllowRule,
-  type AssetRule,
-  type DenyRule,
-  type Destination,
-  type Policy,
-  toBase,
-} from "./load.ts";
+import type { AllowRule, AssetRule, DenyRule, Destination, Policy } from "./load.ts";
 import { type Payment, readPayment } from "./read.ts";
+import { toBase } from "./values.ts";
 
 /** The verdict of each rule; `not checked` where only the API could tell. */
 export interface Verdict {
