@@ -183,12 +183,8 @@ function hasOwnTime({ args, effect }: Command): boolean {
 
 /** Work of this machine has no end, but an answer that a guard owes it does. */
 function timeBehind({ command, timeoutMs }: Asked, { guard }: Run): number | undefined {
-  const serves = command.needs.some((need) => SERVING.has(need));
-  return guard === undefined || serves ? undefined : timeoutMs;
+  return guard === undefined || command.serves ? undefined : timeoutMs;
 }
-
-/** What goes on until it is stopped. */
-const SERVING: ReadonlySet<string> = new Set(["guard", "mcp", "sandbox"]);
 
 function ownTimeMs({ timeout }: Values): number | undefined {
   return typeof timeout === "number" ? timeout * 1000 : undefined;

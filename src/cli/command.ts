@@ -72,6 +72,8 @@ export interface Command {
   readonly columns: readonly string[] | undefined;
   /** Works while the version gate refuses (VER-5). */
   readonly ungated: boolean;
+  /** Goes on until it is stopped, whatever a guard owes it. */
+  readonly serves: boolean;
   /** A person agrees before an agent runs it. */
   readonly needsConfirmation: boolean;
   readonly examples: readonly Example[];

@@ -38,6 +38,7 @@ const serve = command({
       }),
     }),
   ungated: true,
+  serves: true,
   examples: [
     {
       line: "guard serve --socket guard/payments.sock --allowUid 1000",

@@ -23,6 +23,7 @@ export const mcp = command({
     ...(["CONFIRMATION_EXPIRED", "RESULT_TOO_LARGE", "SESSION_MISMATCH", "RATE_LIMITED"] as const),
   ],
   ungated: true,
+  serves: true,
   examples: [
     { line: "mcp", means: "For a client's configuration: reads only" },
     {

@@ -76,6 +76,7 @@ export const sandbox = group(
       },
       output: Description,
       ungated: true,
+      serves: true,
       examples: [
         {
           line: "sandbox start --autoApprove 2",

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { invoke, openConfig, openRun } from "../../src/app/invoke.ts";
 import { required, text } from "../../src/cli/argument.ts";
-import type { Command } from "../../src/cli/command.ts";
+import { type Command, walk } from "../../src/cli/command.ts";
 import { find } from "../../src/cli/parse.ts";
 import { command } from "../../src/commands/parts/command.ts";
 import { Exact, encode, value } from "../../src/io/json.ts";
@@ -185,6 +185,20 @@ test("a command with a time of its own is bounded by that, and a local one by no
   expect(first).toBe("later");
   interrupt.abort();
   expect(await running).toBe("stopped");
+});
+
+test("behind a guard a local command has its caller's time, and one that serves has no end", async () => {
+  const env = { LEDGER_ENTERPRISE_GUARD: join(folder, "none.sock") };
+  const local = waiting({ effect: "local" });
+  expect(await call(local, {}, { timeoutMs: 1, env })).toBe("stopped");
+  const interrupt = new AbortController();
+  const serving = waiting({ effect: "local", serves: true });
+  const running = call(serving, {}, { timeoutMs: 1, env, interrupt: interrupt.signal });
+  expect(await Promise.race([running, Bun.sleep(50).then(() => "later")])).toBe("later");
+  interrupt.abort();
+  expect(await running).toBe("stopped");
+  const names = [...walk(commands)].filter(([, { serves }]) => serves);
+  expect(names.map(([words]) => words.join(" "))).toEqual(["mcp", "sandbox start", "guard serve"]);
 });
 
 test("a signer that starts this program is refused", async () => {

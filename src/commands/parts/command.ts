@@ -33,6 +33,7 @@ interface Spec<N extends Need, A extends ArgumentMap, R extends Need> {
   readonly fields?: "results" | "object";
   readonly columns?: readonly string[];
   readonly ungated?: boolean;
+  readonly serves?: boolean;
   /** For a command without dry run that changes what a person answers for. */
   readonly needsConfirmation?: boolean;
   /** What agents get of it over MCP. */
@@ -119,6 +120,7 @@ export function command<const N extends Need, A extends ArgumentMap, const R ext
     fields: spec.fields,
     columns: spec.columns,
     ungated: spec.ungated ?? false,
+    serves: spec.serves ?? false,
     needsConfirmation: spec.needsConfirmation ?? hasEffect,
     agent: spec.agent,
     examples: spec.examples,
