@@ -34,8 +34,7 @@ export class EarlyCall {
 
   constructor(
     private readonly request: Uint8Array,
-    private readonly answer: Uint8Array,
-    private readonly reason: string | undefined,
+    private readonly answered: Pick<Answered, "answer" | "reason">,
   ) {}
 
   /** Whether it is this request, and its answer was not repeated yet. */
@@ -48,9 +47,10 @@ export class EarlyCall {
     this.isRepeated = true;
     let isStopped = false;
     Promise.resolve().then(() => {
-      if (this.answer.length > 0) heard.data(this.answer);
+      const { answer, reason } = this.answered;
+      if (answer.length > 0) heard.data(answer);
       // Nothing more comes: an answer that seemed complete and is not must not be waited for.
-      if (!isStopped) heard.lost(this.reason ?? "ECONNRESET");
+      if (!isStopped) heard.lost(reason ?? "ECONNRESET");
     });
     return () => {
       isStopped = true;
@@ -67,14 +67,16 @@ export async function askEarly({ argv, path, uid }: Asker): Promise<0 | Early | 
   if (line === undefined || !path.startsWith("/")) return undefined;
   if (faultOf(path, uid) !== undefined) return undefined;
   const request = Buffer.from(line);
-  const { answer, reason } = await converse(path, request);
-  const document = reason === undefined ? documentOf(answer) : undefined;
-  if (document === undefined) return { call: new EarlyCall(request, answer, reason) };
+  const answered = await converse(path, request);
+  const document = documentOf(answered);
+  if (document === undefined) return { call: new EarlyCall(request, answered) };
   return printed(`${escapeUnsafe(document)}\n`);
 }
 
 interface Answered {
   readonly answer: Buffer;
+  /** Of what there is of it; undefined where the line before the document is not there yet. */
+  readonly header: Header | undefined;
   /** Why there is no more of it; undefined for one that is complete. */
   readonly reason: string | undefined;
 }
@@ -84,19 +86,20 @@ function converse(path: string, request: Uint8Array): Promise<Answered> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let size = 0;
-    let wanted: number | undefined;
+    let header: Header | undefined;
+    const joined = (): Buffer => (chunks.length === 1 && chunks[0]) || Buffer.concat(chunks);
     const end = (reason: string | undefined): void => {
       clearTimeout(timer);
       close();
-      resolve({ answer: Buffer.concat(chunks), reason });
+      resolve({ answer: joined(), header, reason });
     };
     const timer = setTimeout(() => end("TIMEOUT"), TIMEOUT_SECONDS * 1000);
     const close = dial(path, request, {
       data(chunk) {
         chunks.push(Buffer.from(chunk));
         size += chunk.length;
-        wanted ??= sizeOf(Buffer.concat(chunks));
-        if (wanted !== undefined && size >= wanted) end(undefined);
+        header ??= headerOf(joined());
+        if (header !== undefined && size >= header.start + header.length) end(undefined);
       },
       lost: end,
     });
@@ -106,26 +109,41 @@ function converse(path: string, request: Uint8Array): Promise<Answered> {
 const NEWLINE = 0x0a;
 /** Of a line, and of an answer that is printed here; a longer one is worth the program's reader. */
 const LONGEST = 64 * 1024;
+/** Of any answer, as in wire.ts. */
+const MOST_BYTES = 32 * 1024 * 1024;
 
-/** Bytes of the whole answer; 0 for one that only the program understands; undefined: too early. */
-function sizeOf(begun: Buffer): number | undefined {
-  const end = begun.indexOf(NEWLINE);
-  if (end < 0) return begun.length < LONGEST ? undefined : 0;
-  const length = /"length":([0-9]{1,8})\}$/.exec(begun.toString("latin1", 0, end))?.[1];
-  return length === undefined ? 0 : end + 1 + Number(length);
+/** What the line before a document says. */
+interface Header {
+  /** Where the document begins, and its bytes. */
+  readonly start: number;
+  readonly length: number;
+  /** Whether the document is an answer, and all of it. */
+  readonly isPlain: boolean;
 }
 
-/** The line before a document that is all of the answer. */
-const PLAIN_ANSWER = /^\{"v":1,"ok":true,"warnings":\[\],"length":([0-9]{1,5})\}$/;
+/** A line that only the program understands has no document. */
+const OTHER: Header = { start: 0, length: 0, isPlain: false };
+
+function headerOf(begun: Buffer): Header | undefined {
+  const end = begun.indexOf(NEWLINE);
+  if (end < 0) return begun.length < LONGEST ? undefined : OTHER;
+  try {
+    const line: unknown = JSON.parse(begun.toString("latin1", 0, end));
+    const { v, ok, warnings, length, ...rest } = line as Readonly<Record<string, unknown>>;
+    if (typeof length !== "number" || !Number.isInteger(length)) return OTHER;
+    if (length < 0 || length > MOST_BYTES) return OTHER;
+    const isPlain = v === 1 && ok === true && Array.isArray(warnings) && warnings.length === 0;
+    return { start: end + 1, length, isPlain: isPlain && Object.keys(rest).length === 0 };
+  } catch {
+    return OTHER;
+  }
+}
 
 /** The document of an answer without warnings; undefined for anything else. */
-function documentOf(answer: Buffer): string | undefined {
-  const end = answer.indexOf(NEWLINE);
-  const length = PLAIN_ANSWER.exec(answer.toString("latin1", 0, Math.max(0, end)))?.[1];
-  if (length === undefined || Number(length) > LONGEST) return undefined;
+function documentOf({ answer, header, reason }: Answered): string | undefined {
+  if (reason !== undefined || header?.isPlain !== true || header.length > LONGEST) return undefined;
   try {
-    const bytes = answer.subarray(end + 1, end + 1 + Number(length));
-    const text = bytes.toString("utf8");
+    const text = answer.toString("utf8", header.start, header.start + header.length);
     // What is not UTF-8 became that character; the program tells which it was.
     if (text.includes("\ufffd")) return undefined;
     // The guard has read the API's answer strictly and written this itself: that it is whole is
