@@ -6,6 +6,7 @@ import { blake2b } from "@noble/hashes/blake2.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { keccak_256 } from "@noble/hashes/sha3.js";
 import { base32nopad, base58, base58xrp, bech32, bech32m, createBase58check } from "@scure/base";
+import { SEGWIT_WORDS } from "./bech32.ts";
 import type { Network } from "./network.ts";
 
 /** What can be said about an address without asking anybody. */
@@ -78,8 +79,7 @@ function checkBitcoin(address: string, { id }: Network): AddressCheck {
   const rules = BITCOIN_LIKE[id];
   if (rules === undefined) return NOT_CHECKED;
   const prefix = /^([a-z]{2,4})1/i.exec(address)?.[1]?.toLowerCase();
-  if (prefix !== undefined && ["bc", "tb", "ltc"].includes(prefix))
-    return checkSegwit(address, rules.hrp);
+  if (prefix !== undefined && SEGWIT_WORDS.includes(prefix)) return checkSegwit(address, rules.hrp);
   const bytes = decoded(base58check.decode, address);
   if (bytes?.length !== 21) return invalid("its checksum is wrong, or it is another network's");
   if (bytes[0] === rules.pubKeyHash) return valid("p2pkh");

@@ -2,6 +2,7 @@
  * Addresses made to be mistaken for one that the institution knows. Poisoners choose an address
  * whose beginning and end are those of a real one, because people look at these only.
  */
+import { beginsAsBech32, CARDANO_WORDS, COSMOS_WORDS, SEGWIT_WORDS } from "./bech32.ts";
 import type { Family } from "./network.ts";
 
 /** An address that the institution itself vouches for. */
@@ -26,19 +27,19 @@ const FEWEST_EQUAL = 4;
 const PREFIXES: Readonly<Partial<Record<Family, RegExp>>> = {
   evm: /^0x/i,
   // The witness version after the 1 is fixed, too.
-  bitcoin: /^(bc1.|tb1.|ltc1.|[123mnLMDA9])/i,
+  bitcoin: new RegExp(`^((${SEGWIT_WORDS.join("|")})1.|[123mnLMDA9])`, "i"),
   tron: /^T/,
   ripple: /^[rXT]/,
   stellar: /^[GM]/,
   tezos: /^(tz.|KT1)/,
-  cardano: /^(addr1|addr_test1)/i,
-  cosmos: /^cosmos1/i,
+  cardano: new RegExp(`^(${CARDANO_WORDS.join("|")})1`, "i"),
+  cosmos: new RegExp(`^(${COSMOS_WORDS.join("|")})1`, "i"),
   polkadot: /^[15]/,
 };
 
 /** Families whose letters say the same in either case. */
 function isFolded(family: Family, address: string): boolean {
-  return family === "evm" || family === "cosmos" || /^(bc|tb|ltc|addr|addr_test)1/i.test(address);
+  return family === "evm" || family === "cosmos" || beginsAsBech32(address);
 }
 
 /**

@@ -1,5 +1,6 @@
 /** Who a recipient is: the whitelists that name it. Pure. */
 import { type Exact, type Node, tree } from "../../io/json.ts";
+import { beginsAsBech32 } from "./bech32.ts";
 import { membersOf, named, textOf } from "./content.ts";
 import type { Anchor } from "./lookalike.ts";
 import { networkOf } from "./network.ts";
@@ -111,8 +112,8 @@ export function isSameNetwork(one: string, other: string): boolean {
 /** Hexadecimal and bech32 addresses are equal whatever their case; anything else exactly. */
 export function isSameAddress(one: string, other: string): boolean {
   if (one === other) return true;
-  const isFolded = /^(0x|bc1|tb1|ltc1|addr1|addr_test1|cosmos1)/i;
-  return isFolded.test(one) && isFolded.test(other) && one.toLowerCase() === other.toLowerCase();
+  const isFolded = (text: string): boolean => /^0x/i.test(text) || beginsAsBech32(text);
+  return isFolded(one) && isFolded(other) && one.toLowerCase() === other.toLowerCase();
 }
 
 /** The addresses that ACTIVE whitelists vouch for. */

@@ -5,6 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { type Exact, member, type Node, tree } from "../../io/json.ts";
+import { isBech32InCapitals } from "../meaning/bech32.ts";
 import { snakeCase } from "./field.ts";
 
 /** Where a request is created, and by whom: alike means alike there only. */
@@ -83,10 +84,7 @@ function canonical(node: Node, isLeftOut: IsLeftOut): string {
   }
 }
 
-/** A bech32 address in capitals is the same one (BIP-173); in mixed case it is none. */
-const BECH32_CAPITALS = /^(?:BC|TB|LTC|ADDR|ADDR_TEST|COSMOS)1[02-9AC-HJ-NP-Z]{6,}$/;
-
 function canonicalText(text: string): string {
-  if (/^0x[0-9a-f]+$/i.test(text) || BECH32_CAPITALS.test(text)) return text.toLowerCase();
+  if (/^0x[0-9a-f]+$/i.test(text) || isBech32InCapitals(text)) return text.toLowerCase();
   return /^\d+$/.test(text) ? text.replace(/^0+(?=\d)/, "") : text;
 }
