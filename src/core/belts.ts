@@ -168,7 +168,7 @@ async function openAlone(
       const suspect = suspectOfIntent(journal, intent, host.uid, now);
       if (suspect !== undefined)
         throw await duplicate(host, suspect, intent, now, mayRepeat(decision));
-      if (intent.again !== undefined) decision?.requireAgain();
+      if (intent.again !== undefined) requireAgain(decision);
       const debit = decision?.reserve(journal);
       opening.isBegun = true;
       writeIntent(host, pages, opening, decision, debit);
@@ -237,13 +237,13 @@ function lostLock(): CliError {
 
 /** Whether the policy lets a request be repeated on purpose. */
 function mayRepeat(decision: Decision | undefined): boolean {
-  try {
-    decision?.requireAgain();
-    return true;
-  } catch (cause) {
-    if (cause instanceof CliError) return false;
-    throw cause;
-  }
+  return decision?.againRefused() === undefined;
+}
+
+/** Throws POLICY_DENIED where it does not. */
+function requireAgain(decision: Decision | undefined): void {
+  const refusal = decision?.againRefused();
+  if (refusal !== undefined) throw refusal;
 }
 
 /** The record that a new request would repeat; undefined when there is none. */

@@ -89,7 +89,11 @@ async function open(
     policy: () => ({
       async decide() {
         const decided = { rules: ["r"], policySha256: ["p"], clock: clock.time() };
-        return { ...decided, reserve: () => (debited ? debit : undefined), requireAgain() {} };
+        return {
+          ...decided,
+          reserve: () => (debited ? debit : undefined),
+          againRefused: () => undefined,
+        };
       },
     }),
   });

@@ -1,4 +1,5 @@
 /** The policy as the acts ask it, loaded only where something on this machine can refuse. */
+import type { CliError } from "../../errors.ts";
 import type { Intent } from "../acts.ts";
 import type { Debit, Journal } from "../state/journal.ts";
 
@@ -15,8 +16,8 @@ export interface Decision {
    * undefined when another entry of the same request has it. Throws POLICY_DENIED.
    */
   reserve(journal: Journal): Debit | undefined;
-  /** Throws POLICY_DENIED where the policy forbids to repeat a request on purpose. */
-  requireAgain(): void;
+  /** POLICY_DENIED where the policy forbids to repeat a request on purpose. */
+  againRefused(): CliError | undefined;
 }
 
 /** What each act asks of the policies. */
@@ -39,7 +40,7 @@ export const NO_POLICY: PolicyStage = {
     policySha256: [],
     clock: undefined,
     reserve: () => undefined,
-    requireAgain: () => undefined,
+    againRefused: () => undefined,
   }),
 };
 

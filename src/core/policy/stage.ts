@@ -82,9 +82,9 @@ export function createPolicy(host: PolicyHost): PolicyStage {
         policySha256: policies.map(({ sha256 }) => sha256),
         clock,
         reserve,
-        requireAgain() {
+        againRefused() {
           const strict = policies.find(({ duplicates }) => duplicates === "deny");
-          if (strict !== undefined) throw denied(strict, "duplicates");
+          return strict && denied(strict, "duplicates");
         },
       };
     },
@@ -131,7 +131,7 @@ async function rejection(
     policySha256: policies.map(({ sha256 }) => sha256),
     clock: undefined,
     reserve: () => undefined,
-    requireAgain: () => undefined,
+    againRefused: () => undefined,
   };
 }
 
