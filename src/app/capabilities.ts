@@ -4,6 +4,7 @@
  * types of the commands come from these rows. A module is loaded when a capability of it is made or
  * used.
  */
+import { resolve } from "node:path";
 import type { GenericSchema } from "valibot";
 import type { Facts } from "../cli/manifest.ts";
 import { levelOf } from "../core/policy/places.ts";
@@ -219,7 +220,7 @@ const CAPABILITIES = {
   files: {
     behind: "own",
     codes: ["FILE_EXISTS", "INVALID_PATH", "IO_ERROR"],
-    make: () => ({ writeNew: writeNewFile }),
+    make: () => ({ writeNew: writeNewFile, absolute: (path: string) => resolve(path) }),
   },
   /** Every command of the program, and what is known of what they need. */
   registry: { behind: "own", make: ({ registry }) => registry() },

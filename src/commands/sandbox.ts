@@ -42,6 +42,11 @@ async function keep(
   }
 }
 
+/** Where commands keep the sandbox's session, journal and records: apart from everybody's own. */
+function stateBeside(envFile: string): string {
+  return `${envFile}.state`;
+}
+
 /** The description without credentials. */
 function addressesOf({
   baseUrls,
@@ -62,6 +67,7 @@ export const sandbox = group(
         "Listens on loopback only. Everything in it is made up and gone when it stops.",
         "`page` is an address for a browser: requests, accounts, calls, and a button for each reviewer.",
         "Without --envFile it prints the made-up credentials, and `environment`, lines for a shell. With it they are in that file alone.",
+        "The file also names a state folder beside it, `<path>.state`: a session of yours is neither used nor replaced.",
         "`control` is the root of the control path (faults, clock, reviews by others), which docs/sandbox.md in the repository describes.",
       ],
       effect: "local",
@@ -92,6 +98,7 @@ export const sandbox = group(
           ...(port === undefined ? {} : { port }),
           ...(seed === undefined ? {} : { seed: value(seed) }),
           ...(autoApprove === undefined ? {} : { autoApproveSeconds: autoApprove }),
+          ...(envFile === undefined ? {} : { stateFolder: stateBeside(files.absolute(envFile)) }),
         });
         if (envFile !== undefined) await keep(files, envFile, running);
         const document =

@@ -35,6 +35,8 @@ export interface SandboxOptions {
   readonly clock?: () => number;
   /** A deterministic source makes keys, ids, tokens and challenges reproducible. */
   readonly random?: Random;
+  /** Absolute path; the lines for a shell name it, so that no other session is touched. */
+  readonly stateFolder?: string;
   /** Each GET of a challenge issues a new one and voids the last. */
   readonly freshChallenges?: boolean;
 }
@@ -131,7 +133,10 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const description: SandboxDescription = {
     ...described,
     ...(reporting === undefined ? {} : { reportingKey: reporting.apiKeySecret }),
-    environment: linesOf(operatorSettings(described)),
+    environment: linesOf({
+      ...operatorSettings(described),
+      ...(options.stateFolder && { LEDGER_ENTERPRISE_STATE_DIR: options.stateFolder }),
+    }),
     control: `${root}/_sandbox`,
     page: `${root}${page.path}`,
   };

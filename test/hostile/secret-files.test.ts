@@ -3,7 +3,7 @@
  * the sandbox writes.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -120,6 +120,7 @@ for (const form of await builtForms()) {
         `unset LEDGER_ENTERPRISE_API_KEY_SECRET_FILE; . '${file}'; "$@" login api`,
       );
       expect({ exit, kind: JSON.parse(stdout).session?.kind }).toEqual({ exit: 0, kind: "api" });
+      expect(existsSync(`${file}.state/session.json`)).toBe(true);
       await program.fail(["sandbox", "start", "--envFile", file], 2, "FILE_EXISTS");
       child.kill("SIGTERM");
       await child.exited;
