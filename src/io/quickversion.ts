@@ -6,7 +6,8 @@
 /** What the executable's runtime offers and other runtimes do not. */
 interface Direct {
   readonly Bun?: {
-    readonly stdout: { writer(): { write(text: string): unknown; flush(): unknown } };
+    readonly stdout: object;
+    write(to: object, text: string): Promise<number>;
     file(source: number | string): { readonly lastModified: number; text(): Promise<string> };
   };
 }
@@ -28,9 +29,8 @@ export async function announceQuickly(
   if (Bun === undefined || platform !== "linux" || (await mayBeClosed(Bun)))
     return (await import("./version.ts")).announce(argv, version);
   try {
-    const writer = Bun.stdout.writer();
-    writer.write(`${version}\n`);
-    await writer.flush();
+    // A plain write: `Bun.stdout.writer()` would leave the stdout of others not blocking, too.
+    await Bun.write(Bun.stdout, `${version}\n`);
     return 0;
   } catch {
     return 1;
