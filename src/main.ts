@@ -96,6 +96,19 @@ function dieBy(signal: EndingSignal): void {
 }
 
 /**
+ * Makes a call that may hold the process, which would hear no signal meanwhile: the system ends it,
+ * as it does after `dieBy`.
+ */
+function unheard<T>(call: () => T): T {
+  for (const signal of SIGNAL_NAMES) process.removeListener(signal, onSignal);
+  try {
+    return call();
+  } finally {
+    for (const signal of SIGNAL_NAMES) process.on(signal, onSignal);
+  }
+}
+
+/**
  * The runtime's `fetch`. The executable's gets the authorities that it cannot read by itself; Node
  * reads them all.
  */
@@ -146,10 +159,12 @@ async function main(early: Early | undefined): Promise<void> {
   releaseLocks = releaseAllSync;
   const isWindows = process.platform === "win32";
   for (const signal of SIGNAL_NAMES) process.on(signal, onSignal);
+  // The system ends the first process of a container by no signal that it does not hear.
+  const hold = process.pid === 1 ? undefined : unheard;
   const context: Context = {
     env: process.env,
     // A Windows console takes text, not bytes.
-    stdout: isWindows ? streamSink(process.stdout) : descriptorSink(1),
+    stdout: isWindows ? streamSink(process.stdout) : descriptorSink(1, hold),
     stderr: isWindows ? streamSink(process.stderr) : descriptorSink(2),
     get stdin() {
       return process.stdin;

@@ -72,7 +72,8 @@ export async function once({ name, command, env, untilOutput }: Subject): Promis
     stdout: "pipe",
     stderr: "ignore",
   });
-  // A pipe, as an agent has it. Who discards output into /dev/null sees the slowest --version.
+  // A socket, as parents in Node have it. Who discards output into /dev/null sees the slowest
+  // --version.
   for await (const _ of child.stdout);
   const exit = await child.exited;
   const ms = (Bun.nanoseconds() - start) / 1e6;

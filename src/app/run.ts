@@ -90,8 +90,12 @@ async function execute(argv: readonly string[], context: Context, parts: Parts):
     const read = await interpret(invocation, target, input);
     printing.projection = projectionOf(target, read);
     if (target.columns !== undefined) printing.form = formOf(read.output, invocation);
-    // Check that stdout is open before anything changes (OUT-7).
-    if (changes(target.effect)) await context.stdout.write("");
+    if (changes(target.effect)) {
+      // Whatever becomes of the answer, stderr gets what was done.
+      context.stdout.heed?.();
+      // Check that stdout is open before anything changes (OUT-7).
+      await context.stdout.write("");
+    }
     return read;
   };
   try {
@@ -143,6 +147,9 @@ async function deliver(
   context: Context,
   parts: Parts,
 ): Promise<number> {
+  // These do more while they print.
+  if ([Dialogue, Serving, List, TextParts].some((kind) => result instanceof kind))
+    context.stdout.heed?.();
   if (result instanceof Dialogue) {
     expectLongWork();
     await result.hold(context.stdout);

@@ -5,7 +5,7 @@
 import { fstatSync, statSync, write } from "node:fs";
 import { CliError } from "../errors.ts";
 import { isClosedAtStart } from "./closed.ts";
-import { writeOnTheSpot } from "./spot.ts";
+import { type Hold, writeOnTheSpot } from "./spot.ts";
 
 /**
  * False where a descriptor is certainly no terminal: a file, a pipe, /dev/null. Asking the
@@ -27,24 +27,37 @@ export interface Sink {
    * `details.reason`, when it is lost.
    */
   write(text: string): Promise<void>;
+  /** From now on no write holds the process: it hears signals, and does what else it has to do. */
+  heed?(): void;
 }
 
 const FULL_PIPE_POLL_MS = 5;
 
+const NEVER: Hold = () => 0;
+
 /**
  * An open descriptor as a sink. Written to directly, because the runtimes take longer to open their
  * streams for stdin, stdout and stderr than most commands take for all the rest. A slow reader
- * holds the write, not the process: signals are still heard.
+ * holds the write, not the process; only the first text to a socket may hold both, in a call that
+ * `hold` makes.
  */
-export function descriptorSink(descriptor: 1 | 2): Sink {
+export function descriptorSink(descriptor: 1 | 2, hold = NEVER): Sink {
   const failure = descriptor === 1 && isClosedAtStart() ? outputError("CLOSED") : undefined;
+  let held = hold;
   return {
     async write(text) {
       if (failure !== undefined) throw failure;
       let rest: Uint8Array = Buffer.from(text);
       if (rest.length === 0) return;
-      rest = rest.subarray(writeFirst(descriptor, rest));
+      try {
+        rest = rest.subarray(writeOnTheSpot(descriptor, rest, held));
+      } catch (cause) {
+        throw outputError(cause);
+      }
       await writeAll(descriptor, rest);
+    },
+    heed() {
+      held = NEVER;
     },
   };
 }
@@ -58,15 +71,6 @@ export async function writeRest(bytes: Uint8Array): Promise<void> {
 async function writeAll(descriptor: number, bytes: Uint8Array): Promise<void> {
   let rest = bytes;
   while (rest.length > 0) rest = rest.subarray(await writeSome(descriptor, rest));
-}
-
-/** Writes what can be written at once, without a call that the system may hold. */
-function writeFirst(descriptor: 1 | 2, bytes: Uint8Array): number {
-  try {
-    return writeOnTheSpot(descriptor, bytes, () => 0);
-  } catch (cause) {
-    throw outputError(cause);
-  }
 }
 
 /** Returns how many bytes the system took; waits while a pipe that does not block is full. */

@@ -1,6 +1,6 @@
 /**
- * Writing at once, without the runtime's thread pool, whose start takes as long as a tenth of a
- * list. Knows no errors of ours: a fast path need not load them.
+ * Writing at once, without the runtime's thread pool: its threads take longer to start than most
+ * outputs to write. Knows no errors of ours: a fast path need not load them.
  */
 import { constants, fstatSync, openSync, writeSync } from "node:fs";
 import { errnoOf } from "./errno.ts";
@@ -17,26 +17,29 @@ interface Way {
   left: number;
 }
 
+/** Makes the call, which the system may hold, or answers 0 in its place. */
+export type Hold = (call: () => number) => number;
+
 const ways: Partial<Record<1 | 2, Way>> = {};
 
 /**
  * Returns how many bytes the system took at once: fewer than all where the thread pool has to write
  * the rest, as of a pipe that is full. Throws what the system says.
  *
- * Only a socket that others have filled holds the call; `held` makes it, or answers 0 in its place.
- * A text is too long for that when it goes beyond the first 64 KiB of the process.
+ * Only a socket that others have filled holds the call, and with it the process. A text that goes
+ * beyond the first 64 KiB of the process is not written to a socket at once.
  */
 export function writeOnTheSpot(
   to: 1 | 2,
   bytes: Uint8Array,
-  held: (call: () => number) => number = (call) => call(),
+  hold: Hold = (call) => call(),
 ): number {
   const way = ways[to] ?? wayOf(to);
   ways[to] = way;
   way.left -= bytes.length;
   if (way.left < 0) return 0;
   const write = (): number => writeAll(way.descriptor, bytes);
-  return way.mayHold ? held(write) : write();
+  return way.mayHold ? hold(write) : write();
 }
 
 /**
