@@ -200,6 +200,8 @@ async function main(early: Early | undefined): Promise<void> {
     },
   };
   process.exitCode = await run(process.argv.slice(2), context);
+  // A connection that the run did not take over must not hold the process.
+  early?.call?.close();
   if (endedBy !== undefined && !isService) dieBy(endedBy);
   // A line of a service that no reader takes from a full pipe must not hold its end.
   if (endsAtOnce || isService) process.exit();

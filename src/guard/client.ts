@@ -106,7 +106,7 @@ class Exchange {
       link.stop.addEventListener("abort", late, { once: true });
       const frame = encodeFrame(asked, document);
       const { early } = link;
-      const close = early?.isFor(frame) ? early.repeat(heard) : dial(link.path, frame, heard);
+      const close = early?.isFor(frame) ? early.takeOver(heard) : dial(link.path, frame, heard);
     });
   }
 

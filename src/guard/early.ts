@@ -2,9 +2,10 @@
  * A read through a guard, asked for before the program is loaded: a client of a guard has little to
  * do of its own, and loading all that other commands need takes longer than the answer. Only for a
  * command that prints the API's answer as it is, with options whose values are plain. It prints the
- * answer where that is all there is to do; whatever else came, the program goes on with it, and
- * nothing is asked a second time.
+ * answer where that is all there is to do. Everything else the program reads from the same
+ * connection, and nothing is asked a second time.
  */
+import { isCanonical } from "../io/canonical.ts";
 import { writeOnTheSpot } from "../io/spot.ts";
 import { escapeUnsafe } from "../io/unsafe.ts";
 import { dial, type Heard } from "./dial.ts";
@@ -22,39 +23,85 @@ export interface Asker {
 
 /** What the program goes on with. */
 export interface Early {
-  /** A request that was sent, and what came of it. */
+  /** A request that was sent, and whose answer is the program's to read. */
   readonly call?: EarlyCall;
   /** Why the answer could not be printed. */
   readonly lost?: unknown;
 }
 
-/** A conversation with the guard that has taken place. */
+/** A conversation with the guard: begun here, and gone on with by the program where it must be. */
 export class EarlyCall {
-  private isRepeated = false;
+  private readonly begunAt = performance.now();
+  /** What came and the program has not read, and its bytes while the program has read nothing. */
+  private readonly chunks: Buffer[] = [];
+  private size = 0;
+  /** Why nothing more comes. */
+  private reason: string | undefined;
+  private isTaken = false;
+  private isClosed = false;
+  private hasNews = (): void => undefined;
+  private readonly end: () => void;
 
   constructor(
+    path: string,
     private readonly request: Uint8Array,
-    private readonly answered: Pick<Answered, "answer" | "reason">,
-  ) {}
-
-  /** Whether it is this request, and its answer was not repeated yet. */
-  isFor(request: Uint8Array): boolean {
-    return !this.isRepeated && Buffer.compare(this.request, request) === 0;
+  ) {
+    this.end = dial(path, request, {
+      data: (chunk) => {
+        this.chunks.push(Buffer.from(chunk));
+        this.size += chunk.length;
+        this.hasNews();
+      },
+      lost: (reason) => {
+        this.reason = reason;
+        this.hasNews();
+      },
+    });
   }
 
-  /** Says what came, as `dial` did; returns what stops it. */
-  repeat(heard: Heard): () => void {
-    this.isRepeated = true;
-    let isStopped = false;
-    Promise.resolve().then(() => {
-      const { answer, reason } = this.answered;
-      if (answer.length > 0) heard.data(answer);
-      // Nothing more comes: an answer that seemed complete and is not must not be waited for.
-      if (!isStopped) heard.lost(reason ?? "ECONNRESET");
+  /** The document of a plain answer; undefined as soon as it is known that it is not one. */
+  plainDocument(): Promise<string | undefined> {
+    return new Promise((resolve) => {
+      let frame: Frame | undefined;
+      const decide = (document: string | undefined): void => {
+        clearTimeout(timer);
+        this.hasNews = () => undefined;
+        resolve(document);
+      };
+      const timer = setTimeout(() => decide(undefined), TIMEOUT_SECONDS * 1000);
+      this.hasNews = () => {
+        frame ??= frameOf(Buffer.concat(this.chunks));
+        if (frame !== undefined && this.size >= frame.end) decide(documentOf(this.chunks, frame));
+        else if (this.reason !== undefined) decide(undefined);
+      };
     });
-    return () => {
-      isStopped = true;
+  }
+
+  /** Whether it is this request, and was not taken over yet. */
+  isFor(request: Uint8Array): boolean {
+    return !this.isTaken && Buffer.compare(this.request, request) === 0;
+  }
+
+  /** Tells what came and what comes, as `dial` does; returns what closes the connection. */
+  takeOver(heard: Heard): () => void {
+    this.isTaken = true;
+    this.hasNews = () => {
+      for (const chunk of this.chunks.splice(0)) if (!this.isClosed) heard.data(chunk);
+      if (!this.isClosed && this.reason !== undefined) heard.lost(this.reason);
     };
+    // Never before the caller has what closes it.
+    Promise.resolve().then(() => this.hasNews());
+    return () => this.close();
+  }
+
+  /** Milliseconds since it was begun. */
+  get ageMs(): number {
+    return performance.now() - this.begunAt;
+  }
+
+  close(): void {
+    this.isClosed = true;
+    this.end();
   }
 }
 
@@ -64,95 +111,56 @@ export class EarlyCall {
  */
 export async function askEarly({ argv, path, uid }: Asker): Promise<0 | Early | undefined> {
   const line = requestLine(argv);
-  if (line === undefined || !path.startsWith("/")) return undefined;
+  if (line === undefined || !isPlainPath(path)) return undefined;
   if (faultOf(path, uid) !== undefined) return undefined;
-  const request = Buffer.from(line);
-  const answered = await converse(path, request);
-  const document = documentOf(answered);
-  if (document === undefined) return { call: new EarlyCall(request, answered) };
+  const call = new EarlyCall(path, Buffer.from(line));
+  const document = await call.plainDocument();
+  if (document === undefined) return { call };
+  call.close();
   return printed(`${escapeUnsafe(document)}\n`);
 }
 
-interface Answered {
-  readonly answer: Buffer;
-  /** Of what there is of it; undefined where the line before the document is not there yet. */
-  readonly header: Header | undefined;
-  /** Why there is no more of it; undefined for one that is complete. */
-  readonly reason: string | undefined;
-}
-
-/** Sends the request, and hears what there is of the answer. */
-function converse(path: string, request: Uint8Array): Promise<Answered> {
-  return new Promise((resolve) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
-    let header: Header | undefined;
-    const joined = (): Buffer => (chunks.length === 1 && chunks[0]) || Buffer.concat(chunks);
-    const end = (reason: string | undefined): void => {
-      clearTimeout(timer);
-      close();
-      resolve({ answer: joined(), header, reason });
-    };
-    const timer = setTimeout(() => end("TIMEOUT"), TIMEOUT_SECONDS * 1000);
-    const close = dial(path, request, {
-      data(chunk) {
-        chunks.push(Buffer.from(chunk));
-        size += chunk.length;
-        header ??= headerOf(joined());
-        if (header !== undefined && size >= header.start + header.length) end(undefined);
-      },
-      lost: end,
-    });
-  });
+/** Absolute, and what the program would read as it is. */
+function isPlainPath(path: string): boolean {
+  return (
+    path.startsWith("/") && [...path].every((character) => character > " " && character <= "~")
+  );
 }
 
 const NEWLINE = 0x0a;
-/** Of a line, and of an answer that is printed here; a longer one is worth the program's reader. */
+/** The line before a document that is all of an answer: this, its bytes, and a brace. */
+const PLAIN_LINE = '{"v":1,"ok":true,"warnings":[],"length":';
+/** Of that line with the number. */
+const LONGEST_LINE = PLAIN_LINE.length + 8;
+/** Of a document that is printed here; a longer one is worth the program's reader. */
 const LONGEST = 64 * 1024;
-/** Of any answer, as in wire.ts. */
-const MOST_BYTES = 32 * 1024 * 1024;
 
-/** What the line before a document says. */
-interface Header {
-  /** Where the document begins, and its bytes. */
+/** Where the document of an answer begins and ends. */
+interface Frame {
   readonly start: number;
-  readonly length: number;
-  /** Whether the document is an answer, and all of it. */
-  readonly isPlain: boolean;
+  readonly end: number;
 }
 
-/** A line that only the program understands has no document. */
-const OTHER: Header = { start: 0, length: 0, isPlain: false };
+/** Of an answer that the program reads. */
+const OTHER: Frame = { start: 0, end: 0 };
 
-function headerOf(begun: Buffer): Header | undefined {
-  const end = begun.indexOf(NEWLINE);
-  if (end < 0) return begun.length < LONGEST ? undefined : OTHER;
-  try {
-    const line: unknown = JSON.parse(begun.toString("latin1", 0, end));
-    const { v, ok, warnings, length, ...rest } = line as Readonly<Record<string, unknown>>;
-    if (typeof length !== "number" || !Number.isInteger(length)) return OTHER;
-    if (length < 0 || length > MOST_BYTES) return OTHER;
-    const isPlain = v === 1 && ok === true && Array.isArray(warnings) && warnings.length === 0;
-    return { start: end + 1, length, isPlain: isPlain && Object.keys(rest).length === 0 };
-  } catch {
-    return OTHER;
-  }
+/** Undefined while the line is not there yet. */
+function frameOf(begun: Buffer): Frame | undefined {
+  const at = begun.indexOf(NEWLINE);
+  if (at < 0) return begun.length < LONGEST_LINE ? undefined : OTHER;
+  const line = begun.toString("latin1", 0, at);
+  const length = Number(line.slice(PLAIN_LINE.length, -1));
+  const isLength = Number.isInteger(length) && length >= 0 && length <= LONGEST;
+  if (!isLength || line !== `${PLAIN_LINE}${length}}`) return OTHER;
+  return { start: at + 1, end: at + 1 + length };
 }
 
-/** The document of an answer without warnings; undefined for anything else. */
-function documentOf({ answer, header, reason }: Answered): string | undefined {
-  if (reason !== undefined || header?.isPlain !== true || header.length > LONGEST) return undefined;
-  try {
-    const text = answer.toString("utf8", header.start, header.start + header.length);
-    // What is not UTF-8 became that character; the program tells which it was.
-    if (text.includes("\ufffd")) return undefined;
-    // The guard has read the API's answer strictly and written this itself: that it is whole is
-    // enough.
-    JSON.parse(text);
-    return text;
-  } catch {
-    return undefined;
-  }
+/** The document, where it is printed as it came; undefined where the program has to read it. */
+function documentOf(chunks: readonly Buffer[], frame: Frame): string | undefined {
+  if (frame === OTHER) return undefined;
+  const text = Buffer.concat(chunks).toString("utf8", frame.start, frame.end);
+  // What is not UTF-8 became that character; the program tells which it was.
+  return text.includes("\ufffd") || !isCanonical(text) ? undefined : text;
 }
 
 /** Prints it, as all output is printed. */

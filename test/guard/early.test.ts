@@ -4,7 +4,7 @@
  * program, so a command line with it is what the program does by itself.
  */
 import { expect, test } from "bun:test";
-import { chmod, chown, mkdtemp, rm } from "node:fs/promises";
+import { chmod, chown, mkdtemp, readFile, rename, rm } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { walk } from "../../src/cli/command.ts";
@@ -206,6 +206,22 @@ const ANSWERS: Readonly<Record<string, readonly string[]>> = {
   "another version": [framed(DOCUMENT).replace('"v":1', '"v":2')],
   "members in another order": ['{"ok":true,"v":1,"warnings":[],"length":2}\n{}'],
   "an unknown member": [framed(DOCUMENT, { ok: true, warnings: [], x: 1 })],
+  "a member of the line twice": ['{"v":2,"v":1,"ok":true,"warnings":[],"length":2}\n{}'],
+  "a line with white space": [
+    `{"v": 1,"ok":true,"warnings":[],"length":${DOCUMENT.length}}\n`,
+    DOCUMENT,
+  ],
+  "a length with a fraction": ['{"v":1,"ok":true,"warnings":[],"length":2.0}\n{}'],
+  "a record's key before the answer": [
+    '{"v":1,"key":"01ARZ3NDEKTSV4RRFFQ69G5FAV"}\n',
+    framed(DOCUMENT),
+  ],
+  "a line that is too long": [
+    `{"v":1,"ok":true,"warnings":[],"length":2${" ".repeat(70_000)}}\n{}`,
+  ],
+  "white space in the document": [framed('{\n  "id": "1"\n}\n')],
+  "a key of the document twice": [framed('{"id":"1","id":"2"}')],
+  "a document that is nested too deeply": [framed(`${"[".repeat(600)}${"]".repeat(600)}`)],
   "a document that is cut off": [framed(DOCUMENT).slice(0, -1)],
   "a line that is cut off": ['{"v":1,"ok":true'],
   "no JSON": [framed('{"id":')],
@@ -233,6 +249,44 @@ for (const [what, pieces] of Object.entries(ANSWERS)) {
   });
 }
 
+two("an early read ends at once with an answer that only the program understands", async () => {
+  await using double = await Double.open();
+  const open: Socket[] = [];
+  double.answer = (socket) => {
+    open.push(socket);
+    socket.write('{"v":2,"length":100}\n{}');
+  };
+  const begun = performance.now();
+  const { exit, stdout } = await double.run(["accounts", "get", "--id", "1"]);
+  expect(performance.now() - begun).toBeLessThan(15_000);
+  for (const socket of open) socket.destroy();
+  expect([exit, JSON.parse(stdout).error.code]).toEqual([1, "GUARD_INCOMPATIBLE"]);
+  expect(open.length).toBe(1);
+});
+
+two("an early read that the program refuses after all does not wait for the guard", async () => {
+  await using double = await Double.open();
+  const open: Socket[] = [];
+  double.answer = async (socket) => {
+    open.push(socket);
+    await chmod(double.path, 0o666);
+    socket.write("x".repeat(100));
+  };
+  const { exit, stdout } = await double.run(["accounts", "get", "--id", "1"]);
+  for (const socket of open) socket.destroy();
+  expect([exit, JSON.parse(stdout).error.code]).toEqual([2, "GUARD_INSECURE"]);
+  expect(open.length).toBe(1);
+});
+
+two("a time to wait below zero is no answer of a guard", async () => {
+  await using double = await Double.open();
+  const busy = { code: "RATE_LIMITED", message: "Later.", retryAfterSeconds: -1 };
+  double.says(framed(JSON.stringify(busy), REFUSED));
+  const { exit, stdout, stderr } = await double.run(["accounts", "get", "--id", "1"]);
+  expect([exit, JSON.parse(stdout).error.code, stderr]).toEqual([1, "GUARD_INCOMPATIBLE", ""]);
+  expect(double.asked.length).toBe(1);
+});
+
 two("a guard that refuses to wait its turn is asked again, as by the program", async () => {
   await using double = await Double.open();
   const busy = framed(
@@ -259,6 +313,61 @@ two("an early read is not tried beside other settings, or with a socket of this 
   expect([own.exit, JSON.parse(own.stdout).error.code]).toEqual([2, "GUARD_INSECURE"]);
   expect(double.asked).toEqual([]);
 });
+
+two("an early read asks the socket that the program would ask", async () => {
+  await using double = await Double.open();
+  double.says(framed(DOCUMENT));
+  await rename(double.path, `${double.path} `);
+  const argv = ["accounts", "get", "--id", "1"];
+  const early = await double.run(argv, { LEDGER_ENTERPRISE_GUARD: `${double.path} ` });
+  expect([early.exit, JSON.parse(early.stdout).error.code]).toEqual([1, "GUARD_UNREACHABLE"]);
+  expect(double.asked).toEqual([]);
+});
+
+two(
+  "A15 the first process of a container hears a signal while it waits for the guard",
+  async () => {
+    await using double = await Double.open();
+    const waiting = Promise.withResolvers<Socket>();
+    double.answer = waiting.resolve;
+    const argv = [...SOURCE_COMMAND, "accounts", "get", "--id", "1"];
+    const child = Bun.spawn(["unshare", "--pid", "--fork", ...asUser(AGENT_UID, argv)], {
+      ...{ cwd: "/", stdin: "ignore", stdout: "pipe", stderr: "pipe" },
+      env: {
+        HOME: "/nonexistent",
+        PATH: process.env.PATH ?? "",
+        LEDGER_ENTERPRISE_GUARD: double.path,
+      },
+    });
+    const socket = await waiting.promise;
+    const children = await readFile(`/proc/${child.pid}/task/${child.pid}/children`, "utf8");
+    process.kill(Number.parseInt(children, 10), "SIGTERM");
+    const ended = await Promise.race([child.exited, Bun.sleep(10_000)]);
+    socket.destroy();
+    await child.exited;
+    expect(ended).toBe(143);
+  },
+);
+
+two(
+  "an early read takes no longer than a command may take, whatever it waits for",
+  async () => {
+    await using double = await Double.open();
+    const busy = { code: "RATE_LIMITED", message: "Later.", retryAfterSeconds: 20 };
+    double.answer = async (socket) => {
+      await Bun.sleep(20_000);
+      socket.end(framed(JSON.stringify(busy), REFUSED));
+    };
+    const begun = performance.now();
+    const { exit, stdout } = await double.run(["accounts", "get", "--id", "1"]);
+    const seconds = (performance.now() - begun) / 1000;
+    expect([exit, JSON.parse(stdout).error.code]).toEqual([1, "RATE_LIMITED"]);
+    expect(seconds).toBeGreaterThan(TIMEOUT_SECONDS - 1);
+    expect(seconds).toBeLessThan(TIMEOUT_SECONDS + 5);
+    expect(double.asked.length).toBe(1);
+  },
+  LONG_MS,
+);
 
 two(
   "a guard that never answers is waited for as long as a command may take",
