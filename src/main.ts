@@ -141,6 +141,8 @@ async function askGuard(argv: readonly string[]): Promise<0 | Early | undefined>
   const { env } = process;
   const [path, uid] = [env.LEDGER_ENTERPRISE_GUARD, process.getuid?.()];
   if (path === undefined || uid === undefined) return undefined;
+  // The system ends the first process of a container by no signal that it does not handle.
+  if (process.pid === 1) return undefined;
   const settings = Object.keys(env).filter((name) => name.startsWith("LEDGER_ENTERPRISE_"));
   if (settings.some((name) => !IDLE_SETTINGS.includes(name))) return undefined;
   return (await import("./guard/early.ts")).askEarly({ argv, path, uid });
