@@ -89,7 +89,7 @@ const Failure = () =>
     hint: v.optional(v.string()),
     field: v.optional(v.string()),
     httpStatus: v.optional(v.number()),
-    retryAfterSeconds: v.optional(v.number()),
+    retryAfterSeconds: v.optional(v.pipe(v.number(), v.minValue(0))),
     requestId: v.optional(v.string()),
     retryable: v.optional(v.boolean()),
   });
