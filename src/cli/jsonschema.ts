@@ -35,5 +35,7 @@ function shorten(node: SchemaNode): SchemaNode {
   const [first, second, ...others] = Array.isArray(anyOf) ? (anyOf as readonly SchemaNode[]) : [];
   const isNullable =
     others.length === 0 && second?.type === "null" && typeof first?.type === "string";
-  return isNullable ? { ...rest, ...first, type: [first.type, "null"] } : node;
+  if (!isNullable || "const" in first) return node;
+  const choices = Array.isArray(first.enum) ? { enum: [...first.enum, null] } : {};
+  return { ...rest, ...first, ...choices, type: [first.type, "null"] };
 }

@@ -5,12 +5,14 @@
 import { describe, expect, test } from "bun:test";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import * as v from "valibot";
 import { ROOT } from "../../scripts/build.ts";
 import { commandPage } from "../../scripts/generate.ts";
 import { references } from "../../scripts/references.ts";
 import { FACTS } from "../../src/app/capabilities.ts";
 import { type Command, type Group, walk } from "../../src/cli/command.ts";
 import { declaredFields } from "../../src/cli/fields.ts";
+import { toJsonSchema } from "../../src/cli/jsonschema.ts";
 import { manifest } from "../../src/cli/manifest.ts";
 import { kebab, parse } from "../../src/cli/parse.ts";
 import { type CliError, ERRORS, EXIT_CODES } from "../../src/errors.ts";
@@ -51,6 +53,12 @@ const WHOLE = [
 test("every list, and every command that returns one object, takes --fields", () => {
   const without = COMMANDS.filter(({ command }) => command.fields === undefined);
   expect(without.map(({ name }) => name).sort()).toEqual([...WHOLE].sort());
+});
+
+test("a choice that may be null has null among its choices", () => {
+  const choice = v.nullable(v.picklist(["a", "b"]));
+  expect(toJsonSchema(choice)).toEqual({ type: ["string", "null"], enum: ["a", "b", null] });
+  expect(toJsonSchema(v.nullable(v.string()))).toEqual({ type: ["string", "null"] });
 });
 
 test("--fields of a command with two forms of result knows the members of both", () => {
