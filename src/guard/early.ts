@@ -31,7 +31,6 @@ export interface Early {
 
 /** A conversation with the guard: begun here, and gone on with by the program where it must be. */
 export class EarlyCall {
-  private readonly begunAt = performance.now();
   /** What came and the program has not read, and its bytes while the program has read nothing. */
   private readonly chunks: Buffer[] = [];
   private size = 0;
@@ -94,9 +93,9 @@ export class EarlyCall {
     return () => this.close();
   }
 
-  /** Milliseconds since it was begun. */
-  get ageMs(): number {
-    return performance.now() - this.begunAt;
+  /** Milliseconds that the process has spent. */
+  get spentMs(): number {
+    return performance.now();
   }
 
   close(): void {
@@ -122,9 +121,11 @@ export async function askEarly({ argv, path, uid }: Asker): Promise<0 | Early | 
 
 /** Absolute, and what the program would read as it is. */
 function isPlainPath(path: string): boolean {
-  return (
-    path.startsWith("/") && [...path].every((character) => character > " " && character <= "~")
-  );
+  for (let at = 0; at < path.length; at += 1) {
+    const code = path.charCodeAt(at);
+    if (code <= 0x20 || code > 0x7e) return false;
+  }
+  return path.startsWith("/");
 }
 
 const NEWLINE = 0x0a;
