@@ -9,6 +9,7 @@ import {
   existsSync,
   mkdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -65,7 +66,8 @@ beforeAll(async () => {
     writeFileSync(at(name), text, { mode: 0o400 });
     chownSync(at(name), uid, gid);
   }
-  writeFileSync(at("policy.json"), JSON.stringify(POLICY), { mode: 0o644 });
+  mkdirSync(at("etc"), { mode: 0o755 });
+  writeFileSync(at("etc/policy.json"), JSON.stringify(POLICY), { mode: 0o644 });
   for (const [name, volume] of Object.entries(volumes)) {
     mkdirSync(at(name));
     // A volume without options takes owner and mode of the image's folder of that place.
@@ -188,6 +190,14 @@ test.skipIf(OBSTACLE !== undefined)(
       expect(approved).toMatchObject({ exit: 0 });
       const above = await outcome(start("agent", ...asked("3000001")));
       expect(above).toMatchObject({ exit: 2, error: { code: "POLICY_DENIED" } });
+      // As an editor writes: a new file takes the place of the old one.
+      writeFileSync(at("etc/new"), JSON.stringify({ ...POLICY, stopped: true }), { mode: 0o644 });
+      renameSync(at("etc/new"), at("etc/policy.json"));
+      const stopped = async (): Promise<unknown> =>
+        (await outcome(start("agent", ...services.agent.command))).stopped;
+      expect(await stopped()).toBe("policy");
+      writeFileSync(at("etc/stop"), "");
+      expect(await stopped()).toBe("stopFile");
     } finally {
       // It passes no other signal on.
       guard.kill("SIGKILL");
