@@ -48,6 +48,13 @@ const serve = command({
   run: ({ guard }, args) => guard.serve(args),
 });
 
+/** The first point, where no guard is named at all. */
+const NO_GUARD = {
+  point: "reachable",
+  holds: false,
+  fix: "Set LEDGER_ENTERPRISE_GUARD to the guard's socket where the agent runs; without it no command goes through a guard.",
+};
+
 const status = command({
   summary: "Show the level of protection, the policy, and each point that the level depends on.",
   notes: [
@@ -78,7 +85,7 @@ const status = command({
     if (!("points" in standing))
       return {
         ...{ version: VERSION, level: standing.level, policy: null, stopped: standing.stopped },
-        ...{ peer: null, counts: {}, points: [] },
+        ...{ peer: null, counts: {}, points: [NO_GUARD] },
       };
     const { level, status: found } = standing;
     if (found instanceof CliError) throw found;

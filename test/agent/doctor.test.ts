@@ -340,6 +340,20 @@ test("a policy that stops everything is a warning of its own, and guard status t
   expect(document).toEqual({ stopped: null });
 });
 
+test("guard status without a guard says what to set", async () => {
+  await using world = await openWorld();
+  const { document } = await world.run("guard status --fields level,points");
+  expect(document).toEqual({
+    level: "none",
+    points: [
+      {
+        ...{ point: "reachable", holds: false },
+        fix: expect.stringContaining("Set LEDGER_ENTERPRISE_GUARD"),
+      },
+    ],
+  });
+});
+
 test("read-only mode is a warning of its own, not a problem", async () => {
   await using world = await openWorld();
   await world.run("login api");

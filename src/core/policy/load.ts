@@ -150,8 +150,9 @@ export function readPolicyFile(path: string, uid: number | undefined): Uint8Arra
   try {
     descriptor = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   } catch (cause) {
-    if (errnoOf(cause) === "ENOENT" && !isThere(path)) return undefined;
-    throw invalid(path, "", "It cannot be read.");
+    const errno = errnoOf(cause);
+    if (errno === "ENOENT" && !isThere(path)) return undefined;
+    throw invalid(path, "", `This program's user cannot read it (${errno ?? "no reason"}).`);
   }
   try {
     const stats = fstatSync(descriptor);

@@ -21,10 +21,9 @@ export function checkRules(
     toBase(rule.perRequest, rule.asset.decimals, path, `${place}.perRequest`);
     if (rule.fees !== "none") toBase(rule.fees.max, rule.fees.decimals, path, `${place}.fees.max`);
     for (const type of rule.transactionTypes) {
-      const members = shapeOf("CREATE_TRANSACTION", type)?.data ?? [];
+      if (!isPayment(type)) throw notPayment(type, path, `${place}.transactionTypes`);
+      const members = membersOf(type);
       const kinds = members.flatMap(kindsOf);
-      if (!kinds.includes("amount") || !kinds.includes("address") || kinds.includes("call"))
-        throw invalid(path, `${place}.transactionTypes`, "Only payments can be allowed.");
       const hasStrategy = members.some(({ name }) => name === "fees_strategy");
       if (!hasFeesOf(rule, kinds.includes("fee"), hasStrategy))
         throw invalid(path, `${place}.fees`, `They are not the fees of ${type}.`);
@@ -41,6 +40,19 @@ export function checkRules(
     toBase(window.amount, window.asset.decimals, path, `windows.${at}.amount`);
     checkDestinations(window, path, `windows.${at}.destinations`);
   }
+}
+
+const membersOf = (type: string) => shapeOf("CREATE_TRANSACTION", type)?.data ?? [];
+
+function isPayment(type: string): boolean {
+  const kinds = membersOf(type).flatMap(kindsOf);
+  return kinds.includes("amount") && kinds.includes("address") && !kinds.includes("call");
+}
+
+function notPayment(type: string, path: string, place: string): CliError {
+  const payments = [...TRANSACTION_TYPES].filter(isPayment).join(", ");
+  const word = wordOf(type) ?? "A type";
+  return invalid(path, place, `${word} at ${place} is not a payment. Payments: ${payments}.`);
 }
 
 const TYPES = new Set([...SHAPES.map(({ type }) => type), ...UNDOCUMENTED]);

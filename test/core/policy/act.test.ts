@@ -294,6 +294,15 @@ test("A2 stopped, broken, missing: writes are refused, reads go on", async () =>
   );
 });
 
+test("a policy file that the program's user cannot read: the system's reason is told", async () => {
+  await using here = await open(AGENT);
+  await rm(here.path);
+  await symlink(here.path, here.path);
+  const { error } = await here.run("requests", "create", "--requestData", pay("1"));
+  expect(error.code).toBe("POLICY_INVALID");
+  expect(error.message).toEndWith("is not valid: This program's user cannot read it (ELOOP).");
+});
+
 type Unsafe = readonly [
   name: string,
   spoil: (path: string) => Promise<unknown>,

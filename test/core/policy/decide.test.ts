@@ -10,6 +10,7 @@ import {
 import { readPayment } from "../../../src/core/policy/read.ts";
 import type { Entry } from "../../../src/core/state/journal.ts";
 import { exact } from "../../../src/io/json.ts";
+import { failureOf as fullFailureOf } from "../../support/failure.ts";
 import {
   ACCOUNT,
   actOf,
@@ -194,6 +195,15 @@ test.each<[string, unknown]>([
   ],
 ])("A4 the whole file is invalid: %s", (_, file) => {
   expect(failureOf(() => policyOf(file)).code).toBe("POLICY_INVALID");
+});
+
+test("a type that is not a payment is named, and which types are", () => {
+  const file = { ...FILE, allow: [{ ...HOSTING, transactionTypes: ["ETHEREUM_SEND"] }] };
+  const told = fullFailureOf(() => policyOf(file)).message;
+  expect(told).toMatch(
+    /'ETHEREUM_SEND' at allow\.0\.transactionTypes is not a payment\. Payments: .*\bETHEREUM_LIKE_SEND\b/,
+  );
+  expect(told).not.toContain("EXECUTE_CONTRACT");
 });
 
 test("A4 a reader's file allows nothing and needs no window", () => {
