@@ -186,7 +186,9 @@ const STEPS: Readonly<Record<string, (argument: string | undefined) => Promise<s
   make: async (file) => {
     const key = file === undefined ? PUBLISHED_KEY : readPublicKey(await readFile(file, "utf8"));
     if (key === undefined)
-      throw new Error("names.ts holds no release key (newKey), and no public key was named.");
+      throw new Error(
+        "No release key: names.ts has none, and no public key was named. Make one with 'npm run release -- newKey release.key', then 'openssl pkey -in release.key -pubout -out release.pem', and name release.pem.",
+      );
     await make(key);
     return await readFile(join(RELEASE, SUMS), "utf8");
   },
