@@ -49,7 +49,7 @@ async function open(file: unknown) {
   const run = async (...argv: string[]) => {
     const { exit, stdout, stderr } = await SOURCE.run({ argv, env, stdin: undefined, cwd: home });
     const document = JSON.parse(stdout) as Json;
-    type Failure = { code: string; hint: string; details: Json };
+    type Failure = { code: string; message: string; hint: string; details: Json };
     return { exit, document, error: document.error as Failure, stderr };
   };
   expect((await run("login", "api")).exit).toBe(0);
