@@ -271,7 +271,13 @@ attack(
     await mkdir(open);
     await chmod(open, 0o777);
     await symlink(two.socket, join(open, "link.sock"));
-    for (const path of [fake, link, join(open, "link.sock"), two.policyPath]) {
+    // What a link leads to may be a link that everybody can replace.
+    const [chain, folders] = [join(two.folder, "chain.sock"), join(two.folder, "folders")];
+    await symlink(join(open, "link.sock"), chain);
+    await symlink(two.sockets, join(open, "sockets"));
+    await symlink("open/sockets", folders);
+    const links = [chain, join(folders, "payments.sock")];
+    for (const path of [fake, link, join(open, "link.sock"), ...links, two.policyPath]) {
       const { exit, error } = await two.agentWith(
         { LEDGER_ENTERPRISE_GUARD: path },
         "accounts",
