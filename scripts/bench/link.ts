@@ -8,6 +8,7 @@ import { AGENT_UID, asUser, openTwoUsers } from "../../test/guard/twousers.ts";
 import { Certificates } from "../../test/hostile/certificates.ts";
 import { NOTHING_PUBLISHED } from "../../test/support/releases.ts";
 import { compare, once, type Row, type Settings } from "./measure.ts";
+import { readers, warm } from "./readers.ts";
 
 /** A round trip of the link takes twice as long. */
 const ONE_WAY_MS = 20;
@@ -50,7 +51,9 @@ async function against(
   const home = join(folder, isFar ? "far" : "near");
   await mkdir(home, { mode: 0o700 });
   try {
-    await using users = await openTwoUsers({ command: [binary], environment: env });
+    await using users = await openTwoUsers({ command: [binary], environment: env, start: false });
+    await users.guard.start([AGENT_UID, ...readers()]);
+    await warm(users.socket);
     const direct = { ...env, HOME: home };
     await once({ name: "login api", command: [binary, "login", "api"], env: direct });
     const list = [binary, "accounts", "list"];

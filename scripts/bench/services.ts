@@ -13,6 +13,7 @@ import {
   type Settings,
   type Subject,
 } from "./measure.ts";
+import { readers, warm } from "./readers.ts";
 
 /** What is needed of a prepared session: its variables, and a challenge for the key. */
 export interface Prepared {
@@ -93,7 +94,9 @@ export async function guard(
   if (OBSTACLE !== undefined) return { rows: [], absent: [`guard (${OBSTACLE})`] };
   // The other users must be able to start it.
   for (const path of [folder, binary]) await chmod(path, 0o755);
-  await using users = await openTwoUsers({ command: [binary] });
+  await using users = await openTwoUsers({ command: [binary], start: false });
+  await users.guard.start([AGENT_UID, ...readers()]);
+  await warm(users.socket);
   const { exit, stdout, document } = await users.agent(
     ...["requests", "create", "--requestData", payment("1500000")],
   );

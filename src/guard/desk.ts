@@ -20,7 +20,7 @@ import { subjectOf, withoutTokens } from "../core/state/session.ts";
 import { CliError } from "../errors.ts";
 import { type Exact, encode } from "../io/json.ts";
 import { Log } from "../io/log.ts";
-import { Redactor } from "../io/redact.ts";
+import type { Redactor } from "../io/redact.ts";
 import type { House } from "./house.ts";
 import type { Status } from "./level.ts";
 import { type Allowance, LOG_MS } from "./limits.ts";
@@ -71,8 +71,7 @@ export class Desk {
 
   /** Carries out one request; a failure is an answer, too. */
   async answer(request: Request, document: Uint8Array, caller: Caller): Promise<Answered> {
-    const redactor = new Redactor();
-    for (const secret of this.house.secrets) redactor.learn(secret);
+    const redactor = this.house.secrets.redactor();
     const log = new RelayLog(this.house.logOptions(redactor));
     const run = this.open(request, caller, redactor, log);
     run.deadline.limitTo(MOST_MS);
@@ -92,7 +91,7 @@ export class Desk {
   private open(request: Request, caller: Caller, redactor: Redactor, log: Log): Run {
     const { house } = this;
     const context = house.contextFor(caller.allowance);
-    const config = openConfig(context, house.remembering(redactor));
+    const config = openConfig(context, house.secrets.remembering(redactor));
     const occasion: Occasion = {
       ...{ context, name: NAMES[request.verb], redactor, log, config, deeds: [] },
       registry: house.registry,

@@ -20,17 +20,16 @@ import type { Context } from "../world.ts";
 import type { Status } from "./level.ts";
 import { type Allowance, LOG_MS } from "./limits.ts";
 import type { Peer } from "./peer.ts";
+import { KnownSecrets } from "./secrets.ts";
 import { Keeper, OwnSessions } from "./session.ts";
 
 /** So much of the disk stays free, so that what was sent can still be written down. */
 const RESERVED_BYTES = 64 * 1024 * 1024;
-const MOST_SECRETS = 64;
 const LOGIN_MS = 30_000;
 
 /** One guard. */
 export class House {
-  /** Secrets of earlier runs, which no later answer may hold. */
-  readonly secrets = new Set<string>();
+  readonly secrets = new KnownSecrets();
   readonly keeper: Keeper;
   readonly clock: ApiClock;
   /** When each policy was first seen, by its digest. */
@@ -77,11 +76,10 @@ export class House {
 
   /** A run of the guard's own, as its own user. The caller clears its deadline. */
   openRun(name: string): Run {
-    const redactor = new Redactor();
-    for (const secret of this.secrets) redactor.learn(secret);
+    const redactor = this.secrets.redactor();
     const log = new Log(this.logOptions(redactor));
     const { context, registry } = this;
-    const config = openConfig(context, this.remembering(redactor));
+    const config = openConfig(context, this.secrets.remembering(redactor));
     const agent = { uid: context.uid, pid: context.pid };
     const service: Service = {
       ...this.service,
@@ -104,19 +102,6 @@ export class House {
 
   logOptions(redactor: Redactor): LogOptions {
     return optionsOf(this.context, redactor);
-  }
-
-  /** Learns for one run, and for every later one. */
-  remembering(redactor: Redactor): Pick<Redactor, "learn"> {
-    return {
-      learn: (secret) => {
-        redactor.learn(secret);
-        this.secrets.delete(secret);
-        this.secrets.add(secret);
-        const [oldest] = this.secrets;
-        if (this.secrets.size > MOST_SECRETS && oldest !== undefined) this.secrets.delete(oldest);
-      },
-    };
   }
 
   /**

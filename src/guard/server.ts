@@ -2,10 +2,10 @@
  * The guard's socket: who may connect, how much and how fast they may send, and how work that is
  * under way is awaited. The only file that listens on a unix socket.
  */
+import { edenGC, fullGC } from "bun:jsc";
 import { chmodSync, lstatSync, unlinkSync } from "node:fs";
 import { createConnection, createServer, type Server as Listener, type Socket } from "node:net";
 import { CliError } from "../errors.ts";
-import { tidyMemory } from "../io/effort.ts";
 import { errnoOf } from "../io/errno.ts";
 import type { Answered, Caller } from "./desk.ts";
 import { type Allowance, type Allowances, MOST_CONNECTIONS } from "./limits.ts";
@@ -20,8 +20,13 @@ const ANSWER_MS = 30_000;
 /** How long a refused client may take to read why. */
 const REFUSAL_MS = 500;
 const MOST_REFUSED = 256;
-/** Answers after which unused memory is returned. */
-const TIDY_EVERY = 100;
+/**
+ * Answers after which what the last ones left is collected, and all that nothing uses. Neither
+ * throws away what the runtime knows of the code, as `Bun.gc` does; without the second one memory
+ * grows.
+ */
+const COLLECT_NEW_EVERY = 10;
+const COLLECT_ALL_EVERY = 50;
 /** How long writes under way are awaited. */
 const END_MS = 30_000;
 
@@ -171,7 +176,8 @@ export class Server {
         working.delete(socket);
         this.busy.delete(done);
         this.answered += 1;
-        if (this.answered % TIDY_EVERY === 0) tidyMemory();
+        if (this.answered % COLLECT_ALL_EVERY === 0) fullGC();
+        else if (this.answered % COLLECT_NEW_EVERY === 0) edenGC();
       });
     this.busy.add(done);
   }

@@ -5,10 +5,7 @@
 
 /** What the executable's runtime offers and other runtimes do not. */
 interface Tunable {
-  readonly Bun?: {
-    readonly unsafe: { setJITPolicy?(factor: number): void };
-    gc(isAwaited: boolean): void;
-  };
+  readonly Bun?: { readonly unsafe: { setJITPolicy?(factor: number): void } };
 }
 
 let isTold = false;
@@ -20,9 +17,4 @@ export function expectLongWork(): void {
   if (isTold) return;
   isTold = true;
   (globalThis as Tunable).Bun?.unsafe.setJITPolicy?.(1);
-}
-
-/** Returns memory that nothing uses: some ms of a service's time, now and then. */
-export function tidyMemory(): void {
-  (globalThis as Tunable).Bun?.gc(true);
 }

@@ -32,9 +32,17 @@ const NINE = 0x39;
 
 /** One run's knowledge of its secrets. */
 export class Redactor {
-  private readonly learned = new Set<string>();
-  private readonly forms = new Set<string>();
+  private readonly learned: Set<string>;
+  private readonly forms: Set<string>;
   private matcher: Matcher | undefined;
+
+  /** Begins with what another one knows now; neither learns from the other afterwards. */
+  constructor(known?: Redactor) {
+    known?.prepare();
+    this.learned = new Set(known?.learned);
+    this.forms = new Set(known?.forms);
+    this.matcher = known?.matcher;
+  }
 
   /**
    * From now on the value is masked: as it is, JSON-escaped, URL-encoded, in base64, base64url and

@@ -18,6 +18,21 @@ function knowing(...secrets: readonly string[]): Redactor {
 const lower = (text: string): string =>
   text.replace(/%[0-9A-F]{2}/g, (octet) => octet.toLowerCase());
 
+test("SEC-1 a redactor that begins with another's knowledge, which neither adds to afterwards", () => {
+  const [first, second, third] = ["the-first-secret", "the-second-secret", "the-third-secret"];
+  const known = knowing(first);
+  const own = new Redactor(known);
+  own.learn(second);
+  known.learn(third);
+  const text = `${btoa(first)} ${second} ${third}`;
+  expect(own.clean(text)).toBe(`${REDACTED} ${REDACTED} ${third}`);
+  expect(known.clean(text)).toBe(`${REDACTED} ${second} ${REDACTED}`);
+  expect(new Redactor(own).cleanJson(JSON.stringify(text))).toBe(
+    JSON.stringify(`${REDACTED} ${REDACTED} ${third}`),
+  );
+  expect(new Redactor(new Redactor()).clean(text)).toBe(text);
+});
+
 describe("SEC-1 spellings of a secret in text", () => {
   const hex = Buffer.from(SECRET).toString("hex");
   const form = new URLSearchParams({ v: SECRET }).toString().slice(2);

@@ -222,9 +222,23 @@ export function validPolicies(
   });
 }
 
+/** The last valid policy of each path: a file is read anew at each use, and seldom differs. */
+const LATEST = new Map<string, { readonly bytes: Uint8Array; readonly policy: Policy }>();
+const MOST_PATHS = 8;
+
+/** The policy of a file's bytes as they are now. Throws POLICY_INVALID. */
+function policyOf(bytes: Uint8Array, path: string): Policy {
+  const latest = LATEST.get(path);
+  if (latest !== undefined && Buffer.compare(latest.bytes, bytes) === 0) return latest.policy;
+  const policy = parsePolicy(bytes, path);
+  if (LATEST.size >= MOST_PATHS) LATEST.clear();
+  LATEST.set(path, { bytes, policy });
+  return policy;
+}
+
 function systemPolicy(uid: number | undefined, path: string): Policy[] {
   const bytes = readPolicyFile(path, uid === undefined ? undefined : 0);
-  return bytes === undefined ? [] : [parsePolicy(bytes, path)];
+  return bytes === undefined ? [] : [policyOf(bytes, path)];
 }
 
 function namedPolicy(path: string | undefined, uid: number | undefined): Policy[] {
@@ -232,7 +246,7 @@ function namedPolicy(path: string | undefined, uid: number | undefined): Policy[
   if (!isAbsolute(path))
     throw invalid(path, "", "LEDGER_ENTERPRISE_POLICY_FILE must be an absolute path.");
   const bytes = readPolicyFile(path, uid);
-  if (bytes !== undefined) return [parsePolicy(bytes, path)];
+  if (bytes !== undefined) return [policyOf(bytes, path)];
   throw invalid(path, "", "The file that LEDGER_ENTERPRISE_POLICY_FILE names is missing.");
 }
 
