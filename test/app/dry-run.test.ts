@@ -56,6 +56,8 @@ test("sign and approve: fields of the decoded content and of the review", async 
     request: { method: "POST" },
     review: { match: true, unverified: [] },
   });
+  const without = await world.run(`${approve} dryRun,review.summary.text --noSummary`);
+  expect([without.exit, without.document]).toEqual([0, { dryRun: true, review: {} }]);
   const wrong = await world.run(`${approve} state`);
   expect([wrong.exit, at(wrong.document, "error.details.unknown")]).toEqual([2, ["state"]]);
 });

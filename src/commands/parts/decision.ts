@@ -2,12 +2,13 @@
  * Deciding about a request with the API operator's signature: approving and rejecting are this one
  * command, made twice.
  */
+import * as v from "valibot";
 import { type ArgumentMap, text, type Values } from "../../cli/argument.ts";
 import type { Command, Example } from "../../cli/command.ts";
 import type { Order } from "../../core/signing/authorise.ts";
 import { command } from "./command.ts";
 import { NO_SUMMARY } from "./meaning.ts";
-import { DryRun, Request } from "./schemas.ts";
+import { DryRun, Request, Review, Summary } from "./schemas.ts";
 
 /** `--again` of everything that decides about a request. */
 export const AGAIN = text(
@@ -55,7 +56,11 @@ export function decision<A extends ArgumentMap>(spec: Spec<A>): Command {
     run: ({ authority }, values) => authority.authorise(orderOf(values)),
     dryRun: {
       needs: ["examination", "draft"],
-      output: DryRun,
+      output: () =>
+        v.looseObject({
+          ...DryRun().entries,
+          review: v.looseObject({ ...Review(), summary: v.optional(Summary()) }),
+        }),
       run: async ({ examination, draft }, values) => {
         const order = orderOf(values);
         const { noSummary } = values as Values<typeof SHOWN>;
