@@ -195,7 +195,7 @@ async function main(early: Early | undefined): Promise<void> {
       return sleep(ms, undefined, signal === undefined ? {} : { signal });
     },
     interrupt: interrupt.signal,
-    early,
+    early: early && { ...early, spentMs: process.uptime() * 1000 },
     isAlive,
     silence: silenceConsole,
     endAtOnce() {

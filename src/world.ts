@@ -33,8 +33,8 @@ export interface Context {
   silence?(): void;
   /** Asks for the process to end as soon as the run does, whatever a runtime still holds open. */
   endAtOnce?(): void;
-  /** What was asked and answered before the program was loaded. */
-  readonly early?: Early | undefined;
+  /** What was asked before the program was loaded, and how long the process had run by then. */
+  readonly early?: (Early & { readonly spentMs: number }) | undefined;
   /** From here on a signal ends the program with exit 0, once its run is over (a service). */
   endAsService?(): void;
 }

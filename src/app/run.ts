@@ -83,7 +83,7 @@ async function execute(argv: readonly string[], context: Context, parts: Parts):
     return text(parts.output, await renderHelp(target, PROGRAM, words, FACTS));
   }
   if (target.kind === "group") throw missingCommand(target, words);
-  const spentMs = context.early?.call?.spentMs ?? 0;
+  const spentMs = context.early?.spentMs ?? 0;
   const timeoutMs = interpretGlobals(invocation).timeout * 1000 - spentMs;
   const run = openRun({ ...parts, context, config, name: words.join(" "), registry: openRegistry });
   const printing: Printing = { form: "json", projection: undefined };

@@ -93,11 +93,6 @@ export class EarlyCall {
     return () => this.close();
   }
 
-  /** Milliseconds that the process has spent. */
-  get spentMs(): number {
-    return performance.now();
-  }
-
   close(): void {
     this.isClosed = true;
     this.end();

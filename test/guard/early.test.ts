@@ -4,7 +4,7 @@
  * program, so a command line with it is what the program does by itself.
  */
 import { expect, test } from "bun:test";
-import { chmod, chown, mkdtemp, readFile, rename, rm } from "node:fs/promises";
+import { chmod, chown, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { walk } from "../../src/cli/command.ts";
@@ -262,6 +262,20 @@ two("an early read ends at once with an answer that only the program understands
   for (const socket of open) socket.destroy();
   expect([exit, JSON.parse(stdout).error.code]).toEqual([1, "GUARD_INCOMPATIBLE"]);
   expect(open.length).toBe(1);
+});
+
+two("an early read has its time whatever the runtime's clock counts from", async () => {
+  await using double = await Double.open();
+  double.says(...(framed(FAILURE, REFUSED).match(/[\s\S]{1,60}/g) ?? []));
+  // As in the npm package, whose clock counts from the start of the machine.
+  const preload = double.path.replace("guard.sock", "clock.js");
+  const clock =
+    "globalThis.performance = { now: () => 1e9 + Number(process.hrtime.bigint()) / 1e6 }";
+  await writeFile(preload, clock);
+  const { exit, stdout } = await double.run(["accounts", "get", "--id", "1"], {
+    BUN_OPTIONS: `--preload ${preload}`,
+  });
+  expect([exit, JSON.parse(stdout).error.code]).toEqual([4, "NOT_FOUND"]);
 });
 
 two("an early read that the program refuses after all does not wait for the guard", async () => {
