@@ -83,7 +83,8 @@ async function byBun(
 ): Promise<void> {
   let rest = bytes;
   const send = (socket: Socket): void => {
-    if (rest.length > 0) rest = rest.subarray(Math.max(0, socket.write(rest)));
+    const taken = rest.length === 0 ? 0 : socket.write(rest);
+    if (taken > 0) rest = rest.subarray(taken);
   };
   await Bun.connect({
     unix,
