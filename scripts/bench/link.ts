@@ -10,17 +10,20 @@ import { NOTHING_PUBLISHED } from "../../test/support/releases.ts";
 import { compare, once, type Row, type Settings } from "./measure.ts";
 import { readers, warm } from "./readers.ts";
 
-/** A round trip of the link takes twice as long. */
-const ONE_WAY_MS = 20;
-export const BESIDE = "guard or direct: accounts list";
-export const LINK = "guard or direct over 40 ms: accounts list";
+/** Each row, and what a byte takes from one end of its link to the other; 0: there is no link. */
+const DELAYS: readonly (readonly [row: string, oneWayMs: number])[] = [
+  ["guard or direct: accounts list", 0],
+  ["guard or direct over 40 ms: accounts list", 20],
+  ["guard or direct over 40 ms each way: accounts list", 40],
+];
+export const LINKS: readonly string[] = DELAYS.map(([row]) => row);
 
-/** Both rows, against the direct command with a warm session of its own. */
+/** The rows, against the direct command with a warm session of its own. */
 export async function link(binary: string, folder: string, settings: Settings): Promise<Row[]> {
-  return [
-    ...(await against(BESIDE, binary, folder, settings, false)),
-    ...(await against(LINK, binary, folder, settings, true)),
-  ];
+  const rows: Row[] = [];
+  for (const [name, oneWayMs] of DELAYS)
+    rows.push(...(await against(name, binary, folder, settings, oneWayMs)));
+  return rows;
 }
 
 async function against(
@@ -28,14 +31,14 @@ async function against(
   binary: string,
   folder: string,
   settings: Settings,
-  isFar: boolean,
+  oneWayMs: number,
 ): Promise<Row[]> {
   if (!settings.isWanted(name)) return [];
   const sandbox = await startSandbox({});
   const { baseUrls, workspace, operator } = sandbox.description;
   const { port, pathname } = new URL(baseUrls.v2);
   await using certificates = await Certificates.make();
-  const far = isFar ? await startLink(Number(port), certificates) : undefined;
+  const far = oneWayMs > 0 ? await startLink(Number(port), certificates, oneWayMs) : undefined;
   const authority = join(folder, "authority.pem");
   await copyFile(certificates.authority, authority);
   await chmod(authority, 0o644);
@@ -48,7 +51,7 @@ async function against(
     NODE_EXTRA_CA_CERTS: authority,
     ...NOTHING_PUBLISHED,
   };
-  const home = join(folder, isFar ? "far" : "near");
+  const home = join(folder, `link-${oneWayMs}`);
   await mkdir(home, { mode: 0o700 });
   try {
     await using users = await openTwoUsers({ command: [binary], environment: env, start: false });
@@ -68,7 +71,7 @@ async function against(
 }
 
 /** TLS in front of a port, behind a link on which each byte, and the connection, takes its time. */
-async function startLink(port: number, certificates: Certificates) {
+async function startLink(port: number, certificates: Certificates, oneWayMs: number) {
   const identity = await certificates.identity("good");
   const open = new Set<Socket>();
   const kept = (socket: Socket): Socket => {
@@ -83,8 +86,8 @@ async function startLink(port: number, certificates: Certificates) {
   const outer = createServer((socket) => {
     const inner = kept(createConnection({ port: inside, host: "127.0.0.1" }));
     // The system accepts at once: the round trip of its own handshake is waited here.
-    carry(kept(socket), inner, 3 * ONE_WAY_MS);
-    carry(inner, socket, ONE_WAY_MS);
+    carry(kept(socket), inner, oneWayMs, 3 * oneWayMs);
+    carry(inner, socket, oneWayMs, oneWayMs);
   });
   const outside = await listening(outer);
   return {
@@ -98,10 +101,10 @@ async function startLink(port: number, certificates: Certificates) {
 }
 
 /** Hands on what comes, later; nothing overtakes the first bytes. */
-function carry(from: Socket, to: Socket, firstMs: number): void {
+function carry(from: Socket, to: Socket, oneWayMs: number, firstMs: number): void {
   const begun = performance.now();
   const later = (work: () => void): void => {
-    setTimeout(work, Math.max(ONE_WAY_MS, begun + firstMs - performance.now()));
+    setTimeout(work, Math.max(oneWayMs, begun + firstMs - performance.now()));
   };
   from.on("data", (chunk) => later(() => to.write(chunk)));
   from.on("close", () => later(() => to.destroy()));

@@ -3,7 +3,7 @@ import { chmod } from "node:fs/promises";
 import { AGENT_UID, asUser, OBSTACLE, openTwoUsers, payment } from "../../test/guard/twousers.ts";
 import { start } from "../../test/mcp/child.ts";
 import { MODERN, Speaker } from "../../test/mcp/peer.ts";
-import { BESIDE, LINK, link } from "./link.ts";
+import { LINKS, link } from "./link.ts";
 import {
   compare,
   type Figures,
@@ -89,7 +89,7 @@ export async function guard(
   empty: Subject,
   settings: Settings,
 ): Promise<{ readonly rows: Row[]; readonly absent: readonly string[] }> {
-  if (![...THROUGH, BESIDE, LINK].some((row) => settings.isWanted(row)))
+  if (![...THROUGH, ...LINKS].some((row) => settings.isWanted(row)))
     return { rows: [], absent: [] };
   if (OBSTACLE !== undefined) return { rows: [], absent: [`guard (${OBSTACLE})`] };
   // The other users must be able to start it.

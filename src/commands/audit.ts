@@ -29,7 +29,7 @@ const MOST_KEPT = 10_000;
 const list = command({
   summary: "Show the lines of the audit trail.",
   notes: [
-    "Every write, signature, refusal, reconciliation and restart is a line.",
+    "Every write and signature, each refusal of one, and each reconciliation and restart is a line; reads are none.",
     "`agent.uid` is the user who asked; `data.field` of a refusal names the dimension of the policy that failed.",
     `Without --all and --limit these are the newest ${DEFAULT_LINES}, the oldest of them first; \`complete\` is false when there are more.`,
   ],
