@@ -219,8 +219,10 @@ async function start(): Promise<void> {
   const argv = process.argv.slice(2);
   const announced = await announceQuickly(argv, VERSION, process.platform);
   const early = announced === undefined ? await askGuard(argv) : announced;
-  if (typeof early === "number") process.exitCode = early;
-  else await main(early);
+  if (typeof early !== "number") return main(early);
+  process.exitCode = early;
+  // All is written. Node's start keeps what it compiled after this.
+  if (process.versions.bun !== undefined) process.exit();
 }
 
 /** Settled when all output is written. */
