@@ -1,6 +1,7 @@
 /** What a process behind a guard has in place of its own capabilities. */
+
+import type { Stop } from "../core/policy/places.ts";
 import { levelOf } from "../core/policy/places.ts";
-import type { Stop } from "../core/policy/stop.ts";
 import { CliError } from "../errors.ts";
 import { notThroughGuard, Remote, type Standing } from "../guard/remote.ts";
 import type { Run } from "./occasion.ts";

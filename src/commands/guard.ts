@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { flag, integer, many, path, required, text } from "../cli/argument.ts";
 import { group } from "../cli/command.ts";
-import { STOPS } from "../core/policy/stop.ts";
+import { STOPS } from "../core/policy/places.ts";
 import { CliError } from "../errors.ts";
 import { VERSION } from "../version.ts";
 import { command } from "./parts/command.ts";

@@ -5,7 +5,7 @@
  */
 import { accessSync, constants, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Stop } from "../core/policy/stop.ts";
+import type { Stop } from "../core/policy/places.ts";
 import type { CliError } from "../errors.ts";
 
 /** What a guard says of itself, and of the client that asks. */

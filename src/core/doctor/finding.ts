@@ -3,7 +3,7 @@ import { CliError, ERRORS, type ErrorCode } from "../../errors.ts";
 import type { Access } from "../api/access.ts";
 import type { Config } from "../auth/config.ts";
 import type { DeviceState } from "../device/reach.ts";
-import type { Stop } from "../policy/stop.ts";
+import type { Stop } from "../policy/places.ts";
 import type { Verdict } from "../release/verdict.ts";
 import type { Inspection } from "../skill/install.ts";
 import type { StateFolder } from "../state/folder.ts";

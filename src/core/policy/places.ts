@@ -7,6 +7,10 @@ export const SYSTEM_POLICY = "/etc/ledger-enterprise-cli/policy.json";
 /** Stops every write and signature, policy or not. */
 const STOP_FILE = "/etc/ledger-enterprise-cli/stop";
 
+/** The ways in which a person stops everything. */
+export const STOPS = ["stopFile", "policy"] as const;
+export type Stop = (typeof STOPS)[number];
+
 /**
  * Level of protection in a process of the agent's own user: `advisory` where a policy applies,
  * `named` being the value of LEDGER_ENTERPRISE_POLICY_FILE.

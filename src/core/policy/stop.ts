@@ -1,11 +1,7 @@
 /** What stops every write and signature at once. */
 import { CliError } from "../../errors.ts";
 import { loadPolicies } from "./load.ts";
-import { isStopped } from "./places.ts";
-
-/** The ways in which a person stops everything. */
-export const STOPS = ["stopFile", "policy"] as const;
-export type Stop = (typeof STOPS)[number];
+import { isStopped, type Stop } from "./places.ts";
 
 /** What stops everything now, if anything does; policies that are not valid do not say. */
 export function stopOf(policies: () => readonly { readonly stopped: boolean }[]): Stop | null {
