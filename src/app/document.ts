@@ -8,7 +8,8 @@ import { List, Text, WithFile } from "../result.ts";
 
 /**
  * The projection that `--fields` asks for: of the dry run's document in a dry run. Undefined for
- * all fields. Throws INVALID_ARGUMENT.
+ * all fields, and for a dry run that is asked for those of the real answer: so that --dryRun can be
+ * added to a line. Throws INVALID_ARGUMENT.
  */
 export function projectionOf(
   { fields: target, output, effect, dryRun }: Command,
@@ -16,10 +17,12 @@ export function projectionOf(
 ): Projection | undefined {
   if (values.fields === undefined || target === undefined) return undefined;
   const paths = values.fields as string[][];
-  // It changes nothing: what it lacks can be refused once it is there.
-  if (values.dryRun === true && dryRun !== undefined)
-    return new Projection(paths, declaredFields(dryRun.output(), "object"));
   const projection = new Projection(paths, declaredFields(output?.(), target));
+  if (values.dryRun === true && dryRun !== undefined) {
+    // It changes nothing: what it lacks can be refused once it is there.
+    const shown = new Projection(paths, declaredFields(dryRun.output(), "object"));
+    return projection.isDeclared && !shown.isDeclared ? undefined : shown;
+  }
   if (effect !== "read") projection.requireDeclared();
   return projection;
 }

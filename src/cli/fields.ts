@@ -31,8 +31,13 @@ export class Projection {
    * would hide the effect.
    */
   requireDeclared(): void {
-    const unknown = this.paths.filter((path) => !this.isDeclared(path));
+    const unknown = this.undeclared();
     if (unknown.length > 0) throw this.unknown(unknown);
+  }
+
+  /** Whether the schema knows all of them. */
+  get isDeclared(): boolean {
+    return this.undeclared().length === 0;
   }
 
   /**
@@ -99,12 +104,16 @@ export class Projection {
 
   private check(): void {
     const unknown = this.paths.filter(
-      (path) => !this.found.has(path.join(".")) && !this.isDeclared(path),
+      (path) => !this.found.has(path.join(".")) && !this.knows(path),
     );
     if (unknown.length > 0) throw this.unknown(unknown);
   }
 
-  private isDeclared(path: Path): boolean {
+  private undeclared(): readonly Path[] {
+    return this.paths.filter((path) => !this.knows(path));
+  }
+
+  private knows(path: Path): boolean {
     return this.declared.has(path.join("."));
   }
 

@@ -31,6 +31,12 @@ test("create: fields of what it prints, and those alone", async () => {
     unknown: ["state"],
     known: expect.arrayContaining(["dryRun", "request.body", "summary.text", "similar"]),
   });
+  // A line to which --dryRun is added works, and shows everything.
+  const added = await world.run(`${line} id,state`);
+  expect([added.exit, Object.keys(added.document ?? {})]).toEqual([
+    0,
+    expect.arrayContaining(["dryRun", "request", "summary"]),
+  ]);
   // Of what is written, it is known before anything is sent.
   await world.control("forget", "");
   const real = await world.run("requests create --requestData @payout.json --fields summary.text");
@@ -58,6 +64,8 @@ test("sign and approve: fields of the decoded content and of the review", async 
   });
   const without = await world.run(`${approve} dryRun,review.summary.text --noSummary`);
   expect([without.exit, without.document]).toEqual([0, { dryRun: true, review: {} }]);
-  const wrong = await world.run(`${approve} state`);
-  expect([wrong.exit, at(wrong.document, "error.details.unknown")]).toEqual([2, ["state"]]);
+  const added = await world.run(`${approve} state`);
+  expect(added.document).toMatchObject({ dryRun: true, review: { match: true } });
+  const wrong = await world.run(`${approve} stat`);
+  expect([wrong.exit, at(wrong.document, "error.details.unknown")]).toEqual([2, ["stat"]]);
 });

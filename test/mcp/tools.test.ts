@@ -109,8 +109,8 @@ describe("R10 the first text is what the command line prints", () => {
       "requests approve api --id ID --sign --dryRun --fields review.match",
     ],
     [
-      ["requests_approve_api", { id: "ID", dryRun: true, fields: "state" }],
-      "requests approve api --id ID --sign --dryRun --fields state",
+      ["requests_approve_api", { id: "ID", dryRun: true, fields: "stat" }],
+      "requests approve api --id ID --sign --dryRun --fields stat",
     ],
     [
       ["requests_approve_api", { id: "ID", dryRun: true }],
