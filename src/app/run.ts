@@ -9,6 +9,7 @@ import type { Projection } from "../cli/fields.ts";
 import { type Invocation, interpret, interpretGlobals, parse } from "../cli/parse.ts";
 import { openRegistry } from "../commands/registry.ts";
 import type { Deed } from "../core/acts.ts";
+import { deedText } from "../core/deeds.ts";
 import { CliError, ERRORS } from "../errors.ts";
 import { outputError } from "../io/descriptor.ts";
 import { expectLongWork } from "../io/effort.ts";
@@ -221,27 +222,14 @@ async function fail(cause: unknown, context: Context, parts: Parts): Promise<num
   return error.exit;
 }
 
-const DONE = {
-  create: "was created",
-  approve: "was approved",
-  reject: "was rejected",
-  deviceApprove: "was approved with the device",
-} satisfies Record<Deed["kind"], string>;
-
-/** An id may be anything that a server answered. */
-const LONGEST_ID = 128;
-
 /**
  * One line for each write whose answer was not printed (specification §1). True when there was one.
  */
 function reportDeeds(deeds: readonly Deed[], log: Log): boolean {
-  for (const { kind, requestId, key } of deeds) {
-    const id = requestId?.slice(0, LONGEST_ID);
-    const named = id === undefined ? "A request without an id" : `Request ${id}`;
-    const kept = key === undefined ? "" : ` (key ${key})`;
+  for (const deed of deeds) {
     log.failure(
       "OUTPUT_ERROR",
-      `${named} ${DONE[kind]}${kept}, but the result could not be printed. Do not repeat the command.`,
+      `${deedText(deed)}, but the result could not be printed. Do not repeat the command.`,
     );
   }
   return deeds.length > 0;

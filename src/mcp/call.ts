@@ -2,6 +2,7 @@
  * One tool call: the command that it names, run like a command line of its own. The text of its
  * result is what that command prints.
  */
+
 import { failureDocument, print, projectionOf, toCliError } from "../app/document.ts";
 import { invoke, openConfig, openRun } from "../app/invoke.ts";
 import type { Oversight } from "../app/occasion.ts";
@@ -12,6 +13,7 @@ import type { Projection } from "../cli/fields.ts";
 import { DEFAULT_TIMEOUT_SECONDS } from "../cli/globals.ts";
 import { interpret } from "../cli/parse.ts";
 import type { Deed } from "../core/acts.ts";
+import { deedText } from "../core/deeds.ts";
 import { CliError } from "../errors.ts";
 import { Exact, encode, member } from "../io/json.ts";
 import { Log } from "../io/log.ts";
@@ -206,17 +208,7 @@ function linesOf({ stderr, tell }: Surroundings, warnings: string[]): Sink {
   };
 }
 
-const DONE = {
-  create: "was created",
-  approve: "was approved",
-  reject: "was rejected",
-  deviceApprove: "was approved with the device",
-} satisfies Record<Deed["kind"], string>;
-
 function outcomeOf(deeds: readonly Deed[], code: string): string {
-  const said = deeds.map(({ kind, requestId, key }) => {
-    const id = requestId?.slice(0, 128) ?? "without an id";
-    return `Request ${id} ${DONE[kind]}${key === undefined ? "" : ` (key ${key})`}.`;
-  });
+  const said = deeds.map((deed) => `${deedText(deed)}.`);
   return said.length > 0 ? said.join(" ") : `It ended with ${code}.`;
 }

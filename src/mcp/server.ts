@@ -27,6 +27,8 @@ const WRITES_A_MINUTE = 6;
 const PROGRESS_MS = 1000;
 /** How long a write that was sent is awaited when everything else ends. */
 const LAST_WRITES_MS = 30_000;
+/** How long everything else may take to stop. */
+const STOPPED_MS = 500;
 
 /** What the server is given. */
 export interface ServerHost {
@@ -53,6 +55,8 @@ interface Open {
   readonly era: Era;
   isCancelled: boolean;
   work: Work | undefined;
+  /** Settled when its answer was handed over, or is not wanted. */
+  readonly answered: Later<void>;
 }
 
 /** A command at work. It outlives the request that began it when a question is the answer. */
@@ -145,15 +149,22 @@ export class Server {
     }
   }
 
-  /** Ends: reads stop, a write that was sent is awaited. */
+  /** Ends: what was not sent stops, and closes its record; a write that was sent is awaited. */
   async close(): Promise<void> {
     this.isClosing = true;
     for (const work of this.works) work.stop();
-    const sent = [...this.works].filter(({ isSent }) => isSent).map(({ outcome }) => outcome);
-    if (sent.length === 0) return;
+    await this.ended([...this.works], STOPPED_MS);
+    const sent = [...this.works].filter(({ isSent }) => isSent);
+    await this.ended(sent, LAST_WRITES_MS);
+  }
+
+  /** Waits until these have their answers, at most that long. */
+  private async ended(works: readonly Work[], ms: number): Promise<void> {
+    if (works.length === 0) return;
     const patience = new AbortController();
-    const over = this.host.context.sleep(LAST_WRITES_MS, patience.signal).catch(() => undefined);
-    await Promise.race([Promise.all(sent), over]);
+    const over = this.host.context.sleep(ms, patience.signal).catch(() => undefined);
+    const all = works.map(({ outcome, owner }) => Promise.all([outcome, owner.answered.promise]));
+    await Promise.race([Promise.all(all), over]);
     patience.abort();
   }
 
@@ -177,7 +188,7 @@ export class Server {
     let line: string;
     try {
       const era = this.protocol.eraOf(method, params);
-      open = { request, era, isCancelled: false, work: undefined };
+      open = { request, era, isCancelled: false, work: undefined, answered: new Later() };
       this.open.set(key, open);
       line =
         method === "tools/call"
@@ -191,6 +202,7 @@ export class Server {
     const isUnwanted =
       open?.isCancelled === true || (this.isClosing && open?.work?.isSent !== true);
     if (!isUnwanted) this.host.send(line);
+    open?.answered.resolve();
   }
 
   private async call(open: Open): Promise<string> {

@@ -56,8 +56,9 @@ async function converse(stdout: Sink, run: Run, { allowed, confirm, load }: Star
   const ended = new Later<void>();
   const registry = once(() => run.registry());
   const writer = new Writer(stdout, () => ended.resolve());
+  const stderr = new LossySink(context.stderr);
   const server = new Server({
-    ...{ context, pin, registry, load, debug: log.isDebug, stderr: new LossySink(context.stderr) },
+    ...{ context, pin, registry, load, debug: log.isDebug, stderr },
     asksPerson: confirm === undefined,
     tools: once(async () => toolsOf(await registry(), allowed)),
     instructions: once(async () => {
@@ -72,7 +73,7 @@ async function converse(stdout: Sink, run: Run, { allowed, confirm, load }: Star
   if (allowed.size > 0) void load().catch(() => undefined);
   await ended.promise;
   await server.close();
-  await writer.finish(context);
+  await finish([writer, stderr], context);
   context.endAtOnce?.();
 }
 
@@ -134,13 +135,18 @@ class Writer {
     if (this.pending > MOST_PENDING_BYTES) await this.tail;
   }
 
-  /** Writes what is left, as far as somebody reads it. */
-  async finish({ sleep }: Context): Promise<void> {
-    const patience = new AbortController();
-    const over = sleep(FINISH_MS, patience.signal).catch(() => undefined);
-    await Promise.race([this.tail, over]);
-    patience.abort();
+  /** Settled when everything that was sent so far is written, or lost. */
+  get written(): Promise<void> {
+    return this.tail;
   }
+}
+
+/** Waits until what is left is written, as far as somebody reads it. */
+async function finish(ends: readonly { written: Promise<unknown> }[], { sleep }: Context) {
+  const patience = new AbortController();
+  const over = sleep(FINISH_MS, patience.signal).catch(() => undefined);
+  await Promise.race([Promise.all(ends.map(({ written }) => written)), over]);
+  patience.abort();
 }
 
 const MOST_LOG_BYTES = 64 * 1024;
@@ -148,6 +154,7 @@ const MOST_LOG_BYTES = 64 * 1024;
 /** Lines that are lost when they are not read: they never hold a call. */
 class LossySink implements Sink {
   private pending = 0;
+  private readonly open = new Set<Promise<void>>();
 
   constructor(private readonly sink: Sink) {}
 
@@ -156,8 +163,15 @@ class LossySink implements Sink {
     this.pending += text.length;
     const settle = (): void => {
       this.pending -= text.length;
+      this.open.delete(line);
     };
-    void this.sink.write(text).then(settle, settle);
+    const line: Promise<void> = this.sink.write(text).then(settle, settle);
+    this.open.add(line);
+  }
+
+  /** Settled when every line so far is written, or lost. */
+  get written(): Promise<unknown> {
+    return Promise.all(this.open);
   }
 }
 

@@ -1,11 +1,12 @@
 /** The built server as a client's child: its streams, its signals, its end. */
 import { describe, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ROOT } from "../../scripts/build.ts";
 import { twoForms } from "../hostile/program.ts";
 import { PAYOUT } from "../support/payout.ts";
+import { trustedFolder } from "../support/trusted.ts";
 import { type Child, start } from "./child.ts";
 import { codeOf, documentOf, FORMS, MODERN, meta, Speaker, Workspace, YES } from "./peer.ts";
 
@@ -182,12 +183,46 @@ for (const form of await twoForms()) {
       const requestData = { type: "CREATE_TRANSACTION", data: PAYOUT };
       const params = speaker.params({ name: "requests_create", arguments: { requestData } });
       child.peer.send({ id: "create", method: "tools/call", params });
-      while (!(await workspace.cli(["requests", "journal"])).includes('"open"')) await sleep(10);
+      const isSent = () =>
+        workspace.sandbox.control.log.some(
+          ({ method, path }) => method === "POST" && path.endsWith("/requests"),
+        );
+      while (!isSent()) await sleep(5);
+      expect(await workspace.cli(["requests", "journal"])).toContain('"open"');
       child.process.stdin.end();
       expect(await child.process.exited).toBe(0);
       const { results } = JSON.parse(await workspace.cli(["requests", "journal"]));
       expect(results.map(({ state }: { state: string }) => state)).toEqual(["done"]);
       expect(await child.stderr()).toContain("was created (key ");
+    }, 20_000);
+
+    test("R20 a helper that signs is stopped at the end of input, and nothing stays open", async () => {
+      await using workspace = await Workspace.open();
+      const folder = trustedFolder();
+      const helper = join(folder, "helper");
+      writeFileSync(helper, '#!/bin/sh\ntouch "$0.began"\nexec sleep 60\n', { mode: 0o755 });
+      const { LEDGER_ENTERPRISE_API_PRIVATE_KEY_FILE: _, ...env } = workspace.env;
+      await using child = start([...form.command, "mcp", ...ALL], {
+        ...env,
+        LEDGER_ENTERPRISE_SIGNER: helper,
+        LEDGER_ENTERPRISE_API_PUBLIC_KEY: workspace.sandbox.description.operator.publicKey,
+      });
+      const speaker = await Speaker.open(child.peer, MODERN);
+      const made = await workspace.cli([
+        "requests",
+        "create",
+        "--requestData",
+        JSON.stringify({ type: "CREATE_TRANSACTION", data: PAYOUT }),
+      ]);
+      const { id } = JSON.parse(made);
+      const params = speaker.params({ name: "requests_approve_api", arguments: { id } });
+      child.peer.send({ id: "approve", method: "tools/call", params });
+      while (!existsSync(`${helper}.began`)) await sleep(5);
+      child.process.stdin.end();
+      expect(await timeOf(child.process.exited)).toBeLessThan(10_000);
+      const { results } = JSON.parse(await workspace.cli(["requests", "journal"]));
+      expect(results.map(({ state }: { state: string }) => state)).toEqual(["done", "refused"]);
+      rmSync(folder, { recursive: true });
     }, 20_000);
 
     test("R21 the server uses no processor while it waits, and is gone within two seconds of its client", async () => {

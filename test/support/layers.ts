@@ -26,7 +26,7 @@ const ALLOWED: readonly (readonly [file: RegExp, values: RegExp, types: RegExp])
   ],
   [
     /^mcp\//,
-    /^(mcp\/|app\/(invoke|document)|cli\/|io\/|result|errors|version)/,
+    /^(mcp\/|app\/(invoke|document)|core\/deeds|cli\/|io\/|result|errors|version)/,
     /^(?!commands\/(?!parts\/)|main)/,
   ],
   // What a command can be given follows from the table; only its type comes down.
@@ -85,6 +85,7 @@ const LADDER = [
     "state",
     "sending",
     "acts",
+    "deeds",
     "api",
     "meaning",
     "policy",
