@@ -12,7 +12,7 @@ const check = command({
   notes: [
     "`allowed` is false when no rule can allow it, and null when the account, its asset or a window decide, which only the API and the journal know.",
     "Exit 0 for every verdict. Without a policy file `rules` is empty and `allowed` is true.",
-    "LEDGER_ENTERPRISE_READ_ONLY denies everything, unless --file is given.",
+    "LEDGER_ENTERPRISE_READ_ONLY and the stop file deny everything, unless --file is given.",
   ],
   effect: "local",
   needs: ["policies"],

@@ -230,6 +230,10 @@ life(
     ]);
     const refused = await create(two, "1000");
     expect([refused.error.code, refused.error.details.field]).toEqual(["POLICY_DENIED", "stopped"]);
+    const check = await two.agent("policy", "check", "--requestData", payment("1000"));
+    expect(check.document).toMatchObject({ allowed: false, rules: [{ field: "stopped" }, {}] });
+    const { document } = await two.agent("policy", "show");
+    expect(String((document.text as Json)[0])).toStartWith("The stop file is there");
     guard.kill("SIGTERM");
     expect(await guard.exited).toBe(0);
   },

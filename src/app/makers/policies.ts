@@ -1,27 +1,34 @@
 /** The policies of this machine, in words and for one document. */
-
+import type { Bar } from "../../core/policy/words.ts";
 import { Exact } from "../../io/json.ts";
 import type { Run } from "../occasion.ts";
 
 /** Asks the files in force, or a candidate in their place. */
 export async function policiesOf(run: Run) {
-  const [load, words, { decodeChallenge }] = await Promise.all([
+  const [load, words, { isStopped }, { decodeChallenge }] = await Promise.all([
     import("../../core/policy/load.ts"),
     import("../../core/policy/words.ts"),
+    import("../../core/policy/places.ts"),
     import("../../core/signing/challenge.ts"),
   ]);
-  return asked(load, words, decodeChallenge, run);
+  return asked(load, { ...words, isStopped }, decodeChallenge, run);
 }
+
+type Words = typeof import("../../core/policy/words.ts") &
+  Pick<typeof import("../../core/policy/places.ts"), "isStopped">;
 
 function asked(
   { loadCandidate, loadPolicies, warnOfTrust }: typeof import("../../core/policy/load.ts"),
-  { READ_ONLY, check, inWords }: typeof import("../../core/policy/words.ts"),
+  { READ_ONLY, STOP, check, inWords, isStopped }: Words,
   decode: (text: string) => { readonly document: Exact | undefined },
   { config, context: { uid }, log }: Run,
 ) {
   const named = config.plain("POLICY_FILE");
-  // Comes before every file in force. A candidate is shown for itself.
-  const isReadOnly = (file: string | undefined): boolean => file === undefined && config.readOnly;
+  // Come before every file in force. A candidate is shown for itself.
+  const barsOf = (file: string | undefined): readonly Bar[] =>
+    file === undefined
+      ? [...(config.readOnly ? [READ_ONLY] : []), ...(isStopped() ? [STOP] : [])]
+      : [];
   const filesOf = (file: string | undefined) =>
     file === undefined ? loadPolicies(named, uid) : [loadCandidate(file)];
   return {
@@ -32,7 +39,7 @@ function asked(
       if (file !== undefined) warnOfTrust(file, uid, log);
       const nothing = { id: null, sha256: null, text: ["No policy file applies."] };
       const [{ text, ...first } = nothing, second] = told;
-      const shown = { ...first, text: [...(isReadOnly(file) ? [READ_ONLY.text] : []), ...text] };
+      const shown = { ...first, text: [...barsOf(file).map((bar) => bar.text), ...text] };
       return second === undefined ? shown : { ...shown, also: second };
     },
     check(
@@ -44,7 +51,7 @@ function asked(
       const verdicts = filesOf(file).map((one) =>
         check(one, document ?? new Exact("{}"), isCreate ? "create" : "approve"),
       );
-      if (isReadOnly(file)) verdicts.unshift(READ_ONLY.verdict);
+      verdicts.unshift(...barsOf(file).map(({ verdict }) => verdict));
       const isDenied = verdicts.some(({ allowed }) => allowed === false);
       const isOpen = verdicts.some(({ allowed }) => allowed === null);
       const rules = verdicts.flatMap((verdict) => verdict.rules);

@@ -5,7 +5,7 @@ import { errnoOf } from "../../io/errno.ts";
 /** The policy that applies whenever it exists. */
 export const SYSTEM_POLICY = "/etc/ledger-enterprise-cli/policy.json";
 /** Stops every write and signature, policy or not. */
-const STOP_FILE = "/etc/ledger-enterprise-cli/stop";
+export const STOP_FILE = "/etc/ledger-enterprise-cli/stop";
 
 /** The ways in which a person stops everything. */
 export const STOPS = ["stopFile", "policy"] as const;

@@ -8,6 +8,7 @@ import {
   type RuleVerdict,
 } from "./decide.ts";
 import type { AllowRule, AssetRule, DenyRule, Destination, Policy } from "./load.ts";
+import { STOP_FILE } from "./places.ts";
 import { type Payment, readPayment } from "./read.ts";
 import { toBase } from "./values.ts";
 
@@ -21,12 +22,22 @@ export interface Verdict {
   }[];
 }
 
+/** What refuses every write and signature before any file in force is asked. */
+export interface Bar {
+  readonly text: string;
+  readonly verdict: Verdict;
+}
+
 const SWITCH = "LEDGER_ENTERPRISE_READ_ONLY";
 
-/** The rule before every policy in force, while the switch is set. */
-export const READ_ONLY: { readonly text: string; readonly verdict: Verdict } = {
+export const READ_ONLY: Bar = {
   text: `${SWITCH} is set: every write and signature is refused.`,
   verdict: { allowed: false, rules: [{ id: SWITCH, verdict: "denied" }] },
+};
+
+export const STOP: Bar = {
+  text: "The stop file is there, or cannot be looked for: every write and signature is refused.",
+  verdict: { allowed: false, rules: [{ id: STOP_FILE, verdict: "denied", field: "stopped" }] },
 };
 
 /**
