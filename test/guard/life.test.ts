@@ -240,6 +240,25 @@ life(
   LONG_MS,
 );
 
+/** Runs a command on a machine that has a guard. */
+const GUARDED_MACHINE = [
+  ...["unshare", "--mount", "sh", "-ec"],
+  'mount -t tmpfs none /run; mkdir /run/ledger-enterprise-guard; : >/run/ledger-enterprise-guard/payments.sock; exec "$@"',
+  "sh",
+];
+
+life("doctor names the guard of this machine to a process that goes past it", () => {
+  const doctor = [...GUARDED_MACHINE, ...SOURCE_COMMAND, "doctor", "--offline"];
+  const { stdout } = Bun.spawnSync(doctor, { env: { HOME: "/nonexistent" } });
+  const { findings } = JSON.parse(stdout.toString()).error.details;
+  expect(findings.find(({ check }: Json) => check === "guard")).toMatchObject({
+    ...{
+      status: "warn",
+      fix: expect.stringContaining("/run/ledger-enterprise-guard/payments.sock"),
+    },
+  });
+});
+
 life(
   "secret and key are read anew at each use",
   async () => {

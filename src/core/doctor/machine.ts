@@ -3,7 +3,7 @@ import { ERRORS } from "../../errors.ts";
 import { CHANNEL, VERSION } from "../../version.ts";
 import { fingerprint } from "../auth/key.ts";
 import { loadPolicies, type Policy } from "../policy/load.ts";
-import { levelOf } from "../policy/places.ts";
+import { guardSockets, levelOf } from "../policy/places.ts";
 import { stopOf } from "../policy/stop.ts";
 import type { Inspection } from "../skill/install.ts";
 import { checkSession, registeredKeys } from "../state/session.ts";
@@ -24,6 +24,7 @@ export const MACHINE_CHECKS: Checks = [
   ["settings", checkSettings],
   ["mode", checkMode],
   ["protection", checkProtection],
+  ["guard", checkGuard],
   ["mcp", checkMcp],
   ["state", checkState],
   ["session", checkSessionFile],
@@ -86,6 +87,16 @@ function checkProtection(patient: Patient): Finding[] {
   const message =
     "Protection level advisory: the policy stops mistakes. It does not stop another program that uses these credentials.";
   return [ok("protection", message, { policies: facts })];
+}
+
+/** A guard of the Debian package that this process goes past. */
+function checkGuard(): Finding[] {
+  const [socket] = guardSockets();
+  if (socket === undefined) return [];
+  const message =
+    "This machine has a guard, and LEDGER_ENTERPRISE_GUARD is not set: commands go past it, with credentials of their own.";
+  const fix = `An agent needs no credentials here: set LEDGER_ENTERPRISE_GUARD to ${socket}.`;
+  return [warn("guard", message, fix, { socket })];
 }
 
 /** What an MCP client can be given by its start line, with the settings as they are. */

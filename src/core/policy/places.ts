@@ -1,11 +1,13 @@
 /** Files of this machine that only its administrator writes. */
-import { lstatSync } from "node:fs";
+import { lstatSync, readdirSync } from "node:fs";
 import { errnoOf } from "../../io/errno.ts";
 
 /** The policy that applies whenever it exists. */
 export const SYSTEM_POLICY = "/etc/ledger-enterprise-cli/policy.json";
 /** Stops every write and signature, policy or not. */
 export const STOP_FILE = "/etc/ledger-enterprise-cli/stop";
+/** Where the units of the Debian package put a guard's socket. */
+const GUARD_SOCKETS = "/run/ledger-enterprise-guard";
 
 /** The ways in which a person stops everything. */
 export const STOPS = ["stopFile", "policy"] as const;
@@ -32,4 +34,14 @@ export function isThere(path: string): boolean {
 /** True when the stop file is there or cannot be looked for. */
 export function isStopped(path = STOP_FILE): boolean {
   return isThere(path);
+}
+
+/** The sockets of this machine's guards, as far as this user may see them. */
+export function guardSockets(folder = GUARD_SOCKETS): readonly string[] {
+  try {
+    const names = readdirSync(folder).filter((name) => /^[A-Za-z0-9_@.-]+\.sock$/.test(name));
+    return names.sort().map((name) => `${folder}/${name}`);
+  } catch {
+    return [];
+  }
 }
