@@ -9,8 +9,8 @@
  * `*`. `times` is 1 by default; 0 means until cleared. The first fault that fits is used. A fault
  * has one or several actions:
  *
- * - `latencyMs`: wait before the call takes effect. A client that gives up meanwhile has changed
- *   nothing.
+ * - `latencyMs`: wait before the call takes effect, at most until the faults are cleared. A client
+ *   that gives up meanwhile has changed nothing.
  * - `status`, `headers`, `body` or `bodyBase64`, `contentType` (empty: none): replace those of the
  *   answer.
  * - `redirect`: {status, location}.
@@ -207,6 +207,7 @@ export class Controls {
   readonly #advance: ((milliseconds: number) => void) | undefined;
   readonly #faults: { readonly fault: Fault; left: number }[] = [];
   #window = { start: 0, calls: 0 };
+  #released = new AbortController();
   readonly #initial: Readonly<Record<string, string>>;
   #logBytes = 0;
 
@@ -258,6 +259,13 @@ export class Controls {
 
   clearFaults(): void {
     this.#faults.length = 0;
+    this.#released.abort();
+    this.#released = new AbortController();
+  }
+
+  /** Fires when the faults of now are cleared. */
+  get released(): AbortSignal {
+    return this.#released.signal;
   }
 
   clearLog(): void {

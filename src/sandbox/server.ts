@@ -101,7 +101,7 @@ async function serve(
   served.controls.record(entry);
   const fault = served.controls.takeFault(received.method, [path, path.slice(dialect.base.length)]);
   if (fault?.latencyMs !== undefined) {
-    await pause(fault.latencyMs, stop);
+    await pause(fault.latencyMs, AbortSignal.any([stop, served.controls.released]));
     if (isGone) return;
   }
   const isExecuted = fault === undefined || executes(fault);
