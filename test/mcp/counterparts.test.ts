@@ -137,7 +137,7 @@ describe.skipIf(MISSING !== "")(`the Inspector${MISSING}`, () => {
       );
       expect([exit, JSON.parse(stdout).tools.length]).toEqual([0, 12]);
     },
-    30_000,
+    120_000,
   );
 
   test("R23 --load is served without an error", async () => {
@@ -153,7 +153,7 @@ describe.skipIf(MISSING !== "")(`the Inspector${MISSING}`, () => {
     const { exit, stdout } = await inspect("--protocol-era", "modern", ...call, ...load);
     const { ok, errors, toolErrors } = JSON.parse(stdout);
     expect([exit, ok, errors, toolErrors]).toEqual([0, 100, 0, 0]);
-  }, 30_000);
+  }, 120_000);
 });
 
 /** What the suite asks for and this server does not have, by the id of the check. */
@@ -207,6 +207,6 @@ describe.skipIf(MISSING !== "")(`the conformance suite${MISSING}`, () => {
       expect(failed.filter((id) => NOT_OURS[id] === undefined)).toEqual([]);
       expect(checks.filter(({ status }) => status === "SUCCESS").length).toBeGreaterThan(0);
     },
-    60_000,
+    120_000,
   );
 });

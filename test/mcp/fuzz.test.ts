@@ -99,4 +99,4 @@ test("R4 R14 a server that is sent damaged frames goes on, and sends nothing", a
     ({ method, path }) => method === "POST" && path.endsWith("/requests"),
   );
   expect(sent).toEqual([]);
-}, 60_000);
+}, 120_000);

@@ -40,7 +40,7 @@ test.skipIf(!here).each(VERSIONS)(
     expect(approved.answer.result.isError).toBe(false);
     expect(two.writes()).toHaveLength(2);
   },
-  60_000,
+  120_000,
 );
 
 test.skipIf(!here)(
@@ -55,5 +55,5 @@ test.skipIf(!here)(
     expect(codeOf(await speaker.call("requests_create", above))).toBe("POLICY_DENIED");
     expect(two.writes()).toEqual([]);
   },
-  60_000,
+  120_000,
 );

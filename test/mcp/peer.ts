@@ -205,7 +205,10 @@ export class Local implements AsyncDisposable {
     return new Promise((resolve, reject) => {
       const sleeper = { until: this.now() + ms, wake: resolve };
       this.sleepers.push(sleeper);
-      const stop = (): void => reject(signal?.reason);
+      const stop = (): void => {
+        this.sleepers = this.sleepers.filter((one) => one !== sleeper);
+        reject(signal?.reason);
+      };
       if (signal?.aborted === true) stop();
       signal?.addEventListener("abort", stop, { once: true });
     });
@@ -217,6 +220,11 @@ export class Local implements AsyncDisposable {
     const due = this.sleepers.filter(({ until }) => until <= this.now());
     this.sleepers = this.sleepers.filter((one) => !due.includes(one));
     for (const { wake } of due) wake();
+  }
+
+  /** Whether something in the server waits for time to pass. */
+  get sleeps(): boolean {
+    return this.sleepers.length > 0;
   }
 
   /** Ends the input, and waits for the end. */

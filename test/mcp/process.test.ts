@@ -7,9 +7,14 @@ import { ROOT } from "../../scripts/build.ts";
 import { twoForms } from "../hostile/program.ts";
 import { PAYOUT } from "../support/payout.ts";
 import { trustedFolder } from "../support/trusted.ts";
+import { atRest, until } from "../support/waiting.ts";
 import { type Child, start } from "./child.ts";
 import { codeOf, documentOf, FORMS, MODERN, meta, Speaker, Workspace, YES } from "./peer.ts";
 
+const LIST_TOOLS = JSON.stringify({
+  ...{ jsonrpc: "2.0", id: 1, method: "tools/list" },
+  params: meta(),
+});
 const ALL = ["--allow", "create", "--allow", "approve", "--confirm", "client"];
 
 /** Milliseconds until a promise is settled. */
@@ -94,7 +99,7 @@ for (const form of await twoForms()) {
       child.process.stdin.end();
       expect(await timeOf(child.process.exited)).toBeLessThan(20_000);
       expect(child.process.exitCode).toBe(0);
-    }, 30_000);
+    }, 120_000);
 
     test("R3 the first answer needs neither a state folder nor a network", async () => {
       const env = { HOME: "/nonexistent", LEDGER_ENTERPRISE_API_URL: "https://192.0.2.1/v1/rest" };
@@ -121,7 +126,7 @@ for (const form of await twoForms()) {
         return Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) / 1024;
       };
       expect((await peakOf(200)) - (await peakOf(8))).toBeLessThan(96);
-    }, 30_000);
+    }, 120_000);
 
     test("R18 a start that is refused prints its document on stderr alone, exit 2", async () => {
       const env = { HOME: "/nonexistent", LEDGER_ENTERPRISE_API_PRIVATE_KEY: "00" };
@@ -151,7 +156,7 @@ for (const form of await twoForms()) {
       const sent = workspace.sandbox.control.log.find(({ path }) => path.endsWith("/approve"));
       const { signature } = JSON.parse(sent?.body ?? "{}").data;
       expect(child.peer.lines.join("\n").includes(signature)).toBe(false);
-    }, 20_000);
+    }, 120_000);
 
     test("R20 with nothing open the end of input and SIGTERM end it within a second", async () => {
       await using workspace = await Workspace.open();
@@ -172,29 +177,30 @@ for (const form of await twoForms()) {
         return took;
       });
       expect([atEnd < 1_000, atSignal < 1_000]).toEqual([true, true]);
-    }, 60_000);
+    }, 120_000);
 
     test("R20 a write that was sent survives the end of input, and is on record", async () => {
       await using workspace = await Workspace.open();
       await using child = server(workspace, ...ALL);
       const speaker = await Speaker.open(child.peer, MODERN);
-      const slow = { match: { method: "POST", path: "/requests" }, latencyMs: 400, execute: true };
-      workspace.sandbox.control.addFault(slow);
+      const { control } = workspace.sandbox;
+      control.addFault({ match: { method: "POST", path: "/requests" }, latencyMs: 1e9 });
       const requestData = { type: "CREATE_TRANSACTION", data: PAYOUT };
       const params = speaker.params({ name: "requests_create", arguments: { requestData } });
       child.peer.send({ id: "create", method: "tools/call", params });
-      const isSent = () =>
-        workspace.sandbox.control.log.some(
-          ({ method, path }) => method === "POST" && path.endsWith("/requests"),
-        );
-      while (!isSent()) await sleep(5);
+      await until(() =>
+        control.log.some(({ method, path }) => method === "POST" && path.endsWith("/requests")),
+      );
       expect(await workspace.cli(["requests", "journal"])).toContain('"open"');
-      child.process.stdin.end();
+      await child.process.stdin.end();
+      await atRest(child.process.pid);
+      expect(child.process.exitCode).toBe(null);
+      control.clearFaults();
       expect(await child.process.exited).toBe(0);
       const { results } = JSON.parse(await workspace.cli(["requests", "journal"]));
       expect(results.map(({ state }: { state: string }) => state)).toEqual(["done"]);
       expect(await child.stderr()).toContain("was created (key ");
-    }, 20_000);
+    }, 120_000);
 
     test("R20 a helper that signs is stopped at the end of input, and nothing stays open", async () => {
       await using workspace = await Workspace.open();
@@ -217,13 +223,13 @@ for (const form of await twoForms()) {
       const { id } = JSON.parse(made);
       const params = speaker.params({ name: "requests_approve_api", arguments: { id } });
       child.peer.send({ id: "approve", method: "tools/call", params });
-      while (!existsSync(`${helper}.began`)) await sleep(5);
+      await until(() => existsSync(`${helper}.began`));
       child.process.stdin.end();
       expect(await timeOf(child.process.exited)).toBeLessThan(10_000);
       const { results } = JSON.parse(await workspace.cli(["requests", "journal"]));
       expect(results.map(({ state }: { state: string }) => state)).toEqual(["done", "refused"]);
       rmSync(folder, { recursive: true });
-    }, 20_000);
+    }, 120_000);
 
     test("R21 the server uses no processor while it waits, and is gone within two seconds of its client", async () => {
       await using workspace = await Workspace.open();
@@ -234,26 +240,29 @@ for (const form of await twoForms()) {
           env: { ...workspace.env, PATH: process.env.PATH ?? "" },
           stdio: ["ignore", "pipe", "ignore"],
         });
-        const writer = Bun.spawn(["sh", "-c", 'exec sleep 60 > "$0"', fifo], {
+        const script = 'exec > "$0"; echo "$1"; exec sleep 600';
+        const writer = Bun.spawn(["sh", "-c", script, fifo, LIST_TOOLS], {
           stdio: ["ignore", "ignore", "ignore"],
         });
+        // It serves by then, and the writer has its end of the pipe.
+        expect((await child.stdout.getReader().read()).done).toBe(false);
         expect(await restingTicksOf(child.pid)).toBeLessThanOrEqual(3);
         writer.kill("SIGKILL");
         return timeOf(child.exited);
       });
       expect(took).toBeLessThan(2_000);
-    }, 60_000);
+    }, 120_000);
 
     test("R20 a stdout that is closed ends it", async () => {
       await using workspace = await Workspace.open();
       const script = '(while :; do echo "$0"; sleep 0.05; done) | "$@" | head -n 1 >/dev/null';
-      const frame = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/list", params: meta() });
-      const child = Bun.spawn(["sh", "-c", script, frame, ...form.command, "mcp"], {
+      const child = Bun.spawn(["sh", "-c", script, LIST_TOOLS, ...form.command, "mcp"], {
         env: { ...workspace.env, PATH: process.env.PATH ?? "" },
         stdio: ["ignore", "ignore", "ignore"],
       });
-      expect(await timeOf(child.exited)).toBeLessThan(5_000);
-    }, 20_000);
+      // It would serve for ever.
+      expect(await timeOf(child.exited)).toBeLessThan(40_000);
+    }, 120_000);
   });
 }
 
