@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { ROOT } from "../scripts/build.ts";
 import { defaultSeed } from "../src/sandbox/index.ts";
 import { OBSTACLE } from "./guard/twousers.ts";
+import { linesOf } from "./support/lines.ts";
 
 test("F3 the demo walks through a whole approval, shows no secret and leaves nothing behind", async () => {
   const folder = await mkdtemp(join(tmpdir(), "demo-"));
@@ -73,10 +74,9 @@ test("with --open the sandbox goes on, its page is there, and a signal leaves no
     stdio: ["ignore", "pipe", "inherit"],
   });
   let text = "";
-  const decoder = new TextDecoder();
-  for await (const chunk of run.stdout) {
-    text += decoder.decode(chunk, { stream: true });
-    if (!text.includes("Ctrl-C")) continue;
+  for await (const line of linesOf(run.stdout)) {
+    text += `${line}\n`;
+    if (!line.startsWith("Ctrl-C ")) continue;
     const page = /Open its page in a browser: (\S+)\n/.exec(text)?.[1] ?? "";
     expect(await (await fetch(page)).text()).toContain("Sandbox workspace");
     run.kill("SIGTERM");

@@ -6,6 +6,7 @@ import { existsSync } from "node:fs";
 import { chmod } from "node:fs/promises";
 import { join } from "node:path";
 import { ROOT } from "../../scripts/build.ts";
+import { linesOf } from "../support/lines.ts";
 import type { SimulatedDevice } from "./simulator.ts";
 
 const PRELOAD = "libumockdev-preload.so.0";
@@ -179,18 +180,6 @@ export class Machine implements AsyncDisposable {
       return { exit, signal, document: stdout === "" ? undefined : JSON.parse(stdout), stderr };
     };
     return { outcome: outcome(), kill: (signal) => child.kill(signal) };
-  }
-}
-
-async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const chunk of stream) {
-    text += decoder.decode(chunk, { stream: true });
-    for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n")) {
-      yield text.slice(0, end);
-      text = text.slice(end + 1);
-    }
   }
 }
 

@@ -20,6 +20,7 @@ import { parse } from "yaml";
 import { ROOT } from "../../scripts/build.ts";
 import { startSandbox } from "../../src/sandbox/index.ts";
 import { type Json, OBSTACLE, POLICY, payment } from "../guard/twousers.ts";
+import { linesOf } from "../support/lines.ts";
 import { NOTHING_PUBLISHED } from "../support/releases.ts";
 import { ENTRYPOINT, ENV, layOut } from "./image.ts";
 
@@ -175,8 +176,8 @@ test.skipIf(OBSTACLE !== undefined)(
     expect(adopted).toMatchObject({ exit: 0, stderr: "", adopted: { windows: "sum" } });
     const guard = start("guard", ...services.guard.command);
     try {
-      const { value } = await guard.stdout.getReader().read();
-      expect(Buffer.from(value ?? []).toString()).toContain("/run/guard/payments.sock");
+      const { value } = await linesOf(guard.stdout).next();
+      expect(value).toContain("/run/guard/payments.sock");
       const status = await outcome(start("agent", ...services.agent.command));
       expect(status).toMatchObject({ exit: 0, stderr: "", level: "enforced" });
       const asked = (amount: string): string[] => [

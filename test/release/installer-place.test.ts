@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { VERSION } from "../../scripts/build.ts";
 import { hostTarget } from "../../scripts/targets.ts";
 import { findArtifacts } from "../support/artifacts.ts";
+import { linesOf } from "../support/lines.ts";
 import { Machine, SHELLS } from "./machine.ts";
 import { type Files, otherProcessor, PUBLIC_PEM, programOf, signRelease } from "./releases.ts";
 
@@ -210,10 +211,14 @@ describe("INS-4 what is there already", () => {
   test("the program may be running", async () => {
     occupy("0.0.9", 'case $1 in stay) echo up; read -r line; echo "$line"; exit ;; esac');
     const running = Bun.spawn([machine.program, "stay"], { stdin: "pipe", stdout: "pipe" });
+    const lines = linesOf(running.stdout);
+    // Its shell opens the script after the start of the process.
+    expect(await lines.next()).toEqual({ done: false, value: "up" });
     expect((await install(from(good))).exit).toBe(0);
     running.stdin.write("still here\n");
     running.stdin.end();
-    expect(await new Response(running.stdout).text()).toBe("up\nstill here\n");
+    expect(await lines.next()).toEqual({ done: false, value: "still here" });
+    expect((await lines.next()).done).toBe(true);
     expect(machine.version()).toBe(VERSION);
   });
 

@@ -23,6 +23,7 @@ import { hostTarget } from "../../scripts/targets.ts";
 import { managerCommand } from "../../src/core/release/managers.ts";
 import { Program, twoForms } from "../hostile/program.ts";
 import { findArtifacts } from "../support/artifacts.ts";
+import { linesOf } from "../support/lines.ts";
 import { runOnTerminal } from "../support/pty.ts";
 import {
   ASSET,
@@ -218,10 +219,8 @@ describe("a release that is right", () => {
   test("the running program's file is busy: those who run it go on", async () => {
     all.releases.publish(NEXT, signRelease({ [ASSET]: programOf(NEXT) }));
     const running = here.start([here.program, "sandbox", "start"]);
-    const { value } = await running.stdout.getReader().read();
-    const { baseUrls } = JSON.parse(new TextDecoder().decode(value)) as {
-      baseUrls: { v2: string };
-    };
+    const { value } = await linesOf(running.stdout).next();
+    const { baseUrls } = JSON.parse(value) as { baseUrls: { v2: string } };
     expect(documentOf(await here.upgrade())).toMatchObject({ changed: true });
     expect(here.version()).toBe(NEXT);
     expect((await fetch(`${baseUrls.v2}/users/me`)).status).toBe(401);
