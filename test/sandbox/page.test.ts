@@ -175,9 +175,11 @@ describe.skipIf(lacks(CHROMIUM))("the page in Chromium", () => {
         .first()
         .waitFor();
       if ((await button.count()) === 0) break;
+      const pressed = card.locator(`[data-key="${await button.getAttribute("data-key")}"]`);
       await button.focus();
       await page.keyboard.press("Enter");
-      await page.waitForTimeout(400);
+      // Who has decided has no button any more.
+      await pressed.waitFor({ state: "detached" });
     }
     await card.getByText(/^(Approved|Active)$/).waitFor();
     expect(await page.locator("#news").textContent()).toMatch(/Create group: (Approved|Active)/);
