@@ -8,6 +8,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ROOT } from "../../scripts/build.ts";
+import { linesOf } from "../support/lines.ts";
 import type { Document, Parameter } from "./document.ts";
 
 const PRISM = join(ROOT, "dist/prism/node_modules/@stoplight/prism-cli/dist/index.js");
@@ -67,12 +68,11 @@ export async function startCounterpart(document: Document): Promise<Counterpart>
   const folder = await mkdtemp(join(tmpdir(), "prism-"));
   const file = join(folder, "v1.json");
   await writeFile(file, JSON.stringify(prepare(document)));
-  const port = await freePort();
-  const prism = Bun.spawn([NODE, PRISM, "mock", "--host", "127.0.0.1", "--port", `${port}`, file], {
+  const prism = Bun.spawn([NODE, PRISM, "mock", "--host", "127.0.0.1", "--port", "0", file], {
     env: { HOME: folder, PATH: "/usr/bin:/bin" },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", "pipe", "ignore"],
   });
-  await listening(prism.stdout);
+  const { host, origin } = await listening(prism.stdout);
   const requests: Recorded[] = [];
   const replies = new Map<string, string>();
   const recorder = Bun.serve({
@@ -82,9 +82,9 @@ export async function startCounterpart(document: Document): Promise<Counterpart>
       const { pathname, search } = new URL(request.url);
       const body = await request.text();
       const headers = Object.fromEntries(request.headers);
-      const sent = { method: request.method, headers: { ...headers, host: `127.0.0.1:${port}` } };
+      const sent = { method: request.method, headers: { ...headers, host } };
       const answer = await fetch(
-        `http://127.0.0.1:${port}${pathname}${search}`,
+        `${origin}${pathname}${search}`,
         body === "" ? sent : { ...sent, body },
       );
       const text = await answer.text();
@@ -114,23 +114,20 @@ export async function startCounterpart(document: Document): Promise<Counterpart>
   };
 }
 
-async function freePort(): Promise<number> {
-  const probe = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response() });
-  const { port = 0 } = probe;
-  await probe.stop(true);
-  return port;
-}
-
-async function listening(stdout: ReadableStream<Uint8Array>): Promise<void> {
-  const decoder = new TextDecoder();
-  const reader = stdout.getReader();
-  for (let seen = ""; !seen.includes("is listening"); ) {
-    const { value, done } = await reader.read();
-    if (done) throw new Error(`Prism ended before it listened: ${seen.slice(-500)}`);
-    seen += decoder.decode(value, { stream: true });
+/** Where it listens: the system chose the port. */
+async function listening(stdout: ReadableStream<Uint8Array>): Promise<URL> {
+  const lines = linesOf(stdout);
+  const said: string[] = [];
+  for (;;) {
+    const { value, done } = await lines.next();
+    if (done) throw new Error(`Prism ended before it listened: ${said.join("\n").slice(-500)}`);
+    said.push(value);
+    const [, address] = /is listening on (http:\/\/127\.0\.0\.1:\d+)/.exec(value) ?? [];
+    if (address === undefined) continue;
+    // Whatever else it says is read and dropped, so that its pipe never fills.
+    void (async () => {
+      while (!(await lines.next()).done);
+    })();
+    return new URL(address);
   }
-  // Whatever else it says is read and dropped, so that its pipe never fills.
-  void (async () => {
-    while (!(await reader.read()).done);
-  })();
 }
