@@ -4,7 +4,7 @@
  * test sends it.
  */
 import type { KeyObject } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 
@@ -71,14 +71,17 @@ async function freePorts(): Promise<[number, number]> {
       server.once("error", reject);
       server.listen(port, "127.0.0.1", () => resolve(server));
     });
+  const closed = (server: ReturnType<typeof createServer>): Promise<void> =>
+    new Promise((resolve) => server.close(() => resolve()));
   for (;;) {
     const first = await open(0);
     const address = first.address();
     const port = typeof address === "object" && address !== null ? address.port : 0;
     const second = await open(port + 1).catch(() => undefined);
-    first.close();
-    second?.close();
-    if (second !== undefined) return [port, port + 1];
+    await closed(first);
+    if (second === undefined) continue;
+    await closed(second);
+    return [port, port + 1];
   }
 }
 
@@ -87,16 +90,7 @@ const HANDLE = "0x81000010";
 /** Starts an empty TPM with its state in `folder`; TPM2TOOLS_TCTI names it. */
 export async function startTpm(folder: string): Promise<Store> {
   must(["swtpm_setup", "--tpm2", "--tpmstate", folder, "--createek", "--overwrite"]);
-  const [port, control] = await freePorts();
-  const address = (number: number): string => `type=tcp,port=${number},bindaddr=127.0.0.1`;
-  const process = Bun.spawn(
-    [
-      ...["swtpm", "socket", "--tpm2", "--tpmstate", `dir=${folder}`],
-      ...["--server", address(port), "--ctrl", address(control), "--flags", "startup-clear"],
-    ],
-    { stdout: "ignore", stderr: "ignore" },
-  );
-  await listening(port);
+  const { process, port } = await serveTpm(folder);
   return {
     args: [HANDLE],
     env: { TPM2TOOLS_TCTI: `swtpm:host=127.0.0.1,port=${port}` },
@@ -107,13 +101,50 @@ export async function startTpm(folder: string): Promise<Store> {
   };
 }
 
-/** Waits until something listens on the port: the table of sockets says so without a connection. */
-async function listening(port: number): Promise<void> {
-  const row = `0100007F:${port.toString(16).toUpperCase().padStart(4, "0")} 00000000:0000 0A`;
-  const end = performance.now() + 10_000;
-  while (!(await Bun.file("/proc/net/tcp").text()).includes(row)) {
-    if (performance.now() > end) throw new Error("swtpm does not listen.");
-    await new Promise((resolve) => setImmediate(resolve));
+const TRIES = 20;
+
+/** swtpm takes no port of the system's choice; another test may be faster, so this tries again. */
+async function serveTpm(folder: string): Promise<{ process: Bun.Subprocess; port: number }> {
+  const address = (number: number): string => `type=tcp,port=${number},bindaddr=127.0.0.1`;
+  for (let tries = 0; tries < TRIES; tries += 1) {
+    const [port, control] = await freePorts();
+    const process = Bun.spawn(
+      [
+        ...["swtpm", "socket", "--tpm2", "--tpmstate", `dir=${folder}`],
+        ...["--server", address(port), "--ctrl", address(control), "--flags", "startup-clear"],
+      ],
+      { stdout: "ignore", stderr: "ignore" },
+    );
+    if (await listens(process, [port, control])) return { process, port };
+  }
+  throw new Error("swtpm does not listen.");
+}
+
+/**
+ * Waits until the process itself listens on the ports: the table of sockets says so without a
+ * connection. False when it ends before.
+ */
+async function listens(process: Bun.Subprocess, ports: readonly number[]): Promise<boolean> {
+  const rows = ports.map((port) => {
+    const local = `0100007F:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+    return new RegExp(`${local} 00000000:0000 0A(?: +\\S+){5} +(\\d+)`);
+  });
+  while (process.exitCode === null && process.signalCode === null) {
+    const table = await Bun.file("/proc/net/tcp").text();
+    const own = socketsOf(process.pid);
+    if (rows.every((row) => own.has(`socket:[${row.exec(table)?.[1]}]`))) return true;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  return false;
+}
+
+/** The sockets of a process, as proc(5) names them; none when it is gone. */
+function socketsOf(pid: number): Set<string> {
+  const folder = `/proc/${pid}/fd`;
+  try {
+    return new Set(readdirSync(folder).map((name) => readlinkSync(join(folder, name))));
+  } catch {
+    return new Set();
   }
 }
 
