@@ -435,6 +435,7 @@ function denialOf(host: BeltsHost, intent: Intent, { code, exit, facts }: CliErr
     ...auditFacts(host, intent),
     event: "denied",
     result: { code, exit },
+    debit: host.policy.asked?.(intent),
     ...(field === undefined ? {} : { data: { field } }),
   };
 }

@@ -1,6 +1,7 @@
 /** The policy as the acts ask it, loaded only where something on this machine can refuse. */
 import type { CliError } from "../../errors.ts";
 import type { Intent } from "../acts.ts";
+import type { Asked } from "../state/audit.ts";
 import type { Debit, Journal } from "../state/journal.ts";
 
 /** A verdict that allows; a refusal is thrown. */
@@ -29,6 +30,8 @@ export interface PolicyStage {
    * can apply.
    */
   files?(): readonly string[] | undefined;
+  /** The payment that an act is about, as its document says it; undefined where none is read. */
+  asked?(intent: Intent): Asked | undefined;
   /** Whether everything may be stopped by now. Absent where nothing can stop it. */
   isStopped?(): boolean;
 }
@@ -58,6 +61,7 @@ export function policyWhere(applies: () => boolean, load: () => Promise<PolicySt
     },
     // One that appeared since the last decision is not known before the next.
     files: () => (applies() ? loaded?.files?.() : []),
+    asked: (intent) => loaded?.asked?.(intent),
     isStopped: () => (loaded === undefined ? applies() : (loaded.isStopped?.() ?? false)),
   };
 }

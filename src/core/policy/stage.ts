@@ -6,6 +6,7 @@ import type { Reader } from "../api/api.ts";
 import type { ApiClock } from "../api/clock.ts";
 import { coinOf, tokenOf } from "../meaning/asset.ts";
 import { readAccount, readLists } from "../meaning/facts.ts";
+import type { Asked } from "../state/audit.ts";
 import type { Books } from "../state/books.ts";
 import type { Debit, Entry, Journal } from "../state/journal.ts";
 import {
@@ -50,6 +51,7 @@ export function createPolicy(host: PolicyHost): PolicyStage {
         throw cause;
       }
     },
+    asked: askedBy,
     async decide(intent, journal, uid) {
       if (host.isReadOnly === true) throw readOnly(intent.command, intent.kind === "sign");
       if (host.isStopped()) throw denied(undefined, "stopped");
@@ -88,6 +90,26 @@ export function createPolicy(host: PolicyHost): PolicyStage {
         },
       };
     },
+  };
+}
+
+/** No name of a coin, no address and no id is longer. */
+const LONGEST = 128;
+
+function askedBy(intent: Intent): Asked | undefined {
+  const document = intent.kind === "create" ? intent.body : intent.content?.document;
+  const payment = document === undefined ? undefined : readPayment(document);
+  if (payment === undefined || "unreadable" in payment) return undefined;
+  const { accountId, currency, contract, amount, fee, recipient, memo, tag } = payment;
+  const cut = (text: string | undefined): string | undefined => text?.slice(0, LONGEST);
+  return {
+    account: cut(accountId),
+    currency: cut(currency),
+    contract: cut(contract),
+    amount: String(amount),
+    fee: fee === undefined ? undefined : String(fee),
+    recipient: cut(recipient),
+    tag: cut(memo ?? tag),
   };
 }
 

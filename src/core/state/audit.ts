@@ -36,6 +36,9 @@ export interface Agent {
   readonly exe?: string | undefined;
 }
 
+/** A debit as far as a document says it, whether or not it is so. */
+export type Asked = { readonly [Name in keyof Debit]?: string | undefined };
+
 /** What a line says. Never a token, a key, a signature or a note. */
 export interface AuditFacts {
   readonly event: AuditEvent;
@@ -56,8 +59,8 @@ export interface AuditFacts {
     /** Members of the answer that are not as they were sent. */
     readonly notAsSent?: readonly string[] | undefined;
   };
-  /** Only where the detail is `full`. */
-  readonly debit?: Debit | undefined;
+  /** Only where the detail is `full`. Of a refusal what the document said, as far as it did. */
+  readonly debit?: Asked | undefined;
   readonly data?: Readonly<Record<string, unknown>>;
 }
 

@@ -6,6 +6,7 @@ import type { Reader } from "../../../src/core/api/api.ts";
 import { ApiClock } from "../../../src/core/api/clock.ts";
 import type { Policy } from "../../../src/core/policy/load.ts";
 import { createPolicy } from "../../../src/core/policy/stage.ts";
+import type { AuditDetail } from "../../../src/core/state/audit.ts";
 import { CliError } from "../../../src/errors.ts";
 import { Exact } from "../../../src/io/json.ts";
 import { createIntent, failing, openActs, SESSION } from "../../support/acts.ts";
@@ -35,6 +36,7 @@ function open(
   options: {
     readonly isReadOnly?: boolean;
     readonly directory?: string;
+    readonly detail?: AuditDetail;
     /** What the server says of any request. */
     readonly request?: Exact;
   } = {},
@@ -59,6 +61,7 @@ function open(
   const here = openActs({
     now: () => time.local,
     ...(options.directory === undefined ? {} : { directory: options.directory }),
+    ...(options.detail === undefined ? {} : { detail: options.detail }),
     policy: (books) =>
       createPolicy({
         ...{ policies: () => files.now, isStopped: () => stop.isThere, reader, clock, books },
@@ -106,6 +109,19 @@ test("A13 READ_ONLY is the first rule of the policy, and its refusal is a line",
     ...{ event: "denied", command: "requests create", result: { code: "READ_ONLY", exit: 2 } },
   });
 });
+
+test.each(["ids", "full"] as const)(
+  "C4 with the detail %s a refusal has what the document wanted, or does not",
+  async (detail) => {
+    const { pay, lines } = open({ detail });
+    expect(await fieldOf(pay("3000000001"))).toBe("amount");
+    const [line] = (await lines("audit")).filter(({ event }) => event === "denied");
+    const { accountId, transactionData } = sent({ amount: "3000000001" }).data;
+    const { currency, amount, recipient } = transactionData;
+    const wanted = { account: accountId, currency, amount, recipient };
+    expect(line?.detail).toEqual(detail === "ids" ? undefined : expect.objectContaining(wanted));
+  },
+);
 
 test("C4 the audit trail says when other policy files apply, before the act that they allow", async () => {
   const { pay, files, lines } = open();
