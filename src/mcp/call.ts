@@ -113,8 +113,8 @@ async function documentOf(
   try {
     const asked = { command, isDryRun: raw.has("dryRun"), timeoutMs: TIMEOUT_MS, values };
     const result = await invoke(asked, run);
-    const isAct = changes(command.effect);
-    const page = new Page(isAct ? Number.POSITIVE_INFINITY : RESULT_MAX_BYTES);
+    const isWrite = writes({ command, raw });
+    const page = new Page(isWrite ? Number.POSITIVE_INFINITY : RESULT_MAX_BYTES);
     const output = new Output(page, redactor, false);
     const failure = await print(result, command.fields, projection, output);
     return { text: page.text, failure };
@@ -172,12 +172,17 @@ class Page implements Sink {
   }
 }
 
+/** False for a dry run, whose document can be refused like that of a read. */
+function writes({ command, raw }: Pick<Order, "command" | "raw">): boolean {
+  return changes(command.effect) && !raw.has("dryRun");
+}
+
 /** The members of a write's answer that are shown when all of them are too many. */
 const BRIEF = ["id", "state", "status", "type", "key"];
 
 /** What was written is never refused afterwards: a long answer shows what it is about. */
-function fitting(text: string, { command }: Order): string {
-  if (!changes(command.effect) || Buffer.byteLength(text) <= RESULT_MAX_BYTES) return text;
+function fitting(text: string, order: Order): string {
+  if (!writes(order) || Buffer.byteLength(text) <= RESULT_MAX_BYTES) return text;
   const document = new Exact(text);
   const kept = BRIEF.map((name) => [name, member(document, name)] as const).filter(
     ([, value]) => value !== undefined && value.text.length < 1000,

@@ -257,6 +257,13 @@ test("R23 a result over 40,000 bytes is refused whole, and a write's is brief", 
   const written = await speaker.call("requests_create", payment("2500000"));
   expect(written.result.isError).toBe(false);
   expect(Object.keys(documentOf(written))).toEqual(["id", "state", "type", "key"]);
+  const long = {
+    ...PAYOUT,
+    transactionData: { ...PAYOUT.transactionData, note: "x".repeat(40_000) },
+  };
+  const requestData = { type: "CREATE_TRANSACTION", data: long };
+  const asked = { requestData, dryRun: true, allowUnknown: true };
+  expect(codeOf(await speaker.call("requests_create", asked))).toBe("RESULT_TOO_LARGE");
 });
 
 test("R23 a failure stays under 10,000 bytes, and is whole JSON", async () => {
