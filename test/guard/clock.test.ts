@@ -1,9 +1,10 @@
 /** Somebody sets the clock while a guard serves. */
 import { expect } from "bun:test";
-import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { until } from "../support/waiting.ts";
 import { LONG_MS, withTwoUsers } from "./testing.ts";
-import { CLOCKED_COMMAND, openTwoUsers, payment, SOURCE_COMMAND } from "./twousers.ts";
+import { CLOCKED_COMMAND, openTwoUsers, payment, replace, SOURCE_COMMAND } from "./twousers.ts";
 
 const two = withTwoUsers("a guard's clock");
 
@@ -13,8 +14,7 @@ async function openClocked() {
   const folder = await mkdtemp("/run/lec-clock-");
   await chmod(folder, 0o755);
   const file = join(folder, "clock");
-  const set = (aheadMs: number) =>
-    writeFile(file, `${aheadMs < 0 ? "" : "+"}${aheadMs}`, { mode: 0o644 });
+  const set = (aheadMs: number) => replace(file, `${aheadMs < 0 ? "" : "+"}${aheadMs}`);
   await set(0);
   const here = await openTwoUsers({
     ...{ command: CLOCKED_COMMAND, agentCommand: SOURCE_COMMAND },
@@ -62,11 +62,12 @@ two(
     await using here = await openClocked();
     expect((await here.agent("accounts", "list")).exit).toBe(0);
     here.sandbox.control.addFault({
-      ...{ match: { path: "/requests", method: "POST", times: 1 }, latencyMs: 1000 },
+      ...{ match: { path: "/requests", method: "POST", times: 1 }, latencyMs: 1e9 },
     });
     const writing = here.create("1000");
-    while (here.writes().length === 0) await Bun.sleep(5);
+    await until(() => here.writes().length > 0);
     await here.set(5 * HOUR_MS);
+    here.sandbox.control.clearFaults();
     const { exit, document } = await writing;
     expect([exit, document.key]).toEqual([0, expect.any(String)]);
     const approve = () =>

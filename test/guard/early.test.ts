@@ -258,7 +258,7 @@ two("an early read ends at once with an answer that only the program understands
   };
   const begun = performance.now();
   const { exit, stdout } = await double.run(["accounts", "get", "--id", "1"]);
-  expect(performance.now() - begun).toBeLessThan(15_000);
+  expect(performance.now() - begun).toBeLessThan(TIMEOUT_SECONDS * 1000 - 2_000);
   for (const socket of open) socket.destroy();
   expect([exit, JSON.parse(stdout).error.code]).toEqual([1, "GUARD_INCOMPATIBLE"]);
   expect(open.length).toBe(1);
@@ -356,7 +356,8 @@ two(
     const socket = await waiting.promise;
     const children = await readFile(`/proc/${child.pid}/task/${child.pid}/children`, "utf8");
     process.kill(Number.parseInt(children, 10), "SIGTERM");
-    const ended = await Promise.race([child.exited, Bun.sleep(10_000)]);
+    // It would be waited for as long as the guard says nothing.
+    const ended = await Promise.race([child.exited, Bun.sleep(TIMEOUT_SECONDS * 900)]);
     socket.destroy();
     await child.exited;
     expect(ended).toBe(143);
@@ -377,7 +378,8 @@ two(
     const seconds = (performance.now() - begun) / 1000;
     expect([exit, JSON.parse(stdout).error.code]).toEqual([1, "RATE_LIMITED"]);
     expect(seconds).toBeGreaterThan(TIMEOUT_SECONDS - 1);
-    expect(seconds).toBeLessThan(TIMEOUT_SECONDS + 5);
+    // It would wait 20 seconds more.
+    expect(seconds).toBeLessThan(TIMEOUT_SECONDS + 18);
     expect(double.asked.length).toBe(1);
   },
   LONG_MS,
@@ -397,7 +399,7 @@ two(
     hung?.destroy();
     expect([exit, JSON.parse(stdout).error.code]).toEqual([1, "TIMEOUT"]);
     expect(seconds).toBeGreaterThan(TIMEOUT_SECONDS - 1);
-    expect(seconds).toBeLessThan(TIMEOUT_SECONDS + 10);
+    expect(seconds).toBeLessThan(TIMEOUT_SECONDS + 25);
     expect(double.asked.length).toBe(1);
   },
   LONG_MS,
@@ -431,7 +433,8 @@ two(
     expect(closed.exit).toBe(ERRORS.OUTPUT_ERROR.exit);
     const full = await shell(double, '"$@" >/dev/full');
     expect(full.exit).toBe(ERRORS.OUTPUT_ERROR.exit);
-    const gone = await shell(double, '{ "$@"; echo $? >&2; } | true');
+    // The other end of the pipe is closed before the program starts.
+    const gone = await shell(double, 'exec 3> >(true); wait $!; "$@" >&3 3>&-; echo $? >&2');
     expect(gone.stderr.trim()).toBe(`${ERRORS.OUTPUT_ERROR.exit}`);
     // The pipe is nearly full before.
     const slow = await shell(

@@ -2,6 +2,7 @@
 import { expect } from "bun:test";
 import { chmod, chown, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { atRest, until } from "../support/waiting.ts";
 import { talk } from "./socket.ts";
 import { LONG_MS, withTwoUsers } from "./testing.ts";
 import {
@@ -22,26 +23,18 @@ type Two = Awaited<ReturnType<typeof openTwoUsers>>;
 const create = (two: Two, amount: string) =>
   two.agent("requests", "create", "--requestData", payment(amount));
 
-async function until<T>(look: () => Promise<T | undefined> | T | undefined): Promise<T> {
-  for (let times = 0; times < 400; times += 1) {
-    const found = await look();
-    if (found !== undefined) return found;
-    await Bun.sleep(5);
-  }
-  throw new Error("it did not happen");
-}
-
 life(
   "SIGTERM: no new work, a write under way is awaited, exit 0",
   async () => {
     await using two = await openTwoUsers();
     expect((await two.agent("accounts", "list")).exit).toBe(0);
-    two.sandbox.control.addFault({ match: { path: "/requests", method: "POST" }, latencyMs: 1500 });
+    two.sandbox.control.addFault({ match: { path: "/requests", method: "POST" }, latencyMs: 1e9 });
     const writing = create(two, "1000");
-    await until(async () =>
-      (await two.trail()).some(({ event }) => event === "intent") ? true : undefined,
-    );
+    await until(() => two.writes().length > 0);
     const ending = two.guard.stop();
+    await atRest(two.guard.pid);
+    expect((await two.agent("accounts", "list")).error.code).toBe("GUARD_UNREACHABLE");
+    two.sandbox.control.clearFaults();
     const written = await writing;
     expect([written.exit, written.document]).toMatchObject([0, { key: expect.any(String) }]);
     expect(await ending).toMatchObject({ exit: 0 });
@@ -56,10 +49,10 @@ life(
   async () => {
     await using two = await openTwoUsers();
     expect((await two.agent("accounts", "list")).exit).toBe(0);
-    two.sandbox.control.addFault({ match: { path: "/requests", method: "POST" }, latencyMs: 3000 });
+    two.sandbox.control.addFault({ match: { path: "/requests", method: "POST" }, latencyMs: 1e9 });
     const writing = create(two, "1000");
     // The key went out before that.
-    await until(() => (two.writes().length > 0 ? true : undefined));
+    await until(() => two.writes().length > 0);
     two.guard.kill("SIGKILL");
     const { exit, error } = await writing;
     expect([exit, error.code, error.details.key]).toEqual([

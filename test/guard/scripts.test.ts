@@ -1,6 +1,6 @@
 /** Command scripts through a guard: what reads, reads the same. */
 import { expect, test } from "bun:test";
-import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Glob } from "bun";
 import { ROOT } from "../../scripts/build.ts";
@@ -17,6 +17,7 @@ import {
   openTwoUsers,
   POLICY,
   payment,
+  replace,
   SOURCE_COMMAND,
 } from "./twousers.ts";
 
@@ -232,7 +233,7 @@ async function openClock() {
   await chmod(folder, 0o755);
   const file = join(folder, "clock");
   let now = START;
-  const set = () => writeFile(file, String(now), { mode: 0o644 });
+  const set = () => replace(file, String(now));
   await set();
   return {
     file,

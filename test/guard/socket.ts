@@ -24,7 +24,7 @@ export async function talk(
   uid: number,
   path: string,
   bytes: string | Uint8Array,
-  { seconds = 8, count = 1, gid = uid }: { seconds?: number; count?: number; gid?: number } = {},
+  { seconds = 60, count = 1, gid = uid }: { seconds?: number; count?: number; gid?: number } = {},
 ): Promise<string> {
   const child = Bun.spawn(
     asUser(uid, ["perl", "-e", TALK, path, `${seconds}`, `${count}`], [gid]),

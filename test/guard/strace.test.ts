@@ -35,11 +35,12 @@ const LINES: readonly (readonly [argv: readonly string[], exit?: number])[] = [
   [["doctor"]],
   [["logout"]],
 ];
-/** Those that run until they are ended; each is told to after some seconds. */
-const SERVERS: readonly (readonly [argv: readonly string[], stdin: string])[] = [
-  [["sandbox", "start"], ""],
+/** Those that run until they are ended; each is told to when it has said what is named. */
+const SERVERS: readonly (readonly [argv: readonly string[], says: string, stdin: string])[] = [
+  [["sandbox", "start"], "baseUrls", ""],
   [
     ["mcp"],
+    "Ether Reserve",
     `${JSON.stringify({ jsonrpc: "2.0", id: 1, method: "initialize", params: { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "t", version: "1" } } })}
 ${JSON.stringify({ jsonrpc: "2.0", method: "notifications/initialized" })}
 ${JSON.stringify({ jsonrpc: "2.0", id: 2, method: "tools/call", params: { name: "accounts_list", arguments: {} } })}
@@ -73,8 +74,12 @@ test.skipIf(OBSTACLE !== undefined)(
     const lines = [
       ...LINES.map(([argv]) => `${quoted(argv)} </dev/null >"$HOME/said" 2>&1; echo $?`),
       ...SERVERS.map(
-        ([argv, stdin]) =>
-          `printf %s '${stdin}' >"$HOME/stdin"; { cat "$HOME/stdin"; sleep 4; } | timeout 4 ${quoted(argv)} >"$HOME/server" 2>&1; cat "$HOME/server" >>"$HOME/servers"`,
+        ([argv, says, stdin]) =>
+          // A pipe that both ends of are open has no end.
+          `rm -f "$HOME/in"; mkfifo "$HOME/in"; exec 3<>"$HOME/in"; printf %s '${stdin}' >&3
+: >"$HOME/server"; timeout 100 ${quoted(argv)} <&3 >"$HOME/server" 2>&1 & server=$!
+until grep -q '${says}' "$HOME/server" || ! kill -0 $server 2>/dev/null; do sleep 0.1; done
+kill $server; wait $server; cat "$HOME/server" >>"$HOME/servers"`,
       ),
     ];
     const traced = ["strace", "-f", "-e", "trace=socket,connect,openat,open", "-o", trace, "sh"];

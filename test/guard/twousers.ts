@@ -2,7 +2,7 @@
  * A guard and an agent under users of their own on this machine, with a sandbox between them. Needs
  * root, which starts both and then is neither.
  */
-import { chmod, chown, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ROOT } from "../../scripts/build.ts";
 import { startSandbox } from "../../src/sandbox/index.ts";
@@ -63,6 +63,12 @@ export const CLOCKED_COMMAND: readonly string[] = [
   ...[process.execPath, "--preload", join(ROOT, "test/guard/clock.ts")],
   join(ROOT, "src/main.ts"),
 ];
+
+/** Replaces a file that the guard may be reading: it sees the old text or the new one. */
+export async function replace(path: string, text: string): Promise<void> {
+  await writeFile(`${path}.new`, text, { mode: 0o644 });
+  await rename(`${path}.new`, path);
+}
 
 export interface Ran {
   readonly exit: number | null;
@@ -140,7 +146,7 @@ export async function openTwoUsers(options: Options = {}) {
   const policyPath = at("policy.json");
   const setPolicy = async (policy: unknown): Promise<void> => {
     const text = typeof policy === "string" ? policy : JSON.stringify(policy);
-    await writeFile(policyPath, text, { mode: 0o644 });
+    await replace(policyPath, text);
   };
   await setPolicy(options.policy ?? POLICY);
   const sandbox = await startSandbox({});
@@ -221,10 +227,11 @@ export async function openTwoUsers(options: Options = {}) {
       const texts = await Promise.all(
         names.map((name) => readFile(join(state, "audit", name), "utf8")),
       );
+      // Behind the last line feed is a line that the guard has not written whole yet.
       return texts
         .join("")
         .split("\n")
-        .filter((line) => line !== "")
+        .slice(0, -1)
         .map((line) => JSON.parse(line) as Json);
     },
     [Symbol.asyncDispose]: () => everything.disposeAsync(),
