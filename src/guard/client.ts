@@ -36,7 +36,7 @@ export interface Link {
 /**
  * Sends one request and returns its document. Throws what the guard answers, GUARD_INSECURE,
  * GUARD_UNREACHABLE, GUARD_INCOMPATIBLE, TIMEOUT; OUTCOME_UNKNOWN for a write whose intent the
- * guard had written when the connection was lost.
+ * guard had written, and whose answer was lost or cannot be read.
  */
 export async function ask(link: Link, asked: Asked, document?: Exact | string): Promise<Exact> {
   requireOwnSocket(link);
@@ -44,9 +44,16 @@ export async function ask(link: Link, asked: Asked, document?: Exact | string): 
   const exchange = new Exchange(link, asked, Buffer.from(text));
   const { answer, bytes } = await exchange.run();
   for (const [code, message] of answer.warnings) link.log.warn(code, message);
-  const found = readDocument(bytes);
+  let found: Exact;
+  try {
+    found = readDocument(bytes);
+  } catch (cause) {
+    throw exchange.unread(cause);
+  }
   if (answer.ok) return found;
-  throw withVersion(decodeFailure(found));
+  const failure = withVersion(decodeFailure(found));
+  // A guard that does not understand a request says so before it keeps it.
+  throw failure.code === "GUARD_INCOMPATIBLE" ? exchange.unread(failure) : failure;
 }
 
 /** Both versions, where client and guard do not understand each other. */
@@ -97,7 +104,7 @@ class Exchange {
             close();
             resolve(found);
           } catch (cause) {
-            fail(cause);
+            fail(this.unread(cause));
           }
         },
         lost: (reason) => fail(this.lost(reason)),
@@ -116,7 +123,9 @@ class Exchange {
       const line = this.frames.line();
       if (line === undefined) return undefined;
       const found = parseAnswer(line);
-      if (found === undefined) throw withVersion(incompatible());
+      const isKept = found !== undefined && "key" in found;
+      if (found === undefined || (isKept && !isWrite(this.asked)))
+        throw withVersion(incompatible());
       if ("key" in found) this.key = found.key;
       else this.answer = found;
     }
@@ -124,15 +133,24 @@ class Exchange {
     return bytes === undefined ? undefined : { answer: this.answer, bytes };
   }
 
+  /** What an answer means that `cause` does not let be read. */
+  unread(cause: unknown): unknown {
+    if (this.key === undefined) return cause;
+    const reason = cause instanceof CliError ? cause.code : "GUARD_INCOMPATIBLE";
+    return this.unknown(this.key, "could not be read", reason);
+  }
+
+  private unknown(key: string, what: string, reason: string): CliError {
+    return new CliError("OUTCOME_UNKNOWN", {
+      message: `The guard's answer ${what}: the request may or may not have been carried out.`,
+      hint: `Do not repeat. Run 'requests reconcile --key ${key}': it finds what became of it.`,
+      details: { key, reason },
+    });
+  }
+
   /** What a connection without an answer means. */
   private lost(reason: string): CliError {
-    if (isWrite(this.asked) && this.key !== undefined) {
-      return new CliError("OUTCOME_UNKNOWN", {
-        message: "The guard's answer was lost: the request may or may not have been carried out.",
-        hint: `Do not repeat. Run 'requests reconcile --key ${this.key}': it finds what became of it.`,
-        details: { key: this.key, reason },
-      });
-    }
+    if (this.key !== undefined) return this.unknown(this.key, "was lost", reason);
     if (reason === "TIMEOUT")
       return new CliError("TIMEOUT", {
         message: "The guard did not answer in time.",
