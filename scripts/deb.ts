@@ -75,7 +75,8 @@ const UNITS = "lib/systemd/system";
 async function contents({ version, epoch }: DebSource): Promise<Row[]> {
   const ours = (name: string): Promise<Uint8Array> => readFile(join(PACKAGING, name));
   const date = new Date(epoch * 1000).toISOString().slice(0, 10);
-  const pages = [...manPages(await openRegistry(), { date, version })].map(
+  const configuration = await readFile(join(ROOT, "docs/configuration.md"), "utf8");
+  const pages = [...manPages(await openRegistry(), { date, version, configuration })].map(
     ([name, page]): Row => [`usr/share/man/man1/${name}.gz`, compressed(page), 0o644],
   );
   const helpers = await Promise.all(
@@ -83,9 +84,17 @@ async function contents({ version, epoch }: DebSource): Promise<Row[]> {
       return [`usr/libexec/${PROGRAM}/${name}`, await readFile(join(ROOT, "helpers", name)), 0o755];
     }),
   );
+  const names = (await readdir(join(ROOT, "docs"))).filter((name) => name.endsWith(".md"));
+  // Messages name them like this.
+  const documents = await Promise.all(
+    names.toSorted().map(async (name): Promise<Row> => {
+      return [`${DOC}/docs/${name}`, await readFile(join(ROOT, "docs", name)), 0o644];
+    }),
+  );
   return [
     ...pages,
     ...helpers,
+    ...documents,
     [`usr/share/bash-completion/completions/${PROGRAM}`, SHELLS.bash(PROGRAM), 0o644],
     [`usr/share/zsh/vendor-completions/_${PROGRAM}`, SHELLS.zsh(PROGRAM), 0o644],
     [`usr/share/fish/vendor_completions.d/${PROGRAM}.fish`, SHELLS.fish(PROGRAM), 0o644],

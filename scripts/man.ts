@@ -13,15 +13,21 @@ import { PROGRAM } from "../src/version.ts";
 
 type Part = Command | Group;
 
-/**
- * File name (`ledger-enterprise-cli-requests-create.1`) → page. `date` is printed at the foot:
- * YYYY-MM-DD.
- */
+/** What a page says beside its command. */
+export interface PageFacts {
+  /** Printed at the foot: YYYY-MM-DD. */
+  readonly date: string;
+  readonly version: string;
+  /** docs/configuration.md, whose table of variables is a section of the program's page. */
+  readonly configuration: string;
+}
+
+/** File name (`ledger-enterprise-cli-requests-create.1`) → page. */
 export function manPages(
   root: Group,
-  { date, version }: { readonly date: string; readonly version: string },
+  { date, version, configuration }: PageFacts,
 ): Map<string, string> {
-  const foot = { date, source: `${PROGRAM} ${version}` };
+  const foot = { date, source: `${PROGRAM} ${version}`, variables: variablesIn(configuration) };
   const pages = new Map<string, string>();
   const add = (words: readonly string[], part: Part): void => {
     pages.set(`${nameOf(words)}.1`, page(words, part, foot));
@@ -39,9 +45,40 @@ function nameOf(words: readonly string[]): string {
 interface Foot {
   readonly date: string;
   readonly source: string;
+  readonly variables: readonly Variable[];
 }
 
-function page(words: readonly string[], part: Part, { date, source }: Foot): string {
+/** Variables of one kind, and what they mean. */
+type Variable = readonly [names: readonly string[], meaning: string];
+
+function variablesIn(configuration: string): Variable[] {
+  const secrets = /^A secret comes from one place\.(?:.+\n)+/m.exec(configuration)?.[0];
+  const rows = [...configuration.matchAll(/^\| (`LEDGER_ENTERPRISE_[^|]*) \| (.*) \|$/gm)];
+  if (rows.length === 0 || secrets === undefined)
+    throw new Error("docs/configuration.md does not say the variables as it did.");
+  const known = rows.map(([, names = "", meaning = ""]): Variable => {
+    return [plain(names).split(", "), plain(meaning)];
+  });
+  return [...known, [["_FILE", "_COMMAND"], plain(secrets)]];
+}
+
+/** Without the marks of Markdown, as one line. */
+function plain(markdown: string): string {
+  return markdown
+    .replaceAll("`", "")
+    .replace(/\[([^\]]*)\]\([^)]*\)/g, "$1")
+    .replaceAll("\n", " ")
+    .trim();
+}
+
+function environment(variables: readonly Variable[]): string[] {
+  return variables.flatMap(([names, meaning]) => [
+    ...[".TP", `.B ${names.map(escaped).join(", ")}`],
+    ...text(meaning),
+  ]);
+}
+
+function page(words: readonly string[], part: Part, { date, source, variables }: Foot): string {
   const name = nameOf(words);
   const heading = `.TH ${quoted(name.toUpperCase())} 1 ${quoted(date)} ${quoted(source)} ${quoted("User commands")}`;
   const sections = [
@@ -51,6 +88,7 @@ function page(words: readonly string[], part: Part, { date, source }: Foot): str
     section("Name", text(`${name} \u2010 ${part.summary.replace(/\.$/, "")}`)),
     section("Synopsis", synopsis(words, part)),
     ...(part.kind === "command" ? ofCommand(part) : ofGroup(words, part)),
+    ...(words.length === 0 ? [section("Environment", environment(variables))] : []),
     section("See also", seeAlso(words, part)),
   ];
   return `${sections.filter((one) => one !== "").join("\n")}\n`;

@@ -64,6 +64,7 @@ describe.skipIf(lacks("dpkg-deb"))("the Debian package", () => {
       `usr/lib/sysusers.d/${PROGRAM}.conf`,
       `usr/share/doc/${PROGRAM}/examples/policy.json`,
       `usr/share/doc/${PROGRAM}/copyright`,
+      `usr/share/doc/${PROGRAM}/docs/guard.md`,
     ])
       expect([path, modes.get(path)]).toEqual([path, "-rw-r--r--"]);
     expect(rows.join("\n")).not.toMatch(/\.wants\/|etc\//);

@@ -5,13 +5,26 @@ import { expect, test } from "bun:test";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ROOT } from "../../scripts/build.ts";
 import { manPages } from "../../scripts/man.ts";
 import { walk } from "../../src/cli/command.ts";
+import { Config } from "../../src/core/auth/config.ts";
 import { PROGRAM } from "../../src/version.ts";
 import { lacks } from "../support/programs.ts";
 import { commands } from "../support/registry.ts";
 
-const pages = manPages(commands, { date: "2026-11-28", version: "1.2.3" });
+const configuration = await Bun.file(join(ROOT, "docs/configuration.md")).text();
+const pages = manPages(commands, { date: "2026-11-28", version: "1.2.3", configuration });
+
+test("the program's page has each variable", () => {
+  const section = /\.SH ENVIRONMENT\n([\s\S]*?)\n\.SH /.exec(pages.get(`${PROGRAM}.1`) ?? "")?.[1];
+  expect(section).toContain(".B LEDGER_ENTERPRISE_API_URL\nBase URL, such as https");
+  const named = [...new Set(section?.match(/LEDGER_ENTERPRISE_[A-Z_]+/g))];
+  const config = new Config({ env: {}, readFile: () => Promise.reject(), learn: () => undefined });
+  const known = config.origins().map(({ name }) => name);
+  expect(known.filter((name) => !named.includes(name))).toEqual([]);
+  expect(named.filter((name) => !known.includes(name))).toEqual([]);
+});
 
 test("every command has a page with its options and examples", () => {
   for (const [words, command] of walk(commands)) {
