@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { packageTarball, ROOT, VERSION } from "../../scripts/build.ts";
 import { findArtifacts } from "../support/artifacts.ts";
+import { NOTHING_PUBLISHED } from "../support/releases.ts";
 
 const { nodes, installed } = await findArtifacts();
 const ABSENT = "The package 'node-hid' is not installed.";
@@ -19,17 +20,24 @@ describe.each(Object.entries(nodes))(
   (_major, node) => {
     let prefix: string;
     const env = (): Record<string, string> => ({
+      ...NOTHING_PUBLISHED,
       HOME: prefix,
       PATH: `${dirname(node)}:${join(prefix, "bin")}:/usr/bin:/bin`,
       LEDGER_ENTERPRISE_API_URL: "https://api.invalid/v1/rest",
       LEDGER_ENTERPRISE_WORKSPACE: "minivault",
     });
-    const run = (...argv: readonly string[]) => {
-      const { exitCode, stdout, stderr } = Bun.spawnSync(["ledger-enterprise-cli", ...argv], {
+    // The places where nothing is published are served by this process, which must not wait.
+    const run = async (...argv: readonly string[]) => {
+      const child = Bun.spawn(["ledger-enterprise-cli", ...argv], {
         env: env(),
         cwd: prefix,
+        stdio: ["ignore", "pipe", "pipe"],
       });
-      return { exit: exitCode, stdout: stdout.toString(), stderr: stderr.toString() };
+      const [stdout, stderr] = await Promise.all([
+        new Response(child.stdout).text(),
+        new Response(child.stderr).text(),
+      ]);
+      return { exit: await child.exited, stdout, stderr };
     };
     const hid = () => join(prefix, "lib/node_modules/ledger-enterprise-cli/node_modules/node-hid");
 
@@ -60,12 +68,12 @@ describe.each(Object.entries(nodes))(
     });
     afterAll(() => rm(prefix, { recursive: true }));
 
-    test("REL-4 it runs, and with node-hid it looks for a device", () => {
-      expect(run("--version")).toEqual({ exit: 0, stdout: `${VERSION}\n`, stderr: "" });
-      expect(run("schema").exit).toBe(0);
+    test("REL-4 it runs, and with node-hid it looks for a device", async () => {
+      expect(await run("--version")).toEqual({ exit: 0, stdout: `${VERSION}\n`, stderr: "" });
+      expect((await run("schema")).exit).toBe(0);
       expect(existsSync(hid())).toBe(true);
       // Whether there is a device, and the system's own libraries, is another matter.
-      const { error } = JSON.parse(run("login", "device").stdout) as {
+      const { error } = JSON.parse((await run("login", "device")).stdout) as {
         error: { code: string; message: string };
       };
       expect(["DEVICE_NOT_FOUND", "DEVICE_UNSUPPORTED"]).toContain(error.code);
@@ -83,9 +91,9 @@ describe.each(Object.entries(nodes))(
 
     test("REL-4 without node-hid all but the device commands work, and those say what is missing", async () => {
       await rm(hid(), { recursive: true });
-      expect(run("--version")).toEqual({ exit: 0, stdout: `${VERSION}\n`, stderr: "" });
-      expect(run("schema", "errors").exit).toBe(0);
-      const { exit, stdout, stderr } = run("login", "device");
+      expect(await run("--version")).toEqual({ exit: 0, stdout: `${VERSION}\n`, stderr: "" });
+      expect((await run("schema", "errors")).exit).toBe(0);
+      const { exit, stdout, stderr } = await run("login", "device");
       expect({ exit, stderr, error: JSON.parse(stdout).error }).toMatchObject({
         exit: 1,
         stderr: "",
