@@ -16,7 +16,7 @@ import { ALICE, KEYS, OTHER_KEYS, World } from "./world.ts";
 /** The emulated devices need umockdev. */
 const test = lacks("/usr/bin/umockdev-wrapper") ? bunTest.skip : bunTest;
 
-const QUICK = "--deviceTimeout 1";
+const QUICK = "--deviceTimeout 2";
 
 function errorOf({ document }: Outcome): { code: string; exit: number } & Record<string, unknown> {
   return { ...document?.error, exit: document?.error?.exitCode };
