@@ -2,7 +2,7 @@
 import { setTimeout as after } from "node:timers/promises";
 
 /** Only a hang ends a wait this way; nothing is judged by the clock. */
-const HANG_MS = 20_000;
+const HANG_MS = 60_000;
 
 export interface Terminal extends AsyncDisposable {
   /**
