@@ -68,7 +68,8 @@ for (const form of await builtForms()) {
       await program.fail(["requests", "wait", "--id", "7", "--timeout", "3"], 1, "TIMEOUT");
       const seconds = (performance.now() - startedAt) / 1000;
       expect(seconds).toBeGreaterThan(2.5);
-      expect(seconds).toBeLessThan(7);
+      // Silence is borne for 15 seconds otherwise.
+      expect(seconds).toBeLessThan(14);
     });
 
     test("the last look is made within the time, and its answer counts", async () => {

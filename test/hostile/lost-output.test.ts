@@ -8,8 +8,8 @@ import { http, type RawApi } from "./raw-api.ts";
 
 const LOST = [
   ["a full device", (line: string) => `${line} >/dev/full`],
-  // The reader has gone long before the server answers.
-  ["a pipe that was closed", (line: string) => `${line} | true; exit "\${PIPESTATUS[0]}"`],
+  // The reader has gone before the program starts.
+  ["a pipe that was closed", (line: string) => `exec 3> >(true); wait $!; ${line} >&3 3>&-`],
 ] as const;
 
 function lineOf(argv: readonly string[]): string {

@@ -240,11 +240,11 @@ for (const form of await twoForms()) {
     test("L13 a process that is stopped until its time is over answers TIMEOUT", async () => {
       const { answer, arrived } = hanging();
       api.serve({ "GET /accounts": [answer] });
-      const argv = [...LIST, "--timeout", "1"];
+      const argv = [...LIST, "--timeout", "3"];
       const child = program.start(argv);
       await arrived;
       child.kill("SIGSTOP");
-      await Bun.sleep(1200);
+      await Bun.sleep(3200);
       child.kill("SIGCONT");
       const { exit, stdout } = await program.finish(argv, child);
       expect({ exit, code: JSON.parse(stdout).error.code }).toEqual({ exit: 1, code: "TIMEOUT" });

@@ -149,7 +149,7 @@ for (const form of await builtForms()) {
     test("H16 the proxy accepts and says nothing: the command's time ends it", async () => {
       proxy.behave(() => undefined);
       await using program = await at({ HTTPS_PROXY: proxy.url });
-      await program.fail([...LOGIN, "--timeout", "1"], 1, "TIMEOUT");
+      await program.fail([...LOGIN, "--timeout", "2"], 1, "TIMEOUT");
       expect(proxy.asked.length).toBe(1);
     });
 

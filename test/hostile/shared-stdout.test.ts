@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { lacks } from "../support/programs.ts";
+import { atRest } from "../support/waiting.ts";
 import { CREATE, kept, routes } from "./payment.ts";
 import { closeAll, openLoggedIn, type Program, type Running, twoForms } from "./program.ts";
 import { http, type RawApi } from "./raw-api.ts";
@@ -53,6 +54,17 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 const SAID =
   /^OUTPUT_ERROR: Request R1 was created \(key [0-9A-Z]{26}\), but the result could not be printed\. Do not repeat the command\.\n$/;
 
+/** What does not end by itself does not end at all. */
+const OVER_MS = 20_000;
+
+/** The program's process, which a starter has as its last child. */
+function programOf({ pid }: Running, starter: readonly string[]): number {
+  if (starter.length === 0) return pid;
+  // The first child has the other end of the socket.
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8");
+  return Number(children.trim().split(" ").at(-1));
+}
+
 function endsWithin(ms: number, { exited }: Running): Promise<boolean> {
   return Promise.race([exited.then(() => true), Bun.sleep(ms).then(() => false)]);
 }
@@ -78,7 +90,7 @@ for (const form of process.platform === "linux" ? await twoForms() : []) {
     const run = (stdout: Stdout, argv: readonly string[]): Running =>
       start(stdout, [...form.command, ...argv]);
 
-    /** Starts a command and waits until its answer cannot be printed. */
+    /** Starts a command and waits until it has its answer, which it cannot print. */
     async function hold(
       argv: readonly string[],
       route: string,
@@ -93,7 +105,7 @@ for (const form of process.platform === "linux" ? await twoForms() : []) {
       api.serve(routes({ [route]: [answers] }));
       const child = start({ reading: "full" }, [...starter, ...form.command, ...argv]);
       await asked;
-      await Bun.sleep(500);
+      await atRest(programOf(child, starter));
       return child;
     }
 
@@ -144,7 +156,7 @@ for (const form of process.platform === "linux" ? await twoForms() : []) {
       const child = await hold(LIST, "GET /accounts", kept({ results: [] }));
       expect(child.exitCode).toBe(null);
       child.kill(signal);
-      const isOver = await endsWithin(1000, child);
+      const isOver = await endsWithin(OVER_MS, child);
       letGo();
       const { signal: died, stderr } = await program.finish(LIST, child);
       expect({ isOver, died, stderr }).toEqual({ isOver: true, died: signal, stderr: "" });
@@ -153,7 +165,7 @@ for (const form of process.platform === "linux" ? await twoForms() : []) {
     test.each(SIGNALS)("M3 OUT-8 what was created is said behind %s, too", async (signal) => {
       const child = await hold(CREATE, "POST /requests", kept({ id: "R1" }));
       child.kill(signal);
-      await Bun.sleep(300);
+      await atRest(child.pid);
       letGo();
       const { signal: died, stderr } = await program.finish(CREATE, child);
       expect({ died, stderr }).toEqual({ died: signal, stderr: expect.stringMatching(SAID) });
@@ -167,13 +179,11 @@ for (const form of process.platform === "linux" ? await twoForms() : []) {
       async () => {
         const first = ["/usr/bin/unshare", "--pid", "--fork"];
         const child = await hold(LIST, "GET /accounts", kept({ results: [] }), first);
-        // Behind the process that has the other end of the socket.
-        const children = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "utf8");
-        const program = Number(children.trim().split(" ").at(-1));
+        const program = programOf(child, first);
         process.kill(program, "SIGTERM");
-        await Bun.sleep(200);
+        await atRest(program);
         process.kill(program, "SIGTERM");
-        const isOver = await endsWithin(1000, child);
+        const isOver = await endsWithin(OVER_MS, child);
         letGo();
         expect({ isOver, exit: await child.exited }).toEqual({ isOver: true, exit: 143 });
       },
@@ -183,7 +193,7 @@ for (const form of process.platform === "linux" ? await twoForms() : []) {
       const ping = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "ping" });
       const line = `printf '%s\\n' '${ping}' | "$@"`;
       const child = start({ reading: "full" }, ["sh", "-c", line, "sh", ...form.command, "mcp"]);
-      const isOver = await endsWithin(5000, child);
+      const isOver = await endsWithin(OVER_MS, child);
       letGo();
       expect({ isOver, exit: await child.exited }).toEqual({ isOver: true, exit: 0 });
     });

@@ -64,13 +64,13 @@ interface Row {
 
 const FIRST_OF_TWO = page(1, 2);
 const ALL = [...LIST, "--all"];
-const IN_ONE_SECOND = [...LIST, "--timeout", "1"];
+const IN_TWO_SECONDS = [...LIST, "--timeout", "2"];
 
 const READS: readonly Row[] = [
   {
     name: "H04 nothing is sent",
     answers: [silence],
-    argv: IN_ONE_SECOND,
+    argv: IN_TWO_SECONDS,
     exit: 1,
     code: "TIMEOUT",
     calls: 1,
@@ -78,7 +78,7 @@ const READS: readonly Row[] = [
   {
     name: "H05 headers and no body",
     answers: [headOnly],
-    argv: IN_ONE_SECOND,
+    argv: IN_TWO_SECONDS,
     exit: 1,
     code: "TIMEOUT",
     calls: 1,
@@ -185,7 +185,7 @@ const WRITES: readonly Row[] = [
   {
     name: "no answer",
     answers: [silence],
-    argv: [...create(), "--timeout", "1"],
+    argv: [...create(), "--timeout", "2"],
     exit: 1,
     calls: 1,
   },

@@ -16,6 +16,7 @@ export async function runOnTerminal(
 ): Promise<Screen> {
   const decoder = new TextDecoder();
   let screen = "";
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
   const child = Bun.spawn(["/bin/bash", "-c", script, "bash", ...command], {
     cwd,
     env: { TERM: "xterm", LANG: "C.UTF-8", ...env },
@@ -25,9 +26,12 @@ export async function runOnTerminal(
       data(_terminal, chunk) {
         screen += decoder.decode(chunk, { stream: true });
       },
+      exit: () => end(),
     },
   });
   const exit = await child.exited;
+  // What it wrote last may still be on its way.
+  await ended;
   child.terminal?.close();
   return { exit, screen: screen.replaceAll("\r\n", "\n").replaceAll("\r\u001b[2K", ERASE) };
 }

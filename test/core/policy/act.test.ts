@@ -1,5 +1,5 @@
 /** The policy around real commands against the sandbox, by a file of this user. */
-import { expect, test } from "bun:test";
+import { afterAll, expect, test } from "bun:test";
 import { chmod, link, mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { startSandbox } from "../../../src/sandbox/index.ts";
@@ -32,6 +32,10 @@ export const AGENT = {
     },
   ],
 };
+
+/** A file in a folder that everybody can write to, of this process alone. */
+const IN_TMP = `/tmp/policy-link-${process.pid}.json`;
+afterAll(() => rm(IN_TMP, { force: true }));
 
 async function open(file: unknown) {
   homes += 1;
@@ -336,8 +340,8 @@ const UNSAFE: readonly Unsafe[] = [
     "a link through a folder of everybody",
     async (path) => {
       await rm(path);
-      await writeFile("/tmp/policy-link.json", JSON.stringify(AGENT));
-      await symlink("/tmp/policy-link.json", path);
+      await writeFile(IN_TMP, JSON.stringify(AGENT));
+      await symlink(IN_TMP, path);
     },
     () => "Move the file to a folder that only its owner can write to.",
   ],
