@@ -27,8 +27,8 @@ const WRITES_A_MINUTE = 6;
 const PROGRESS_MS = 1000;
 /** How long a write that was sent is awaited when everything else ends. */
 const LAST_WRITES_MS = 30_000;
-/** How long everything else may take to stop. */
-const STOPPED_MS = 500;
+/** How long everything else may take to stop, and to close its record on a slow disk. */
+const STOPPED_MS = 1_000;
 
 /** What the server is given. */
 export interface ServerHost {

@@ -1,6 +1,11 @@
 /** Cancelling, ending, limits and order, in this process with a clock that the test moves. */
 import { expect, test } from "bun:test";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { withLock } from "../../src/core/state/lock.ts";
 import { PAYOUT } from "../support/payout.ts";
+import { trustedFolder } from "../support/trusted.ts";
 import { until } from "../support/waiting.ts";
 import { codeOf, documentOf, FORMS, MODERN, Speaker, VERSIONS, Workspace, YES } from "./peer.ts";
 
@@ -111,6 +116,47 @@ test.each(["end of input", "a signal"])("R20 %s lets a write that was sent finis
   expect(results.map(({ state }: { state: string }) => state)).toEqual(["done"]);
   expect(created(workspace)).toBe(1);
   expect(server.peer.received.some(({ id }) => id === "read")).toBe(false);
+});
+
+test("R20 R21 a record is closed at the end of input, also when its lock is free only later", async () => {
+  await using workspace = await Workspace.open();
+  const folder = trustedFolder();
+  const helper = join(folder, "helper");
+  writeFileSync(helper, '#!/bin/sh\ntouch "$0.began"\nexec sleep 600\n', { mode: 0o755 });
+  const made = await workspace.cli([
+    ...["requests", "create", "--requestData"],
+    JSON.stringify(payment("2500000").requestData),
+  ]);
+  await using server = workspace.serve([...ALL, "--confirm", "client"], {
+    LEDGER_ENTERPRISE_API_PRIVATE_KEY_FILE: "",
+    LEDGER_ENTERPRISE_SIGNER: helper,
+    LEDGER_ENTERPRISE_API_PUBLIC_KEY: workspace.sandbox.description.operator.publicKey,
+  });
+  const speaker = await Speaker.open(server.peer, MODERN);
+  const given = { name: "requests_approve_api", arguments: { id: JSON.parse(made).id } };
+  server.peer.send({ id: "approve", method: "tools/call", params: speaker.params(given) });
+  await until(() => existsSync(`${helper}.began`));
+  const lock = join(workspace.home, ".local/state/ledger-enterprise-cli/journal.lock");
+  const other = { pid: process.pid, hostname: hostname(), isAlive: () => true };
+  await withLock(lock, { ...other, now: Date.now, sleep: Bun.sleep }, async () => {
+    let isOver = false;
+    void server.exit.then(() => {
+      isOver = true;
+    });
+    server.stopClock();
+    server.stdin.end();
+    for (let passed = 0; passed < 800; passed += 100) {
+      await until(() => server.sleeps || isOver);
+      server.advance(100);
+      await Bun.sleep(1);
+    }
+    expect(isOver).toBe(false);
+  });
+  server.advance(100);
+  expect(await server.exit).toBe(0);
+  const { results } = JSON.parse(await workspace.cli(["requests", "journal"]));
+  expect(results.map(({ state }: { state: string }) => state)).toEqual(["done", "refused"]);
+  rmSync(folder, { recursive: true });
 });
 
 test("R22 writes are one at a time, in the order of the calls; reads go on beside them", async () => {

@@ -180,6 +180,7 @@ export class Local implements AsyncDisposable {
   readonly interrupt = new AbortController();
   exit: Promise<number>;
   private ahead = 0;
+  private stoppedAt: number | undefined;
   private sleepers: { until: number; wake(): void }[] = [];
 
   constructor(argv: readonly string[], env: Readonly<Record<string, string>>) {
@@ -198,7 +199,12 @@ export class Local implements AsyncDisposable {
   }
 
   private now(): number {
-    return Date.now() + this.ahead;
+    return (this.stoppedAt ?? Date.now()) + this.ahead;
+  }
+
+  /** From here on time passes by `advance` alone. */
+  stopClock(): void {
+    this.stoppedAt = Date.now();
   }
 
   private sleep(ms: number, signal?: AbortSignal): Promise<void> {
