@@ -129,9 +129,10 @@ for (const form of process.platform === "linux" ? await twoForms() : []) {
     });
 
     test("OUT-6 a small answer, and one of 20 MB whose reader is slow, arrive whole", async () => {
+      const argv = [...LIST, "--timeout", "110"];
       for (const answer of ['{"results":[]}', LARGE]) {
         api.serve({ "GET /accounts": [http("200 OK", answer)] });
-        const { exit, stdout } = await program.finish(LIST, run({ reading: "slow" }, LIST));
+        const { exit, stdout } = await program.finish(argv, run({ reading: "slow" }, argv));
         expect({ exit, isWhole: stdout === `${answer}\n` }).toEqual({ exit: 0, isWhole: true });
       }
     });
