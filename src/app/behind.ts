@@ -49,10 +49,10 @@ export async function protectionOf(
 }
 
 function remoteOf(run: Run): Remote {
-  const { guard: path = "", context, config, log, runtime } = run;
+  const { guard: path = "", context, config, log, deeds, runtime } = run;
   const { stop, sleep } = runtime;
   return new Remote({
-    ...{ path, uid: context.uid, stop, log, sleep, config, early: context.early?.call },
+    ...{ path, uid: context.uid, stop, log, sleep, config, deeds, early: context.early?.call },
     client: async () => ({
       uid: context.uid,
       groups: context.groups?.() ?? [],

@@ -208,7 +208,7 @@ async function fail(cause: unknown, context: Context, parts: Parts): Promise<num
   // Whatever failed after a write: what was done is said.
   const isTold = reportDeeds(deeds, log);
   if (context.interrupt.aborted) {
-    if (error.code === "OUTCOME_UNKNOWN") log.failure(error.code, error.message);
+    reportDoubt(error, log);
     return error.exit;
   }
   if (!isTold) reportToPerson(error, context, log);
@@ -216,10 +216,16 @@ async function fail(cause: unknown, context: Context, parts: Parts): Promise<num
   try {
     await output.emit({ error: failureDocument(error) });
   } catch {
-    if (error.code === "OUTCOME_UNKNOWN") log.failure(error.code, error.message);
+    reportDoubt(error, log);
     return ERRORS.OUTPUT_ERROR.exit;
   }
   return error.exit;
+}
+
+/** A write whose outcome is not known is said where stdout cannot say it, with what to do. */
+function reportDoubt({ code, message, facts }: CliError, log: Log): void {
+  if (code === "OUTCOME_UNKNOWN")
+    log.failure(code, `${message} ${facts.hint ?? ERRORS[code].hint}`);
 }
 
 /**

@@ -33,12 +33,19 @@ export interface Link {
   readonly early: EarlyCall | undefined;
 }
 
+/** What came back. */
+export interface Reply {
+  readonly document: Exact;
+  /** The journal's, of a write. */
+  readonly key: string | undefined;
+}
+
 /**
  * Sends one request and returns its document. Throws what the guard answers, GUARD_INSECURE,
  * GUARD_UNREACHABLE, GUARD_INCOMPATIBLE, TIMEOUT; OUTCOME_UNKNOWN for a write whose intent the
  * guard had written, and whose answer was lost or cannot be read.
  */
-export async function ask(link: Link, asked: Asked, document?: Exact | string): Promise<Exact> {
+export async function ask(link: Link, asked: Asked, document?: Exact | string): Promise<Reply> {
   requireOwnSocket(link);
   const text = document instanceof Exact ? document.text : (document ?? "");
   const exchange = new Exchange(link, asked, Buffer.from(text));
@@ -50,7 +57,7 @@ export async function ask(link: Link, asked: Asked, document?: Exact | string): 
   } catch (cause) {
     throw exchange.unread(cause);
   }
-  if (answer.ok) return found;
+  if (answer.ok) return { document: found, key: exchange.key };
   const failure = withVersion(decodeFailure(found));
   // A guard that does not understand a request says so before it keeps it.
   throw failure.code === "GUARD_INCOMPATIBLE" ? exchange.unread(failure) : failure;
@@ -77,7 +84,8 @@ interface Answered {
 class Exchange {
   private readonly frames = new FrameReader();
   private answer: Answer | undefined;
-  private key: string | undefined;
+  /** Of the record that the guard keeps of a write. */
+  key: string | undefined;
 
   constructor(
     private readonly link: Link,

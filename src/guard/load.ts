@@ -22,6 +22,7 @@ export async function loadVerbs(): Promise<void> {
     import("../core/meaning/meaning.ts"),
     import("../core/policy/load.ts"),
     import("../core/policy/open.ts"),
+    import("../core/policy/places.ts"),
     import("../core/policy/reads.ts"),
     import("../core/policy/stage.ts"),
     import("../core/policy/stop.ts"),

@@ -2,7 +2,9 @@
  * Capabilities whose work is done by a guard: the same shapes as in this process, and behind each a
  * request to the socket. Nothing here reads a credential or a policy.
  */
+import type { Deed } from "../core/acts.ts";
 import type { Reader } from "../core/api/api.ts";
+import { requestIdOf } from "../core/api/requestid.ts";
 import type { Config } from "../core/auth/config.ts";
 import type { JournalRow } from "../core/belts.ts";
 import type { CreationOrder, Creations, DryRuns } from "../core/creations.ts";
@@ -18,6 +20,8 @@ import { ask, type Link } from "./client.ts";
 import { type Client, levelOfPoints, type Point, pointsOf, type Status } from "./level.ts";
 import type { Asked } from "./request.ts";
 
+type Write = Extract<Asked, { verb: "create" | "approve" | "reject" }>;
+
 const LONGEST_WAIT_SECONDS = 30;
 const REPEATS = 2;
 
@@ -25,6 +29,8 @@ const REPEATS = 2;
 export interface RemoteHost extends Link {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
   readonly config: Config;
+  /** Gets each write that the guard carried out. */
+  readonly deeds: Deed[];
   client(): Promise<Client>;
 }
 
@@ -132,8 +138,16 @@ export class Remote {
     return { level: levelOfPoints(points), points, status };
   }
 
-  ask(asked: Asked, document?: Exact | string): Promise<Exact> {
-    return ask(this.host, asked, document);
+  async ask(asked: Asked, document?: Exact | string): Promise<Exact> {
+    return (await ask(this.host, asked, document)).document;
+  }
+
+  /** Asks for a write, and keeps that it was carried out. */
+  private async write(asked: Write, document: Exact | undefined): Promise<Exact> {
+    const reply = await ask(this.host, asked, document);
+    const requestId = asked.verb === "create" ? requestIdOf(reply.document) : asked.id;
+    if (!asked.dryRun) this.host.deeds.push({ kind: asked.verb, requestId, key: reply.key });
+    return reply.document;
   }
 
   private async askSession(): Promise<Session> {
@@ -151,7 +165,7 @@ export class Remote {
     const { requestData, coin, allowUnknown, tag, again } = order;
     if (allowUnknown) throw notThroughGuard("--allowUnknown");
     const named = { ...(coin && { coin }), ...(again && { again }) };
-    return this.ask({ verb: "create", ...named, tag, dryRun, noSummary }, requestData);
+    return this.write({ verb: "create", ...named, tag, dryRun, noSummary }, requestData);
   }
 
   private decide(order: Order, dryRun: boolean): Promise<Exact> {
@@ -159,7 +173,7 @@ export class Remote {
     if (signature !== undefined) throw notThroughGuard("--signature");
     const verb = decision === "APPROVE" ? "approve" : "reject";
     const named = { ...(sha256 && { sha256 }), ...(again && { again }) };
-    return this.ask({ verb, id, dryRun, ...named }, expect);
+    return this.write({ verb, id, dryRun, ...named }, expect);
   }
 
   /** A read waits for its turn as it waits for the API. */

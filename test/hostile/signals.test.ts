@@ -68,7 +68,7 @@ for (const form of await builtForms()) {
       process.kill(childOf(child), signal);
       const { exit, stdout, stderr } = await program.finish(argv, child);
       expect({ exit, stdout }).toEqual({ exit: STATUS[signal], stdout: "" });
-      expect(stderr).toMatch(/^OUTCOME_UNKNOWN: /m);
+      expect(stderr).toMatch(/^OUTCOME_UNKNOWN: .* 'requests reconcile --key [0-9A-Z]{26}'/m);
     });
 
     test.each(SIGNALS)("P1 %s ends 'sandbox start' as process 1", async (signal) => {

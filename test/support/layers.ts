@@ -112,7 +112,7 @@ const BUDGETS: Readonly<Record<string, number>> = {
   "core/state/": 4_200,
   "core/device/": 1_600,
   "core/meaning/": 5_450,
-  "guard/": 3_350,
+  "guard/": 3_400,
   "io/": 3_050,
   "mcp/": 1_900,
   "sandbox/": 5_900,
