@@ -14,7 +14,7 @@ import { DEFAULT_TIMEOUT_SECONDS } from "../cli/globals.ts";
 import { interpret } from "../cli/parse.ts";
 import type { Deed } from "../core/acts.ts";
 import { deedText } from "../core/deeds.ts";
-import { CliError } from "../errors.ts";
+import { CliError, ERRORS } from "../errors.ts";
 import { Exact, encode, member } from "../io/json.ts";
 import { Log } from "../io/log.ts";
 import { Redactor } from "../io/redact.ts";
@@ -69,19 +69,19 @@ export async function carryOut(read: () => Order, around: Surroundings): Promise
     timestamps: false,
     clock: around.context.now,
   });
-  const answered = (text: string, isFailure: boolean, code: string): Answer => {
-    return { text, warnings, isFailure, outcome: outcomeOf(deeds, code) };
+  const answered = (text: string, failure: CliError | undefined): Answer => {
+    return { text, warnings, isFailure: failure !== undefined, outcome: outcomeOf(deeds, failure) };
   };
   try {
     const order = read();
     const { text, failure } = await documentOf(order, { around, redactor, log, deeds });
     await log.flush();
-    return answered(fitting(text, order), failure !== undefined, failure?.code ?? "OK");
+    return answered(fitting(text, order), failure);
   } catch (cause) {
     const error = toCliError(cause);
     log.debug("failed", { trace: error.stack ?? error.message });
     await log.flush();
-    return answered(await failureText(error, redactor), true, error.code);
+    return answered(await failureText(error, redactor), error);
   }
 }
 
@@ -213,7 +213,9 @@ function linesOf({ stderr, tell }: Surroundings, warnings: string[]): Sink {
   };
 }
 
-function outcomeOf(deeds: readonly Deed[], code: string): string {
+function outcomeOf(deeds: readonly Deed[], failure: CliError | undefined): string {
   const said = deeds.map((deed) => `${deedText(deed)}.`);
-  return said.length > 0 ? said.join(" ") : `It ended with ${code}.`;
+  const { code = "OK", facts } = failure ?? {};
+  const next = code === "OUTCOME_UNKNOWN" ? ` ${facts?.hint ?? ERRORS[code].hint}` : "";
+  return said.length > 0 ? said.join(" ") : `It ended with ${code}.${next}`;
 }

@@ -67,6 +67,25 @@ test("R20 a cancelled call whose question is open counts as a no", async () => {
   expect(server.peer.received.some(({ id }) => id === "create")).toBe(false);
 });
 
+test("R20 stderr names the key of a write that was cancelled and whose outcome is not known", async () => {
+  await using workspace = await Workspace.open();
+  await using server = workspace.serve([...ALL, "--confirm", "client"]);
+  const speaker = await Speaker.open(server.peer, MODERN);
+  const { control } = workspace.sandbox;
+  const held = { match: { method: "POST", path: "/requests" }, latencyMs: HELD_MS, reset: true };
+  control.addFault(held);
+  const given = { name: "requests_create", arguments: payment("2500000") };
+  server.peer.send({ id: "create", method: "tools/call", params: speaker.params(given) });
+  await until(() => created(workspace) === 1);
+  server.peer.send({ method: "notifications/cancelled", params: { requestId: "create" } });
+  expect((await speaker.call("whoami")).result.isError).toBe(false);
+  control.clearFaults();
+  await until(() => server.stderr.text !== "");
+  expect(server.stderr.text).toMatch(
+    /ended with OUTCOME_UNKNOWN\. .*'requests reconcile --key \w{26}'/,
+  );
+});
+
 test("R20 a write that was sent is not torn off by a cancel, and stderr and journal say how it ended", async () => {
   await using workspace = await Workspace.open();
   await using server = workspace.serve([...ALL, "--confirm", "client"]);
