@@ -132,7 +132,8 @@ test.each([
 
 test("M04 a dashboard that opens nothing: the person is asked, and the failure names what runs instead", async () => {
   await using world = await World.open({ app: "BOLOS", isOld: true });
-  const outcome = await world.run(`login device ${QUICK}`);
+  // In that time the device itself must answer, too.
+  const outcome = await world.run("login device --deviceTimeout 4");
   expect(errorOf(outcome)).toMatchObject({
     code: "DEVICE_WRONG_APP",
     exit: 1,
