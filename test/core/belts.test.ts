@@ -158,7 +158,7 @@ test("A11 a line of refusals as long as many reads does not hide an act that the
   expect((await failureOf(here.acts.perform(create(payment("3")), unknown))).code).toBe(
     "AUDIT_BROKEN",
   );
-}, 30_000);
+}, 240_000);
 
 test("B3 an act that was killed between both intents, or before its end, stops nothing", async () => {
   const here = open();

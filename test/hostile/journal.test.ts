@@ -171,4 +171,4 @@ run "$@"`;
     "",
   ]);
   expect(await sent(here)).toHaveLength(2);
-}, 30_000);
+}, 120_000);

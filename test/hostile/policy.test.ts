@@ -93,7 +93,7 @@ describe.each(await builtForms())("$name", (form) => {
         ["denied", "POLICY_DENIED"],
       ],
     ]);
-  }, 60_000);
+  }, 120_000);
 
   test("A2 a file that is broken or stops everything refuses writes, and not reads", async () => {
     for (const [policy, code] of [
@@ -106,7 +106,7 @@ describe.each(await builtForms())("$name", (form) => {
       expect(created(here.sandbox)).toBe(0);
       expect((await eventsOf(here.program)).at(-1)).toEqual(["denied", code]);
     }
-  }, 60_000);
+  }, 120_000);
 });
 
 /** Fewer where everything is tested at once. */

@@ -76,8 +76,17 @@ describe.skipIf(process.platform !== "linux")("OUT-6 at once", () => {
   });
 
   test("a pipe that is full takes a part", async () => {
-    const { text, said } = await answers(`return at("a".repeat(100000));`, "| { sleep 1; wc -c; }");
-    expect({ text: text.trim(), said }).toEqual({ text: "65536", said: 65_536 });
+    const folder = mkdtempSync(join(tmpdir(), "spot-"));
+    const flag = join(folder, "written");
+    const steps = `const said = at("a".repeat(100000));
+      require("node:fs").writeFileSync(${JSON.stringify(flag)}, ""); return said;`;
+    try {
+      const reader = `| { until [ -e ${flag} ]; do sleep 0.05; done; wc -c; }`;
+      const { text, said } = await answers(steps, reader);
+      expect({ text: text.trim(), said }).toEqual({ text: "65536", said: 65_536 });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   test("a device is left to others", async () => {

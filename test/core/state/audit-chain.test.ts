@@ -130,7 +130,7 @@ test("C3 a tail that was torn at any byte is closed by a gap, and the log goes o
     chain.append([draft("intent", "NEXT")]);
     expect([cut, verify()]).toMatchObject([cut, { lines: 4, gaps: 1, missing: [] }]);
   }
-}, 60_000);
+}, 240_000);
 
 async function restoreHead(chain: Chain, head: ReturnType<Chain["head"]>): Promise<void> {
   const bytes = JSON.stringify({ v: 1, ...head }).padEnd(511);

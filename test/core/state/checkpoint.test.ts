@@ -22,7 +22,7 @@ beforeAll(async () => {
     const intent = createIntent(payment(`${at}`));
     await original.acts.perform(intent, work, (id) => id).catch(() => undefined);
   }
-}, 60_000);
+}, 240_000);
 
 /** A copy of a state folder with these payments. */
 async function folder(): Promise<string> {

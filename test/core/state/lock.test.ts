@@ -449,7 +449,7 @@ describe("real processes", () => {
     );
     expect(ends.filter(({ exitCode, stderr }) => exitCode !== 0 || stderr !== "")).toEqual([]);
     expect([readFileSync(counter, "utf8"), readdirSync(folder)]).toEqual(["72", ["counter"]]);
-  }, 60_000);
+  }, 120_000);
 
   test("K09 SES-6 each of 16 processes dies holding the lock: exactly one at a time takes over", async () => {
     const { folder, lock, counter } = place();
@@ -464,7 +464,7 @@ describe("real processes", () => {
     expect(readFileSync(counter, "utf8")).toBe("32");
     expect(await withLock(lock, real, async () => "done")).toBe("done");
     expect(readdirSync(folder)).toEqual(["counter"]);
-  }, 60_000);
+  }, 120_000);
 
   /** Runs a worker of which the system spoils a call: strace puts it in. */
   function spoil(how: string, lock: string, counter: string): ReturnType<typeof endOf> {
@@ -528,5 +528,5 @@ describe("real processes", () => {
       expect(JSON.parse(readFileSync(lock, "utf8")).pid).toBe(process.pid);
     });
     expect(readdirSync(folder)).toEqual(["counter"]);
-  }, 60_000);
+  }, 120_000);
 });
