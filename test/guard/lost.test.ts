@@ -9,8 +9,8 @@ const lost = withTwoUsers("a guard's lost answers");
 
 const INTO = {
   "a full device": '"$@" >/dev/full',
-  // The reader has gone long before the guard answers.
-  "a pipe that was closed": `"$@" | true; exit "\${PIPESTATUS[0]}"`,
+  // The reader has gone before the program starts.
+  "a pipe that was closed": 'exec 3> >(true); wait $!; "$@" >&3 3>&-',
 };
 
 function start(two: Two, line: string, argv: readonly string[]) {
