@@ -1,7 +1,7 @@
 /**
  * One process that carries out acts in a state folder: `bun acts-worker.ts <folder> <server>
  * <count> <body>`. Each act appends its key to the server's file, which is what was "sent". With
- * `lost` as body's prefix the answer is lost. Prints one line a result.
+ * `lost` as body's prefix the answer is lost. Prints one line a result, and warnings on stderr.
  */
 import { appendFileSync } from "node:fs";
 import { hostname } from "node:os";
@@ -26,7 +26,7 @@ const isAlive = (pid: number): boolean => {
   }
 };
 const log = new Log({
-  sink: { write: async () => undefined },
+  sink: { write: async (text) => void process.stderr.write(text) },
   redactor: new Redactor(),
   debug: false,
   timestamps: false,
