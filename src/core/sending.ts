@@ -1,6 +1,7 @@
 /**
  * How long a write may take to leave this process. Its intent says so on the disk, and the client
- * keeps to it: what finds the record open knows from when on nothing of it can be under way.
+ * keeps to it: what finds the record open knows from when on nothing of it can be under way. And
+ * how long an answer that must not be lost is awaited.
  */
 import { CliError } from "../errors.ts";
 
@@ -47,4 +48,26 @@ export function tooLate(): CliError {
   return new CliError("TIMEOUT", {
     message: "The time in which the request could leave was over; nothing was sent.",
   });
+}
+
+const LAST_ANSWER_MS = 2000;
+
+/** Runs `work` with a signal that fires two seconds after `stop`; at once where that has fired. */
+export async function finishing<T>(
+  stop: AbortSignal,
+  work: (late: AbortSignal) => Promise<T>,
+): Promise<T> {
+  if (stop.aborted) return work(stop);
+  const late = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const onStop = (): void => {
+    timer = setTimeout(() => late.abort(), LAST_ANSWER_MS);
+  };
+  stop.addEventListener("abort", onStop, { once: true });
+  try {
+    return await work(late.signal);
+  } finally {
+    clearTimeout(timer);
+    stop.removeEventListener("abort", onStop);
+  }
 }

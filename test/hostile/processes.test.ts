@@ -293,6 +293,26 @@ for (const form of await twoForms()) {
       await Promise.all([sandbox.close(), program[Symbol.asyncDispose]()]);
     });
 
+    test.each(["SIGTERM", "the end of its time"])(
+      "L03 SES-5 OUT-8 a refresh that was sent keeps the session at %s",
+      async (end) => {
+        age(program.sessionFile, 400);
+        sandbox.control.clearLog();
+        sandbox.control.addFault({ match: { path: "/auth/token/refresh" }, latencyMs: 1200 });
+        const argv = [...LIST, "--timeout", end === "SIGTERM" ? "30" : "1"];
+        const child = program.start(argv);
+        while (sandbox.control.log.length === 0) await Bun.sleep(5);
+        if (end === "SIGTERM") child.kill("SIGTERM");
+        const { signal, stdout } = await program.finish(argv, child);
+        expect(end === "SIGTERM" ? [signal, stdout] : JSON.parse(stdout).error.code).toEqual(
+          end === "SIGTERM" ? ["SIGTERM", ""] : "TIMEOUT",
+        );
+        await program.succeed(LIST);
+        const paths = sandbox.control.log.map(({ path }) => path.replace(/^.*\/rest/, ""));
+        expect(paths).toEqual(["/auth/token/refresh", "/accounts"]);
+      },
+    );
+
     test.each([2, 24])(
       "L10 SES-5 %i processes need a refresh at once: exactly one refresh, all succeed",
       async (count) => {

@@ -2,6 +2,7 @@
 import { CliError } from "../../errors.ts";
 import { Exact, member } from "../../io/json.ts";
 import type { Acts, Creation, SignedContent } from "../acts.ts";
+import { finishing } from "../sending.ts";
 import { checkSession, endpointOf, type Session, type TokenSet } from "../state/session.ts";
 import type { Access } from "./access.ts";
 import { Client, type HttpRequest } from "./client.ts";
@@ -165,12 +166,16 @@ export class Connection {
 
   private refresh(session: Session): Promise<TokenSet> {
     this.requireSame(session);
+    const { workspace } = session;
     const refreshToken = session.tokens?.refresh ?? "";
-    const client = new Client(endpointOf(session), this.access.runtime);
+    const { runtime } = this.access;
     const { refresh } = dialectOf(session.apiVersion);
-    return askTokens(client, refresh, { workspace: session.workspace, refreshToken }, () =>
-      this.access.runtime.now(),
-    );
+    // It works once: with the answer the session would be lost.
+    return finishing(runtime.stop, (stop) => {
+      const patient = Object.create(runtime, { stop: { value: stop } }) as typeof runtime;
+      const client = new Client(endpointOf(session), patient);
+      return askTokens(client, refresh, { workspace, refreshToken }, () => runtime.now());
+    });
   }
 }
 
