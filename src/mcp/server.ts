@@ -27,8 +27,11 @@ const WRITES_A_MINUTE = 6;
 const PROGRESS_MS = 1000;
 /** How long a write that was sent is awaited when everything else ends. */
 const LAST_WRITES_MS = 30_000;
-/** How long everything else may take to stop, and to close its record on a slow disk. */
-const STOPPED_MS = 1_000;
+/**
+ * How long everything else may take to stop: longer than a helper's open streams and the answer to
+ * a refresh of the session are awaited, and shorter than clients wait until they kill.
+ */
+const STOPPED_MS = 3_000;
 
 /** What the server is given. */
 export interface ServerHost {
@@ -74,6 +77,11 @@ class Work {
     /** The request that gets the answer. */
     public owner: Open,
   ) {}
+
+  /** Throws CONFIRMATION_EXPIRED once it was stopped. */
+  requireWanted(): void {
+    if (this.controller.signal.aborted) throw expired("The call was cancelled.");
+  }
 
   /** Stops what can still be stopped: nothing that was sent is torn off. */
   stop(): void {
@@ -221,18 +229,20 @@ export class Server {
     const work = new Work(tool, open);
     open.work = work;
     this.works.add(work);
+    // One that arrived with the end of the input.
+    if (this.isClosing) work.stop();
     work.outcome = this.run(work, () => tool.order(given));
     return this.settle(work, open);
   }
 
   private async run(work: Work, order: () => Order): Promise<Answer> {
-    const { tool, controller } = work;
+    const { tool } = work;
     const lane = tool.isAct ? "write" : "read";
     if (tool.isAct) await this.host.load();
     await this.lanes.enter(lane);
     try {
       return await carryOut(() => {
-        if (controller.signal.aborted) throw expired("The call was cancelled.");
+        work.requireWanted();
         return order();
       }, this.around(work));
     } finally {
@@ -295,6 +305,7 @@ export class Server {
       },
       tell: (text) => progress(text),
       sending: () => {
+        work.requireWanted();
         work.isSent = true;
         this.acts.count();
       },
@@ -339,6 +350,7 @@ export class Server {
       } finally {
         await this.lanes.enter("write");
       }
+      work.requireWanted();
     }
     work.agreed = content;
   }

@@ -109,6 +109,37 @@ test("R20 a write that was sent is not torn off by a cancel, and stderr and jour
   expect(server.peer.received.some(({ id }) => id === "create")).toBe(false);
 });
 
+test("R20 a yes that comes behind another write and is cancelled there sends nothing", async () => {
+  await using workspace = await Workspace.open();
+  await using server = workspace.serve(ALL);
+  await Speaker.open(server.peer, "2025-11-25", FORMS);
+  const { control } = workspace.sandbox;
+  const ask = async (id: string, amount: string) => {
+    const seen = server.peer.received.length;
+    const params = { name: "requests_create", arguments: payment(amount) };
+    server.peer.send({ id, method: "tools/call", params });
+    return server.peer.find(
+      (one) => one.method === "elicitation/create" && server.peer.received.indexOf(one) >= seen,
+    );
+  };
+  const say = (asked: { id: string; params: { message: string } }) =>
+    server.peer.send({ id: asked.id, result: YES(asked.params.message) });
+  const [one, other] = [await ask("one", "2500001"), await ask("other", "2500002")];
+  control.addFault({ match: { method: "POST", path: "/requests" }, latencyMs: HELD_MS });
+  say(one);
+  await until(() => created(workspace) === 1);
+  say(other);
+  server.peer.send({ method: "notifications/cancelled", params: { requestId: "other" } });
+  server.peer.send({ id: "ping", method: "ping" });
+  await server.peer.find(({ id }) => id === "ping");
+  control.clearFaults();
+  await server.peer.find(({ id }) => id === "one");
+  expect(await server.end()).toBe(0);
+  expect([created(workspace), server.stderr.text]).toEqual([1, ""]);
+  const { results } = JSON.parse(await workspace.cli(["requests", "journal"]));
+  expect(results.map(({ state }: { state: string }) => state)).toEqual(["done"]);
+});
+
 const isList = ({ path }: { path: string }): boolean => path.endsWith("/accounts");
 
 test.each(["end of input", "a signal"])("R20 %s lets a write that was sent finish", async (end) => {

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ROOT } from "../../scripts/build.ts";
 import { twoForms } from "../hostile/program.ts";
+import { age } from "../hostile/session-file.ts";
 import { PAYOUT } from "../support/payout.ts";
 import { trustedFolder } from "../support/trusted.ts";
 import { atRest, until } from "../support/waiting.ts";
@@ -202,34 +203,65 @@ for (const form of await twoForms()) {
       expect(await child.stderr()).toContain("was created (key ");
     }, 120_000);
 
-    test("R20 a helper that signs is stopped at the end of input, and nothing stays open", async () => {
-      await using workspace = await Workspace.open();
-      const folder = trustedFolder();
-      const helper = join(folder, "helper");
-      writeFileSync(helper, '#!/bin/sh\ntouch "$0.began"\nexec sleep 60\n', { mode: 0o755 });
-      const { LEDGER_ENTERPRISE_API_PRIVATE_KEY_FILE: _, ...env } = workspace.env;
-      await using child = start([...form.command, "mcp", ...ALL], {
-        ...env,
-        LEDGER_ENTERPRISE_SIGNER: helper,
-        LEDGER_ENTERPRISE_API_PUBLIC_KEY: workspace.sandbox.description.operator.publicKey,
-      });
-      const speaker = await Speaker.open(child.peer, MODERN);
-      const made = await workspace.cli([
-        "requests",
-        "create",
-        "--requestData",
-        JSON.stringify({ type: "CREATE_TRANSACTION", data: PAYOUT }),
-      ]);
-      const { id } = JSON.parse(made);
-      const params = speaker.params({ name: "requests_approve_api", arguments: { id } });
-      child.peer.send({ id: "approve", method: "tools/call", params });
-      await until(() => existsSync(`${helper}.began`));
-      child.process.stdin.end();
-      expect(await timeOf(child.process.exited)).toBeLessThan(10_000);
-      const { results } = JSON.parse(await workspace.cli(["requests", "journal"]));
-      expect(results.map(({ state }: { state: string }) => state)).toEqual(["done", "refused"]);
-      rmSync(folder, { recursive: true });
-    }, 120_000);
+    test.each([
+      ["a helper that signs", ""],
+      // It keeps the helper's streams open.
+      ["a helper with a daemon", "setsid sleep 20 &"],
+    ])(
+      "R20 %s is stopped at the end of input, and nothing stays open",
+      async (_name, daemon) => {
+        await using workspace = await Workspace.open();
+        const folder = trustedFolder();
+        const helper = join(folder, "helper");
+        const script = `#!/bin/sh\n${daemon}\ntouch "$0.began"\nexec sleep 60\n`;
+        writeFileSync(helper, script, { mode: 0o755 });
+        const { LEDGER_ENTERPRISE_API_PRIVATE_KEY_FILE: _, ...env } = workspace.env;
+        await using child = start([...form.command, "mcp", ...ALL], {
+          ...env,
+          LEDGER_ENTERPRISE_SIGNER: helper,
+          LEDGER_ENTERPRISE_API_PUBLIC_KEY: workspace.sandbox.description.operator.publicKey,
+        });
+        const speaker = await Speaker.open(child.peer, MODERN);
+        const made = await workspace.cli([
+          "requests",
+          "create",
+          "--requestData",
+          JSON.stringify({ type: "CREATE_TRANSACTION", data: PAYOUT }),
+        ]);
+        const { id } = JSON.parse(made);
+        const params = speaker.params({ name: "requests_approve_api", arguments: { id } });
+        child.peer.send({ id: "approve", method: "tools/call", params });
+        await until(() => existsSync(`${helper}.began`));
+        child.process.stdin.end();
+        expect(await timeOf(child.process.exited)).toBeLessThan(10_000);
+        const { results } = JSON.parse(await workspace.cli(["requests", "journal"]));
+        expect(results.map(({ state }: { state: string }) => state)).toEqual(["done", "refused"]);
+        rmSync(folder, { recursive: true });
+      },
+      120_000,
+    );
+
+    test.each(["the end of input", "SIGTERM"])(
+      "R20 a session that is renewed at %s is kept",
+      async (end) => {
+        await using workspace = await Workspace.open();
+        age(join(workspace.env.HOME ?? "", ".local/state/ledger-enterprise-cli/session.json"), 400);
+        await using child = server(workspace);
+        const speaker = await Speaker.open(child.peer, MODERN);
+        const { control } = workspace.sandbox;
+        const isRefresh = ({ path }: { path: string }) => path.endsWith("/auth/token/refresh");
+        control.addFault({ match: { path: "/auth/token/refresh" }, latencyMs: 1000 });
+        const params = speaker.params({ name: "accounts_list" });
+        child.peer.send({ id: "list", method: "tools/call", params });
+        await until(() => control.log.some(isRefresh));
+        if (end === "SIGTERM") child.process.kill("SIGTERM");
+        else child.process.stdin.end();
+        await child.process.exited;
+        expect(JSON.parse(await workspace.cli(["accounts", "list"]))).toHaveProperty("results");
+        expect(control.log.filter(isRefresh)).toHaveLength(1);
+      },
+      120_000,
+    );
 
     test("R21 the server uses no processor while it waits, and is gone within two seconds of its client", async () => {
       await using workspace = await Workspace.open();
