@@ -170,8 +170,8 @@ async function main(early: Early | undefined): Promise<void> {
   const context: Context = {
     env: process.env,
     // A Windows console takes text, not bytes.
-    stdout: isWindows ? streamSink(process.stdout) : descriptorSink(1, hold),
-    stderr: isWindows ? streamSink(process.stderr) : descriptorSink(2),
+    stdout: isWindows ? streamSink(process.stdout) : descriptorSink(1, interrupt.signal, hold),
+    stderr: isWindows ? streamSink(process.stderr) : descriptorSink(2, interrupt.signal),
     get stdin() {
       return process.stdin;
     },
@@ -210,7 +210,11 @@ async function main(early: Early | undefined): Promise<void> {
   early?.call?.close();
   if (endedBy !== undefined && !isService) dieBy(endedBy);
   // A line of a service that no reader takes from a full pipe must not hold its end.
-  if (endsAtOnce || isService) process.exit();
+  if (endsAtOnce || isService) {
+    // Work that was given up may hold one.
+    releaseLocks();
+    process.exit();
+  }
   // What the runtime may still hold open must not outlive a signal.
   for (const signal of SIGNAL_NAMES) process.removeListener(signal, onSignal);
 }

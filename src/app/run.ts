@@ -161,7 +161,7 @@ async function deliver(
   if (result instanceof Serving) {
     if (result.isService) context.endAsService?.();
     expectLongWork();
-    await parts.output.emitMadeUp(result.document);
+    await announce(result, context, parts.output);
     await result.ended;
     return 0;
   }
@@ -181,6 +181,25 @@ async function deliver(
   // The sender of a signal knows why the list ended.
   if (!context.interrupt.aborted) reportToPerson(failure, context, parts.log);
   return failure.exit;
+}
+
+/**
+ * Prints where it serves. Its end does not wait for a reader. Throws OUTPUT_ERROR, and ends the
+ * program, when the place cannot be told.
+ */
+async function announce(
+  { document, ended }: Serving,
+  { interrupt, endAtOnce }: Context,
+  output: Output,
+): Promise<void> {
+  const printed = output.emitMadeUp(document).then(
+    () => undefined,
+    (cause: unknown) => ({ cause }),
+  );
+  const lost = await Promise.race([printed, ended.then(() => undefined)]);
+  if (lost === undefined || interrupt.aborted) return;
+  endAtOnce?.();
+  throw lost.cause;
 }
 
 /** A list whose progress a person sees; where stdout is a terminal, the rows themselves show it. */

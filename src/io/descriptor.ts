@@ -32,6 +32,8 @@ export interface Sink {
 }
 
 const FULL_PIPE_POLL_MS = 5;
+/** How long a reader may take what is left once the program was told to end. */
+const LAST_WRITE_MS = 1000;
 
 const NEVER: Hold = () => 0;
 
@@ -39,10 +41,11 @@ const NEVER: Hold = () => 0;
  * An open descriptor as a sink. Written to directly, because the runtimes take longer to open their
  * streams for stdin, stdout and stderr than most commands take for all the rest. A slow reader
  * holds the write, not the process; only the first text to a socket may hold both, in a call that
- * `hold` makes.
+ * `hold` makes. Once `ended` fires, what is not taken within a second is lost, and so is all that
+ * follows.
  */
-export function descriptorSink(descriptor: 1 | 2, hold = NEVER): Sink {
-  const failure = descriptor === 1 && isClosedAtStart() ? outputError("CLOSED") : undefined;
+export function descriptorSink(descriptor: 1 | 2, ended: AbortSignal, hold = NEVER): Sink {
+  let failure = descriptor === 1 && isClosedAtStart() ? outputError("CLOSED") : undefined;
   let held = hold;
   return {
     async write(text) {
@@ -54,7 +57,11 @@ export function descriptorSink(descriptor: 1 | 2, hold = NEVER): Sink {
       } catch (cause) {
         throw outputError(cause);
       }
-      await writeAll(descriptor, rest);
+      if (rest.length === 0) return;
+      await unlessUnread(writeAll(descriptor, rest), ended, () => {
+        failure = outputError("UNREAD");
+        return failure;
+      });
     },
     heed() {
       held = NEVER;
@@ -71,6 +78,27 @@ export async function writeRest(bytes: Uint8Array): Promise<void> {
 async function writeAll(descriptor: number, bytes: Uint8Array): Promise<void> {
   let rest = bytes;
   while (rest.length > 0) rest = rest.subarray(await writeSome(descriptor, rest));
+}
+
+/** The write; fails with what `lost` returns when it is not taken after the program was to end. */
+function unlessUnread(
+  write: Promise<void>,
+  ended: AbortSignal,
+  lost: () => CliError,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let timer: NodeJS.Timeout | undefined;
+    const onEnd = (): void => {
+      timer = setTimeout(() => reject(lost()), LAST_WRITE_MS);
+    };
+    if (ended.aborted) onEnd();
+    else ended.addEventListener("abort", onEnd, { once: true });
+    const over = (): void => {
+      clearTimeout(timer);
+      ended.removeEventListener("abort", onEnd);
+    };
+    write.finally(over).then(resolve, reject);
+  });
 }
 
 /** Returns how many bytes the system took; waits while a pipe that does not block is full. */

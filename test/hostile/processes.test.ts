@@ -123,6 +123,16 @@ for (const form of await twoForms()) {
       expect((await program.finish(LIST, child)).signal).toBe("SIGINT");
     });
 
+    test.each([">&-", ">/dev/full", "| true"])(
+      "L05 OUT-7 'sandbox start' ends when nobody can learn where it serves: %s",
+      async (where) => {
+        const { exit, stderr } = await program.shell(
+          `timeout 20 "$@" sandbox start ${where}; exit "${"$"}{PIPESTATUS[0]}"`,
+        );
+        expect({ exit, stderr }).toEqual({ exit: 1, stderr: "" });
+      },
+    );
+
     test("L04 OUT-7 a reader that leaves after one byte: quiet, no trace, not 0", async () => {
       api.serve({ "GET /accounts": [http("200 OK", LARGE)] });
       const { exit, stdout, stderr } = await program.shell(

@@ -47,7 +47,15 @@ interface Stdout {
   readonly kind?: "socket" | "pipe";
 }
 
+/** What holds a command, and what becomes it. */
+interface Held {
+  readonly starter?: readonly string[];
+  readonly kind?: "socket" | "pipe";
+}
+
 const LIST = ["accounts", "list"];
+/** What is full is stderr; of stdout nobody wants anything. */
+const ON_STDERR = ["sh", "-c", 'exec "$@" 2>&1 >/dev/null', "sh"];
 /** More than a socket holds. */
 const LARGE = `{"results":[${Array.from({ length: 200_000 }, (_, at) => `{"id":"${at}","note":"${"x".repeat(80)}"}`).join(",")}]}`;
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
@@ -57,9 +65,9 @@ const SAID =
 /** What does not end by itself does not end at all. */
 const OVER_MS = 20_000;
 
-/** The program's process, which a starter has as its last child. */
+/** The program's process, which a starter that forks has as its last child. */
 function programOf({ pid }: Running, starter: readonly string[]): number {
-  if (starter.length === 0) return pid;
+  if (starter.length === 0 || starter === ON_STDERR) return pid;
   // The first child has the other end of the socket.
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8");
   return Number(children.trim().split(" ").at(-1));
@@ -95,7 +103,7 @@ for (const form of process.platform === "linux" ? await twoForms() : []) {
       argv: readonly string[],
       route: string,
       answer: Uint8Array,
-      starter: readonly string[] = [],
+      { starter = [], kind = "socket" }: Held = {},
     ): Promise<Running> {
       const { promise: asked, resolve } = Promise.withResolvers<void>();
       const answers = (socket: { end(bytes: Uint8Array): unknown }): void => {
@@ -103,7 +111,7 @@ for (const form of process.platform === "linux" ? await twoForms() : []) {
         resolve();
       };
       api.serve(routes({ [route]: [answers] }));
-      const child = start({ reading: "full" }, [...starter, ...form.command, ...argv]);
+      const child = start({ reading: "full", kind }, [...starter, ...form.command, ...argv]);
       await asked;
       await atRest(programOf(child, starter));
       return child;
@@ -163,6 +171,33 @@ for (const form of process.platform === "linux" ? await twoForms() : []) {
       expect({ isOver, died, stderr }).toEqual({ isOver: true, died: signal, stderr: "" });
     });
 
+    test.each([
+      ["a list into a pipe", LIST, { kind: "pipe" }],
+      ["all of a list into a pipe", [...LIST, "--all"], { kind: "pipe" }],
+      ["all of a list into a socket", [...LIST, "--all"], { kind: "socket" }],
+      ["lines for stderr", [...LIST, "--debug"], { kind: "pipe", starter: ON_STDERR }],
+    ] as const)("OUT-8 the first signal ends %s that nobody reads", async (_name, argv, held) => {
+      const child = await hold(argv, "GET /accounts", kept({ results: [] }), held);
+      expect(child.exitCode).toBe(null);
+      child.kill("SIGTERM");
+      const isOver = await endsWithin(OVER_MS, child);
+      letGo();
+      const { signal, stderr } = await program.finish(argv, child);
+      expect({ isOver, signal, stderr }).toEqual({ isOver: true, signal: "SIGTERM", stderr: "" });
+    });
+
+    test("M3 OUT-8 a signal, and nobody reads: what was created is said", async () => {
+      const child = await hold(CREATE, "POST /requests", kept({ id: "R1" }), { kind: "pipe" });
+      child.kill("SIGTERM");
+      const isOver = await endsWithin(OVER_MS, child);
+      letGo();
+      const { signal, stderr } = await program.finish(CREATE, child);
+      expect({ isOver, signal, stderr }).toEqual({
+        ...{ isOver: true, signal: "SIGTERM" },
+        stderr: expect.stringMatching(SAID),
+      });
+    });
+
     test.each(SIGNALS)("M3 OUT-8 what was created is said behind %s, too", async (signal) => {
       const child = await hold(CREATE, "POST /requests", kept({ id: "R1" }));
       child.kill(signal);
@@ -179,7 +214,7 @@ for (const form of process.platform === "linux" ? await twoForms() : []) {
       "P1 a second signal ends such a list as the first process of a container",
       async () => {
         const first = ["/usr/bin/unshare", "--pid", "--fork"];
-        const child = await hold(LIST, "GET /accounts", kept({ results: [] }), first);
+        const child = await hold(LIST, "GET /accounts", kept({ results: [] }), { starter: first });
         const program = programOf(child, first);
         process.kill(program, "SIGTERM");
         await atRest(program);

@@ -349,7 +349,7 @@ test.skipIf(process.platform !== "linux")(
         ticks += 1;
         if (ticks === 20) require("node:fs").writeFileSync(${JSON.stringify(flag)}, "");
       }, 5);
-      const sink = descriptorSink(1);
+      const sink = descriptorSink(1, new AbortController().signal);
       for (let at = 0; at < 8; at += 1) await sink.write(String(at).repeat(100_000));
       clearInterval(timer);`;
     try {

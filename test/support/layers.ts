@@ -103,7 +103,7 @@ const LADDER = [
 
 /** Lines of the parts that grow; more needs a look at what could go, and then a new number here. */
 const BUDGETS: Readonly<Record<string, number>> = {
-  "app/": 2_050,
+  "app/": 2_080,
   "cli/": 1_900,
   "commands/": 3_300,
   "core/": 24_450,
