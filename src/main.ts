@@ -73,14 +73,27 @@ let interruptRun = (): void => undefined;
 /** Set as soon as there can be a lock. */
 let releaseLocks = (): void => undefined;
 let endedBy: EndingSignal | undefined;
+/** Whether another signal still counts as the first one. */
+let isEcho = false;
 let endsAtOnce = false;
 /** A service that was told to end has done what it was to do. */
 let isService = false;
 
+/**
+ * One will to end may come as two signals: `timeout` signals its child and then the child's group,
+ * npx passes on what the terminal has sent to both, systemd may add SIGHUP. A person is slower.
+ */
+const ECHO_MS = 300;
+
 /** The first signal lets the run clean up; a second one ends it at once. */
 function onSignal(signal: EndingSignal): void {
+  if (isEcho) return;
   if (endedBy !== undefined) dieBy(signal);
   endedBy = signal;
+  isEcho = true;
+  // What came while the clean-up held the process is heard before the timer's immediate.
+  const over = (): void => void setImmediate(() => (isEcho = false));
+  setTimeout(over, ECHO_MS).unref();
   interruptRun();
 }
 

@@ -3,9 +3,10 @@
  * streams, slow readers, many at once.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { type Sandbox, startSandbox } from "../../src/sandbox/index.ts";
+import { atRest } from "../support/waiting.ts";
 import { payout } from "./payment.ts";
 import { Program, settingsOf, twoForms } from "./program.ts";
 import { ACCESS_TOKEN, http, type RawAnswer, RawApi } from "./raw-api.ts";
@@ -113,14 +114,34 @@ for (const form of await twoForms()) {
       await program.succeed(LIST);
     });
 
-    test("a second signal ends it at once, whatever the first one began", async () => {
-      const { answer, arrived } = hanging();
-      api.serve({ "GET /accounts": [answer] });
-      const child = program.start(LIST);
+    test.each([
+      ["a second signal ends it at once, whatever the first one began", 600, /^SIGTERM$/, ""],
+      // The system delivers both in either order.
+      ["L02 OUT-8 one will to end that comes as two signals is one", 0, /^SIG/, "OUTCOME"],
+    ] as const)("%s", async (_name, ms, signal, said) => {
+      const lock = `${program.stateDirectory}/journal.lock`;
+      const { promise: arrived, resolve } = Promise.withResolvers<void>();
+      const held = (): void => {
+        // Another process is at the journal, so that the outcome has to wait.
+        const who = { pid: process.pid, host: hostname(), token: "other", startedAt: Date.now() };
+        writeFileSync(lock, `${JSON.stringify({ ...who, aliveAt: Date.now() })}\n`);
+        resolve();
+      };
+      api.serve({ "POST /requests": [held] });
+      // An account of its own, so that no other record is like it.
+      const create = ["requests", "create", "--requestData", JSON.stringify(payout(`twice ${ms}`))];
+      const child = program.start(create);
       await arrived;
-      child.kill("SIGINT");
-      child.kill("SIGINT");
-      expect((await program.finish(LIST, child)).signal).toBe("SIGINT");
+      child.kill("SIGHUP");
+      if (ms > 0) await Bun.sleep(ms);
+      child.kill("SIGTERM");
+      if (said === "") await child.exited;
+      else await atRest(child.pid);
+      rmSync(lock);
+      const { stdout, stderr, signal: died } = await program.finish(create, child);
+      expect({ stdout, died, stderr: stderr.slice(0, 7) }).toEqual({
+        ...{ stdout: "", died: expect.stringMatching(signal), stderr: said },
+      });
     });
 
     test.each([">&-", ">/dev/full", "| true"])(
