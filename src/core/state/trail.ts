@@ -41,7 +41,7 @@ export class Trail {
   constructor(
     private readonly books: Books,
     private readonly path: string,
-    private readonly host: Pick<Runtime, "log" | "now">,
+    private readonly host: Pick<Runtime, "log" | "now" | "stop">,
   ) {}
 
   /** Throws AUDIT_BROKEN with file, line and reason; INVALID_ARGUMENT for what is not an anchor. */
@@ -55,15 +55,26 @@ export class Trail {
       const step = steps.next();
       if (step.done === true) return step.value;
       meter(step.value.read, head?.seq);
-      // Reading does not wait for anything; the line for the person is written meanwhile.
-      await new Promise((resolve) => setImmediate(resolve));
+      await this.breath();
     }
   }
 
   /** Whole lines in their order, token-exact; verified while they are given. */
   async *lines(): AsyncGenerator<readonly Exact[], void, void> {
-    for (const { lines } of verifySteps({ files: this.paths() }, true))
+    for (const { lines } of verifySteps({ files: this.paths() }, true)) {
       yield lines.map(({ line }) => new Exact(Buffer.from(line).toString("utf8")));
+      await this.breath();
+    }
+  }
+
+  /**
+   * Reading waits for nothing, and would let nothing else happen: a person's line is written now, a
+   * guard hears its clients, and a signal is heard. Throws TIMEOUT at the command's end.
+   */
+  private async breath(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    if (!this.host.stop.aborted) return;
+    throw new CliError("TIMEOUT", { message: "The command ended before the trail was read." });
   }
 
   /**

@@ -3,8 +3,9 @@ import { afterAll, expect, test } from "bun:test";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { run } from "../../../src/app/run.ts";
 import { openWorld } from "../../agent/world.ts";
-import { SOURCE } from "../../support/forms.ts";
+import { Collector, SOURCE, testContext } from "../../support/forms.ts";
 import { writeLog } from "../../support/log-file.ts";
 import { PAYOUT } from "../../support/payout.ts";
 import { FILE } from "../../support/policy.ts";
@@ -41,6 +42,29 @@ test.each([
   expect([exit, total, complete]).toEqual([0, LINES, count === LINES]);
   const seqs = results.map(({ seq }) => seq);
   expect(seqs).toEqual(Array.from({ length: count }, (_, at) => LINES - count + 1 + at));
+});
+
+test.each([
+  ["list", ["--all"]],
+  ["list", ["--all", "--output", "csv"]],
+  ["export", ["--as", "ndjson"]],
+  ["verify", ["--file", join(root, "audit/audit-abababab-000001.jsonl")]],
+])("C7 OUT-8 a signal ends 'audit %s' before the last line", async (name, options) => {
+  const stop = new AbortController();
+  const stdout = new Collector();
+  const env = { HOME: root, LEDGER_ENTERPRISE_STATE_DIR: root };
+  const world = testContext({ env, stdin: undefined, stdout, stderr: new Collector() });
+  const context = Object.create(world, {
+    interrupt: { value: stop.signal },
+    // It takes everything at once, as a file does.
+    stdout: { value: { write: async (text: string) => void stdout.write(text) } },
+  });
+  // A signal is heard when the program lets the runtime look for one.
+  const exit = run(["audit", name, ...options], context);
+  setTimeout(() => stop.abort());
+  expect(await exit).toBe(1);
+  expect(stdout.text).not.toContain(`"seq":${LINES},`);
+  expect(stdout.text).not.toContain('"lines"');
 });
 
 test("C4 as rows it says who was refused what, and why", async () => {
