@@ -176,7 +176,7 @@ describe.each(built)("$name", (form) => {
       );
       const argv = [...form.command, "requests", "sign", "--challenge", "eyJhIjoxfQ=="];
       const child = Bun.spawn(argv, { env: { ...world.env }, cwd: world.cwd, stdout: "pipe" });
-      while (!existsSync(seen)) await new Promise((resolve) => setImmediate(resolve));
+      while (!existsSync(seen)) await Bun.sleep(5);
       child.kill(signal);
       await child.exited;
       expect([child.signalCode, await new Response(child.stdout).text()]).toEqual([signal, ""]);
