@@ -50,10 +50,7 @@ export class House {
     this.keeper = new Keeper({
       elapsed,
       login: () => this.login(),
-      contended: () => {
-        const facts = { event: "contended", command: "guard serve" } as const;
-        void this.books.note(facts);
-      },
+      contended: () => this.books.note({ event: "contended", command: "guard serve" }),
     });
   }
 

@@ -89,10 +89,10 @@ async function open(
     allowances,
     peerOf: (socket) => peers.peerOf(socket),
     answer: (request, document, caller) => desk.answer(request, document, caller),
-    denied(peer, { code, exit }) {
+    async denied(peer, { code, exit }) {
       if (!allowances.of(peer?.uid ?? -1).mayTell()) return;
       const agent = { uid: peer?.uid, pid: peer?.pid ?? 0 };
-      void house.books.note({
+      await house.books.note({
         ...{ event: "denied", command: "guard", agent, result: { code, exit } },
       });
     },

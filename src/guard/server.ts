@@ -37,8 +37,8 @@ export interface ServerHost {
   readonly allowedUids: ReadonlySet<number>;
   peerOf(socket: Socket): Peer | undefined;
   answer(request: Request, document: Uint8Array, caller: Caller): Promise<Answered>;
-  /** Told of each client that is not allowed. */
-  denied(peer: Peer | undefined, cause: CliError): void;
+  /** Told of each client that is not allowed; settled when that is on record. Never rejects. */
+  denied(peer: Peer | undefined, cause: CliError): Promise<void>;
   readonly allowances: Allowances;
 }
 
@@ -98,7 +98,7 @@ export class Server {
       this.receive(socket, peer, allowance);
     } catch (cause) {
       if (!(cause instanceof CliError)) throw cause;
-      if (cause.code === "GUARD_DENIED") this.host.denied(peer, cause);
+      if (cause.code === "GUARD_DENIED") this.keep(this.host.denied(peer, cause));
       this.refuse(socket, cause);
     }
   }
@@ -174,11 +174,16 @@ export class Server {
       .then(({ ok, text, warnings }) => finish(socket, { ok, warnings }, text))
       .finally(() => {
         working.delete(socket);
-        this.busy.delete(done);
         this.answered += 1;
         if (this.answered % COLLECT_ALL_EVERY === 0) fullGC();
         else if (this.answered % COLLECT_NEW_EVERY === 0) edenGC();
       });
+    this.keep(done);
+  }
+
+  /** The guard's end awaits this. */
+  private keep(work: Promise<void>): void {
+    const done = work.finally(() => this.busy.delete(done));
     this.busy.add(done);
   }
 }

@@ -22,7 +22,7 @@ export interface KeeperHost {
   /** Logs in with the credentials as they are now, and stores the session where it can. */
   login(): Promise<Session>;
   /** Told once when something else seems to use the same credentials. */
-  contended(): void;
+  contended(): Promise<void>;
   /** Ms of a clock that cannot be set. */
   elapsed(): number;
 }
@@ -56,7 +56,7 @@ export class Keeper {
     this.logins = this.logins.filter((at) => now - at < CONTENDED_MS);
     if (this.logins.length >= MOST_LOGINS) {
       this.pausedUntil = now + CONTENDED_MS;
-      this.host.contended();
+      await this.host.contended();
       throw paused(CONTENDED_MS);
     }
     this.logins.push(now);

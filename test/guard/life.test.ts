@@ -1,6 +1,7 @@
 /** How a guard starts, works on and ends; and what its level says. */
 import { expect } from "bun:test";
-import { chmod, chown, readFile, writeFile } from "node:fs/promises";
+import { chmod, chown, readFile, rm, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { atRest, until } from "../support/waiting.ts";
 import { talk } from "./socket.ts";
@@ -40,6 +41,24 @@ life(
     expect(await ending).toMatchObject({ exit: 0 });
     expect((await two.agent("accounts", "list")).error.code).toBe("GUARD_UNREACHABLE");
     expect((await two.trail()).at(-1)).toMatchObject({ event: "outcome", result: { code: "OK" } });
+  },
+  LONG_MS,
+);
+
+life(
+  "SIGTERM: who was not allowed is on record, even where the record has to wait",
+  async () => {
+    await using two = await openTwoUsers();
+    const lock = join(two.state, "journal.lock");
+    // Another process is at the journal.
+    const who = { pid: process.pid, host: hostname(), token: "other", startedAt: Date.now() };
+    await writeFile(lock, `${JSON.stringify({ ...who, aliveAt: Date.now() })}\n`);
+    expect(await talk(0, two.socket, "")).toContain('"code":"GUARD_DENIED"');
+    const ending = two.guard.stop();
+    await atRest(two.guard.pid);
+    await rm(lock);
+    expect(await ending).toMatchObject({ exit: 0 });
+    expect((await two.trail()).at(-1)).toMatchObject({ event: "denied", agent: { uid: 0 } });
   },
   LONG_MS,
 );
