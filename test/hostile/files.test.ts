@@ -394,7 +394,7 @@ test("K10 SES-6 the lock of a live process is respected for 20 s: executable, np
       const now = Date.now();
       writeLock(program, { pid: process.pid, startedAt: now, aliveAt: now + 10_000 });
       api.serve({ "GET /accounts": [OK] });
-      const failure = await program.fail([...LIST, "--timeout", "40"], 1, "LOCK_TIMEOUT");
+      const failure = await program.fail([...LIST, "--timeout", "100"], 1, "LOCK_TIMEOUT");
       expect(failure).toMatchObject({
         retryable: true,
         details: { waitedSeconds: 20, holder: process.pid },
