@@ -392,7 +392,7 @@ test("K10 SES-6 the lock of a live process is respected for 20 s: executable, np
       await program.succeed(["login", "api"]);
       age(program.sessionFile, 400);
       const now = Date.now();
-      writeLock(program, { pid: process.pid, startedAt: now, aliveAt: now + 10_000 });
+      writeLock(program, { pid: process.pid, startedAt: now, aliveAt: now + 25_000 });
       api.serve({ "GET /accounts": [OK] });
       const failure = await program.fail([...LIST, "--timeout", "100"], 1, "LOCK_TIMEOUT");
       expect(failure).toMatchObject({
