@@ -95,5 +95,5 @@ test.skipIf(lacks("skopeo") || process.getuid?.() !== 0)(
       await rm(folder, { recursive: true, force: true });
     }
   },
-  120_000,
+  600_000,
 );
