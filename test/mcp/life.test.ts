@@ -202,8 +202,10 @@ test("R20 R21 a record is closed at the end of input, also when its lock is free
     }
     expect(isOver).toBe(false);
   });
-  server.advance(100);
+  // Who waits for the lock looks again.
+  const pump = setInterval(() => server.advance(80), 100);
   expect(await server.exit).toBe(0);
+  clearInterval(pump);
   const { results } = JSON.parse(await workspace.cli(["requests", "journal"]));
   expect(results.map(({ state }: { state: string }) => state)).toEqual(["done", "refused"]);
   rmSync(folder, { recursive: true });
