@@ -1,4 +1,5 @@
 /** A shell on a real pseudo-terminal: keys go in, the screen comes out. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { setTimeout as after } from "node:timers/promises";
 
 /** Only a hang ends a wait this way; nothing is judged by the clock. */
@@ -51,11 +52,36 @@ export function openTerminal(
       }
     },
     async [Symbol.asyncDispose]() {
+      // A subshell that has lost its terminal may go on for ever.
+      const pids = sessionOf(child.pid);
       child.kill("SIGKILL");
       await child.exited;
+      for (const pid of pids) end(pid);
       child.terminal?.close();
     },
   };
+}
+
+/** The other processes of a shell's session; none where the system does not tell. */
+function sessionOf(pid: number): number[] {
+  if (!existsSync("/proc/self/stat")) return [];
+  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  return pids.map(Number).filter((other) => {
+    try {
+      const fields = readFileSync(`/proc/${other}/stat`, "utf8").replace(/^.*\) /, "");
+      return other !== pid && Number(fields.split(" ")[3]) === pid;
+    } catch {
+      return false;
+    }
+  });
+}
+
+function end(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has ended.
+  }
 }
 
 /** Colours, cursor movements and titles; then everything else that is not text. */
