@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:tes
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { type Sandbox, startSandbox } from "../../src/sandbox/index.ts";
-import { atRest } from "../support/waiting.ts";
+import { atRest, until } from "../support/waiting.ts";
 import { payout } from "./payment.ts";
 import { Program, settingsOf, twoForms } from "./program.ts";
 import { ACCESS_TOKEN, http, type RawAnswer, RawApi } from "./raw-api.ts";
@@ -332,7 +332,7 @@ for (const form of await twoForms()) {
         sandbox.control.addFault({ match: { path: "/auth/token/refresh" }, latencyMs: 1200 });
         const argv = [...LIST, "--timeout", end === "SIGTERM" ? "30" : "1"];
         const child = program.start(argv);
-        while (sandbox.control.log.length === 0) await Bun.sleep(5);
+        await until(() => sandbox.control.log.length > 0);
         if (end === "SIGTERM") child.kill("SIGTERM");
         const { signal, stdout } = await program.finish(argv, child);
         expect(end === "SIGTERM" ? [signal, stdout] : JSON.parse(stdout).error.code).toEqual(
@@ -343,6 +343,25 @@ for (const form of await twoForms()) {
         expect(paths).toEqual(["/auth/token/refresh", "/accounts"]);
       },
     );
+
+    test("L11 SES-8 a logout that cannot wait for a refresh ends the session all the same", async () => {
+      const { control } = sandbox;
+      age(program.sessionFile, 400);
+      control.clearLog();
+      control.addFault({ match: { path: "/auth/token/refresh" }, latencyMs: 1e9 });
+      const list = program.start(LIST);
+      await until(() => control.log.length > 0);
+      const logout = program.start(["logout"]);
+      await atRest(logout.pid);
+      logout.kill("SIGTERM");
+      const { signal, stdout } = await program.finish(["logout"], logout);
+      expect([signal, stdout]).toEqual(["SIGTERM", '{"loggedOut":true,"hadSession":true}\n']);
+      control.clearFaults();
+      const { exit, stdout: said } = await program.finish(LIST, list);
+      expect([exit, JSON.parse(said).error.code]).toEqual([3, "NOT_LOGGED_IN"]);
+      expect(program.stateFiles).toEqual([]);
+      await program.succeed(["login", "api"]);
+    });
 
     test.each([2, 24])(
       "L10 SES-5 %i processes need a refresh at once: exactly one refresh, all succeed",

@@ -120,8 +120,7 @@ export class SessionStore {
 
   /**
    * Removes the session whatever it holds; true when there was one (SES-8). Waits for a refresh
-   * under way, which would otherwise write it back; a lock that cannot be had does not keep the
-   * session alive.
+   * under way; a lock that cannot be had does not keep the session alive.
    */
   async remove(): Promise<boolean> {
     try {
@@ -178,6 +177,9 @@ export class SessionStore {
       if (again?.tokens?.refresh !== current.tokens?.refresh && again !== undefined) return again;
       throw await this.expired(cause);
     }
+    // A logout that could not wait has its way, and so has what came after it.
+    const kept = await this.require();
+    if (kept.tokens?.refresh !== current.tokens?.refresh) return kept;
     const renewed = { ...current, tokens };
     this.learn(tokens);
     await this.write(renewed);
