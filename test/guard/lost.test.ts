@@ -1,5 +1,6 @@
 /** A write through a guard is told to a person when its answer is not printed, or not awaited. */
 import { expect } from "bun:test";
+import { until } from "../support/waiting.ts";
 import { LONG_MS, withTwoUsers } from "./testing.ts";
 import { AGENT_UID, asUser, openTwoUsers, payment, SOURCE_COMMAND } from "./twousers.ts";
 
@@ -58,13 +59,13 @@ lost(
   async () => {
     await using two = await openTwoUsers();
     const { control } = two.sandbox;
-    control.addFault({ match: { method: "POST", path: "/requests" }, latencyMs: 60_000 });
+    control.addFault({ match: { method: "POST", path: "/requests" }, latencyMs: 1e9 });
     const child = start(two, 'exec "$@"', [
       ...["requests", "create", "--requestData", payment("1000")],
     ]);
     const isSent = () =>
       control.log.some(({ method, path }) => method === "POST" && path.endsWith("/requests"));
-    while (!isSent()) await Bun.sleep(5);
+    await until(isSent);
     child.kill("SIGTERM");
     const [stdout, stderr] = await Promise.all([
       new Response(child.stdout).text(),

@@ -133,7 +133,10 @@ for (const form of await twoForms()) {
       const child = program.start(create);
       await arrived;
       child.kill("SIGHUP");
-      if (ms > 0) await Bun.sleep(ms);
+      if (ms > 0) {
+        await atRest(child.pid);
+        await Bun.sleep(ms);
+      }
       child.kill("SIGTERM");
       if (said === "") await child.exited;
       else await atRest(child.pid);
@@ -329,11 +332,14 @@ for (const form of await twoForms()) {
       async (end) => {
         age(program.sessionFile, 400);
         sandbox.control.clearLog();
-        sandbox.control.addFault({ match: { path: "/auth/token/refresh" }, latencyMs: 1200 });
-        const argv = [...LIST, "--timeout", end === "SIGTERM" ? "30" : "1"];
+        sandbox.control.addFault({ match: { path: "/auth/token/refresh" }, latencyMs: 1e9 });
+        const argv = [...LIST, "--timeout", end === "SIGTERM" ? "30" : "3"];
         const child = program.start(argv);
         await until(() => sandbox.control.log.length > 0);
         if (end === "SIGTERM") child.kill("SIGTERM");
+        else await Bun.sleep(3000);
+        await atRest(child.pid);
+        sandbox.control.clearFaults();
         const { signal, stdout } = await program.finish(argv, child);
         expect(end === "SIGTERM" ? [signal, stdout] : JSON.parse(stdout).error.code).toEqual(
           end === "SIGTERM" ? ["SIGTERM", ""] : "TIMEOUT",

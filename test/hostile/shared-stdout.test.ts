@@ -218,6 +218,7 @@ for (const form of process.platform === "linux" ? await twoForms() : []) {
         const program = programOf(child, first);
         process.kill(program, "SIGTERM");
         // A signal that comes sooner counts as the first one.
+        await atRest(program);
         await Bun.sleep(400);
         process.kill(program, "SIGTERM");
         const isOver = await endsWithin(OVER_MS, child);

@@ -251,12 +251,14 @@ for (const form of await twoForms()) {
         const speaker = await Speaker.open(child.peer, MODERN);
         const { control } = workspace.sandbox;
         const isRefresh = ({ path }: { path: string }) => path.endsWith("/auth/token/refresh");
-        control.addFault({ match: { path: "/auth/token/refresh" }, latencyMs: 1000 });
+        control.addFault({ match: { path: "/auth/token/refresh" }, latencyMs: 1e9 });
         const params = speaker.params({ name: "accounts_list" });
         child.peer.send({ id: "list", method: "tools/call", params });
         await until(() => control.log.some(isRefresh));
         if (end === "SIGTERM") child.process.kill("SIGTERM");
-        else child.process.stdin.end();
+        else await child.process.stdin.end();
+        await atRest(child.process.pid);
+        control.clearFaults();
         await child.process.exited;
         expect(JSON.parse(await workspace.cli(["accounts", "list"]))).toHaveProperty("results");
         expect(control.log.filter(isRefresh)).toHaveLength(1);
