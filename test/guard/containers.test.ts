@@ -151,5 +151,5 @@ test.skipIf(OBSTACLE !== undefined)(
     );
     expect(two.writes().length).toBe(1);
   },
-  60_000,
+  120_000,
 );

@@ -49,7 +49,7 @@ test.skipIf(OBSTACLE !== undefined)(
     guard.kill("SIGTERM");
     expect(await guard.exited).toBe(0);
   },
-  60_000,
+  120_000,
 );
 
 /** A socket that takes connections, and a service behind it that did not start. */
@@ -78,5 +78,5 @@ test.skipIf(OBSTACLE !== undefined)(
     deaf.kill();
     await deaf.exited;
   },
-  60_000,
+  120_000,
 );

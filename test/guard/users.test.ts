@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { AGENT_UID, GUARD_UID, OBSTACLE, openTwoUsers, payment } from "./twousers.ts";
 
-const LONG_MS = 60_000;
+const LONG_MS = 120_000;
 const here = OBSTACLE === undefined;
 if (!here) console.error(`skipped: two users ${OBSTACLE}`);
 

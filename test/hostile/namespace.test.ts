@@ -192,7 +192,7 @@ test.skipIf(hasNoNetwork)(
     await Promise.all(runs);
     for (const api of [silent, trickling]) expect(api.count("POST /auth/token")).toBe(forms.length);
   },
-  100_000,
+  240_000,
 );
 
 test.skipIf(hasNoNetwork)(
@@ -222,5 +222,5 @@ test.skipIf(hasNoNetwork)(
     );
     await Promise.all(runs);
   },
-  60_000,
+  120_000,
 );
