@@ -139,13 +139,8 @@ test.each(["8.17.0", "18.20.8", "20.20.2", "21.7.3"])(
       `Object.defineProperty(process.versions, "node", { value: "${version}" });
 if (process.versions.node !== "${version}") Object.defineProperty(process, "versions", { value: { ...process.versions, node: "${version}" } });`,
     );
-    const { exitCode, stdout, stderr } = Bun.spawnSync([
-      artifacts.nodes["22"],
-      "--require",
-      pretend,
-      artifacts.installed,
-      "--version",
-    ]);
+    const command = [artifacts.nodes["22"], "--require", pretend, artifacts.installed, "--version"];
+    const { exitCode, stdout, stderr } = Bun.spawnSync(command);
     const { exit, retryable, hint } = ERRORS.RUNTIME_UNSUPPORTED;
     const message = `This program needs Node.js 22 or newer; this is ${version}.`;
     expect(stdout.toString()).toBe(
@@ -153,6 +148,8 @@ if (process.versions.node !== "${version}") Object.defineProperty(process, "vers
     );
     expect(stderr.toString()).toBe("");
     expect(exitCode).toBe(exit);
+    const lost = Bun.spawnSync(["sh", "-c", 'exec "$@" >/dev/full', "sh", ...command]);
+    expect([lost.exitCode, lost.stderr.toString()]).toEqual([exit, ""]);
   },
 );
 

@@ -6,6 +6,8 @@
 
 var MINIMUM = 22;
 
+function ignore() {}
+
 function refuse(message) {
   var failure = {
     code: "RUNTIME_UNSUPPORTED",
@@ -14,6 +16,8 @@ function refuse(message) {
     retryable: false,
     hint: "Install a newer Node.js, or use the standalone executable, which needs none.",
   };
+  // Lost output is no reason for a trace.
+  process.stdout.on("error", ignore);
   process.stdout.write(JSON.stringify({ error: failure }) + "\n");
   process.exitCode = failure.exitCode;
 }
