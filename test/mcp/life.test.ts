@@ -67,20 +67,6 @@ test("R20 a cancelled call whose question is open counts as a no", async () => {
   expect(server.peer.received.some(({ id }) => id === "create")).toBe(false);
 });
 
-test("R20 a call that arrives with the end of the input is not carried out", async () => {
-  await using workspace = await Workspace.open();
-  await using server = workspace.serve([...ALL, "--confirm", "client"]);
-  const speaker = await Speaker.open(server.peer, MODERN);
-  const given = { name: "requests_create", arguments: payment("2500000") };
-  server.peer.send({ id: "create", method: "tools/call", params: speaker.params(given) });
-  server.stdin.end();
-  expect(await server.exit).toBe(0);
-  // The process would have ended by now; what it left behind would be sent here.
-  await Bun.sleep(500);
-  expect(created(workspace)).toBe(0);
-  expect(JSON.parse(await workspace.cli(["requests", "journal"])).results).toEqual([]);
-});
-
 test("R20 stderr names the key of a write that was cancelled and whose outcome is not known", async () => {
   await using workspace = await Workspace.open();
   await using server = workspace.serve([...ALL, "--confirm", "client"]);
