@@ -419,4 +419,9 @@ export class CliError extends Error {
   get exit(): number {
     return ERRORS[this.code].exit;
   }
+
+  /** What to do next: of this failure, else of its code. */
+  get hint(): string {
+    return this.facts.hint ?? ERRORS[this.code].hint;
+  }
 }

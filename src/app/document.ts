@@ -65,24 +65,15 @@ export function toCliError(cause: unknown): CliError {
 
 /** The failure document of specification §1. */
 export function failureDocument(error: CliError): Record<string, unknown> {
-  const {
-    message,
-    hint,
-    field,
-    details,
-    httpStatus,
-    retryAfterSeconds,
-    requestId,
-    api,
-    retryable,
-  } = error.facts;
+  const { message, field, details, httpStatus, retryAfterSeconds, requestId, api, retryable } =
+    error.facts;
   const entry = ERRORS[error.code];
   return {
     code: error.code,
     message,
     exitCode: entry.exit,
     retryable: retryable ?? entry.retryable,
-    hint: hint ?? entry.hint,
+    hint: error.hint,
     httpStatus,
     retryAfterSeconds,
     requestId,

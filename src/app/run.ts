@@ -242,9 +242,8 @@ async function fail(cause: unknown, context: Context, parts: Parts): Promise<num
 }
 
 /** A write whose outcome is not known is said where stdout cannot say it, with what to do. */
-function reportDoubt({ code, message, facts }: CliError, log: Log): void {
-  if (code === "OUTCOME_UNKNOWN")
-    log.failure(code, `${message} ${facts.hint ?? ERRORS[code].hint}`);
+function reportDoubt({ code, message, hint }: CliError, log: Log): void {
+  if (code === "OUTCOME_UNKNOWN") log.failure(code, `${message} ${hint}`);
 }
 
 /**

@@ -1,6 +1,6 @@
 /** The findings of `doctor` behind a guard: whether this process is bound, point by point. */
 import { type Finding, stopped } from "../core/doctor/finding.ts";
-import { CliError, ERRORS } from "../errors.ts";
+import { CliError } from "../errors.ts";
 import { VERSION } from "../version.ts";
 import type { Standing } from "./remote.ts";
 
@@ -35,9 +35,8 @@ export function examineBehind({ level, points, status }: Standing): Finding[] {
 
 function guardFinding(status: Standing["status"]): Finding {
   if (status instanceof CliError) {
-    const { code, facts } = status;
-    const fix = facts.hint ?? ERRORS[code].hint;
-    const { message, details } = facts;
+    const { code, hint: fix } = status;
+    const { message, details } = status.facts;
     return { check: "guard", status: "problem", message, fix, code, details };
   }
   const { version, policy, policyFault, newer } = status;

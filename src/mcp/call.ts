@@ -2,7 +2,6 @@
  * One tool call: the command that it names, run like a command line of its own. The text of its
  * result is what that command prints.
  */
-
 import { failureDocument, print, projectionOf, toCliError } from "../app/document.ts";
 import { invoke, openConfig, openRun } from "../app/invoke.ts";
 import type { Oversight } from "../app/occasion.ts";
@@ -14,7 +13,7 @@ import { DEFAULT_TIMEOUT_SECONDS } from "../cli/globals.ts";
 import { interpret } from "../cli/parse.ts";
 import type { Deed } from "../core/acts.ts";
 import { deedText } from "../core/deeds.ts";
-import { CliError, ERRORS } from "../errors.ts";
+import { CliError } from "../errors.ts";
 import { Exact, encode, member } from "../io/json.ts";
 import { Log } from "../io/log.ts";
 import { Redactor } from "../io/redact.ts";
@@ -215,7 +214,7 @@ function linesOf({ stderr, tell }: Surroundings, warnings: string[]): Sink {
 
 function outcomeOf(deeds: readonly Deed[], failure: CliError | undefined): string {
   const said = deeds.map((deed) => `${deedText(deed)}.`);
-  const { code = "OK", facts } = failure ?? {};
-  const next = code === "OUTCOME_UNKNOWN" ? ` ${facts?.hint ?? ERRORS[code].hint}` : "";
-  return said.length > 0 ? said.join(" ") : `It ended with ${code}.${next}`;
+  if (said.length > 0) return said.join(" ");
+  const next = failure?.code === "OUTCOME_UNKNOWN" ? ` ${failure.hint}` : "";
+  return `It ended with ${failure?.code ?? "OK"}.${next}`;
 }

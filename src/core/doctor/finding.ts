@@ -1,5 +1,5 @@
 /** What a check looks at, and what it finds. */
-import { CliError, ERRORS, type ErrorCode } from "../../errors.ts";
+import { CliError, type ErrorCode } from "../../errors.ts";
 import type { Access } from "../api/access.ts";
 import type { Config } from "../auth/config.ts";
 import type { DeviceState } from "../device/reach.ts";
@@ -82,13 +82,12 @@ export function stopped(stop: Stop): Finding {
 /** A failure as a finding; anything but a CliError is a defect and is thrown on. */
 export function problem(check: string, cause: unknown): Finding {
   if (!(cause instanceof CliError)) throw cause;
-  const { message, hint, details } = cause.facts;
-  const fix = hint ?? ERRORS[cause.code].hint;
+  const { message, details } = cause.facts;
   return {
     check,
     status: "problem",
     message,
-    fix,
+    fix: cause.hint,
     code: cause.code,
     ...(details === undefined ? {} : { details }),
   };
