@@ -16,7 +16,7 @@ import { type Answer, carryOut, type Surroundings } from "./call.ts";
 import { expired, formOf, questionOf, requireYes, unavailable } from "./confirm.ts";
 import { type Frame, textOf } from "./frames.ts";
 import { Lanes, Rate } from "./lanes.ts";
-import { Later } from "./later.ts";
+import { atMost, Later } from "./later.ts";
 import type { Pin } from "./pin.ts";
 import { type Era, errorLine, messageLine, Protocol, RpcError, resultLine } from "./protocol.ts";
 import { type Asker, Questions, type Suspended } from "./questions.ts";
@@ -169,11 +169,8 @@ export class Server {
   /** Waits until these have their answers, at most that long. */
   private async ended(works: readonly Work[], ms: number): Promise<void> {
     if (works.length === 0) return;
-    const patience = new AbortController();
-    const over = this.host.context.sleep(ms, patience.signal).catch(() => undefined);
-    const all = works.map(({ outcome, owner }) => Promise.all([outcome, owner.answered.promise]));
-    await Promise.race([Promise.all(all), over]);
-    patience.abort();
+    const answers = works.flatMap(({ outcome, owner }) => [outcome, owner.answered.promise]);
+    await atMost(ms, answers, this.host.context);
   }
 
   private cancel(params: Exact | undefined): void {

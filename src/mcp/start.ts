@@ -6,7 +6,7 @@ import type { Sink } from "../io/stdout.ts";
 import { Dialogue } from "../result.ts";
 import type { Context } from "../world.ts";
 import { FrameReader } from "./frames.ts";
-import { Later } from "./later.ts";
+import { atMost, Later } from "./later.ts";
 import { Pin } from "./pin.ts";
 import { Server } from "./server.ts";
 import { type Allowance, toolsOf } from "./tools.ts";
@@ -73,7 +73,7 @@ async function converse(stdout: Sink, run: Run, { allowed, confirm, load }: Star
   if (allowed.size > 0) void load().catch(() => undefined);
   await ended.promise;
   await server.close();
-  await finish([writer, stderr], context);
+  await atMost(FINISH_MS, [writer.written, stderr.written], context);
   context.endAtOnce?.();
 }
 
@@ -103,6 +103,7 @@ async function listen(context: Context, server: Server, writer: Writer): Promise
 }
 
 const MOST_PENDING_BYTES = 1024 * 1024;
+/** How long the last lines wait for a reader. */
 const FINISH_MS = 500;
 
 /** Lines to the client, one after the other. */
@@ -139,14 +140,6 @@ class Writer {
   get written(): Promise<void> {
     return this.tail;
   }
-}
-
-/** Waits until what is left is written, as far as somebody reads it. */
-async function finish(ends: readonly { written: Promise<unknown> }[], { sleep }: Context) {
-  const patience = new AbortController();
-  const over = sleep(FINISH_MS, patience.signal).catch(() => undefined);
-  await Promise.race([Promise.all(ends.map(({ written }) => written)), over]);
-  patience.abort();
 }
 
 const MOST_LOG_BYTES = 64 * 1024;
