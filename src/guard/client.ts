@@ -33,10 +33,10 @@ export interface Link {
   readonly early: EarlyCall | undefined;
 }
 
-/** What came back. */
+/** What a guard carried out. */
 export interface Reply {
   readonly document: Exact;
-  /** The journal's, of a write. */
+  /** Of the record of a write. */
   readonly key: string | undefined;
 }
 
@@ -131,11 +131,9 @@ class Exchange {
       const line = this.frames.line();
       if (line === undefined) return undefined;
       const found = parseAnswer(line);
-      const isKept = found !== undefined && "key" in found;
-      if (found === undefined || (isKept && !isWrite(this.asked)))
-        throw withVersion(incompatible());
-      if ("key" in found) this.key = found.key;
-      else this.answer = found;
+      if (found !== undefined && !("key" in found)) this.answer = found;
+      else if (found !== undefined && isWrite(this.asked)) this.key = found.key;
+      else throw withVersion(incompatible());
     }
     const bytes = this.frames.bytes(this.answer.length);
     return bytes === undefined ? undefined : { answer: this.answer, bytes };
