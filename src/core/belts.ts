@@ -435,7 +435,7 @@ function denialOf(host: BeltsHost, intent: Intent, { code, exit, facts }: CliErr
     ...auditFacts(host, intent),
     event: "denied",
     result: { code, exit },
-    debit: host.policy.asked?.(intent),
+    debit: host.policy.stated?.(intent),
     ...(field === undefined ? {} : { data: { field } }),
   };
 }

@@ -170,7 +170,7 @@ export class Connection {
     const refreshToken = session.tokens?.refresh ?? "";
     const { runtime } = this.access;
     const { refresh } = dialectOf(session.apiVersion);
-    // It works once: with the answer the session would be lost.
+    // The token works once: without the answer to it the session is lost.
     return finishing(runtime.stop, (stop) => {
       const patient = Object.create(runtime, { stop: { value: stop } }) as typeof runtime;
       const client = new Client(endpointOf(session), patient);

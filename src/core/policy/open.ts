@@ -1,7 +1,7 @@
 /** The policy as the acts ask it, loaded only where something on this machine can refuse. */
 import type { CliError } from "../../errors.ts";
 import type { Intent } from "../acts.ts";
-import type { Asked } from "../state/audit.ts";
+import type { StatedDebit } from "../state/audit.ts";
 import type { Debit, Journal } from "../state/journal.ts";
 
 /** A verdict that allows; a refusal is thrown. */
@@ -31,7 +31,7 @@ export interface PolicyStage {
    */
   files?(): readonly string[] | undefined;
   /** The payment that an act is about, as its document says it; undefined where none is read. */
-  asked?(intent: Intent): Asked | undefined;
+  stated?(intent: Intent): StatedDebit | undefined;
   /** Whether everything may be stopped by now. Absent where nothing can stop it. */
   isStopped?(): boolean;
 }
@@ -61,7 +61,7 @@ export function policyWhere(applies: () => boolean, load: () => Promise<PolicySt
     },
     // One that appeared since the last decision is not known before the next.
     files: () => (applies() ? loaded?.files?.() : []),
-    asked: (intent) => loaded?.asked?.(intent),
+    stated: (intent) => loaded?.stated?.(intent),
     isStopped: () => (loaded === undefined ? applies() : (loaded.isStopped?.() ?? false)),
   };
 }

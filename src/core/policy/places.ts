@@ -37,10 +37,12 @@ export function isStopped(path = STOP_FILE): boolean {
 }
 
 /** The sockets of this machine's guards, as far as this user may see them. */
-export function guardSockets(folder = GUARD_SOCKETS): readonly string[] {
+export function guardSockets(): readonly string[] {
   try {
-    const names = readdirSync(folder).filter((name) => /^[A-Za-z0-9_@.-]+\.sock$/.test(name));
-    return names.sort().map((name) => `${folder}/${name}`);
+    const names = readdirSync(GUARD_SOCKETS).filter((name) =>
+      /^[A-Za-z0-9_@.-]+\.sock$/.test(name),
+    );
+    return names.sort().map((name) => `${GUARD_SOCKETS}/${name}`);
   } catch {
     return [];
   }

@@ -6,7 +6,7 @@ import type { Reader } from "../api/api.ts";
 import type { ApiClock } from "../api/clock.ts";
 import { coinOf, tokenOf } from "../meaning/asset.ts";
 import { readAccount, readLists } from "../meaning/facts.ts";
-import type { Asked } from "../state/audit.ts";
+import type { StatedDebit } from "../state/audit.ts";
 import type { Books } from "../state/books.ts";
 import type { Debit, Entry, Journal } from "../state/journal.ts";
 import {
@@ -51,7 +51,7 @@ export function createPolicy(host: PolicyHost): PolicyStage {
         throw cause;
       }
     },
-    asked: askedBy,
+    stated: statedBy,
     async decide(intent, journal, uid) {
       if (host.isReadOnly === true) throw readOnly(intent.command, intent.kind === "sign");
       if (host.isStopped()) throw denied(undefined, "stopped");
@@ -96,7 +96,7 @@ export function createPolicy(host: PolicyHost): PolicyStage {
 /** No name of a coin, no address and no id is longer. */
 const LONGEST = 128;
 
-function askedBy(intent: Intent): Asked | undefined {
+function statedBy(intent: Intent): StatedDebit | undefined {
   const document = intent.kind === "create" ? intent.body : intent.content?.document;
   const payment = document === undefined ? undefined : readPayment(document);
   if (payment === undefined || "unreadable" in payment) return undefined;
@@ -228,7 +228,7 @@ async function requestOf(
   return type && data && new Exact(encode({ type, data, note }));
 }
 
-/** Asked only where a rule says decimals. */
+/** StatedDebit only where a rule says decimals. */
 async function decimalsOf(
   reader: Reader,
   { currency, contract }: PayingAccount,

@@ -37,7 +37,7 @@ export interface Agent {
 }
 
 /** A debit as far as a document says it, whether or not it is so. */
-export type Asked = { readonly [Name in keyof Debit]?: string | undefined };
+export type StatedDebit = { readonly [Name in keyof Debit]?: string | undefined };
 
 /** What a line says. Never a token, a key, a signature or a note. */
 export interface AuditFacts {
@@ -60,7 +60,7 @@ export interface AuditFacts {
     readonly notAsSent?: readonly string[] | undefined;
   };
   /** Only where the detail is `full`. Of a refusal what the document said, as far as it did. */
-  readonly debit?: Asked | undefined;
+  readonly debit?: StatedDebit | undefined;
   readonly data?: Readonly<Record<string, unknown>>;
 }
 

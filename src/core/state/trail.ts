@@ -55,7 +55,7 @@ export class Trail {
       const step = steps.next();
       if (step.done === true) return step.value;
       meter(step.value.read, head?.seq);
-      await this.breath();
+      await this.giveWay();
     }
   }
 
@@ -63,7 +63,7 @@ export class Trail {
   async *lines(): AsyncGenerator<readonly Exact[], void, void> {
     for (const { lines } of verifySteps({ files: this.paths() }, true)) {
       yield lines.map(({ line }) => new Exact(Buffer.from(line).toString("utf8")));
-      await this.breath();
+      await this.giveWay();
     }
   }
 
@@ -71,7 +71,7 @@ export class Trail {
    * Reading waits for nothing, and would let nothing else happen: a person's line is written now, a
    * guard hears its clients, and a signal is heard. Throws TIMEOUT at the command's end.
    */
-  private async breath(): Promise<void> {
+  private async giveWay(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
     if (!this.host.stop.aborted) return;
     throw new CliError("TIMEOUT", { message: "The command ended before the trail was read." });
