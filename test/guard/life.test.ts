@@ -2,7 +2,8 @@
 import { expect } from "bun:test";
 import { chmod, chown, readFile, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { ROOT } from "../../scripts/build.ts";
 import { atRest, until } from "../support/waiting.ts";
 import { talk } from "./socket.ts";
 import { LONG_MS, withTwoUsers } from "./testing.ts";
@@ -252,10 +253,14 @@ life(
   LONG_MS,
 );
 
+/** Where the Debian package's unit listens. */
+const unit = await readFile(join(ROOT, "packaging/deb/ledger-enterprise-guard@.socket"), "utf8");
+const PACKAGED = /^ListenStream=(.*)$/m.exec(unit)?.[1]?.replace("%i", "payments") ?? "";
+
 /** Runs a command on a machine that has a guard. */
 const GUARDED_MACHINE = [
   ...["unshare", "--mount", "sh", "-ec"],
-  'mount -t tmpfs none /run; mkdir /run/ledger-enterprise-guard; : >/run/ledger-enterprise-guard/payments.sock; exec "$@"',
+  `mount -t tmpfs none /run; mkdir -p ${dirname(PACKAGED)}; : >${PACKAGED}; exec "$@"`,
   "sh",
 ];
 
@@ -264,10 +269,7 @@ life("doctor names the guard of this machine to a process that goes past it", ()
   const { stdout } = Bun.spawnSync(doctor, { env: { HOME: "/nonexistent" } });
   const { findings } = JSON.parse(stdout.toString()).error.details;
   expect(findings.find(({ check }: Json) => check === "guard")).toMatchObject({
-    ...{
-      status: "warn",
-      fix: expect.stringContaining("/run/ledger-enterprise-guard/payments.sock"),
-    },
+    ...{ status: "warn", fix: expect.stringContaining(PACKAGED), details: { socket: PACKAGED } },
   });
 });
 

@@ -55,7 +55,7 @@ for (const [name, line] of Object.entries(INTO))
   );
 
 lost(
-  "OUT-8 a signal while the guard sends a write: stderr names the key, and reconcile finds it",
+  "OUT-8 a signal while the guard sends a write: stderr names the key of the journal",
   async () => {
     await using two = await openTwoUsers();
     const { control } = two.sandbox;
